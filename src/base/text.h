@@ -1,0 +1,35 @@
+// Small text tools that HTTP, CGI and the configuration share. ASCII only, never the locale.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace cgisrv::text {
+
+constexpr char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
+constexpr char upper(char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; }
+constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
+constexpr bool is_alpha(char c) { return lower(c) >= 'a' && lower(c) <= 'z'; }
+
+// Value of a hexadecimal digit, or -1.
+constexpr int hex_value(char c) {
+  if (is_digit(c)) return c - '0';
+  return lower(c) >= 'a' && lower(c) <= 'f' ? lower(c) - 'a' + 10 : -1;
+}
+
+bool equals_ignoring_case(std::string_view a, std::string_view b);
+
+// Without spaces and tabs at both ends (RFC 9110 OWS).
+std::string_view trim(std::string_view s);
+
+// Takes the part before the first `separator` off the front of `rest`; all of it when there is none.
+std::string_view take_until(std::string_view& rest, char separator);
+
+// For logs and messages: control bytes, quotes, backslashes and bytes over 0x7e as \xNN, so that
+// nothing a client or program sent can forge a line or drive a terminal. Cut after `bytes_max`.
+std::string escape(std::string_view s, std::size_t bytes_max = 1024);
+
+// For text in HTML and in quoted attributes.
+std::string escape_html(std::string_view s);
+
+}  // namespace cgisrv::text

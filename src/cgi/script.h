@@ -1,0 +1,17 @@
+// What a request resolves to on the CGI side, as values.
+#pragma once
+
+#include <string>
+
+namespace cgisrv::cgi {
+
+struct Script {
+  std::string name;         // SCRIPT_NAME: the URL path up to the program, decoded
+  std::string filename;     // SCRIPT_FILENAME: absolute path of the script
+  std::string path_info;    // decoded; empty when the URL ends at the script
+  std::string root;         // DOCUMENT_ROOT: absolute, without a slash at the end
+  std::string interpreter;  // absolute path of a program to run the script with; empty: none
+  bool nph = false;         // the file's name begins with "nph-": its output is sent unmodified
+};
+
+}  // namespace cgisrv::cgi

@@ -1,0 +1,41 @@
+// The chunked transfer coding of a request body, RFC 9112 section 7.1.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace cgisrv::http {
+
+// Own code because llhttp accepts a bare LF after a chunk size and has no cap on extensions, and
+// because back-pressure needs exact control over how many bytes are taken.
+class ChunkedDecoder {
+ public:
+  struct Step {
+    std::size_t consumed = 0;  // bytes of `in` that are done with, `data` included
+    std::string_view data;     // body bytes, a view into `in`; may be empty
+  };
+  enum class State : std::uint8_t { open, complete, malformed };
+
+  static constexpr std::size_t extension_bytes_max = 1024;  // over the whole body
+  static constexpr std::size_t trailer_bytes_max = 8 * 1024;
+
+  // Takes framing and at most one run of body bytes (no longer than `room`) from the front of
+  // `in`. Nothing consumed and no data: more input (or room) is needed, or state() is not open.
+  // Trailer fields are checked for form and dropped; they never reach the program.
+  Step next(std::string_view in, std::size_t room);
+
+  State state() const;
+
+ private:
+  // For the implementation to choose.
+  struct Machine {
+    std::uint8_t state = 0;
+    std::uint64_t left = 0;
+    std::size_t extension_bytes = 0;
+    std::size_t trailer_bytes = 0;
+    std::size_t line_bytes = 0;
+  } machine_;
+};
+
+}  // namespace cgisrv::http

@@ -1,0 +1,26 @@
+// Preconditions, RFC 9110 section 13: may the method be carried out on what is there?
+#pragma once
+
+#include <ctime>
+#include <string>
+
+#include "http/message.h"
+
+namespace cgisrv::http {
+
+struct Validators {
+  std::string etag;  // quoted, W/ prefix where weak; empty: none
+  std::time_t last_modified = 0;
+};
+
+enum class Precondition { proceed, not_modified, failed };  // 200/206, 304, 412
+
+// In the order of section 13.2.2: If-Match (strong), If-Unmodified-Since, If-None-Match (weak, 304
+// for GET and HEAD, else failed), If-Modified-Since (GET and HEAD; invalid or in the future of
+// `now`: ignored).
+Precondition evaluate(const Request& request, const Validators& current, std::time_t now);
+
+// Whether Range is to be honoured: there is no If-Range, or it matches strongly, section 13.1.5.
+bool range_applies(const Request& request, const Validators& current, std::time_t now);
+
+}  // namespace cgisrv::http

@@ -1,0 +1,39 @@
+// The head of an HTTP/1.x request: from bytes to a Request or the status that refuses it.
+//
+// llhttp knows the grammar; what it lets pass (bare LF, obs-fold, a missing version, ...) is found
+// by a stricter look at the whole head first. Everything about llhttp stays behind this header.
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+
+#include "http/message.h"
+
+namespace cgisrv::http {
+
+struct HeadLimits {
+  std::size_t head_bytes_max = 16 * 1024;   // 431 past it
+  std::size_t target_bytes_max = 8 * 1024;  // 414 past it; RFC 9112 section 3 asks for 8000
+  std::size_t fields_max = 100;             // 431 past it
+};
+
+struct HeadStatus {
+  enum class State { incomplete, complete, refused };
+  State state = State::incomplete;
+  std::size_t consumed = 0;  // complete: bytes of the head, leading empty lines included
+  int status = 0;            // refused: 400, 414, 417, 431, 501, 505
+  std::string_view reason;   // refused: a sentence for the client and the log; static storage
+};
+
+// Looks for a whole head at the front of `bytes` (what has arrived so far, from the first byte of
+// the head on). Refuses as early as the limits are passed; other faults when the head is complete.
+// `scanned` is the caller's memory between calls about the same head, 0 at first, so that a head
+// that arrives byte by byte is not searched again from its start.
+// On complete, `request` is filled in; on any other outcome it is unspecified.
+HeadStatus parse_head(std::string_view bytes, std::size_t& scanned, const HeadLimits& limits,
+                      Request& request);
+
+// RFC 9110 section 5.6.2.
+bool is_token(std::string_view s);
+
+}  // namespace cgisrv::http

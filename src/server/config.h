@@ -1,0 +1,148 @@
+// The configuration as values: what TOML files and directory mode both come down to.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <limits>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "cgi/environment.h"
+
+namespace cgisrv::server {
+
+using Duration = std::chrono::milliseconds;
+inline constexpr Duration duration_unlimited = Duration::max();
+inline constexpr std::uint64_t bytes_unlimited = std::numeric_limits<std::uint64_t>::max();
+
+enum class Dispatch : std::uint8_t { round_robin, least_busy, kernel };
+enum class LogFormat : std::uint8_t { combined, common, json };
+enum class ChunkedBody : std::uint8_t { spool, stream };
+
+// [server]
+struct ServerOptions {
+  std::string user;   // empty: stay who we are
+  std::string group;  // empty: the user's
+  unsigned workers = 0;  // 0: one per core
+  unsigned worker_connections = 65535;
+  unsigned worker_events = 10000;
+  Dispatch dispatch = Dispatch::round_robin;
+  Duration shutdown_timeout{30'000};
+  Duration heartbeat_timeout{10'000};
+  std::string pid_file;
+};
+
+// [limits]; body_size can be set per location too.
+struct Limits {
+  std::uint64_t header_size = 16 * 1024;
+  std::uint64_t target_size = 8 * 1024;
+  unsigned header_fields = 100;
+  std::uint64_t body_size = 10 * 1024 * 1024;
+  Duration header_timeout{10'000};
+  Duration body_timeout{60'000};       // between two reads of a request's body
+  Duration send_timeout{60'000};       // between two writes that the client takes
+  Duration keepalive_timeout{60'000};
+  Duration half_close_timeout{500};    // a client that has shut its sending side gets this long
+  unsigned keepalive_requests = 10000; // per connection
+};
+
+// setrlimit(2) for programs.
+struct ResourceLimits {
+  std::optional<std::uint64_t> cpu_seconds, address_space, open_files, processes, file_size, core;
+};
+
+// [cgi]: defaults for every program; a location can set any of them again.
+struct CgiOptions {
+  Duration header_timeout{60'000};
+  Duration idle_timeout{60'000};
+  Duration timeout{600'000};
+  Duration grace{5'000};
+  cgi::Variables env;  // [cgi].env first, then the location's; a later one of the same name wins
+  ResourceLimits rlimits;
+  ChunkedBody chunked = ChunkedBody::spool;
+  std::uint64_t spool_memory = 1024 * 1024;  // past it a spooled body goes to a temporary file
+  std::string headerless;                    // Content-Type for programs without a header; empty: 502
+  bool authorization = false;                // pass the Authorization field to programs
+};
+
+enum class MatchKind : std::uint8_t { exact, prefix, extension };
+
+struct Match {
+  MatchKind kind = MatchKind::prefix;
+  std::string text;  // "/exact", "/prefix/", ".ext" (with the dot)
+};
+
+enum class ProgramKind : std::uint8_t {
+  none,       // static files
+  in_place,   // cgi = true, or interpreter: files that match are run
+  directory,  // cgi = "dir/": the executables below a directory
+  single,     // cgi = "file": one program for everything below
+};
+
+// [[site.location]]
+struct Location {
+  Match match;
+  ProgramKind program = ProgramKind::none;
+  std::string path;         // directory or single: absolute; no slash at the end
+  std::string interpreter;  // absolute path, or empty
+  std::uint64_t body_size = 0;
+  CgiOptions cgi;
+};
+
+// [[site]]
+struct Site {
+  std::vector<std::string> server_name;  // lower case; "*.example.org" allowed; empty: any
+  std::string root;                      // absolute, no slash at the end
+  std::vector<std::string> index = {"index.cgi", "index.html"};
+  bool listing = false;
+  std::vector<Location> locations;
+  Location fallback;  // what no location matches: static files, the [limits] and [cgi] defaults
+};
+
+struct LogTarget {
+  std::string path = "stderr";  // "stderr", "off", or an absolute path
+  LogFormat format = LogFormat::combined;
+};
+
+// [[listen]]
+struct Listen {
+  std::string address;  // as net::parse_address reads it
+};
+
+struct Config {
+  std::string file;  // where it came from; empty in directory mode
+  ServerOptions server;
+  std::vector<Listen> listen;
+  Limits limits;
+  std::vector<Site> sites;  // the first one answers for unknown hosts
+  LogTarget access_log;
+  std::string error_log = "stderr";
+  std::string log_level = "info";
+  // A failed program's reason, exit status and stderr are shown to clients on loopback listeners.
+  bool show_failures = false;
+};
+
+// A fault in a configuration file: `line` and `column` count from 1; 0 when it has none.
+struct ConfigError {
+  std::string file;
+  unsigned line = 0;
+  unsigned column = 0;
+  std::string message;  // says what to do: "unknown key 'wokers' in [server]; did you mean 'workers'?"
+  std::string text() const;  // file:line:column: message
+};
+
+// Every fault that was found, in the order of the file, or the configuration. Relative paths are
+// relative to the file's folder. Files and users named are checked for existence.
+std::expected<Config, std::vector<ConfigError>> load_config(const std::string& file);
+std::expected<Config, std::vector<ConfigError>> parse_config(std::string_view text,
+                                                             const std::string& file);
+
+// Directory mode: static files; executables under DIR/cgi-bin/ and executable *.cgi anywhere are
+// programs. `directory` must exist.
+Result<Config> directory_config(const std::string& directory);
+
+}  // namespace cgisrv::server

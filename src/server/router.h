@@ -1,0 +1,27 @@
+// From a host and a decoded path to the site and location that answer. Pure.
+#pragma once
+
+#include <string_view>
+
+#include "http/target.h"
+#include "server/config.h"
+
+namespace cgisrv::server {
+
+// Exact names first, then the longest "*." pattern, then the first site. Case is ignored; `host`
+// has no port.
+const Site& find_site(const Config& config, std::string_view host);
+
+struct Route {
+  const Site& site;
+  const Location& location;
+  // extension matches: length of the part of the path that ends at the first segment with that
+  // ending ("/a/b.cgi" of "/a/b.cgi/info"); otherwise the length of the location's prefix.
+  std::size_t matched = 0;
+};
+
+// Order: exact; the longest prefix that runs programs; an extension; the longest prefix; the
+// site's fallback. Only path.text.substr(0, path.plain) is looked at.
+Route find_route(const Site& site, const http::Path& path);
+
+}  // namespace cgisrv::server
