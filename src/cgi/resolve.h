@@ -1,0 +1,31 @@
+// Finds the program that a path names, RFC 3875 section 3.2 and 4.1.5: script and PATH_INFO.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "cgi/script.h"
+#include "http/target.h"
+
+namespace cgisrv::cgi {
+
+enum class Found { program, missing, forbidden, directory };
+
+struct Resolution {
+  Found found = Found::missing;
+  Script script;        // program: complete but for root and interpreter
+  std::string problem;  // forbidden, missing: one sentence for the log, with the remedy
+};
+
+// Walks `path` from `directory` (absolute, no slash at its end), which stands for the first
+// `prefix` bytes of path.text, until a segment names a regular file: that is the script, the rest
+// PATH_INFO. Segments that begin with a dot, and those past path.plain, name nothing. Links are
+// followed. `needs_execute`: the file must be executable by us, else forbidden with the reason
+// (an interpreter makes do with a readable one). directory: the path ends at a directory.
+Resolution resolve_script(const std::string& directory, const http::Path& path, std::size_t prefix,
+                          bool needs_execute);
+
+// One program for everything below a prefix: SCRIPT_NAME is the prefix without its last slash.
+Resolution single_program(const std::string& file, const http::Path& path, std::size_t prefix);
+
+}  // namespace cgisrv::cgi
