@@ -1,0 +1,39 @@
+// Where to listen and who is calling: IPv4, IPv6 and unix socket addresses.
+#pragma once
+
+#include <sys/socket.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace cgisrv::net {
+
+class Address {
+ public:
+  Address() = default;
+  // As accept(2) and getsockname(2) fill it in.
+  static Address from_kernel(const sockaddr_storage& storage, socklen_t length);
+
+  const sockaddr* data() const { return reinterpret_cast<const sockaddr*>(&storage_); }
+  socklen_t size() const { return length_; }
+  int family() const { return storage_.ss_family; }
+
+  std::string host() const;      // "127.0.0.1", "::1" (IPv4 in IPv6 form as IPv4); unix: the path
+  std::uint16_t port() const;    // 0 for unix
+  bool loopback() const;         // 127.0.0.0/8, ::1; a unix socket is no network at all: true
+  std::string text() const;      // "127.0.0.1:80", "[::1]:80", "unix:/path"
+
+ private:
+  friend Result<Address> parse_address(std::string_view text);
+  sockaddr_storage storage_{};
+  socklen_t length_ = 0;
+};
+
+// "127.0.0.1:8888", "[::1]:8888", ":8888" and "8888" (every interface, IPv6 and IPv4),
+// "localhost:8888", "unix:/path". Names other than localhost are not looked up.
+Result<Address> parse_address(std::string_view text);
+
+}  // namespace cgisrv::net

@@ -1,0 +1,73 @@
+#include "net/listener.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace cgisrv::net {
+
+namespace {
+
+// A unix socket's file outlives its server. Only one that nobody answers on may go.
+void remove_stale(const Address& address) {
+  const Fd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (::connect(probe.get(), address.data(), address.size()) != 0 && errno == ECONNREFUSED)
+    ::unlink(address.host().c_str());
+}
+
+std::unexpected<Error> bind_failure(int code, const Address& address) {
+  const auto what = [&]() -> std::string {
+    switch (code) {
+      case EADDRINUSE:
+        return fmt::format("address {} is in use; choose another with --listen", address.text());
+      case EACCES:
+        return fmt::format(
+            "no permission to listen on {}; choose a port from 1024 up with --listen, or start as "
+            "root",
+            address.text());
+      case EADDRNOTAVAIL:
+        return fmt::format("{} is not an address of this machine; choose another with --listen",
+                           address.text());
+      default:
+        return fmt::format("cannot listen on {}: {}", address.text(), errno_text(code));
+    }
+  }();
+  return std::unexpected(Error{code, what});
+}
+
+}  // namespace
+
+Result<Listener> listen(std::string_view text) {
+  auto address = parse_address(text);
+  if (!address) return std::unexpected(address.error());
+  const int family = address->family();
+  Fd socket(::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!socket) return bind_failure(errno, *address);
+  const int on = 1;
+  const int off = 0;
+  if (family == AF_UNIX) {
+    remove_stale(*address);
+  } else {
+    ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  }
+  // Only the unspecified address stands for IPv4 as well.
+  if (family == AF_INET6)
+    ::setsockopt(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, address->host() == "::" ? &off : &on,
+                 sizeof on);
+  if (::bind(socket.get(), address->data(), address->size()) != 0 ||
+      ::listen(socket.get(), 65535) != 0)  // the kernel cuts it to net.core.somaxconn
+    return bind_failure(errno, *address);
+
+  sockaddr_storage bound{};
+  socklen_t length = sizeof bound;
+  ::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&bound), &length);
+  return Listener{std::move(socket), Address::from_kernel(bound, length)};
+}
+
+void unlink_socket(const Address& address) {
+  if (address.family() == AF_UNIX) ::unlink(address.host().c_str());
+}
+
+}  // namespace cgisrv::net

@@ -1,0 +1,25 @@
+// Listening sockets.
+#pragma once
+
+#include <cgisrv/fd.h>
+
+#include <string_view>
+
+#include "net/address.h"
+
+namespace cgisrv::net {
+
+struct Listener {
+  Fd socket;
+  Address address;  // with the real port where 0 was asked for
+};
+
+// Binds and listens; non-blocking, close-on-exec, TCP_NODELAY for what it accepts. A unix socket
+// left behind by a server that is gone is replaced; one that still answers is not. Errors say what
+// to do; their code is EADDRINUSE, EADDRNOTAVAIL, EACCES, ...
+Result<Listener> listen(std::string_view address);
+
+// Removes a unix socket's file; nothing for the other families.
+void unlink_socket(const Address& address);
+
+}  // namespace cgisrv::net

@@ -1,0 +1,202 @@
+#include "pool/worker.h"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+
+#include "base/log.h"
+
+namespace cgisrv::pool {
+
+namespace {
+constexpr auto recovery_delay = std::chrono::milliseconds(100);
+constexpr unsigned accepts_per_event = 16;  // dispatch = kernel, and listeners that cannot be counted
+
+bool counts_its_backlog(const Fd& listener) {
+  int family = 0;
+  socklen_t size = sizeof family;
+  ::getsockopt(listener.get(), SOL_SOCKET, SO_DOMAIN, &family, &size);
+  return family != AF_UNIX;
+}
+}  // namespace
+
+WorkerProcess::WorkerProcess(const Options& options, unsigned index,
+                             const std::vector<Fd>& listeners, Fd channel, WorkerRow& row)
+    : options_(options),
+      index_(index),
+      listeners_(listeners),
+      row_(row),
+      loop_(options.worker_events),
+      // The terminal sends INT, QUIT and HUP to the whole group; they are the master's to act on.
+      signals_(loop_, {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2},
+               Handler::of<&WorkerProcess::on_signal>(*this)),
+      channel_(loop_, std::move(channel), EPOLLIN | EPOLLRDHUP,
+               Handler::of<&WorkerProcess::channel_ready>(*this)),
+      heartbeat_(loop_, Handler::of<&WorkerProcess::beat>(*this)),
+      recovery_(loop_, Handler::of<&WorkerProcess::recover>(*this)) {}
+
+int WorkerProcess::run(const ServiceFactory& factory) {
+  service_ = factory(*this);
+  beat(0);
+  if (options_.dispatch == Dispatch::kernel) watch_listeners();
+  report(Report::ready);
+  loop_.run();
+  service_.reset();
+  return 0;
+}
+
+void WorkerProcess::describe(std::string_view what) {
+  const auto size = std::min(what.size(), row_.doing.size() - 1);
+  std::memcpy(row_.doing.data(), what.data(), size);
+  row_.doing[size] = '\0';
+}
+
+void WorkerProcess::channel_ready(std::uint32_t events) {
+  std::array<std::uint8_t, 256> bytes;
+  const ssize_t count = ::read(channel_.get(), bytes.data(), bytes.size());
+  for (ssize_t i = 0; i < count; ++i)
+    on_message(bytes[static_cast<std::size_t>(i)]);
+  const bool master_gone = count == 0 || (count < 0 && errno != EAGAIN) ||
+                           (count < 0 && (events & (EPOLLHUP | EPOLLERR)) != 0);
+  if (master_gone) {
+    channel_.reset();
+    log::line(log::Level::error, "worker {}: the master is gone; stopping", index_);
+    stop();
+  }
+}
+
+void WorkerProcess::on_message(std::uint8_t byte) {
+  if (byte < listeners_.size()) return take_ticket(byte);
+  if (byte == static_cast<std::uint8_t>(Command::drain)) return drain();
+  if (byte == static_cast<std::uint8_t>(Command::stop)) return stop();
+}
+
+void WorkerProcess::take_ticket(unsigned listener) {
+  // Counted before accept(2): should a connection come in between, the master at worst gives a
+  // ticket too many, which finds nothing. The other way round it could give one too few.
+  row_.tickets_taken[listener].fetch_add(1, std::memory_order_acq_rel);
+  if (draining_) return;
+  const unsigned most = counts_its_backlog(listeners_[listener]) ? 1 : options_.worker_connections;
+  for (unsigned i = 0; i < most && accept_one(listener); ++i) {
+  }
+}
+
+bool WorkerProcess::accept_one(unsigned listener) {
+  if (!has_room()) {
+    was_full_ = true;
+    return false;
+  }
+  Connection connection;
+  connection.listener = listener;
+  connection.peer_size = sizeof connection.peer;
+  do {
+    connection.socket.reset(::accept4(listeners_[listener].get(),
+                                      reinterpret_cast<sockaddr*>(&connection.peer),
+                                      &connection.peer_size, SOCK_NONBLOCK | SOCK_CLOEXEC));
+  } while (!connection.socket && (errno == EINTR || errno == ECONNABORTED));
+  if (!connection.socket) {
+    if (errno != EAGAIN) accept_failed(errno);
+    return false;
+  }
+  row_.accepted.fetch_add(1, std::memory_order_relaxed);
+  connection.seat = Seat(*this);
+  service_->accepted(std::move(connection));
+  return true;
+}
+
+// Out of descriptors or memory: say so once, and let the connection wait in the backlog, for
+// another worker or for better times.
+void WorkerProcess::accept_failed(int code) {
+  if (!row_.starved.exchange(true))
+    log::line(log::Level::warn, "worker {}: cannot accept a connection: {}; it waits", index_,
+              errno_text(code));
+  was_full_ = true;
+  recovery_.arm_after(recovery_delay);
+}
+
+void WorkerProcess::recover(std::uint32_t) {
+  row_.starved = false;
+  if (!std::exchange(was_full_, false)) return;
+  report(Report::room);
+  if (options_.dispatch == Dispatch::kernel && !draining_) watch_listeners();
+}
+
+void WorkerProcess::watch_listeners() {
+  listener_watches_.clear();
+  for (const Fd& listener : listeners_)
+    listener_watches_.emplace_back(loop_, listener.get(), EPOLLIN | EPOLLEXCLUSIVE,
+                                   Handler::of<&WorkerProcess::listener_ready>(*this));
+}
+
+void WorkerProcess::listener_ready(std::uint32_t) {
+  for (unsigned listener = 0; listener < listeners_.size(); ++listener)
+    for (unsigned i = 0; i < accepts_per_event && accept_one(listener); ++i) {
+    }
+  // A listener that stays readable would wake us for nothing until there is room.
+  if (was_full_) listener_watches_.clear();
+}
+
+bool WorkerProcess::has_room() const {
+  return !row_.starved && row_.connections < options_.worker_connections;
+}
+
+void WorkerProcess::seat_taken() { row_.connections.fetch_add(1, std::memory_order_relaxed); }
+
+void WorkerProcess::seat_released() {
+  row_.connections.fetch_sub(1, std::memory_order_relaxed);
+  if (was_full_) recovery_.arm_after(std::chrono::milliseconds(0));
+  if (draining_) check_finished();
+}
+
+void WorkerProcess::on_signal(std::uint32_t number) {
+  if (number == SIGTERM) stop();
+}
+
+void WorkerProcess::beat(std::uint32_t) {
+  row_.heartbeats.fetch_add(1, std::memory_order_relaxed);
+  heartbeat_.arm_after(options_.heartbeat_timeout / 4);
+}
+
+void WorkerProcess::report(Report report) {
+  if (channel_)
+    ::send(channel_.get(), &report, sizeof report, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+void WorkerProcess::drain() {
+  if (draining_) return;
+  draining_ = true;
+  listener_watches_.clear();
+  service_->drain();
+  check_finished();
+}
+
+void WorkerProcess::stop() {
+  draining_ = true;
+  listener_watches_.clear();
+  service_->stop();
+  check_finished();
+}
+
+void WorkerProcess::check_finished() {
+  if (draining_ && row_.connections == 0 && service_->finished()) loop_.stop();
+}
+
+Seat::Seat(Worker& worker) : worker_(&worker) { worker.seat_taken(); }
+
+Seat& Seat::operator=(Seat&& other) noexcept {
+  if (this != &other) {
+    release();
+    worker_ = std::exchange(other.worker_, nullptr);
+  }
+  return *this;
+}
+
+void Seat::release() {
+  if (Worker* const worker = std::exchange(worker_, nullptr)) worker->seat_released();
+}
+
+}  // namespace cgisrv::pool

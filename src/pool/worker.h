@@ -1,0 +1,64 @@
+// A worker process: takes tickets, accepts, and hands connections to its service.
+#pragma once
+
+#include <cgisrv/pool.h>
+
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "event/signals.h"
+#include "pool/protocol.h"
+#include "pool/scoreboard.h"
+
+namespace cgisrv::pool {
+
+class WorkerProcess final : public Worker {
+ public:
+  // `channel` is this worker's end of the socketpair.
+  WorkerProcess(const Options& options, unsigned index, const std::vector<Fd>& listeners,
+                Fd channel, WorkerRow& row);
+
+  // Serves until told to stop or until the master is gone; returns the exit status.
+  int run(const ServiceFactory& factory);
+
+  Loop& loop() override { return loop_; }
+  unsigned index() const override { return index_; }
+  void describe(std::string_view what) override;
+  void check_finished() override;
+
+ private:
+  void seat_taken() override;
+  void seat_released() override;
+
+  void channel_ready(std::uint32_t events);
+  void on_message(std::uint8_t byte);
+  void take_ticket(unsigned listener);
+  void listener_ready(std::uint32_t events);
+  void watch_listeners();
+  bool accept_one(unsigned listener);
+  void accept_failed(int code);
+  void on_signal(std::uint32_t number);
+  void beat(std::uint32_t);
+  void recover(std::uint32_t);
+  void report(Report report);
+  void drain();
+  void stop();
+  bool has_room() const;
+
+  const Options& options_;
+  const unsigned index_;
+  const std::vector<Fd>& listeners_;
+  WorkerRow& row_;
+  Loop loop_;
+  Signals signals_;
+  WatchedFd channel_;
+  std::vector<Watch> listener_watches_;  // dispatch = kernel only
+  Timer heartbeat_;
+  Timer recovery_;
+  std::unique_ptr<Service> service_;
+  bool was_full_ = false;
+  bool draining_ = false;
+};
+
+}  // namespace cgisrv::pool

@@ -1,0 +1,55 @@
+#include "process/child.h"
+
+#include <fmt/format.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstring>
+#include <utility>
+
+namespace cgisrv::process {
+
+std::string Exit::text() const {
+  if (!signalled) return fmt::format("exit status {}", code);
+  const char* const name = ::sigabbrev_np(code);
+  return fmt::format("killed by signal {} ({}{})", code, name ? "SIG" : "?", name ? name : "");
+}
+
+Child::Child(Child&& other) noexcept
+    : pid_(std::exchange(other.pid_, 0)),
+      pidfd_(std::move(other.pidfd_)),
+      slot_(std::exchange(other.slot_, nullptr)) {}
+
+Child& Child::operator=(Child&& other) noexcept {
+  pid_ = std::exchange(other.pid_, 0);
+  pidfd_ = std::move(other.pidfd_);
+  slot_ = std::exchange(other.slot_, nullptr);
+  return *this;
+}
+
+std::optional<Exit> Child::try_wait() {
+  if (pid_ == 0) return std::nullopt;
+  siginfo_t info{};
+  Exit exit;
+  // glibc's waitid() has no place for the usage that the system call gives.
+  const long result =
+      ::syscall(SYS_waitid, P_PIDFD, pidfd_.get(), &info, WEXITED | WNOHANG, &exit.usage);
+  if (result != 0 || info.si_pid == 0) return std::nullopt;
+  exit.signalled = info.si_code != CLD_EXITED;
+  exit.code = info.si_status;
+  pid_ = 0;
+  if (slot_ != nullptr) slot_->store(0, std::memory_order_release);
+  return exit;
+}
+
+void Child::signal_group(int signal) const {
+  if (pid_ == 0) return;
+  // A child that has not yet made its group is reached by its pid.
+  if (::kill(-pid_, signal) != 0) ::kill(pid_, signal);
+}
+
+bool group_exists(pid_t group) { return ::kill(-group, 0) == 0 || errno == EPERM; }
+
+}  // namespace cgisrv::process

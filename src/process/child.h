@@ -1,0 +1,54 @@
+// A child process: its pidfd, its end, its group. See pidfd_open(2), waitid(2).
+#pragma once
+
+#include <cgisrv/fd.h>
+#include <sys/resource.h>
+#include <sys/types.h>
+
+#include <atomic>
+#include <expected>
+#include <optional>
+#include <string>
+
+namespace cgisrv::process {
+
+struct Exit {
+  bool signalled = false;
+  int code = 0;  // the signal's number, or the exit status
+  rusage usage{};
+
+  bool success() const { return !signalled && code == 0; }
+  // "exit status 3", "killed by signal 11 (SIGSEGV)"
+  std::string text() const;
+};
+
+// Move-only. Knows its process until it is reaped; from then on nothing can be sent to a pid that
+// may be somebody else's.
+class Child {
+ public:
+  Child() = default;
+  Child(pid_t pid, Fd pidfd, std::atomic<pid_t>* slot)
+      : pid_(pid), pidfd_(std::move(pidfd)), slot_(slot) {}
+  Child(Child&& other) noexcept;
+  Child& operator=(Child&& other) noexcept;
+
+  explicit operator bool() const { return pid_ > 0; }
+  pid_t pid() const { return pid_; }
+  int pidfd() const { return pidfd_.get(); }  // readable once it has ended
+
+  // Reaps it if it has ended. At most one call returns a value.
+  std::optional<Exit> try_wait();
+
+  // To the process and the group it leads. Does nothing once reaped.
+  void signal_group(int signal) const;
+
+ private:
+  pid_t pid_ = 0;
+  Fd pidfd_;
+  std::atomic<pid_t>* slot_ = nullptr;
+};
+
+// For a group whose leader has been reaped: whether anybody is left in it.
+bool group_exists(pid_t group);
+
+}  // namespace cgisrv::process

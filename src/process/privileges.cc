@@ -1,0 +1,55 @@
+#include "process/privileges.h"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/close_range.h>
+#include <pwd.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+namespace cgisrv::process {
+
+Result<void> become_user(const std::string& user, const std::string& group) {
+  const passwd* const entry = ::getpwnam(user.c_str());
+  if (entry == nullptr) return fail("there is no user named {}", user);
+  const uid_t uid = entry->pw_uid;
+  gid_t gid = entry->pw_gid;
+  if (!group.empty()) {
+    const ::group* const found = ::getgrnam(group.c_str());
+    if (found == nullptr) return fail("there is no group named {}", group);
+    gid = found->gr_gid;
+  }
+  if (::geteuid() == uid && ::getegid() == gid) return {};
+  if (::geteuid() != 0)
+    return fail("only root can become user {}; start as root or remove 'user'", user);
+  if (::initgroups(user.c_str(), gid) != 0) return fail_errno(errno, "setting the groups of {}", user);
+  if (::setresgid(gid, gid, gid) != 0) return fail_errno(errno, "becoming group {}", gid);
+  if (::setresuid(uid, uid, uid) != 0) return fail_errno(errno, "becoming user {}", user);
+  return {};
+}
+
+Result<void> clean_inheritance() {
+  for (int fd = 0; fd <= 2; ++fd) {
+    if (::fcntl(fd, F_GETFD) >= 0) continue;
+    if (::open("/dev/null", O_RDWR) != fd) return fail_errno(errno, "opening /dev/null");
+  }
+  if (::close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) != 0)
+    return fail_errno(errno, "marking inherited descriptors");
+  ::umask(022);
+  return {};
+}
+
+unsigned long raise_descriptor_limit(unsigned long wanted) {
+  rlimit limit{};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  if (limit.rlim_cur >= wanted) return limit.rlim_cur;
+  limit.rlim_cur = std::min<rlim_t>(wanted, limit.rlim_max);
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  return limit.rlim_cur;
+}
+
+}  // namespace cgisrv::process

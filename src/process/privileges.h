@@ -1,0 +1,22 @@
+// Giving up root, and a clean start for the process itself.
+#pragma once
+
+#include <string>
+
+#include "base/result.h"
+
+namespace cgisrv::process {
+
+// Becomes `user` for good, with `group` (empty: the user's own) and the user's supplementary
+// groups. Nothing to do when we are that user already; an error when we may not.
+Result<void> become_user(const std::string& user, const std::string& group);
+
+// Descriptors 0, 1 and 2 are open (on /dev/null where they were not), all others that we inherited
+// close on exec, the umask is 022: so that neither we nor the programs depend on who started us.
+Result<void> clean_inheritance();
+
+// Raises the soft limit of open descriptors to `wanted` or the hard limit, whichever is lower.
+// Returns what is in force.
+unsigned long raise_descriptor_limit(unsigned long wanted);
+
+}  // namespace cgisrv::process

@@ -1,0 +1,48 @@
+// Starts a program at vfork's price, however large the caller is: clone(2), execve(2).
+#pragma once
+
+#include <cgisrv/fd.h>
+#include <sys/resource.h>
+
+#include <atomic>
+#include <span>
+
+#include "process/child.h"
+
+namespace cgisrv::process {
+
+struct ResourceLimit {
+  int resource;  // RLIMIT_*
+  rlimit value;
+};
+
+// Where the pid is noted before the program runs, and cleared when it is reaped: shared memory
+// from which somebody else can end it should this process die.
+using PidSlot = std::atomic<pid_t>;
+
+struct Program {
+  const char* path;       // absolute
+  char* const* argv;      // NULL-terminated
+  char* const* envp;      // NULL-terminated
+  const char* directory;  // becomes the working directory
+  int stdin_fd;
+  int stdout_fd;
+  int stderr_fd;
+  std::span<const ResourceLimit> limits;
+  PidSlot* slot = nullptr;
+};
+
+// What the child could not do, when it could not become the program.
+enum class SpawnStep : int { none, clone, directory, limits, exec };
+
+struct SpawnFailure {
+  SpawnStep step = SpawnStep::none;
+  int code = 0;  // errno
+};
+
+// The program is the leader of a process group of its own, has descriptors 0, 1 and 2 and no other
+// (all of ours are close-on-exec), default signal dispositions and an empty mask, and is killed
+// should the calling process die. The caller's three descriptors stay open.
+std::expected<Child, SpawnFailure> spawn(const Program& program);
+
+}  // namespace cgisrv::process
