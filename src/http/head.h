@@ -1,7 +1,7 @@
 // The head of an HTTP/1.x request: from bytes to a Request or the status that refuses it.
 //
-// llhttp knows the grammar; what it lets pass (bare LF, obs-fold, a missing version, ...) is found
-// by a stricter look at the whole head first. Everything about llhttp stays behind this header.
+// Read twice: strictly by us, because llhttp lets bare LF, obs-fold, a missing version and more
+// pass; then by llhttp, which must find the same. Everything about llhttp stays behind this header.
 #pragma once
 
 #include <cstddef>
@@ -26,9 +26,9 @@ struct HeadStatus {
 };
 
 // Looks for a whole head at the front of `bytes` (what has arrived so far, from the first byte of
-// the head on). Refuses as early as the limits are passed; other faults when the head is complete.
-// `scanned` is the caller's memory between calls about the same head, 0 at first, so that a head
-// that arrives byte by byte is not searched again from its start.
+// the head on). Refuses as early as the limits are passed or a bare LF is seen; other faults when
+// the head is complete. `scanned` is the caller's memory between calls about the same head, 0 at
+// first, so that a head that arrives byte by byte is not searched again from its start.
 // On complete, `request` is filled in; on any other outcome it is unspecified.
 HeadStatus parse_head(std::string_view bytes, std::size_t& scanned, const HeadLimits& limits,
                       Request& request);

@@ -54,7 +54,7 @@ class Request {
   Framing framing = Framing::none;
   std::uint64_t content_length = 0;  // when framing is length
   bool keep_alive = false;           // what the client asked for, RFC 9112 section 9.3
-  bool expects_continue = false;     // 1.1 only, RFC 9110 section 10.1.1
+  bool expects_continue = false;     // 1.1 with a body only, RFC 9110 section 10.1.1
 
   // The first field of that name, or nothing.
   std::optional<std::string_view> field(std::string_view name) const;
@@ -77,8 +77,8 @@ struct Field {
 // Transfer-Encoding or Connection themselves.
 struct Response {
   int status = 200;
-  std::string reason;         // empty: the registered phrase
-  std::vector<Field> fields;  // without Content-Length, which is:
+  std::string reason;                           // empty: the registered phrase
+  std::vector<Field> fields;                    // without Content-Length, which is:
   std::optional<std::uint64_t> content_length;  // nothing: not known; chunked or ended by close
 
   void add(std::string_view name, std::string_view value) {

@@ -1,0 +1,424 @@
+#include "http/head.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace cgisrv::http {
+namespace {
+
+using State = HeadStatus::State;
+using namespace std::string_literals;
+
+Request request;  // one for all tests, as a connection uses one for all requests
+
+HeadStatus parse(std::string_view bytes, const HeadLimits& limits = {}) {
+  std::size_t scanned = 0;
+  return parse_head(bytes, scanned, limits, request);
+}
+
+constexpr int accepted = -1;
+
+// What a head is refused with, or `accepted`.
+int status(std::string_view bytes) {
+  const auto result = parse(bytes);
+  EXPECT_EQ(result.state == State::refused, !result.reason.empty());
+  return result.state == State::refused ? result.status : accepted;
+}
+
+// The same for fields, with a request line and Host in front; and for a request line.
+int fields(std::string_view fields, std::string_view version = "HTTP/1.1") {
+  return status("POST / "s.append(version).append("\r\nHost: x\r\n").append(fields) + "\r\n\r\n");
+}
+int line(std::string_view line) {
+  return status(std::string(line) + "\r\nHost: x\r\n\r\n");
+}
+
+TEST(Head, FillsTheRequest) {
+  const auto bytes =
+      "POST /a/b?c=d HTTP/1.1\r\nHost: example.org:8080\r\nContent-Length: 5\r\n"
+      "X-Empty:\r\nX-Padded: \t two words \t \r\n\r\nhello"s;
+  const auto result = parse(bytes);
+  ASSERT_EQ(result.state, State::complete) << result.reason;
+  EXPECT_EQ(result.consumed, bytes.size() - 5);
+  EXPECT_EQ(request.method, "POST");
+  EXPECT_EQ(request.raw_target, "/a/b?c=d");
+  EXPECT_EQ(request.target.path, "/a/b");
+  EXPECT_EQ(request.target.query, "c=d");
+  EXPECT_EQ(request.host, "example.org");
+  EXPECT_EQ(request.port, 8080);
+  EXPECT_EQ(request.framing, Framing::length);
+  EXPECT_EQ(request.content_length, 5U);
+  EXPECT_TRUE(request.keep_alive);
+  ASSERT_EQ(request.fields.size(), 4U);
+  EXPECT_EQ(request.fields[1].name, "Content-Length");
+  EXPECT_EQ(request.field("x-empty"), "");
+  EXPECT_EQ(request.field("x-padded"), "two words");
+}
+
+TEST(Head, ViewsOutliveTheBytes) {
+  {
+    const auto bytes = "GET /a HTTP/1.1\r\nHost: example.org\r\n\r\n"s;
+    ASSERT_EQ(parse(bytes).state, State::complete);
+  }
+  EXPECT_EQ(request.target.path, "/a");
+  EXPECT_EQ(request.host, "example.org");
+}
+
+TEST(Head, ArrivesByteByByte) {
+  const auto bytes = "\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\nA: b\r\n\r\n"s;
+  std::size_t scanned = 0;
+  for (std::size_t size = 0; size < bytes.size(); ++size) {
+    const auto part = std::string_view(bytes).substr(0, size);
+    ASSERT_EQ(parse_head(part, scanned, {}, request).state, State::incomplete) << size;
+    ASSERT_LE(scanned, size);
+    ASSERT_GE(scanned + 1, size) << "searched again";
+  }
+  const auto result = parse_head(bytes, scanned, {}, request);
+  EXPECT_EQ(result.state, State::complete);
+  EXPECT_EQ(result.consumed, bytes.size());
+}
+
+TEST(Head, PipelinedHeadsAreTakenOneByOne) {
+  const auto one = "GET /1 HTTP/1.1\r\nHost: x\r\n\r\n"s;
+  const auto both = one + "GET /2 HTTP/1.1\r\nHost: x\r\n\r\n";
+  ASSERT_EQ(parse(both).consumed, one.size());
+  EXPECT_EQ(request.raw_target, "/1");
+  ASSERT_EQ(parse(both.substr(one.size())).state, State::complete);
+  EXPECT_EQ(request.raw_target, "/2");
+}
+
+TEST(Head, SteadyStateKeepsTheMemory) {
+  ASSERT_EQ(fields("A: 1\r\nB: 2"), accepted);
+  const auto* const first = request.fields.data();
+  ASSERT_EQ(fields("A: 1\r\nB: 2"), accepted);
+  EXPECT_EQ(request.fields.data(), first);
+}
+
+TEST(Head, TlsOnAPlainPortIsRefusedAtOnce) {
+  EXPECT_EQ(status("\x16\x03\x01"), 400);
+  EXPECT_EQ(parse("\x16\x03\x01").reason, "what was sent does not begin with a method; is it TLS?");
+}
+
+TEST(Rfc9112_2_2, LeadingEmptyLinesAreIgnored) {
+  EXPECT_EQ(status("\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n"), accepted);
+  EXPECT_EQ(parse("\r").state, State::incomplete);
+}
+
+TEST(Rfc9112_2_2, EndlessEmptyLinesAre400) {
+  std::string lines;
+  for (int i = 0; i < 9; ++i)
+    lines += "\r\n";
+  EXPECT_EQ(status(lines), 400);
+  EXPECT_EQ(status(lines.substr(2) + "GET / HTTP/1.1\r\nHost: x\r\n\r\n"), accepted);
+}
+
+TEST(Rfc9112_2_2, BareLfIs400AsSoonAsItIsSeen) {
+  EXPECT_EQ(status("GET / HTTP/1.1\n"), 400);
+  EXPECT_EQ(status("GET / HTTP/1.1\r\nHost: x\n"), 400);
+  EXPECT_EQ(status("GET / HTTP/1.1\r\nHost: x\r\n\n"), 400);
+  EXPECT_EQ(status("\nGET / HTTP/1.1\r\nHost: x\r\n\r\n"), 400);
+  EXPECT_EQ(parse("\r\n\n").reason, "bare LF in the request head");
+}
+
+TEST(Rfc9112_2_2, BareCrIs400) {
+  EXPECT_EQ(line("GET /\r HTTP/1.1"), 400);
+  EXPECT_EQ(fields("A: b\rc"), 400);
+  EXPECT_EQ(fields("A\r: b"), 400);
+  EXPECT_EQ(fields("A: b\r"), 400);
+  EXPECT_EQ(status("\rGET / HTTP/1.1\r\nHost: x\r\n\r\n"), 400);
+}
+
+TEST(Rfc9112_2_2, WhiteSpaceBeforeTheFirstFieldIs400) {
+  EXPECT_EQ(status("GET / HTTP/1.1\r\n Host: x\r\n\r\n"), 400);
+  EXPECT_EQ(status("GET / HTTP/1.1\r\n\tHost: x\r\n\r\n"), 400);
+  EXPECT_EQ(status("GET / HTTP/1.1\r\n \r\nHost: x\r\n\r\n"), 400);
+}
+
+TEST(Rfc9112_2_3, BadVersionSyntaxIs400) {
+  for (const auto* version : {"HTTP/1", "HTTP/1.", "HTTP/.1", "HTTP/11", "HTTP/1.1 ", "HTTP/01.1",
+                              "HTTP/1.10", "http/1.1", "HTTP 1.1", "HTTP/1,1", "HTTP/a.b",
+                              "HTTPS/1.1", "ICE/1.0", "RTSP/1.0", "\tHTTP/1.1", "HTTP/+1.1"}) {
+    EXPECT_EQ(line("GET / "s + version), 400) << version;
+  }
+}
+
+TEST(Rfc9112_2_3, Http09Is400) {
+  EXPECT_EQ(line("GET /"), 400);
+  EXPECT_EQ(line("GET"), 400);
+  EXPECT_EQ(line("GET / "), 400);
+  EXPECT_EQ(status("GET /\r\n\r\n"), 400);
+}
+
+TEST(Rfc9112_2_3, AnotherMajorVersionIs505) {
+  EXPECT_EQ(line("GET / HTTP/2.0"), 505);
+  EXPECT_EQ(line("GET / HTTP/0.9"), 505);
+  EXPECT_EQ(status("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), 505);
+}
+
+TEST(Rfc9112_2_3, AHigherMinorVersionIsReadAs11) {
+  for (const auto* version : {"HTTP/1.1", "HTTP/1.2", "HTTP/1.9"}) {
+    EXPECT_EQ(line("GET / "s + version), accepted);
+    EXPECT_EQ(request.version, Version::http11);
+  }
+  EXPECT_EQ(line("GET / HTTP/1.0"), accepted);
+  EXPECT_EQ(request.version, Version::http10);
+}
+
+TEST(Rfc9112_3, OneSpaceBetweenTheParts) {
+  for (const auto* text :
+       {"GET  / HTTP/1.1", "GET /  HTTP/1.1", " GET / HTTP/1.1", "GET /a b HTTP/1.1",
+        "GET\t/ HTTP/1.1", "GET /\tHTTP/1.1", "GET / HTTP/1.1 "}) {
+    EXPECT_EQ(line(text), 400) << text;
+  }
+}
+
+TEST(Rfc9112_3, AnUnknownMethodIs501) {
+  EXPECT_EQ(line("BREW / HTTP/1.1"), 501);
+  EXPECT_EQ(line("GETT / HTTP/1.1"), 501);
+  EXPECT_EQ(line("SETUP / HTTP/1.1"), 501);
+}
+
+TEST(Rfc9110_9_1, MethodsAreCaseSensitive) {
+  EXPECT_EQ(line("get / HTTP/1.1"), 501);
+}
+
+TEST(Rfc9110_9_1, AMethodThatIsNoTokenIs400) {
+  EXPECT_EQ(line("G(T / HTTP/1.1"), 400);
+  EXPECT_EQ(line("GET: / HTTP/1.1"), 400);
+  EXPECT_EQ(line("G\xc3\x89T / HTTP/1.1"), 400);
+}
+
+TEST(Rfc9110_9_1, EveryMethodThatLlhttpKnowsIsAccepted) {
+  for (const auto* method : {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH",
+                             "PROPFIND", "MKCALENDAR", "M-SEARCH", "REPORT", "SOURCE", "UNLINK"}) {
+    EXPECT_EQ(line(method + " / HTTP/1.1"s), accepted) << method;
+    EXPECT_EQ(request.method, method);
+  }
+}
+
+TEST(Rfc9112_3, A8000ByteRequestLineIsAccepted) {
+  EXPECT_EQ(line("GET /" + std::string(8000, 'a') + " HTTP/1.1"), accepted);
+}
+
+TEST(Rfc9112_3, ATargetTooLongIs414BeforeTheLineEnds) {
+  const auto target = "/" + std::string(HeadLimits{}.target_bytes_max, 'a');
+  EXPECT_EQ(status("GET " + target), 414);
+  EXPECT_EQ(status("GET " + target + " HTTP/1.1\r\nHo"), 414);
+  EXPECT_EQ(line("GET " + target + " HTTP/1.1"), 414);
+  EXPECT_EQ(line("GET " + target.substr(1) + " HTTP/1.1"), 400);  // no slash, but not too long
+}
+
+TEST(Rfc9110_5_4, AHeadTooLargeIs431BeforeItEnds) {
+  const std::string large(HeadLimits{}.head_bytes_max, 'a');
+  EXPECT_EQ(status("GET / HTTP/1.1\r\nA: " + large), 431);
+  EXPECT_EQ(fields("A: " + large), 431);
+  EXPECT_EQ(status(large + "a"), 431);
+}
+
+TEST(Rfc9110_5_4, TheBodyDoesNotCountAsHead) {
+  const auto head = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 200\r\n\r\n"s;
+  const auto result = parse(head + std::string(200, 'a'), {.head_bytes_max = head.size()});
+  EXPECT_EQ(result.state, State::complete);
+}
+
+TEST(Rfc9110_5_4, TooManyFieldsAre431) {
+  std::string many = "A:";
+  for (int i = 2; i < 100; ++i)
+    many += "\r\nA:";
+  EXPECT_EQ(fields(many), accepted);
+  EXPECT_EQ(fields(many + "\r\nA:"), 431);
+}
+
+TEST(Rfc9112_3_2, HostIsRequiredIn11Only) {
+  EXPECT_EQ(status("GET / HTTP/1.1\r\n\r\n"), 400);
+  EXPECT_EQ(status("GET / HTTP/1.0\r\n\r\n"), accepted);
+  EXPECT_TRUE(request.host.empty());
+}
+
+TEST(Rfc9112_3_2, MoreThanOneHostIs400) {
+  EXPECT_EQ(fields("Host: x"), 400);
+  EXPECT_EQ(fields("hOST: y", "HTTP/1.0"), 400);
+}
+
+TEST(Rfc9112_3_2, AnInvalidHostIs400) {
+  for (const auto* host :
+       {"u@x", "x/y", "x,y", "x y", "x:y", "x:1:2", "[::1", "[x]", ":80", "x:65536"}) {
+    EXPECT_EQ(status("GET / HTTP/1.1\r\nHost: "s + host + "\r\n\r\n"), 400) << host;
+    EXPECT_EQ(status("GET http://a/ HTTP/1.1\r\nHost: "s + host + "\r\n\r\n"), 400) << host;
+  }
+}
+
+TEST(Rfc9112_3_2, AnEmptyHostIsValid) {
+  EXPECT_EQ(status("GET / HTTP/1.1\r\nHost:\r\n\r\n"), accepted);
+}
+
+TEST(Rfc9112_3_2_2, TheAbsoluteFormOverridesHost) {
+  ASSERT_EQ(status("GET http://b:81/c HTTP/1.1\r\nHost: a:80\r\n\r\n"), accepted);
+  EXPECT_EQ(request.host, "b");
+  EXPECT_EQ(request.port, 81);
+  ASSERT_EQ(status("GET HTTP://b?c HTTP/1.1\r\nHost: a:80\r\n\r\n"), accepted);
+  EXPECT_EQ(request.host, "b");
+  EXPECT_FALSE(request.port);
+}
+
+TEST(Rfc9112_3_2, ConnectAndAsteriskFormsAreRead) {
+  ASSERT_EQ(line("CONNECT b:443 HTTP/1.1"), accepted);
+  EXPECT_EQ(request.target.form, TargetForm::authority);
+  EXPECT_EQ(request.host, "b");
+  ASSERT_EQ(line("CONNECT [::1]:443 HTTP/1.1"), accepted);
+  ASSERT_EQ(line("OPTIONS * HTTP/1.1"), accepted);
+  EXPECT_EQ(request.target.form, TargetForm::asterisk);
+  EXPECT_EQ(line("GET * HTTP/1.1"), 400);
+}
+
+TEST(Rfc9112_3_2, WhatBrowsersSendUnencodedIsAccepted) {
+  EXPECT_EQ(line("GET /a|b?{\"c\":[`^`]}<'> HTTP/1.1"), accepted);
+}
+
+TEST(Rfc9112_5_1, SpaceBeforeColonIs400) {
+  EXPECT_EQ(fields("A : b"), 400);
+  EXPECT_EQ(fields("A\t: b"), 400);
+  EXPECT_EQ(fields("Content-Length : 5"), 400);
+}
+
+TEST(Rfc9112_5_1, EmptyOrNonTokenNameIs400) {
+  for (const auto* field :
+       {": b", ":", "A B: c", "A(: b", "A\"B: c", "\xc3\x84: b", "A/B: c", "A@: b"}) {
+    EXPECT_EQ(fields(field), 400) << field;
+  }
+}
+
+TEST(Rfc9112_5_1, MissingColonIs400) {
+  EXPECT_EQ(fields("A"), 400);
+  EXPECT_EQ(fields("A b"), 400);
+}
+
+TEST(Rfc9112_5_2, ObsFoldIs400) {
+  EXPECT_EQ(fields("A: b\r\n c"), 400);
+  EXPECT_EQ(fields("A: b\r\n\tc"), 400);
+  EXPECT_EQ(fields("A:\r\n c"), 400);
+}
+
+TEST(Rfc9110_5_5, ControlBytesAre400) {
+  for (int byte = 0; byte < 0x20; ++byte) {
+    if (byte == '\t') continue;
+    EXPECT_EQ(fields("A: b"s + static_cast<char>(byte) + "c"), 400) << byte;
+    EXPECT_EQ(line("GET /"s + static_cast<char>(byte) + " HTTP/1.1"), 400) << byte;
+  }
+  EXPECT_EQ(fields("A: \x7f"), 400);
+  EXPECT_EQ(parse("GET / HTTP/1.1\r\nA: \0\r\n\r\n"s).reason, "NUL byte in the request head");
+}
+
+TEST(Rfc9110_5_5, TabAndObsTextAreAccepted) {
+  EXPECT_EQ(fields("A: b\tc\x80\xff"), accepted);
+  EXPECT_EQ(request.field("a"), "b\tc\x80\xff");
+}
+
+TEST(Rfc9112_6_1, ChunkedIsRead) {
+  ASSERT_EQ(fields("Transfer-Encoding: Chunked"), accepted);
+  EXPECT_EQ(request.framing, Framing::chunked);
+}
+
+TEST(Rfc9112_6_1, AnUnknownCodingIs501) {
+  EXPECT_EQ(fields("Transfer-Encoding: gzip, chunked"), 501);
+  EXPECT_EQ(fields("Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked"), 501);
+  EXPECT_EQ(fields("Transfer-Encoding: , chunked"), 501);
+}
+
+TEST(Rfc9112_6_3, TheLastCodingMustBeChunked) {
+  for (const auto* coding : {"", "gzip", "chunked, gzip", "chunked,", "xchunked", "chunked;a=b",
+                             "\"chunked\"", "chunked x", "identity"}) {
+    EXPECT_EQ(fields("Transfer-Encoding: "s + coding), 400) << coding;
+  }
+}
+
+TEST(Rfc9112_6_1, ChunkedTwiceIs400) {
+  EXPECT_EQ(fields("Transfer-Encoding: chunked, chunked"), 400);
+  EXPECT_EQ(fields("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked"), 400);
+}
+
+TEST(Rfc9112_6_1, TransferEncodingIn10Is400) {
+  EXPECT_EQ(fields("Transfer-Encoding: chunked", "HTTP/1.0"), 400);
+}
+
+TEST(Rfc9112_6_3, TransferEncodingWithContentLengthIs400) {
+  EXPECT_EQ(fields("Transfer-Encoding: chunked\r\nContent-Length: 5"), 400);
+  EXPECT_EQ(fields("Content-Length: 0\r\nTransfer-Encoding: chunked"), 400);
+  EXPECT_EQ(fields("Content-Length: 5\r\nTransfer-Encoding: gzip"), 400);
+}
+
+TEST(Rfc9112_6_3, AnInvalidContentLengthIs400) {
+  for (const auto* value : {"", "-1", "+5", "0x5", "5,5", "5, 6", "5 6", "5;", "1e3", "five",
+                            "18446744073709551616", "99999999999999999999999"}) {
+    EXPECT_EQ(fields("Content-Length: "s + value), 400) << value;
+  }
+}
+
+TEST(Rfc9112_6_3, ARepeatedContentLengthIs400) {
+  EXPECT_EQ(fields("Content-Length: 5\r\nContent-Length: 5"), 400);
+  EXPECT_EQ(fields("Content-Length: 5\r\ncontent-length: 6"), 400);
+}
+
+TEST(Rfc9112_6_3, TheLargestContentLengthIsRead) {
+  ASSERT_EQ(fields("Content-Length: 18446744073709551615"), accepted);
+  EXPECT_EQ(request.content_length, UINT64_MAX);
+  ASSERT_EQ(fields("Content-Length: 007"), accepted);
+  EXPECT_EQ(request.content_length, 7U);
+}
+
+TEST(Rfc9112_6_3, NeitherFieldMeansNoBody) {
+  ASSERT_EQ(fields("A: b"), accepted);
+  EXPECT_EQ(request.framing, Framing::none);
+}
+
+TEST(Rfc9112_9_3, Persistence) {
+  const struct {
+    const char* version;
+    const char* connection;
+    bool keep_alive;
+  } cases[] = {
+      {"HTTP/1.1", "A: b", true},
+      {"HTTP/1.1", "Connection: close", false},
+      {"HTTP/1.1", "Connection: Keep-Alive, CLOSE", false},
+      {"HTTP/1.1", "Connection: upgrade\r\nConnection: close", false},
+      {"HTTP/1.1", "Connection: upgrade\r\nUpgrade: websocket", true},
+      {"HTTP/1.1", "Connection: closed", true},
+      {"HTTP/1.0", "A: b", false},
+      {"HTTP/1.0", "Connection: Keep-Alive", true},
+      {"HTTP/1.0", "Connection: keep-alive, close", false},
+  };
+  for (const auto& c : cases) {
+    ASSERT_EQ(fields(c.connection, c.version), accepted) << c.connection;
+    EXPECT_EQ(request.keep_alive, c.keep_alive) << c.version << ' ' << c.connection;
+  }
+}
+
+TEST(Rfc9110_10_1_1, ContinueIsExpectedWithABodyIn11Only) {
+  ASSERT_EQ(fields("Expect: 100-Continue\r\nContent-Length: 5"), accepted);
+  EXPECT_TRUE(request.expects_continue);
+  ASSERT_EQ(fields("Expect: 100-continue\r\nTransfer-Encoding: chunked"), accepted);
+  EXPECT_TRUE(request.expects_continue);
+  ASSERT_EQ(fields("Expect: 100-continue"), accepted);
+  EXPECT_FALSE(request.expects_continue);
+  ASSERT_EQ(fields("Expect: 100-continue\r\nContent-Length: 5", "HTTP/1.0"), accepted);
+  EXPECT_FALSE(request.expects_continue);
+}
+
+TEST(Rfc9110_10_1_1, AnotherExpectationIs417) {
+  EXPECT_EQ(fields("Expect: tea"), 417);
+  EXPECT_EQ(fields("Expect: 100-continue, tea"), 417);
+  EXPECT_EQ(fields("Expect: tea", "HTTP/1.0"), accepted);
+}
+
+TEST(Rfc9110_5_6_2, Tokens) {
+  EXPECT_TRUE(is_token("M-SEARCH"));
+  EXPECT_TRUE(is_token("!#$%&'*+-.^_`|~09azAZ"));
+  for (const auto* no : {"",  "a b", "a:", "a\t", "(",  ")", ",", "/", ";",  "<",    "=",
+                         ">", "?",   "@",  "[",   "\\", "]", "{", "}", "\"", "\x7f", "\x80"}) {
+    EXPECT_FALSE(is_token(no)) << no;
+  }
+}
+
+}  // namespace
+}  // namespace cgisrv::http
