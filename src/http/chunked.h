@@ -28,14 +28,15 @@ class ChunkedDecoder {
   State state() const;
 
  private:
-  // For the implementation to choose.
-  struct Machine {
-    std::uint8_t state = 0;
-    std::uint64_t left = 0;
-    std::size_t extension_bytes = 0;
-    std::size_t trailer_bytes = 0;
-    std::size_t line_bytes = 0;
-  } machine_;
+  enum class Phase : std::uint8_t;  // where in the framing; see the .cc
+
+  Phase after(char c);
+
+  Phase phase_{};
+  std::uint8_t size_digits_ = 0;
+  std::uint64_t left_ = 0;  // of the chunk at hand
+  std::size_t extension_bytes_ = 0;
+  std::size_t trailer_bytes_ = 0;
 };
 
 }  // namespace cgisrv::http

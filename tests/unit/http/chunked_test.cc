@@ -1,0 +1,172 @@
+#include "http/chunked.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+namespace cgisrv::http {
+namespace {
+
+using State = ChunkedDecoder::State;
+
+struct Outcome {
+  State state;
+  std::string body;
+  std::size_t consumed;
+  friend bool operator==(const Outcome&, const Outcome&) = default;
+};
+
+// Feeds the pieces one after the other, each as far as the decoder takes it.
+Outcome decode(const std::vector<std::string_view>& pieces, std::size_t room = 1 << 20) {
+  ChunkedDecoder decoder;
+  Outcome outcome{State::open, "", 0};
+  for (auto piece : pieces) {
+    while (true) {
+      const auto step = decoder.next(piece, room);
+      EXPECT_LE(step.data.size(), room);
+      outcome.body.append(step.data);
+      outcome.consumed += step.consumed;
+      piece.remove_prefix(step.consumed);
+      if (step.consumed == 0) break;
+    }
+  }
+  outcome.state = decoder.state();
+  return outcome;
+}
+
+State state_after(std::string_view in) {
+  return decode({in}).state;
+}
+
+TEST(Rfc9112_7_1, DecodesChunks) {
+  const std::string body = "5\r\nhello\r\n00006\r\n world\r\nA\r\n0123456789\r\n0\r\n\r\n";
+  const auto outcome = decode({body + "GET / "});
+  EXPECT_EQ(outcome.state, State::complete);
+  EXPECT_EQ(outcome.body, "hello world0123456789");
+  EXPECT_EQ(outcome.consumed, body.size());
+}
+
+TEST(Rfc9112_7_1, EverySplitGivesTheSame) {
+  for (const std::string body : {
+           "5\r\nhello\r\n6\r\n world\r\n0\r\n\r\nnext",
+           "1 ;a=\"b\"\r\nx\r\n000\r\nA: b\r\nC:\r\n\r\nnext",
+           "3\r\nabc\r\n0\r\n\rX",
+           "2\r\nabX\r\n",
+       }) {
+    const auto whole = decode({body});
+    for (std::size_t i = 0; i <= body.size(); ++i) {
+      for (std::size_t j = i; j <= body.size(); ++j) {
+        const std::string_view view = body;
+        ASSERT_EQ(decode({view.substr(0, i), view.substr(i, j - i), view.substr(j)}), whole)
+            << body << ' ' << i << ' ' << j;
+      }
+    }
+    for (std::size_t room : {1, 2, 3})
+      EXPECT_EQ(decode({body}, room), whole);
+  }
+}
+
+TEST(Chunked, EveryPrefixOfALegalWalkIsOpen) {
+  const std::string body = "a \t;b=\"c\";d\r\n0123456789\r\n0;e\r\nF: g\r\nH: \xff\r\n\r\n";
+  for (std::size_t i = 0; i < body.size(); ++i) {
+    EXPECT_EQ(state_after(body.substr(0, i)), State::open) << i;
+  }
+  EXPECT_EQ(state_after(body), State::complete);
+}
+
+TEST(Chunked, IllegalBytesInEveryPhase) {
+  for (const auto* body : {
+           "\r",
+           "\n",
+           "g",
+           " 5",
+           "+5",
+           "-5",
+           ";",
+           "0x5",  // size_start
+           "5\n",
+           "5g",
+           "5\v",
+           "5_0",
+           "5\t\r",
+           "5 \r\n",
+           "5 6",
+           "5,",  // size
+           "5;a\n",
+           "5;a\x01",
+           "5;a\x7f",
+           "5;a\r;",  // extension
+           "5\rx",
+           "5\r\r",  // size_lf
+           "1\r\nab",
+           "1\r\na\n",
+           "1\r\na\rb",
+           "1\r\na\r\r",
+           "1\r\na\r\n\r\n",  // after data
+           "0\r\n\n",
+           "0\r\n\rX",
+           "0\r\n:",
+           "0\r\n A: b",
+           "0\r\nA B",
+           "0\r\nA\r",
+           "0\r\nA :",
+           "0\r\nA: b\n",
+           "0\r\nA: \x01",
+           "0\r\nA: b\rX",
+           "0\r\nA: b\r\n c",  // trailers
+       }) {
+    EXPECT_EQ(state_after(body), State::malformed) << body;
+  }
+  EXPECT_EQ(state_after(std::string_view("5\0", 2)), State::malformed);
+}
+
+TEST(Chunked, MalformedIsForGood) {
+  ChunkedDecoder decoder;
+  decoder.next("x", 10);
+  ASSERT_EQ(decoder.state(), State::malformed);
+  EXPECT_EQ(decoder.next("0\r\n\r\n", 10).consumed, 0U);
+  EXPECT_EQ(decoder.state(), State::malformed);
+}
+
+TEST(Chunked, NothingIsTakenAfterTheEnd) {
+  ChunkedDecoder decoder;
+  EXPECT_EQ(decoder.next("0\r\n\r\n0\r\n\r\n", 10).consumed, 5U);
+  EXPECT_EQ(decoder.next("0\r\n\r\n", 10).consumed, 0U);
+  EXPECT_EQ(decoder.state(), State::complete);
+}
+
+TEST(Rfc9112_7_1, SizeOverflowIsMalformed) {
+  EXPECT_EQ(state_after("ffffffffffffffff\r\n"), State::open);
+  EXPECT_EQ(state_after("10000000000000000"), State::malformed);
+  EXPECT_EQ(state_after("00000000000000001"), State::malformed);
+}
+
+TEST(Chunked, NoRoomTakesNoData) {
+  ChunkedDecoder decoder;
+  EXPECT_EQ(decoder.next("3\r\nabc", 0).consumed, 3U);
+  EXPECT_EQ(decoder.next("abc", 0).consumed, 0U);
+  EXPECT_EQ(decoder.next("abc", 2).data, "ab");
+  EXPECT_EQ(decoder.next("c", 2).data, "c");
+}
+
+TEST(Rfc9112_7_1_1, ExtensionsAreIgnoredUpToTheCap) {
+  const auto chunk = [](std::size_t bytes) {
+    return "1;" + std::string(bytes - 1, 'e') + "\r\nx\r\n";
+  };
+  const auto most = ChunkedDecoder::extension_bytes_max;
+  EXPECT_EQ(decode({chunk(most) + "0\r\n\r\n"}), (Outcome{State::complete, "x", most + 11}));
+  EXPECT_EQ(state_after(chunk(most + 1)), State::malformed);
+  EXPECT_EQ(state_after(chunk(most - 1) + chunk(2)), State::malformed) << "over the whole body";
+}
+
+TEST(Rfc9112_7_1_2, TrailersAreDroppedUpToTheCap) {
+  const auto body = [](std::size_t bytes) {
+    return "0\r\nA:" + std::string(bytes - 6, 't') + "\r\n\r\n";
+  };
+  EXPECT_EQ(state_after(body(ChunkedDecoder::trailer_bytes_max)), State::complete);
+  EXPECT_EQ(state_after(body(ChunkedDecoder::trailer_bytes_max + 1)), State::malformed);
+}
+
+}  // namespace
+}  // namespace cgisrv::http
