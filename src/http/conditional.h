@@ -9,8 +9,8 @@
 namespace cgisrv::http {
 
 struct Validators {
-  std::string etag;  // quoted, W/ prefix where weak; empty: none
-  std::time_t last_modified = 0;
+  std::string etag;               // quoted, W/ prefix where weak; empty: none
+  std::time_t last_modified = 0;  // 0: not known
 };
 
 enum class Precondition { proceed, not_modified, failed };  // 200/206, 304, 412

@@ -1,6 +1,7 @@
 // Byte ranges, RFC 9110 section 14.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 #include <vector>
@@ -22,8 +23,10 @@ struct RangeSet {
 // At most this many after merging; more is answered with the whole file, so that a request cannot
 // ask for more work than it is worth.
 inline constexpr std::size_t ranges_max = 16;
+inline constexpr std::size_t specs_max = 200;  // before merging; more: likewise
 
-// Reads a Range field for something of `size` bytes. Unknown units and syntax errors are ignored.
+// Reads a Range field for something of `size` bytes. Unknown units and syntax errors are ignored;
+// so are the last bytes of nothing, which a 206 could not express.
 RangeSet parse_range(std::string_view field, std::uint64_t size);
 
 }  // namespace cgisrv::http
