@@ -1,0 +1,59 @@
+#include "base/text.h"
+
+#include <gtest/gtest.h>
+
+namespace cgisrv::text {
+namespace {
+
+TEST(Text, CaseAndClassesAreAscii) {
+  EXPECT_EQ(lower('A'), 'a');
+  EXPECT_EQ(lower('\xc4'), '\xc4');
+  EXPECT_EQ(upper('z'), 'Z');
+  EXPECT_EQ(upper('{'), '{');
+  EXPECT_TRUE(is_digit('0') && is_digit('9') && !is_digit('/') && !is_digit(':'));
+  EXPECT_TRUE(is_alpha('a') && is_alpha('Z') && !is_alpha('@') && !is_alpha('['));
+}
+
+TEST(Text, HexValues) {
+  EXPECT_EQ(hex_value('0'), 0);
+  EXPECT_EQ(hex_value('f'), 15);
+  EXPECT_EQ(hex_value('A'), 10);
+  EXPECT_EQ(hex_value('g'), -1);
+  EXPECT_EQ(hex_value('\0'), -1);
+}
+
+TEST(Text, EqualsIgnoringCase) {
+  EXPECT_TRUE(equals_ignoring_case("Content-Length", "cONTENT-lENGTH"));
+  EXPECT_FALSE(equals_ignoring_case("a", "ab"));
+  EXPECT_FALSE(equals_ignoring_case("@", "`"));
+  EXPECT_TRUE(equals_ignoring_case("", ""));
+}
+
+TEST(Text, Trim) {
+  EXPECT_EQ(trim(" \t a b \t"), "a b");
+  EXPECT_EQ(trim(" \t"), "");
+  EXPECT_EQ(trim(""), "");
+  EXPECT_EQ(trim("\na\r"), "\na\r");
+}
+
+TEST(Text, TakeUntil) {
+  std::string_view rest = "a,,b";
+  EXPECT_EQ(take_until(rest, ','), "a");
+  EXPECT_EQ(take_until(rest, ','), "");
+  EXPECT_EQ(take_until(rest, ','), "b");
+  EXPECT_EQ(rest, "");
+  EXPECT_EQ(take_until(rest, ','), "");
+}
+
+TEST(Text, EscapeLeavesNothingThatForgesALine) {
+  EXPECT_EQ(escape("a\n\x1b\"\\\x80~"), "a\\x0a\\x1b\\x22\\x5c\\x80~");
+  EXPECT_EQ(escape("abcdef", 3), "abc...");
+  EXPECT_EQ(escape("abc", 3), "abc");
+}
+
+TEST(Text, EscapeHtml) {
+  EXPECT_EQ(escape_html("<a b=\"c\">&'"), "&lt;a b=&quot;c&quot;&gt;&amp;&#39;");
+}
+
+}  // namespace
+}  // namespace cgisrv::text
