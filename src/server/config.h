@@ -1,6 +1,8 @@
 // The configuration as values: what TOML files and directory mode both come down to.
 #pragma once
 
+#include <cgisrv/pool.h>
+
 #include <chrono>
 #include <cstdint>
 #include <limits>
@@ -11,7 +13,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "cgi/environment.h"
+#include "cgi/options.h"
 
 namespace cgisrv::server {
 
@@ -19,9 +21,8 @@ using Duration = std::chrono::milliseconds;
 inline constexpr Duration duration_unlimited = Duration::max();
 inline constexpr std::uint64_t bytes_unlimited = std::numeric_limits<std::uint64_t>::max();
 
-enum class Dispatch : std::uint8_t { round_robin, least_busy, kernel };
+using Dispatch = pool::Dispatch;
 enum class LogFormat : std::uint8_t { combined, common, json };
-enum class ChunkedBody : std::uint8_t { spool, stream };
 
 // [server]
 struct ServerOptions {
@@ -50,24 +51,10 @@ struct Limits {
   unsigned keepalive_requests = 10000; // per connection
 };
 
-// setrlimit(2) for programs.
-struct ResourceLimits {
-  std::optional<std::uint64_t> cpu_seconds, address_space, open_files, processes, file_size, core;
-};
-
-// [cgi]: defaults for every program; a location can set any of them again.
-struct CgiOptions {
-  Duration header_timeout{60'000};
-  Duration idle_timeout{60'000};
-  Duration timeout{600'000};
-  Duration grace{5'000};
-  cgi::Variables env;  // [cgi].env first, then the location's; a later one of the same name wins
-  ResourceLimits rlimits;
-  ChunkedBody chunked = ChunkedBody::spool;
-  std::uint64_t spool_memory = 1024 * 1024;  // past it a spooled body goes to a temporary file
-  std::string headerless;                    // Content-Type for programs without a header; empty: 502
-  bool authorization = false;                // pass the Authorization field to programs
-};
+// [cgi] and what a location sets again; declared where it is used.
+using CgiOptions = cgi::Options;
+using cgi::ChunkedBody;
+using cgi::ResourceLimits;
 
 enum class MatchKind : std::uint8_t { exact, prefix, extension };
 
@@ -110,7 +97,7 @@ struct LogTarget {
 
 // [[listen]]
 struct Listen {
-  std::string address;  // as net::parse_address reads it
+  std::string address = "127.0.0.1:8888";  // as net::parse_address reads it
 };
 
 struct Config {
@@ -118,6 +105,7 @@ struct Config {
   ServerOptions server;
   std::vector<Listen> listen;
   Limits limits;
+  CgiOptions cgi;           // [cgi]; locations hold their own, which begin with it
   std::vector<Site> sites;  // the first one answers for unknown hosts
   LogTarget access_log;
   std::string error_log = "stderr";

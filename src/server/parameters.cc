@@ -1,0 +1,292 @@
+#include "server/parameters.h"
+
+#include <algorithm>
+
+#include "server/value_check.h"
+
+namespace cgisrv::server {
+
+namespace {
+
+template <typename T>
+struct Owner;
+template <typename Class, typename Member>
+struct Owner<Member Class::*> {
+  using type = Class;
+};
+
+template <auto member>
+Slot in(Part part) {
+  return &(std::get<typename Owner<decltype(member)>::type*>(part)->*member);
+}
+
+template <typename T>
+Slot whole(Part part) {
+  return std::get<T*>(part);
+}
+
+template <typename T>
+Part defaults() {
+  static T value;
+  return &value;
+}
+
+constexpr std::uint64_t kib = 1024, mib = 1024 * kib, gib = 1024 * mib, tib = 1024 * gib;
+constexpr std::uint64_t ms = 1, second = 1000, hour = 3600 * second, day = 24 * hour;
+constexpr Range any_size{0, 1024 * tib};
+constexpr Range any_count{0, 1'000'000'000};
+constexpr Range a_timeout{100 * ms, day};
+constexpr Word automatic{"auto", 0};
+constexpr Word unlimited{"unlimited", bytes_unlimited};
+
+// In the order of the enumerators.
+constexpr std::string_view dispatches[] = {"round-robin", "least-busy", "kernel"};
+constexpr std::string_view log_formats[] = {"combined", "common", "json"};
+constexpr std::string_view chunked_bodies[] = {"spool", "stream"};
+constexpr std::string_view log_levels[] = {"debug", "info", "notice", "warn", "error"};
+constexpr std::string_view access_words[] = {"stderr", "off"};
+constexpr std::string_view error_words[] = {"stderr"};
+
+using enum Type;
+
+// clang-format off
+constexpr Parameter server_rows[] = {
+    {.key = "user", .type = text, .slot = in<&ServerOptions::user>, .check = check_user,
+     .unset = "who starts it",
+     .about = "The user that workers and programs run as, when started by root."},
+    {.key = "group", .type = text, .slot = in<&ServerOptions::group>, .check = check_group,
+     .unset = "the user's", .about = "The group that workers and programs run as."},
+    {.key = "workers", .type = integer, .slot = in<&ServerOptions::workers>, .range = {1, 256},
+     .unit = "processes", .word = automatic,
+     .about = "How many worker processes serve; `\"auto\"` is one per core."},
+    {.key = "worker_connections", .type = integer,
+     .slot = in<&ServerOptions::worker_connections>, .range = {1, 1'000'000},
+     .unit = "connections",
+     .about = "How many connections one worker holds at most; more wait to be accepted."},
+    {.key = "worker_events", .type = integer, .slot = in<&ServerOptions::worker_events>,
+     .range = {1, 1'000'000}, .unit = "events",
+     .about = "How many events one worker takes from the kernel at a time."},
+    {.key = "dispatch", .type = choice, .slot = in<&ServerOptions::dispatch>,
+     .choices = dispatches,
+     .about = "Who gives connections to workers: the master in turn, the master to the one with "
+              "the least to do, or the kernel."},
+    {.key = "shutdown_timeout", .type = duration, .slot = in<&ServerOptions::shutdown_timeout>,
+     .range = {0, day}, .word = unlimited,
+     .about = "How long open requests may take to finish on a graceful stop or reload."},
+    {.key = "heartbeat_timeout", .type = duration,
+     .slot = in<&ServerOptions::heartbeat_timeout>, .range = {second, hour}, .word = unlimited,
+     .about = "A worker that shows no sign of life for this long is killed and replaced."},
+    {.key = "pid_file", .type = path, .slot = in<&ServerOptions::pid_file>,
+     .unset = "none", .about = "File that holds the process id of the master while it runs."},
+};
+constexpr Section server_section{"[server]", server_rows, defaults<ServerOptions>,
+    "The processes."};
+
+constexpr Parameter listen_rows[] = {
+    {.key = "address", .type = text, .slot = in<&Listen::address>, .check = check_address,
+     .about = "`\"ADDR:PORT\"`, `\":PORT\"` (every interface), `\"[v6]:PORT\"` or "
+              "`\"unix:/path\"`."},
+};
+constexpr Section listen_section{"[[listen]]", listen_rows, defaults<Listen>,
+    "Where connections come in; may stand several times. Without any, the default address is "
+    "used."};
+
+constexpr Parameter limits_rows[] = {
+    {.key = "header_size", .type = size, .slot = in<&Limits::header_size>,
+     .range = {kib, mib},
+     .about = "The request line and all fields together; answers 431 past it."},
+    {.key = "target_size", .type = size, .slot = in<&Limits::target_size>,
+     .range = {256, mib}, .about = "The request's target (path and query); answers 414 past it."},
+    {.key = "header_fields", .type = integer, .slot = in<&Limits::header_fields>,
+     .range = {10, 10'000}, .unit = "fields",
+     .about = "How many fields a request has at most; answers 431 past it."},
+    {.key = "body_size", .type = size, .slot = in<&Limits::body_size>, .range = any_size,
+     .word = unlimited, .about = "The body of a request; answers 413 past it."},
+    {.key = "header_timeout", .type = duration, .slot = in<&Limits::header_timeout>,
+     .range = a_timeout,
+     .about = "How long a client may take to send a request's header; answers 408."},
+    {.key = "body_timeout", .type = duration, .slot = in<&Limits::body_timeout>,
+     .range = a_timeout, .about = "How long a client may pause while it sends a body."},
+    {.key = "send_timeout", .type = duration, .slot = in<&Limits::send_timeout>,
+     .range = a_timeout, .about = "How long a client may take nothing of a response."},
+    {.key = "keepalive_timeout", .type = duration, .slot = in<&Limits::keepalive_timeout>,
+     .range = {0, day}, .about = "How long an idle connection is kept for a further request."},
+    {.key = "half_close_timeout", .type = duration, .slot = in<&Limits::half_close_timeout>,
+     .range = {0, hour},
+     .about = "How long a client that has shut its sending side is still answered."},
+    {.key = "keepalive_requests", .type = integer, .slot = in<&Limits::keepalive_requests>,
+     .range = {1, 1'000'000'000}, .unit = "requests",
+     .about = "How many requests one connection carries; 1 turns keep-alive off."},
+};
+constexpr Section limits_section{"[limits]", limits_rows, defaults<Limits>,
+    "What a client may ask of the server."};
+
+constexpr Parameter rlimits_rows[] = {
+    {.key = "cpu", .type = duration, .slot = in<&ResourceLimits::cpu_seconds>,
+     .range = {second, 365 * day}, .word = unlimited, .unset = "inherited",
+     .about = "Processor time, in whole seconds (`RLIMIT_CPU`)."},
+    {.key = "as", .type = size, .slot = in<&ResourceLimits::address_space>,
+     .range = {mib, any_size.max}, .word = unlimited, .unset = "inherited",
+     .about = "Address space of each process (`RLIMIT_AS`)."},
+    {.key = "nofile", .type = integer, .slot = in<&ResourceLimits::open_files>,
+     .range = {3, any_count.max}, .unit = "descriptors", .word = unlimited,
+     .unset = "inherited", .about = "Open descriptors of each process (`RLIMIT_NOFILE`)."},
+    {.key = "nproc", .type = integer, .slot = in<&ResourceLimits::processes>,
+     .range = any_count, .unit = "processes", .word = unlimited, .unset = "inherited",
+     .about = "Processes of the user, counted over the whole machine (`RLIMIT_NPROC`)."},
+    {.key = "fsize", .type = size, .slot = in<&ResourceLimits::file_size>, .range = any_size,
+     .word = unlimited, .unset = "inherited",
+     .about = "Size of a file that is written (`RLIMIT_FSIZE`)."},
+    {.key = "core", .type = size, .slot = in<&ResourceLimits::core>, .range = any_size,
+     .word = unlimited, .unset = "inherited", .about = "Size of a core dump (`RLIMIT_CORE`)."},
+};
+constexpr Section rlimits_section{"[cgi.rlimits]", rlimits_rows, defaults<ResourceLimits>,
+    "The resource limits of programs, setrlimit(2). Mostly written as "
+    "`rlimits = { cpu = \"60s\", as = \"1g\" }`."};
+
+constexpr Parameter cgi_rows[] = {
+    {.key = "header_timeout", .type = duration, .slot = in<&CgiOptions::header_timeout>,
+     .range = a_timeout, .word = unlimited,
+     .about = "How long a program may take to print its header; answers 504."},
+    {.key = "idle_timeout", .type = duration, .slot = in<&CgiOptions::idle_timeout>,
+     .range = a_timeout, .word = unlimited,
+     .about = "How long a program may pause between two writes."},
+    {.key = "timeout", .type = duration, .slot = in<&CgiOptions::timeout>,
+     .range = {100 * ms, 30 * day}, .word = unlimited,
+     .about = "How long a program may run in all; then its process group is ended."},
+    {.key = "grace", .type = duration, .slot = in<&CgiOptions::grace>, .range = {0, hour},
+     .about = "The time between SIGTERM and SIGKILL when a program is ended."},
+    {.key = "env", .type = variables, .slot = in<&CgiOptions::env>, .unset = "none",
+     .about = "Variables for programs; those of a location are added to those of `[cgi]`, and win "
+              "where the name is the same."},
+    {.key = "rlimits", .type = table, .slot = in<&CgiOptions::rlimits>,
+     .inside = &rlimits_section, .unset = "inherited",
+     .about = "Resource limits of programs, see `[cgi.rlimits]`; those of a location change single "
+              "limits of `[cgi]`."},
+    {.key = "chunked", .type = choice, .slot = in<&CgiOptions::chunked>,
+     .choices = chunked_bodies,
+     .about = "A body of unknown length: spooled so that CONTENT_LENGTH can be set, or streamed "
+              "without it."},
+    {.key = "spool_memory", .type = size, .slot = in<&CgiOptions::spool_memory>,
+     .range = {0, gib}, .about = "A spooled body larger than this goes to a temporary file."},
+    {.key = "headerless", .type = text, .slot = in<&CgiOptions::headerless>,
+     .check = check_media_type, .unset = "none: answers 502",
+     .about = "The Content-Type of programs that print no CGI header."},
+    {.key = "authorization", .type = boolean, .slot = in<&CgiOptions::authorization>,
+     .about = "Whether programs are given the Authorization field, and with it passwords."},
+};
+constexpr Section cgi_section{"[cgi]", cgi_rows, defaults<CgiOptions>,
+    "How programs are run. Every key can be set again in a `[[site.location]]`."};
+
+constexpr Parameter location_rows[] = {
+    {.key = "match", .type = text, .slot = in<&Location::match>, .required = true,
+     .about = "`\"/prefix/\"` and all below it, `\"=/exact\"`, or the ending `\"*.ext\"`."},
+    {.key = "cgi", .type = program, .slot = whole<Location>, .unset = "`false`",
+     .about = "`true`: executable files that match are programs. A directory: the executables in "
+              "it are. A file: it is the one program for everything below. `false`: files are "
+              "sent."},
+    {.key = "interpreter", .type = text, .slot = in<&Location::interpreter>,
+     .check = check_executable, .unset = "none",
+     .about = "Absolute path of a program that runs the files that match; they need not be "
+              "executable."},
+    {.key = "body_size", .type = size, .slot = in<&Location::body_size>, .range = any_size,
+     .word = unlimited, .unset = "as in `[limits]`",
+     .about = "The body of a request; answers 413 past it."},
+    {.type = merged, .slot = in<&Location::cgi>, .inside = &cgi_section},
+};
+constexpr Section location_section{"[[site.location]]", location_rows, defaults<Location>,
+    "What answers for a part of a site. An exact match goes first, then the longest prefix that "
+    "runs programs, then an ending, then the longest other prefix. Every key of `[cgi]` may stand "
+    "here too, for this location alone."};
+
+constexpr Parameter site_rows[] = {
+    {.key = "server_name", .type = list, .slot = in<&Site::server_name>,
+     .check = check_server_name, .unset = "any",
+     .about = "The hosts it answers for; `\"*.example.org\"` is every host below."},
+    {.key = "root", .type = path, .slot = in<&Site::root>, .check = check_directory,
+     .required = true, .about = "The directory that is served."},
+    {.key = "index", .type = list, .slot = in<&Site::index>, .check = check_index,
+     .about = "What answers for a directory: the first of these files that is there."},
+    {.key = "listing", .type = boolean, .slot = in<&Site::listing>,
+     .about = "Whether a directory without an index is listed."},
+    {.key = "location", .type = tables, .slot = in<&Site::locations>,
+     .inside = &location_section, .unset = "none", .about = "See `[[site.location]]`."},
+};
+constexpr Section site_section{"[[site]]", site_rows, defaults<Site>,
+    "What is served; at least one. The first answers for hosts that no site names."};
+
+constexpr Parameter access_rows[] = {
+    {.key = "path", .type = path, .slot = in<&LogTarget::path>, .choices = access_words,
+     .about = "A file, `\"stderr\"` or `\"off\"`."},
+    {.key = "format", .type = choice, .slot = in<&LogTarget::format>, .choices = log_formats,
+     .about = "How a line is written."},
+};
+constexpr Section access_section{"[log.access]", access_rows, defaults<LogTarget>,
+    "A line for every request. `access = \"/path\"` sets the path alone."};
+
+constexpr Parameter error_rows[] = {
+    {.key = "path", .type = path, .slot = in<&Config::error_log>, .choices = error_words,
+     .about = "A file or `\"stderr\"`."},
+    {.key = "level", .type = choice, .slot = in<&Config::log_level>, .choices = log_levels,
+     .about = "The least severe messages that are written."},
+};
+constexpr Section error_section{"[log.error]", error_rows, defaults<Config>,
+    "What the server has to say, and what programs write to their standard error. "
+    "`error = \"/path\"` sets the path alone."};
+
+constexpr Parameter log_rows[] = {
+    {.key = "access", .type = table, .slot = in<&Config::access_log>,
+     .inside = &access_section, .unset = "see below", .about = "A path or `[log.access]`."},
+    {.key = "error", .type = table, .slot = whole<Config>, .inside = &error_section,
+     .unset = "see below", .about = "A path or `[log.error]`."},
+};
+constexpr Section log_section{"[log]", log_rows, defaults<Config>, "Where logs go."};
+
+// Read in this order: [limits] and [cgi] are what locations begin with.
+constexpr Parameter root_rows[] = {
+    {.key = "server", .type = table, .slot = in<&Config::server>, .inside = &server_section},
+    {.key = "listen", .type = tables, .slot = in<&Config::listen>, .inside = &listen_section},
+    {.key = "limits", .type = table, .slot = in<&Config::limits>, .inside = &limits_section},
+    {.key = "cgi", .type = table, .slot = in<&Config::cgi>, .inside = &cgi_section},
+    {.key = "site", .type = tables, .slot = in<&Config::sites>, .inside = &site_section},
+    {.key = "log", .type = table, .slot = whole<Config>, .inside = &log_section},
+};
+constexpr Section root{"the file", root_rows, defaults<Config>, ""};
+// clang-format on
+
+constexpr const Section* all_sections[] = {
+    &server_section, &listen_section,   &limits_section, &cgi_section,    &rlimits_section,
+    &site_section,   &location_section, &log_section,    &access_section, &error_section};
+
+}  // namespace
+
+const Section& root_section() {
+  return root;
+}
+std::span<const Section* const> sections() {
+  return all_sections;
+}
+
+std::vector<std::string_view> keys(const Section& section) {
+  std::vector<std::string_view> found;
+  for (const Parameter& parameter : section.parameters) {
+    if (parameter.type != merged) {
+      found.push_back(parameter.key);
+    } else {
+      for (const auto key : keys(*parameter.inside))
+        found.push_back(key);
+    }
+  }
+  return found;
+}
+
+std::vector<std::string_view> sections_with(std::string_view key) {
+  std::vector<std::string_view> found;
+  for (const Section* section : all_sections) {
+    const auto accepted = keys(*section);
+    if (std::ranges::find(accepted, key) != accepted.end()) found.push_back(section->name);
+  }
+  return found;
+}
+
+}  // namespace cgisrv::server

@@ -1,0 +1,117 @@
+#include "server/value_check.h"
+
+#include <fmt/format.h>
+#include <grp.h>
+#include <pwd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "net/address.h"
+
+namespace cgisrv::server {
+
+namespace {
+
+bool is_name_char(char c) {
+  return text::is_alpha(c) || text::is_digit(c) || c == '_';
+}
+
+// What keeps `path` from being used, or nothing; `status` is filled in.
+std::string check_status(const std::string& path, struct stat& status) {
+  if (::stat(path.c_str(), &status) == 0) return {};
+  return fmt::format("cannot use {}: {}; create it or correct the path", path, errno_text(errno));
+}
+
+bool is_normal_path(std::string_view path) {
+  if (!path.starts_with('/')) return false;
+  return std::ranges::none_of(std::initializer_list<std::string_view>{"//", "/./", "/../"},
+                              [&](std::string_view part) { return path.contains(part); });
+}
+
+}  // namespace
+
+std::string check_user(const std::string& name) {
+  if (::getpwnam(name.c_str()) != nullptr) return {};
+  return fmt::format("there is no user {}; create the account or name another", name);
+}
+
+std::string check_group(const std::string& name) {
+  if (::getgrnam(name.c_str()) != nullptr) return {};
+  return fmt::format("there is no group {}; create it or name another", name);
+}
+
+std::string check_address(const std::string& address) {
+  const auto parsed = net::parse_address(address);
+  return parsed ? std::string() : parsed.error().what;
+}
+
+std::string check_server_name(const std::string& name) {
+  std::string_view rest = name;
+  if (rest.starts_with("*.")) rest.remove_prefix(2);
+  const bool v6 = rest.starts_with('[') && rest.ends_with(']');
+  const bool good = std::ranges::all_of(rest, [&](char c) {
+    return is_name_char(c) || c == '-' || c == '.' || (v6 && (c == ':' || c == '[' || c == ']'));
+  });
+  if (good && !rest.empty() && !rest.starts_with('.')) return {};
+  return fmt::format(
+      "{} is no host name; write \"example.org\" or \"*.example.org\", without scheme or port",
+      text::escape(name));
+}
+
+std::string check_index(const std::string& name) {
+  if (!name.empty() && !name.starts_with('.') && !name.contains('/')) return {};
+  return fmt::format("{} is no name of a file to serve; write a name such as \"index.html\"",
+                     name.empty() ? "\"\"" : name);
+}
+
+std::string check_media_type(const std::string& type) {
+  const auto slash = type.find('/');
+  if (slash != 0 && slash != std::string::npos && slash + 1 < type.size()) return {};
+  return "write a media type such as \"text/html; charset=utf-8\"";
+}
+
+std::string check_directory(const std::string& path) {
+  struct stat status {};
+  if (auto problem = check_status(path, status); !problem.empty()) return problem;
+  if (!S_ISDIR(status.st_mode)) return fmt::format("{} is not a directory", path);
+  if (path == "/") return "/ would serve the whole machine; name a directory for the site";
+  return {};
+}
+
+std::string check_executable(const std::string& path) {
+  if (!path.starts_with('/'))
+    return fmt::format("write the absolute path of the program, not {}", path);
+  struct stat status {};
+  if (auto problem = check_status(path, status); !problem.empty()) return problem;
+  if (!S_ISREG(status.st_mode)) return fmt::format("{} is not a file", path);
+  if (::access(path.c_str(), X_OK) == 0) return {};
+  return fmt::format("{} may not be executed; try chmod +x {}", path, path);
+}
+
+std::string check_variable_name(const std::string& name) {
+  if (!name.empty() && !text::is_digit(name.front()) && std::ranges::all_of(name, is_name_char))
+    return {};
+  return "the name of a variable holds letters, digits and '_' only and begins with no digit";
+}
+
+Result<Match> parse_match(const std::string& text) {
+  const std::string rest = text.substr(text.empty() ? 0 : 1);
+  if (text.starts_with("*.") && rest.size() > 1 && rest.find_first_of("/*") == std::string::npos)
+    return Match{MatchKind::extension, rest};
+  if (text.starts_with('=') && is_normal_path(rest)) return Match{MatchKind::exact, rest};
+  if (is_normal_path(text)) {
+    if (text.ends_with('/')) return Match{MatchKind::prefix, text};
+    return fail("write \"{}/\" for everything below, or \"={}\" for that path alone", text, text);
+  }
+  return fail("write \"/prefix/\", \"=/exact\" or \"*.ext\"");
+}
+
+std::string format_match(const Match& match) {
+  constexpr const char* marks[] = {"=", "", "*"};
+  return marks[static_cast<int>(match.kind)] + match.text;
+}
+
+}  // namespace cgisrv::server
