@@ -1,0 +1,67 @@
+#include "server/config.h"
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <sstream>
+
+#include "server/config_reader.h"
+#include "server/document.h"
+#include "server/faults.h"
+#include "server/site_check.h"
+#include "server/value_check.h"
+
+namespace cgisrv::server {
+
+std::string ConfigError::text() const {
+  if (line == 0) return fmt::format("{}: {}", file, message);
+  return fmt::format("{}:{}:{}: {}", file, line, column, message);
+}
+
+std::expected<Config, std::vector<ConfigError>> load_config(const std::string& file) {
+  std::ifstream stream(file, std::ios::binary);
+  std::ostringstream text;
+  if (stream.is_open()) text << stream.rdbuf();
+  // Reading nothing fails too, but is not bad(): an empty file has its own message.
+  if (stream.is_open() && !text.bad()) return parse_config(text.view(), file);
+  return std::unexpected(std::vector{ConfigError{
+      file, 0, 0, fmt::format("cannot read the configuration: {}", errno_text(errno))}});
+}
+
+std::expected<Config, std::vector<ConfigError>> parse_config(std::string_view text,
+                                                             const std::string& file) {
+  const auto document = parse_document(text, file);
+  if (!document) return std::unexpected(std::vector{document.error()});
+  Faults faults(file);
+  Config config =
+      read_config(*document, std::filesystem::absolute(file).parent_path().string(), faults);
+  check_sites(*document, config, faults);
+  if (!faults.empty()) return std::unexpected(std::move(faults).in_order_of_file());
+  config.file = file;
+  if (config.listen.empty()) config.listen.emplace_back();
+  return config;
+}
+
+Result<Config> directory_config(const std::string& directory) {
+  const std::unique_ptr<char, decltype(&std::free)> real(::realpath(directory.c_str(), nullptr),
+                                                         &std::free);
+  if (!real) return fail_errno(errno, "cannot serve {}; name a directory that exists", directory);
+  if (const auto problem = check_directory(real.get()); !problem.empty())
+    return fail("cannot serve {}: {}", directory, problem);
+
+  Config config;
+  config.show_failures = true;
+  Site& site = config.sites.emplace_back();
+  site.root = real.get();
+  site.listing = true;
+  site.fallback.body_size = config.limits.body_size;
+  site.locations.assign(2, site.fallback);
+  site.locations[0].match = {MatchKind::prefix, "/cgi-bin/"};
+  site.locations[1].match = {MatchKind::extension, ".cgi"};
+  for (Location& location : site.locations)
+    location.program = ProgramKind::in_place;
+  return config;
+}
+
+}  // namespace cgisrv::server
