@@ -20,8 +20,9 @@ struct Route {
   std::size_t matched = 0;
 };
 
-// Order: exact; the longest prefix that runs programs; an extension; the longest prefix; the
-// site's fallback. Only path.text.substr(0, path.plain) is looked at.
+// Order: exact; the longest prefix that runs programs; an extension (the first in the path, then
+// the longest); the longest prefix; the site's fallback. Only path.text.substr(0, path.plain) is
+// looked at; an exact match needs all of the path to be plain.
 Route find_route(const Site& site, const http::Path& path);
 
 }  // namespace cgisrv::server
