@@ -1,0 +1,197 @@
+"""Starts servers for tests, and fails every test that leaves something behind.
+
+A test fails on: a leaked descriptor in the master or a worker; a process of the server's that is
+still there, zombies included; a line in the log that tells of a bug; a server that does not stop
+within five seconds of SIGTERM. Markers take a part of that back where a test is about it; see
+pytest_configure.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import re
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+from harness import BINARY, Server, Site, finish, slowness  # noqa: E402
+
+PR_SET_CHILD_SUBREAPER = 36
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for marker in ("expect_log(regex): alert lines that match are expected, at least one",
+                   "kills_worker: workers die in this test",
+                   "kills_master: the master dies in this test",
+                   "slow: takes more than a few seconds",
+                   "time_limit(seconds): for the whole test; 60 unless given"):
+        config.addinivalue_line("markers", marker)
+    # What a dead master leaves behind becomes our child, so that it is found and can be reaped.
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    if not BINARY.exists() and not session.config.option.collectonly:
+        pytest.exit(f"{BINARY} is not there: build it, or name another with CGISRV", returncode=2)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Nothing may hang the suite: SIGALRM interrupts whatever a test waits for."""
+    marker = item.get_closest_marker("time_limit")
+    limit = marker.args[0] if marker else 60
+
+    def expire(*_: object) -> None:
+        raise TimeoutError(f"test took longer than {limit} s")
+
+    previous = signal.signal(signal.SIGALRM, expire)
+    signal.setitimer(signal.ITIMER_REAL, limit * slowness())
+    yield
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, previous)
+
+
+# Fixtures.
+
+
+@pytest.fixture(scope="session")
+def compile_c(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Compiles a C program, once for each source."""
+    folder = tmp_path_factory.mktemp("programs")
+    done: dict[str, Path] = {}
+
+    def compile_source(source: str) -> Path:
+        if source not in done:
+            path = folder / f"program{len(done)}"
+            path.with_suffix(".c").write_text(source)
+            subprocess.run(["gcc", "-O1", "-o", path, path.with_suffix(".c")], check=True)
+            done[source] = path
+        return done[source]
+
+    return compile_source
+
+
+@pytest.fixture
+def site(tmp_path: Path, compile_c: Callable[[str], Path]) -> Site:
+    return Site(tmp_path / "site", compile_c)
+
+
+Start = Callable[..., Server]
+
+
+@pytest.fixture
+def start(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Start]:
+    """start(site, "-w", "3"): directory mode, start(config="..."): by configuration.
+
+    A configuration needs no [[listen]] and no number of workers; both are added when missing.
+    """
+    servers: list[Server] = []
+
+    def start_server(site: Site | None = None, *arguments: str, config: str | None = None,
+                     **more) -> Server:
+        folder = tmp_path / f"server{len(servers)}"
+        folder.mkdir()
+        if config is not None:
+            file = folder / "cgisrv.toml"
+            file.write_text(complete(config))
+            command = ["-c", str(file), *arguments]
+        else:
+            assert site is not None
+            command = [str(site.root), *arguments]
+            if "-l" not in arguments and "--listen" not in arguments:
+                command += ["-l", "127.0.0.1:0"]
+            if "-w" not in arguments and "--workers" not in arguments:
+                command += ["-w", "2"]
+        server = Server(command, folder, **more)
+        servers.append(server)
+        return server
+
+    yield start_server
+    faults = []
+    for server in servers:
+        try:
+            finish(server, request.node)
+        except AssertionError as fault:
+            faults.append(str(fault))
+    assert not faults, "\n\n".join(faults)
+
+
+def complete(config: str) -> str:
+    """Adds [server] workers and [[listen]] where a configuration has none."""
+    if "[server]" not in config:
+        config += "\n[server]\nworkers = 2\n"
+    elif not re.search(r"^workers", config, re.MULTILINE):
+        config = config.replace("[server]", "[server]\nworkers = 2", 1)
+    if "[[listen]]" not in config:
+        config += '\n[[listen]]\naddress = "127.0.0.1:0"\n'
+    return config
+
+
+@pytest.fixture
+def server(start: Start, site: Site) -> Server:
+    """The site in directory mode; write files and programs before or after."""
+    return start(site)
+
+
+# One server for a whole file, where a table of small cases would start hundreds. Each test still
+# checks what it left behind.
+
+
+@pytest.fixture(scope="module")
+def shared_site(tmp_path_factory: pytest.TempPathFactory,
+                compile_c: Callable[[str], Path]) -> Site:
+    return Site(tmp_path_factory.mktemp("shared") / "site", compile_c)
+
+
+@pytest.fixture(scope="module")
+def shared_config() -> str | None:
+    """Override in a file whose shared server needs a configuration; {root} is the site's."""
+    return None
+
+
+@pytest.fixture(scope="module")
+def shared_server(request: pytest.FixtureRequest, shared_site: Site,
+                  shared_config: str | None) -> Iterator[Server]:
+    folder = Path(tempfile.mkdtemp(prefix="cgisrv-test-"))
+    if shared_config is None:
+        command = [str(shared_site.root), "-l", "127.0.0.1:0", "-w", "2"]
+    else:
+        file = folder / "cgisrv.toml"
+        file.write_text(complete(shared_config.replace("{root}", str(shared_site.root))))
+        command = ["-c", str(file)]
+    server = Server(command, folder)
+    yield server
+    try:
+        finish(server, request.node)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def shared(request: pytest.FixtureRequest, shared_server: Server) -> Iterator[Server]:
+    assert shared_server.popen.poll() is None, "an earlier test ended the shared server"
+    shared_server.checkpoint()
+    yield shared_server
+    faults = shared_server.verify(request.node)
+    assert not faults, "\n".join(faults + ["", "the log:", shared_server.log()[-8000:]])
+
+
+@pytest.fixture
+def run() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs the binary to its end and returns what it printed."""
+
+    def run_binary(*arguments: str | Path, timeout: float = 10.0) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([str(BINARY), *map(str, arguments)], stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, timeout=timeout * slowness())
+
+    return run_binary

@@ -1,0 +1,75 @@
+"""Processes as /proc shows them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+class Process:
+    def __init__(self, pid: int, stat: str):
+        fields = stat[stat.rindex(")") + 2 :].split()
+        self.pid = pid
+        self.name = stat[stat.index("(") + 1 : stat.rindex(")")]
+        self.state, self.parent, self.group = fields[0], int(fields[1]), int(fields[2])
+        self.ticks = int(fields[11]) + int(fields[12])  # user and system time
+
+    def __repr__(self) -> str:
+        return f"{self.name}[{self.pid}] {self.state} (parent {self.parent}, group {self.group})"
+
+
+def process(pid: int) -> Process | None:
+    try:
+        return Process(pid, Path(f"/proc/{pid}/stat").read_text(errors="replace"))
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+
+
+def processes() -> dict[int, Process]:
+    found = (process(int(entry)) for entry in os.listdir("/proc") if entry.isdigit())
+    return {p.pid: p for p in found if p}
+
+
+def alive(pid: int) -> bool:
+    """False for zombies too: they run nothing any more."""
+    found = process(pid)
+    return found is not None and found.state not in "ZX"
+
+
+def descendants(root: int) -> list[Process]:
+    everyone = processes()
+    family, found = {root}, []
+    grown = True
+    while grown:
+        grown = False
+        for p in everyone.values():
+            if p.parent in family and p.pid not in family:
+                family.add(p.pid)
+                found.append(p)
+                grown = True
+    return found
+
+
+def descriptors(pid: int) -> dict[int, str]:
+    found = {}
+    try:
+        for entry in os.listdir(f"/proc/{pid}/fd"):
+            try:
+                found[int(entry)] = os.readlink(f"/proc/{pid}/fd/{entry}")
+            except FileNotFoundError:
+                pass
+    except (FileNotFoundError, PermissionError):
+        pass
+    return found
+
+
+def status_field(pid: int | str, name: str) -> str:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith(name + ":"):
+            return line.split(":", 1)[1].strip()
+    raise KeyError(name)
+
+
+def peak_memory(pid: int) -> int:
+    """Bytes of resident memory at their most (VmHWM)."""
+    return int(status_field(pid, "VmHWM").split()[0]) * 1024
