@@ -1,0 +1,218 @@
+"""What a program finds when it starts, and what is left when ten thousand have run."""
+
+import os
+import resource
+import signal
+import threading
+
+import pytest
+
+from client import Connection
+from harness import Site, until
+from processes import descriptors
+
+# A report of the process itself, made without opening anything before it has counted.
+SELF = r"""
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+int main(int argc, char** argv) {
+  char open_ones[8192], cwd[4096];
+  int length = 0;
+  for (int fd = 0; fd < 65536 && length < 8000; fd++)
+    if (fcntl(fd, F_GETFD) >= 0) length += sprintf(open_ones + length, "%d ", fd);
+  printf("Content-Type: text/plain\n\n");
+  printf("descriptors: %s\nargc: %d\nargv0: %s\n", open_ones, argc, argv[0]);
+  printf("cwd: %s\npid: %d\ngroup: %d\n", getcwd(cwd, sizeof cwd), getpid(), getpgrp());
+  for (int resource = 0; resource < RLIM_NLIMITS; resource++) {
+    struct rlimit limit;
+    getrlimit(resource, &limit);
+    printf("rlimit%d: %llu %llu\n", resource, (unsigned long long)limit.rlim_cur,
+           (unsigned long long)limit.rlim_max);
+  }
+  FILE* status = fopen("/proc/self/status", "r");
+  char line[512];
+  while (fgets(line, sizeof line, status)) fputs(line, stdout);
+}
+"""
+RLIMIT_CPU, RLIMIT_NOFILE, RLIMIT_AS = 0, 7, 9
+
+QUICK = r"""
+#include <unistd.h>
+int main(void) {
+  static const char page[] = "Content-Type: text/plain\nContent-Length: 5\n\nhello";
+  return write(1, page, sizeof page - 1) != sizeof page - 1;
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def shared_site(shared_site: Site) -> Site:
+    shared_site.c_program("folder/self.cgi", SELF)
+    shared_site.c_program("cgi-bin/self", SELF)
+    shared_site.program("arguments.cgi", "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\n%s' $#\n")
+    return shared_site
+
+
+def report(response) -> dict[str, str]:
+    assert response.status == 200, response
+    return {name: value.strip() for name, value in
+            (line.split(":", 1) for line in response.text.splitlines() if ":" in line)}
+
+
+@pytest.fixture
+def myself(shared):
+    return lambda target="/folder/self.cgi": report(shared.get(target))
+
+
+def test_exactly_three_descriptors(myself):
+    assert myself()["descriptors"] == "0 1 2"
+
+
+def test_exactly_three_descriptors_while_the_worker_has_many(shared):
+    """Other connections, other programs' pipes, files: nothing is inherited."""
+    others = [shared.connect() for _ in range(20)]
+    for connection in others:
+        connection.request("GET", "/folder/self.cgi")
+    assert report(shared.get("/folder/self.cgi"))["descriptors"] == "0 1 2"
+
+
+def test_descriptors_of_the_servers_starter_are_not_inherited(start, site):
+    site.c_program("self.cgi", SELF)
+
+    def open_many() -> None:
+        for fd in (5, 17, 100):
+            os.dup2(0, fd, inheritable=True)
+
+    server = start(site, preexec=open_many)
+    assert report(server.get("/self.cgi"))["descriptors"] == "0 1 2"
+
+
+def test_default_signals_and_empty_mask(myself):
+    status = myself()
+    for name in ("SigIgn", "SigBlk", "SigCgt", "SigPnd"):
+        assert int(status[name], 16) == 0, f"{name} {status[name]}"
+
+
+def test_default_signals_whatever_the_server_was_started_with(start, site):
+    """nohup ignores SIGHUP, a careless parent blocks others."""
+    site.c_program("self.cgi", SELF)
+
+    def careless() -> None:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1, signal.SIGTERM, signal.SIGCHLD])
+
+    server = start(site, preexec=careless)
+    status = report(server.get("/self.cgi"))
+    for name in ("SigIgn", "SigBlk"):
+        assert int(status[name], 16) == 0, f"{name} {status[name]}"
+
+
+def test_umask_is_022(start, site):
+    site.c_program("self.cgi", SELF)
+    server = start(site, preexec=lambda: os.umask(0))
+    assert report(server.get("/self.cgi"))["Umask"] == "0022"
+
+
+def test_group_of_its_own(myself):
+    status = myself()
+    assert status["pid"] == status["group"]
+
+
+@pytest.mark.parametrize("target, folder", [("/folder/self.cgi", "folder"), ("/cgi-bin/self", "cgi-bin"),
+                                            ("/folder/self.cgi/path/info", "folder")])
+def test_cwd_is_the_scripts_folder(myself, shared_site, target, folder):
+    """RFC 3875 section 7.2."""
+    assert myself(target)["cwd"] == os.path.realpath(shared_site.root / folder)
+
+
+@pytest.mark.parametrize("query", ["-s", "%ADs", "a+b", "-d+allow_url_include%3d1", "--version", ""])
+def test_no_command_line_from_the_query(shared, query):
+    """RFC 3875 section 4.4 allows one; php-cgi was twice taken over by it (CVE-2012-1823)."""
+    assert report(shared.get("/folder/self.cgi?" + query))["argc"] == "1"
+    assert shared.get("/arguments.cgi?" + query).body == b"0"
+
+
+def test_argv0_is_the_script(myself):
+    assert os.path.basename(myself()["argv0"]) == "self.cgi"
+
+
+def test_rlimits_from_the_configuration(start, site):
+    site.c_program("self.cgi", SELF)
+    server = start(config=f"""
+[cgi]
+rlimits = {{ cpu = "7s", as = "1g", nofile = 64 }}
+[[site]]
+root = "{site.root}"
+[[site.location]]
+match = "*.cgi"
+cgi = true
+""")
+    status = report(server.get("/self.cgi"))
+    assert status[f"rlimit{RLIMIT_CPU}"].split()[0] == "7"
+    assert status[f"rlimit{RLIMIT_AS}"].split()[0] == str(2**30)
+    assert status[f"rlimit{RLIMIT_NOFILE}"].split()[0] == "64"
+
+
+def test_program_past_its_cpu_limit_is_ended(start, site):
+    site.program("spin.cgi", "#!/bin/sh\nwhile :; do :; done\n")
+    server = start(config=f"""
+[cgi]
+rlimits = {{ cpu = "1s" }}
+[[site]]
+root = "{site.root}"
+[[site.location]]
+match = "*.cgi"
+cgi = true
+""")
+    assert server.get("/spin.cgi").status == 502
+    server.wait_log(r"spin\.cgi.*(SIGXCPU|SIGKILL|signal)")
+
+
+def test_low_file_limit_of_the_server_is_not_passed_on_raised(start, site):
+    """Programs that close every descriptor up to the limit must not count to a million."""
+    site.c_program("self.cgi", SELF)
+    server = start(site, preexec=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (512, 4096)))
+    assert report(server.get("/self.cgi"))[f"rlimit{RLIMIT_NOFILE}"].split()[0] == "512"
+
+
+@pytest.mark.slow
+@pytest.mark.time_limit(180)
+def test_ten_thousand_requests_leave_nothing(start, site):
+    """No zombie, no descriptor more than before, no temporary file: the fixtures look."""
+    site.c_program("quick.cgi", QUICK)
+    server = start(site)
+    failures: list[object] = []
+    temporary = set(os.listdir("/tmp"))
+
+    def ask() -> None:
+        try:
+            with Connection(server.address) as connection:
+                for _ in range(2500):
+                    response = connection.request("GET", "/quick.cgi")
+                    if response.status != 200 or response.body != b"hello":
+                        failures.append(response)
+        except Exception as fault:  # noqa: BLE001 - the thread must report it
+            failures.append(fault)
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(150)
+    assert not failures, failures[:3]
+    assert until(lambda: not server.programs(), 2), server.programs()
+    new = {name for name in set(os.listdir("/tmp")) - temporary if "cgisrv" in name}
+    assert not new, new
+    for pid in server.workers():
+        assert not [t for t in descriptors(pid).values() if "(deleted)" in t]
+
+
+def test_file_changed_between_requests_is_run_anew(shared, shared_site):
+    for n in range(3):
+        shared_site.program("changes.cgi", f"#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\n{n}'\n")
+        assert shared.get("/changes.cgi").body == str(n).encode()

@@ -1,0 +1,378 @@
+"""What a program prints and what the client gets: RFC 3875 section 6."""
+
+import pytest
+
+from client import head
+from harness import ENVIRONMENT, environment_of
+
+
+@pytest.fixture
+def output(shared, shared_site):
+    """output(b"...") puts a program there that prints it, and asks for it."""
+
+    def ask(printed, method="GET", name="prints.cgi", then="", **more):
+        shared_site.prints(name, printed, then)
+        return shared.request(method, "/" + name, **more)
+
+    return ask
+
+
+PLAIN = "Content-Type: text/plain\n"
+
+
+# Documents.
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"], ids=["LF", "CRLF"])
+def test_lines_end_in_lf_or_crlf(output, end):
+    """RFC 3875 section 6.2: NL is CRLF or LF."""
+    response = output(f"Content-Type: text/plain{end}X-A: b{end}{end}hello\r\n\n")
+    assert response.status == 200 and response.body == b"hello\r\n\n"
+    assert response.header("Content-Type") == "text/plain" and response.header("X-A") == "b"
+
+
+def test_mixed_line_ends(output):
+    response = output("Content-Type: text/plain\r\nX-A: b\nX-C: d\r\n\nhello")
+    assert response.body == b"hello" and response.header("X-C") == "d"
+
+
+def test_header_only(output):
+    response = output(PLAIN + "\n")
+    assert response.status == 200 and response.complete and response.body == b""
+
+
+def test_header_that_arrives_byte_by_byte(shared, shared_site):
+    shared_site.program("bytes.cgi", "#!/bin/sh\nfor b in C o n t e n t - T y p e : t '\\n' '\\n' h i; do\n"
+                        "printf \"$b\"; sleep 0.01; done\n")
+    assert shared.get("/bytes.cgi").body == b"hi"
+
+
+def test_status_defaults_to_200(output):
+    assert output(PLAIN + "\n").status == 200
+
+
+@pytest.mark.parametrize("value, status, reason", [
+    ("404 Not Here", 404, "Not Here"), ("201", 201, "Created"), ("500 Oops", 500, "Oops"),
+    ("299 Something", 299, "Something"), ("418 I'm a teapot", 418, "I'm a teapot")])
+def test_status(output, value, status, reason):
+    """RFC 3875 section 6.3.3."""
+    response = output(f"Status: {value}\n{PLAIN}\nbody")
+    assert (response.status, response.reason) == (status, reason)
+    assert response.body == b"body" and not response.all("Status")
+
+
+def test_status_alone_is_a_header(output):
+    """At least one CGI field; a body without a type has none."""
+    response = output("Status: 204 No Content\n\n")
+    assert response.status == 204
+
+
+def test_field_names_in_any_case_and_values_with_colons(output):
+    response = output("CONTENT-type:text/plain\nx-time:  12:30:00 \n\nhello")
+    assert response.header("Content-Type") == "text/plain"
+    assert response.header("X-Time") == "12:30:00"
+
+
+def test_repeated_fields_are_kept_in_order(output):
+    response = output(PLAIN + "Set-Cookie: a=1\nX: y\nSet-Cookie: b=2\n\n")
+    assert response.all("Set-Cookie") == ["a=1", "b=2"]
+
+
+def test_validators_and_ranges_of_a_program_pass_through(output):
+    response = output("Status: 206 Partial Content\nContent-Range: bytes 0-4/10\nETag: \"x\"\n"
+                      "Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT\nCache-Control: no-store\n"
+                      + PLAIN + "\nhello")
+    assert response.status == 206 and response.header("Content-Range") == "bytes 0-4/10"
+    assert response.header("ETag") == '"x"' and response.header("Cache-Control") == "no-store"
+    assert response.header("Last-Modified") == "Sun, 06 Nov 1994 08:49:37 GMT"
+
+
+def test_date_and_server_of_the_program_are_not_doubled(output):
+    response = output("Date: Sun, 06 Nov 1994 08:49:37 GMT\nServer: mine\n" + PLAIN + "\n")
+    assert len(response.all("Date")) == 1 and len(response.all("Server")) == 1
+
+
+def test_extension_fields_are_stripped(output):
+    """RFC 3875 section 6.3.5."""
+    response = output(PLAIN + "X-CGI-Secret: s\nx-cgi-other: t\nX-Cgisrv: u\n\n")
+    assert not [n for n, _ in response.headers if n.lower().startswith("x-cgi-")]
+    assert response.header("X-Cgisrv") == "u"
+
+
+@pytest.mark.parametrize("field", [
+    "Connection: close", "Connection: X-A", "Keep-Alive: timeout=5", "Transfer-Encoding: chunked",
+    "Transfer-Encoding: gzip", "TE: trailers", "Trailer: X", "Upgrade: h2c",
+    "Proxy-Connection: close", "Proxy-Authenticate: Basic"])
+def test_hop_by_hop_fields_are_never_forwarded(shared, shared_site, field):
+    """RFC 9110 section 7.6.1; the connection is the server's."""
+    shared_site.prints("hop.cgi", f"{field}\n{PLAIN}X-A: b\n\nhello")
+    connection = shared.connect()
+    for _ in range(2):
+        response = connection.request("GET", "/hop.cgi")
+        assert response.status == 200 and response.body == b"hello"
+        name, value = field.split(": ")
+        assert value not in response.all(name) or (name, value) == ("Transfer-Encoding", "chunked")
+
+
+# Content-Length from the program.
+
+
+def test_right_length_is_kept(shared, shared_site):
+    shared_site.prints("length.cgi", PLAIN + "Content-Length: 5\n\nhello")
+    connection = shared.connect()
+    for _ in range(2):
+        response = connection.request("GET", "/length.cgi")
+        assert response.header("Content-Length") == "5" and response.body == b"hello"
+        assert response.complete
+
+
+def test_program_that_writes_less_closes_short(shared, shared_site):
+    """The client must see that it is incomplete."""
+    shared_site.prints("length.cgi", PLAIN + "Content-Length: 10\n\nhello")
+    connection = shared.connect()
+    response = connection.request("GET", "/length.cgi")
+    assert response.body == b"hello" and not response.complete
+    assert connection.ended()
+
+
+def test_program_that_writes_more_is_cut(shared, shared_site):
+    shared_site.prints("length.cgi", PLAIN + "Content-Length: 5\n\nhelloHTTP/1.1 200 OK\r\n\r\n")
+    connection = shared.connect()
+    response = connection.request("GET", "/length.cgi")
+    assert response.body == b"hello" and response.complete
+    if not connection.silent(0.3):
+        assert connection.ended()
+
+
+def test_zero_length(output):
+    response = output(PLAIN + "Content-Length: 0\n\n")
+    assert response.header("Content-Length") == "0" and response.complete
+
+
+# Responses without a body.
+
+
+def test_head_drops_the_body(shared, shared_site):
+    shared_site.prints("page.cgi", PLAIN + "\nhello" + "x" * 100_000)
+    connection = shared.connect()
+    for _ in range(2):
+        response = connection.request("HEAD", "/page.cgi")
+        assert response.status == 200 and response.header("Content-Type") == "text/plain"
+    assert connection.request("GET", "/missing").status == 404
+
+
+@pytest.mark.parametrize("status", ["204 No Content", "304 Not Modified"])
+def test_204_and_304_have_no_body(shared, shared_site, status):
+    """RFC 9112 section 6.3."""
+    shared_site.prints("status.cgi", f"Status: {status}\nContent-Type: text/plain\n\nHTTP/1.1 200 OK\r\n\r\n")
+    connection = shared.connect()
+    response = connection.request("GET", "/status.cgi")
+    assert response.status == int(status[:3])
+    if connection.silent(0.3):
+        assert connection.request("GET", "/missing").status == 404
+    else:
+        assert connection.ended()
+
+
+# What is refused: 502, and the log has the line.
+
+REFUSED = {
+    "empty": "",
+    "no header at all": "<html>hello</html>\n",
+    "empty line first": "\nhello",
+    "space before the colon": "Content-Type : text/plain\n\nhello",
+    "space before the name": " Content-Type: text/plain\n\nhello",
+    "no colon": "Content-Type text/plain\n\nhello",
+    "empty name": ": text/plain\n\nhello",
+    "name that is no token": "Content Type: text/plain\n\nhello",
+    "continuation line": PLAIN + "X-A: b\n c\n\nhello",
+    "header without end": "Content-Type: text/plain\n",
+    "line without end": "Content-Type: text/plain",
+    "no CGI field": "X-Only: extension\n\nhello",
+    "Status twice": "Status: 200 OK\nStatus: 404 Not Found\n" + PLAIN + "\nhello",
+    "Content-Type twice": PLAIN + PLAIN + "\nhello",
+    "Location twice": "Location: http://a/\nLocation: http://b/\n\n",
+    "Status that is no number": "Status: OK\n" + PLAIN + "\nhello",
+    "Status of two digits": "Status: 20\n" + PLAIN + "\nhello",
+    "Status of four digits": "Status: 2000\n" + PLAIN + "\nhello",
+    "Status below 100": "Status: 099\n" + PLAIN + "\nhello",
+    "bare CR": PLAIN + "X-A: b\rc\n\nhello",
+    "NUL": PLAIN + "X-A: b\0c\n\nhello",
+    "control byte": PLAIN + "X-A: b\x01c\n\nhello",
+    "escape byte": PLAIN + "X-A: \x1b[31m\n\nhello",
+    "header of 300 kB in one line": PLAIN + "X-A: " + "b" * 300_000 + "\n\nhello",
+    "header of 300 kB in many lines": PLAIN + "X-A: bbbbbbbbbbbb\n" * 20_000 + "\nhello",
+    "length that is no number": PLAIN + "Content-Length: abc\n\nhello",
+    "negative length": PLAIN + "Content-Length: -5\n\nhello",
+    "signed length": PLAIN + "Content-Length: +5\n\nhello",
+    "list of lengths": PLAIN + "Content-Length: 5,6\n\nhello",
+    "list of equal lengths": PLAIN + "Content-Length: 5, 5\n\nhello",
+    "two lengths": PLAIN + "Content-Length: 5\nContent-Length: 6\n\nhello",
+    "two equal lengths": PLAIN + "Content-Length: 5\nContent-Length: 5\n\nhello",
+    "overflowing length": PLAIN + "Content-Length: 18446744073709551621\n\nhello",
+    "empty length": PLAIN + "Content-Length:\n\nhello",
+}
+
+
+@pytest.mark.parametrize("printed", REFUSED.values(), ids=REFUSED.keys())
+def test_malformed_output_502(shared, output, printed):
+    response = output(printed)
+    assert response.status == 502 and response.complete, response
+    shared.wait_log("prints.cgi")
+
+
+def test_offending_line_is_logged_escaped(shared, output):
+    assert output(PLAIN + "X-Bad : \x1b[31mvalue\n\nhello").status == 502
+    match = shared.wait_log("(?m)^.*X-Bad .*$")
+    assert "\x1b" not in match[0], "control bytes never reach the reader's terminal"
+    assert "prints.cgi" in shared.log()
+
+
+def test_connection_goes_on_after_502(shared, shared_site):
+    shared_site.prints("bad.cgi", "nonsense\n")
+    connection = shared.connect()
+    for _ in range(3):
+        assert connection.request("GET", "/bad.cgi").status == 502
+
+
+# Redirects: RFC 3875 sections 6.2.2 to 6.2.4 and 6.3.2.
+
+
+def test_absolute_location_alone_302(output):
+    response = output("Location: http://example.org/a?b#c\n\n")
+    assert response.status == 302 and response.header("Location") == "http://example.org/a?b#c"
+
+
+def test_absolute_location_with_status_and_body_is_kept(output):
+    response = output("Status: 301 Moved\nLocation: https://example.org/\n" + PLAIN + "\nmoved")
+    assert response.status == 301 and response.header("Location") == "https://example.org/"
+    assert response.body == b"moved"
+
+
+def test_local_location_with_status_is_kept(output):
+    """With a Status it is a client redirect; browsers resolve the path (RFC 9110 section 10.2.2)."""
+    response = output("Status: 303 See Other\nLocation: /elsewhere\n" + PLAIN + "\nmoved")
+    assert response.status == 303 and response.header("Location").endswith("/elsewhere")
+
+
+def test_location_together_with_cookie(output):
+    response = output("Status: 302 Found\nSet-Cookie: a=1\nLocation: http://example.org/\n\n")
+    assert response.status == 302 and response.all("Set-Cookie") == ["a=1"]
+
+
+def test_201_with_location(output):
+    response = output("Status: 201 Created\nLocation: http://example.org/new\n" + PLAIN + "\nnew")
+    assert response.status == 201 and response.body == b"new"
+
+
+def test_local_location_answers_with_that_resource(output, shared_site):
+    shared_site.file("target.html", "the target")
+    response = output("Location: /target.html\n\n")
+    assert response.status == 200 and response.body == b"the target"
+    assert response.header("Content-Type").startswith("text/html")
+    assert not response.all("Location")
+
+
+def test_local_location_to_a_program_is_a_get(output, shared_site):
+    """The body of the first request is not for the second program."""
+    shared_site.c_program("environment.cgi", ENVIRONMENT)
+    response = output("Location: /environment.cgi/info?a=b\n\n", method="POST", body=b"hello",
+                      then="cat > /dev/null")
+    environment = environment_of(response)
+    assert environment["REQUEST_METHOD"] == "GET"
+    assert environment["SCRIPT_NAME"] == "/environment.cgi"
+    assert environment["PATH_INFO"] == "/info" and environment["QUERY_STRING"] == "a=b"
+    assert "CONTENT_LENGTH" not in environment
+    assert environment["REDIRECT_URL"] == "/prints.cgi"
+
+
+def test_local_location_of_a_head_request(shared, shared_site):
+    shared_site.file("target.html", "the target")
+    shared_site.prints("to.cgi", "Location: /target.html\n\n")
+    connection = shared.connect()
+    response = connection.request("HEAD", "/to.cgi")
+    assert response.status == 200
+    assert connection.request("GET", "/target.html").body == b"the target"
+
+
+def test_local_location_that_is_missing_404(output):
+    assert output("Location: /nowhere\n\n").status == 404
+
+
+@pytest.mark.parametrize("path", ["/.secret", "/../outside", "/%2e%2e/outside", "/a/../../outside"])
+def test_local_location_obeys_the_rules_of_paths(output, shared_site, path):
+    shared_site.file(".secret", "SECRET")
+    shared_site.file("../outside", "SECRET")
+    response = output(f"Location: {path}\n\n")
+    assert response.status in (400, 404, 502) and b"SECRET" not in response.body
+
+
+def test_local_location_never_shows_the_source_of_a_program(output, shared_site):
+    """Neither executable nor sent."""
+    shared_site.program("source.cgi", "#!/bin/sh\n# SECRET\n", mode=0o644)
+    response = output("Location: /source.cgi\n\n")
+    assert response.status == 403 and b"SECRET" not in response.body
+
+
+def test_local_redirect_loop_ends_after_ten(shared, shared_site):
+    shared_site.program("loop.cgi", "#!/bin/sh\necho >> loops\nprintf 'Location: /loop.cgi\\n\\n'\n")
+    response = shared.get("/loop.cgi")
+    assert response.status in (500, 502, 508) and response.complete
+    assert 2 <= len((shared_site.root / "loops").read_bytes()) <= 11
+
+
+def test_chain_of_local_redirects(shared, shared_site):
+    for n in range(5):
+        shared_site.prints(f"chain{n}.cgi", f"Location: /chain{n + 1}.cgi\n\n")
+    shared_site.prints("chain5.cgi", PLAIN + "\nthe end")
+    assert shared.get("/chain0.cgi").body == b"the end"
+
+
+def test_keep_alive_across_a_local_redirect(shared, shared_site):
+    shared_site.file("target.html", "the target")
+    shared_site.prints("to.cgi", "Location: /target.html\n\n")
+    connection = shared.connect()
+    for _ in range(3):
+        response = connection.request("POST", "/to.cgi", body=b"hello")
+        assert response.body == b"the target"
+
+
+# NPH: RFC 3875 section 5.
+
+
+def test_nph_output_is_sent_unmodified(shared, shared_site):
+    output = b"HTTP/1.0 299 My Own\nX-CGI-Kept: yes\r\nConnection: mine\r\n\r\nbody\0\xff"
+    shared_site.prints("nph-mine.cgi", output)
+    with shared.connect() as connection:
+        connection.send(head("GET", "/nph-mine.cgi"))
+        assert connection.read_rest() == output
+
+
+def test_nph_closes_the_connection_and_ignores_what_follows(shared, shared_site):
+    """The server cannot know where the response ends."""
+    shared_site.prints("nph-mine.cgi", b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+    connection = shared.connect()
+    connection.send(head("GET", "/nph-mine.cgi") + head("GET", "/missing"))
+    assert connection.read_response().body == b"ok"
+    assert connection.ended()
+
+
+def test_nph_in_cgi_bin(shared, shared_site):
+    output = b"HTTP/1.0 200 OK\r\n\r\nraw"
+    shared_site.prints("cgi-bin/nph-raw", output)
+    with shared.connect() as connection:
+        connection.send(head("GET", "/cgi-bin/nph-raw"))
+        assert connection.read_rest() == output
+
+
+def test_nph_sees_its_input(shared, shared_site):
+    shared_site.program("nph-cat.cgi", "#!/bin/sh\nprintf 'HTTP/1.0 200 OK\\r\\n\\r\\n'\nexec cat\n")
+    assert shared.request("POST", "/nph-cat.cgi", body=b"hello").body == b"hello"
+
+
+def test_nph_program_that_prints_nothing(shared, shared_site):
+    """Its bytes unmodified, that is none; or a 502, since nothing was sent yet."""
+    shared_site.prints("nph-nothing.cgi", b"")
+    with shared.connect() as connection:
+        connection.send(head("GET", "/nph-nothing.cgi"))
+        assert connection.read_rest()[:12] in (b"", b"HTTP/1.1 502")
