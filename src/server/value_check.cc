@@ -19,10 +19,11 @@ bool is_name_char(char c) {
   return text::is_alpha(c) || text::is_digit(c) || c == '_';
 }
 
-// What keeps `path` from being used, or nothing; `status` is filled in.
+// What keeps `path` from being used, or an empty string and `status` filled in.
 std::string check_status(const std::string& path, struct stat& status) {
   if (::stat(path.c_str(), &status) == 0) return {};
-  return fmt::format("cannot use {}: {}; create it or correct the path", path, errno_text(errno));
+  if (errno == ENOENT) return fmt::format("{} does not exist; create it or correct the path", path);
+  return fmt::format("cannot use {}: {}", path, errno_text(errno));
 }
 
 bool is_normal_path(std::string_view path) {
@@ -35,12 +36,12 @@ bool is_normal_path(std::string_view path) {
 
 std::string check_user(const std::string& name) {
   if (::getpwnam(name.c_str()) != nullptr) return {};
-  return fmt::format("there is no user {}; create the account or name another", name);
+  return fmt::format("there is no user \"{}\"; create the account or name another", name);
 }
 
 std::string check_group(const std::string& name) {
   if (::getgrnam(name.c_str()) != nullptr) return {};
-  return fmt::format("there is no group {}; create it or name another", name);
+  return fmt::format("there is no group \"{}\"; create it or name another", name);
 }
 
 std::string check_address(const std::string& address) {

@@ -323,7 +323,7 @@ TEST_F(ConfigTest, ChecksBrackets) {
 
 TEST_F(ConfigTest, ChecksTexts) {
   EXPECT_THAT(faults_before_site("[server]\nuser = 'no such user'"),
-              ElementsAre("2:8: 'user': there is no user no such user; create the account or "
+              ElementsAre("2:8: 'user': there is no user \"no such user\"; create the account or "
                           "name another"));
   EXPECT_THAT(faults_before_site("[server]\ngroup = 'no such group'"),
               ElementsAre(HasSubstr("there is no group")));
@@ -348,7 +348,7 @@ TEST_F(ConfigTest, ChecksRoots) {
   EXPECT_THAT(faults("\n[[site]]"),
               ElementsAre("2:1: [[site]] needs 'root'; it must be a path in quotes"));
   EXPECT_THAT(faults("[[site]]\nroot = 'none'"),
-              ElementsAre(HasSubstr("No such file or directory; create it or correct the path")));
+              ElementsAre(HasSubstr("does not exist; create it or correct the path")));
   EXPECT_THAT(faults("[[site]]\nroot = 'www/text'"), ElementsAre(HasSubstr("not a directory")));
   EXPECT_THAT(faults("[[site]]\nroot = '/'"), ElementsAre(HasSubstr("the whole machine")));
 }
@@ -367,7 +367,7 @@ TEST_F(ConfigTest, ChecksMatches) {
 
 TEST_F(ConfigTest, ChecksPrograms) {
   EXPECT_THAT(location_faults("match = '/a/'\ncgi = 'none'"),
-              ElementsAre(HasSubstr("5:7: 'cgi': cannot use " + path("www/none"))));
+              ElementsAre(HasSubstr("5:7: 'cgi': " + path("www/none does not exist"))));
   EXPECT_THAT(location_faults("match = '/a/'\ncgi = 'none/'"), ElementsAre(HasSubstr("5:7: ")));
   EXPECT_THAT(location_faults("match = '/a/'\ncgi = 'prog/'"),
               ElementsAre(HasSubstr("is not a directory")));
@@ -382,7 +382,7 @@ TEST_F(ConfigTest, ChecksPrograms) {
   EXPECT_THAT(location_faults("match = '*.a'\ninterpreter = 'sh'"),
               ElementsAre(HasSubstr("write the absolute path of the program, not sh")));
   EXPECT_THAT(location_faults("match = '*.a'\ninterpreter = '/none'"),
-              ElementsAre(HasSubstr("cannot use /none")));
+              ElementsAre(HasSubstr("/none does not exist")));
   EXPECT_THAT(location_faults("match = '*.a'\ninterpreter = '/bin/sh'\ncgi = 'old/'"),
               ElementsAre(HasSubstr("but 'cgi' is \"old/\"; remove one of the two")));
   EXPECT_THAT(location_faults("match = '*.a'\ninterpreter = '/bin/sh'\ncgi = false"),
