@@ -26,8 +26,8 @@ enum class LogFormat : std::uint8_t { combined, common, json };
 
 // [server]
 struct ServerOptions {
-  std::string user;   // empty: stay who we are
-  std::string group;  // empty: the user's
+  std::string user;      // empty: stay who we are
+  std::string group;     // empty: the user's
   unsigned workers = 0;  // 0: one per core
   unsigned worker_connections = 65535;
   unsigned worker_events = 10000;
@@ -44,11 +44,11 @@ struct Limits {
   unsigned header_fields = 100;
   std::uint64_t body_size = 10 * 1024 * 1024;
   Duration header_timeout{10'000};
-  Duration body_timeout{60'000};       // between two reads of a request's body
-  Duration send_timeout{60'000};       // between two writes that the client takes
+  Duration body_timeout{60'000};  // between two reads of a request's body
+  Duration send_timeout{60'000};  // between two writes that the client takes
   Duration keepalive_timeout{60'000};
-  Duration half_close_timeout{500};    // a client that has shut its sending side gets this long
-  unsigned keepalive_requests = 10000; // per connection
+  Duration half_close_timeout{500};     // a client that has shut its sending side gets this long
+  unsigned keepalive_requests = 10000;  // per connection
 };
 
 // [cgi] and what a location sets again; declared where it is used.
@@ -119,7 +119,8 @@ struct ConfigError {
   std::string file;
   unsigned line = 0;
   unsigned column = 0;
-  std::string message;  // says what to do: "unknown key 'wokers' in [server]; did you mean 'workers'?"
+  // Says what to do: "unknown key 'wokers' in [server]; did you mean 'workers'?"
+  std::string message;
   std::string text() const;  // file:line:column: message
 };
 
