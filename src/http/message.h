@@ -26,7 +26,7 @@ enum class TargetForm : std::uint8_t { origin, absolute, authority, asterisk };
 struct Target {
   TargetForm form = TargetForm::origin;
   std::string_view scheme;  // absolute form only, as sent
-  std::string_view host;    // absolute form only; brackets of an IPv6 literal kept
+  std::string_view host;    // absolute and authority form; brackets of an IPv6 literal kept
   std::optional<std::uint16_t> port;
   std::string_view path;   // raw, still percent-encoded; "/" where the absolute form had none
   std::string_view query;  // raw, without the question mark
