@@ -7,16 +7,13 @@
 
 namespace cgisrv::http {
 
-//                     ┌─ blank ─► before_extension ─ ; ─┐
-//   size_start ─► size┼─ ; ─────────────────────────► extension ─┐
-//        ▲            └─ CR ─► size_lf ◄─────────────────── CR ──┘
-//        │                        │ LF
-//        │        size > 0: ┌─────┴────┐ size = 0:
-//   data_lf ◄─ data_cr ◄─ data     trailer ◄────────────────────────┐
-//                                     ├─ CR ─► last_lf ─► complete  │ LF
-//                                     └► trailer_name ─► trailer_value ─► trailer_lf
+//   size_start ─► size ─► size_lf ─► data ─► data_cr ─► data_lf ─► size_start
+//                  ├► before_extension ─► extension ─► size_lf
+//                  └► extension
+//   after size 0:         size_lf ─► trailer ─► last_lf ─► complete
+//                                    └► trailer_name ─► trailer_value ─► trailer_lf ─► trailer
 //
-// Any other byte anywhere: malformed, for good.
+// A byte that fits none of these: malformed, for good.
 enum class ChunkedDecoder::Phase : std::uint8_t {
   size_start,
   size,
