@@ -40,6 +40,8 @@ struct EnvironmentInput {
 // An environment as execve(2) wants it, held in one block of memory. Empty unless built.
 class Environment {
  public:
+  void reserve(std::size_t bytes, std::size_t variables);
+  // Nothing is added for a name or value that no environment can hold: a NUL, '=' in the name.
   void add(std::string_view name, std::string_view value);
   bool has(std::string_view name) const;
   std::optional<std::string_view> get(std::string_view name) const;
@@ -65,8 +67,11 @@ class Environment {
 // "; "). A field whose name holds anything but letters, digits and '-' is dropped, since '_', '.'
 // and the like could pose as another field. Content-Type, Content-Length, Transfer-Encoding,
 // Connection, Keep-Alive, TE, Trailer, Upgrade, Expect, Proxy and Proxy-* never become HTTP_*.
-// Configured variables are added last and cannot supersede a computed one, except PATH. Nothing
-// comes from the server's own environment.
+// HTTP_HOST is the host of an absolute target where the request has one. Git-Protocol is also
+// GIT_PROTOCOL, which git http-backend reads, when it holds nothing but [A-Za-z0-9=:.-].
+// Configured variables are added last, the last of a name wins, and they cannot supersede a
+// computed one nor stand in for CONTENT_LENGTH, CONTENT_TYPE, PATH_INFO or PATH_TRANSLATED where
+// there is none. Nothing comes from the server's own environment.
 Environment build_environment(const EnvironmentInput& input);
 
 }  // namespace cgisrv::cgi

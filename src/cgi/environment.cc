@@ -1,0 +1,190 @@
+#include "cgi/environment.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "base/text.h"
+
+namespace cgisrv::cgi {
+namespace {
+
+using namespace std::string_view_literals;
+
+constexpr auto default_path = "/usr/local/bin:/usr/bin:/bin"sv;
+
+// They have variables of their own or concern only the connection. Proxy would become HTTP_PROXY,
+// which the programs' HTTP clients obey (CVE-2016-5385).
+constexpr std::array withheld_fields = {
+    "Content-Type"sv, "Content-Length"sv, "Transfer-Encoding"sv, "Connection"sv, "Keep-Alive"sv,
+    "TE"sv,           "Trailer"sv,        "Upgrade"sv,           "Expect"sv,     "Proxy"sv};
+
+// Their absence means something too, so configuration must not fill it.
+constexpr std::array reserved_variables = {"CONTENT_LENGTH"sv, "CONTENT_TYPE"sv, "PATH_INFO"sv,
+                                           "PATH_TRANSLATED"sv};
+
+bool is_passed(std::string_view name, bool pass_authorization) {
+  const auto is = [name](std::string_view other) {
+    return text::equals_ignoring_case(name, other);
+  };
+  const auto is_unambiguous = [](char c) {
+    return text::is_alpha(c) || text::is_digit(c) || c == '-';
+  };
+  if (is("Authorization")) return pass_authorization;
+  return std::ranges::all_of(name, is_unambiguous) && std::ranges::none_of(withheld_fields, is) &&
+         !text::equals_ignoring_case(name.substr(0, 6), "Proxy-");
+}
+
+void add_fields(Environment& env, const http::Request& request, bool pass_authorization) {
+  // RFC 9112 section 3.2.2: the host of an absolute target takes the place of what Host says.
+  if (request.target.form == http::TargetForm::absolute) {
+    env.add("HTTP_HOST", request.port ? fmt::format("{}:{}", request.host, *request.port)
+                                      : std::string(request.host));
+  }
+  std::string name;
+  std::string value;
+  for (auto field = request.fields.begin(); field != request.fields.end(); ++field) {
+    if (!is_passed(field->name, pass_authorization)) continue;
+    name = "HTTP_";
+    for (const char c : field->name)
+      name.push_back(c == '-' ? '_' : text::upper(c));
+    if (env.has(name)) continue;  // merged into the first of its name
+    value = field->value;
+    const auto separator = name == "HTTP_COOKIE" ? "; "sv : ", "sv;
+    for (auto next = field + 1; next != request.fields.end(); ++next) {
+      if (!text::equals_ignoring_case(next->name, field->name)) continue;
+      value.append(separator).append(next->value);
+    }
+    env.add(name, value);
+  }
+}
+
+void add_git_protocol(Environment& env) {
+  const auto is_plain = [](char c) {
+    return text::is_alpha(c) || text::is_digit(c) || "=:.-"sv.find(c) != "=:.-"sv.npos;
+  };
+  const std::string value(env.get("HTTP_GIT_PROTOCOL").value_or(""));
+  if (!value.empty() && std::ranges::all_of(value, is_plain)) env.add("GIT_PROTOCOL", value);
+}
+
+void add_server(Environment& env, const http::Request& request, const Endpoints& ends) {
+  const bool is_bare_ipv6 = ends.server_address.find(':') != std::string_view::npos;
+  env.add("GATEWAY_INTERFACE", "CGI/1.1");
+  env.add("SERVER_SOFTWARE", "cgisrv/" CGISRV_VERSION);
+  env.add("SERVER_PROTOCOL", request.version == http::Version::http10 ? "HTTP/1.0" : "HTTP/1.1");
+  if (!request.host.empty()) {
+    env.add("SERVER_NAME", request.host);
+  } else {
+    env.add("SERVER_NAME", is_bare_ipv6 ? fmt::format("[{}]", ends.server_address)
+                                        : std::string(ends.server_address));
+  }
+  if (!ends.server_port.empty()) {
+    env.add("SERVER_PORT", ends.server_port);
+  } else {  // a unix listener has none, but the variable may not be missing
+    env.add("SERVER_PORT", std::to_string(request.port.value_or(ends.https ? 443 : 80)));
+  }
+  env.add("SERVER_ADDR", ends.server_address);
+  env.add("REMOTE_ADDR", ends.remote_address);
+  env.add("REMOTE_PORT", ends.remote_port);
+  env.add("REQUEST_SCHEME", ends.https ? "https" : "http");
+  if (ends.https) env.add("HTTPS", "on");
+}
+
+void add_request(Environment& env, const EnvironmentInput& input) {
+  const http::Request& request = input.request;
+  env.add("REQUEST_METHOD", request.method);
+  env.add("QUERY_STRING", request.target.query);
+  if (request.target.form == http::TargetForm::absolute) {
+    env.add("REQUEST_URI", fmt::format("{}{}{}", request.target.path,
+                                       request.target.has_query ? "?" : "", request.target.query));
+  } else {
+    env.add("REQUEST_URI", request.raw_target);
+  }
+  env.add("REQUEST_ID", input.request_id);
+  env.add("UNIQUE_ID", input.request_id);
+  if (const auto type = request.field("Content-Type")) env.add("CONTENT_TYPE", *type);
+  if (input.content_length) env.add("CONTENT_LENGTH", std::to_string(*input.content_length));
+  if (!input.redirect_url.empty()) env.add("REDIRECT_URL", input.redirect_url);
+  env.add("REDIRECT_STATUS", "200");
+}
+
+void add_script(Environment& env, const Script& script) {
+  env.add("SCRIPT_NAME", script.name);
+  env.add("SCRIPT_FILENAME", script.filename);
+  env.add("DOCUMENT_ROOT", script.root);
+  if (script.path_info.empty()) return;
+  env.add("PATH_INFO", script.path_info);
+  env.add("PATH_TRANSLATED", script.root + script.path_info);
+}
+
+void add_configured(Environment& env, const Variables& configured) {
+  for (auto last = configured.rbegin(); last != configured.rend(); ++last) {  // the last one wins
+    const auto& [name, value] = *last;
+    const bool is_reserved = std::ranges::count(reserved_variables, name) > 0;
+    if (!is_reserved && !env.has(name)) env.add(name, value);
+  }
+  if (!env.has("PATH")) env.add("PATH", default_path);
+}
+
+std::size_t estimated_bytes(const EnvironmentInput& input) {
+  std::size_t bytes = 1024 + 2 * (input.request.raw_target.size() + input.script.filename.size() +
+                                  input.script.path_info.size() + input.script.root.size());
+  for (const auto& field : input.request.fields)
+    bytes += field.name.size() + field.value.size() + 7;
+  for (const auto& [name, value] : input.configured)
+    bytes += name.size() + value.size() + 2;
+  return bytes;
+}
+
+}  // namespace
+
+void Environment::reserve(std::size_t bytes, std::size_t variables) {
+  block_.reserve(bytes);
+  offsets_.reserve(variables);
+}
+
+void Environment::add(std::string_view name, std::string_view value) {
+  // Nothing that an environment cannot hold gets here; if it did, half of it would be worse.
+  if (name.empty() || name.find_first_of("=\0"sv) != name.npos || value.find('\0') != value.npos) {
+    return;
+  }
+  offsets_.push_back(block_.size());
+  block_.append(name).append(1, '=').append(value).append(1, '\0');
+}
+
+bool Environment::has(std::string_view name) const {
+  return get(name).has_value();
+}
+
+std::optional<std::string_view> Environment::get(std::string_view name) const {
+  for (const auto offset : offsets_) {
+    const auto end = offset + name.size();
+    if (block_.compare(offset, name.size(), name) == 0 && block_[end] == '=') {
+      return block_.data() + end + 1;
+    }
+  }
+  return std::nullopt;
+}
+
+char* const* Environment::envp() {
+  pointers_.clear();
+  for (const auto offset : offsets_)
+    pointers_.push_back(block_.data() + offset);
+  pointers_.push_back(nullptr);
+  return pointers_.data();
+}
+
+Environment build_environment(const EnvironmentInput& input) {
+  Environment env;
+  env.reserve(estimated_bytes(input), 32 + input.request.fields.size() + input.configured.size());
+  add_server(env, input.request, input.endpoints);
+  add_request(env, input);
+  add_script(env, input.script);
+  add_fields(env, input.request, input.pass_authorization);
+  add_git_protocol(env);
+  add_configured(env, input.configured);
+  return env;
+}
+
+}  // namespace cgisrv::cgi
