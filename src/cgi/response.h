@@ -19,10 +19,12 @@ enum class ResponseKind : std::uint8_t {
 struct ResponseHead {
   ResponseKind kind = ResponseKind::document;
   http::Response response;  // status, reason, fields to forward, content_length where given
-  std::string location;     // local_redirect: path and query
+  std::string location;     // local_redirect: path and query; the other fields may go along
 };
 
-// Collects a program's output until its head is whole. Lines end in LF or CRLF.
+// Collects a program's output until its head is whole. Lines end in LF or CRLF. At least one of
+// Content-Type, Location and Status is needed; a Location without a Status is 302. X-CGI-*, the
+// fields that concern a connection (RFC 9110 section 7.6.1), Date and Server are dropped.
 class ResponseParser {
  public:
   static constexpr std::size_t head_bytes_max = 64 * 1024;
@@ -50,6 +52,8 @@ class ResponseParser {
 
  private:
   void take_line(std::string_view line);
+  void take_field(std::string_view line);
+  void take_status(std::string_view value, std::string_view line);
   void finish();
   void refuse(std::string problem, std::string_view line);
 
@@ -57,6 +61,7 @@ class ResponseParser {
   bool headerless_ = false;
   std::string collected_;
   std::size_t line_start_ = 0;  // of the line now being collected, in collected_
+  std::size_t fields_ = 0;
   std::string problem_;
   std::string line_;
   ResponseHead head_;

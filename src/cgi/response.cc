@@ -1,0 +1,196 @@
+#include "cgi/response.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include "base/text.h"
+#include "http/head.h"
+
+namespace cgisrv::cgi {
+namespace {
+
+using namespace std::string_view_literals;
+using text::equals_ignoring_case;
+
+// A first line without a colon in this many bytes is no field: output that never ends its first
+// line is told apart before the whole head's limit, wherever the reads happened to cut it.
+constexpr std::size_t name_bytes_max = 4096;
+
+// About the connection, RFC 9110 section 7.6.1, which is the server's; Date and Server it writes
+// itself.
+constexpr std::array dropped_fields = {"Connection"sv, "Keep-Alive"sv, "Proxy-Connection"sv,
+                                       "TE"sv,         "Trailer"sv,    "Transfer-Encoding"sv,
+                                       "Upgrade"sv,    "Date"sv,       "Server"sv};
+
+bool is_dropped(std::string_view name) {
+  return equals_ignoring_case(name.substr(0, 6), "X-CGI-") ||
+         std::ranges::any_of(dropped_fields,
+                             [name](auto other) { return equals_ignoring_case(name, other); });
+}
+
+bool is_control(char c) {
+  const auto byte = static_cast<unsigned char>(c);
+  return (byte < 0x20 && c != '\t') || byte == 0x7f;
+}
+
+// What keeps a line from being a field; empty: nothing.
+std::string_view fault_of(std::string_view line) {
+  if (line.front() == ' ' || line.front() == '\t') return "begins with a space";
+  if (line.find('\r') != line.npos) return "has a carriage return within it";
+  if (std::ranges::any_of(line, is_control)) return "holds a control byte";
+  const auto colon = line.substr(0, name_bytes_max).find(':');
+  if (colon == line.npos) return "has no colon";
+  const auto name = line.substr(0, colon);
+  if (name.empty()) return "has no name before its colon";
+  if (name.back() == ' ' || name.back() == '\t') return "has a space before its colon";
+  if (!http::is_token(name)) return "has a name with characters that no field may have";
+  return {};
+}
+
+// Whether `line`, of which more may come, is no field already. "\r" may yet be an empty line.
+bool cannot_become_field(std::string_view line) {
+  const bool has_token_start = http::is_token(line.substr(0, 1)) || line == "\r";
+  return !has_token_start ||
+         (line.size() >= name_bytes_max && line.substr(0, name_bytes_max).find(':') == line.npos);
+}
+
+// "/path?query" and not "//host/path". A fragment is for the client to keep, so it must see it.
+bool is_local(std::string_view location) {
+  return location.starts_with('/') && !location.starts_with("//") &&
+         location.find('#') == location.npos;
+}
+
+template <typename Number>
+std::optional<Number> parse_digits(std::string_view digits) {
+  Number number = 0;
+  const auto end = digits.data() + digits.size();
+  const auto [stop, error] = std::from_chars(digits.data(), end, number);
+  if (error != std::errc{} || stop != end) return std::nullopt;
+  return number;
+}
+
+}  // namespace
+
+std::size_t ResponseParser::feed(std::string_view bytes) {
+  std::size_t taken = 0;
+  while (state_ == State::incomplete && taken < bytes.size()) {
+    const auto rest = bytes.substr(taken);
+    const auto newline = rest.find('\n');
+    const auto part = rest.substr(0, std::min(newline == rest.npos ? rest.size() : newline + 1,
+                                              head_bytes_max - collected_.size()));
+    collected_.append(part);
+    taken += part.size();
+    const auto line = std::string_view(collected_).substr(line_start_);
+    if (line.ends_with('\n')) {
+      take_line(line.substr(0, line.size() - 1));
+      line_start_ = collected_.size();
+    } else if (line_start_ == 0 && cannot_become_field(line)) {
+      take_line(line);
+    } else if (collected_.size() == head_bytes_max) {
+      refuse(fmt::format("the program's header is longer than {} bytes", head_bytes_max), line);
+    }
+  }
+  return taken;
+}
+
+void ResponseParser::end() {
+  if (state_ != State::incomplete) return;
+  const auto line = std::string_view(collected_).substr(line_start_);
+  if (collected_.empty()) {
+    refuse("the program ended without any output", line);
+  } else if (line_start_ == 0 && !fault_of(line).empty()) {
+    take_line(line);
+  } else {
+    refuse("the program's output ended within its header: an empty line must follow it", line);
+  }
+}
+
+void ResponseParser::take_line(std::string_view line) {
+  const bool is_first = line_start_ == 0;
+  if (line.ends_with('\r')) line.remove_suffix(1);
+  if (line.empty()) {
+    headerless_ = is_first;
+    return finish();
+  }
+  if (const auto fault = fault_of(line); !fault.empty()) {
+    headerless_ = is_first;
+    return refuse(
+        is_first ? fmt::format("the program's output does not begin with a CGI header: its first "
+                               "line {}; print \"Content-Type: text/html\" and an empty line first",
+                               fault)
+                 : fmt::format("a line of the program's header {}; an empty line must stand "
+                               "between the header and the body",
+                               fault),
+        line);
+  }
+  if (++fields_ > fields_max) {
+    return refuse(fmt::format("the program's header has more than {} fields", fields_max), line);
+  }
+  take_field(line);
+}
+
+void ResponseParser::take_field(std::string_view line) {
+  auto rest = line;
+  const auto name = text::take_until(rest, ':');
+  const auto value = text::trim(rest);
+  const auto is = [name](std::string_view other) { return equals_ignoring_case(name, other); };
+  const auto is_repeated = [](bool& seen) { return std::exchange(seen, true); };
+
+  if ((is("Status") && is_repeated(has_status_)) ||
+      (is("Location") && is_repeated(has_location_)) ||
+      (is("Content-Type") && is_repeated(has_content_type_)) ||
+      (is("Content-Length") && head_.response.content_length)) {
+    return refuse(fmt::format("the program's header has {} twice", name), line);
+  }
+  if (is("Status")) return take_status(value, line);
+  if (is("Content-Length")) {
+    head_.response.content_length = parse_digits<std::uint64_t>(value);
+    if (!head_.response.content_length) {
+      refuse("the program's Content-Length is not a plain number", line);
+    }
+  } else if (is("Location")) {
+    head_.location = value;
+    if (value.empty()) refuse("the program's Location is empty", line);
+  } else if (!is_dropped(name)) {
+    head_.response.add(name, value);
+  }
+}
+
+void ResponseParser::take_status(std::string_view value, std::string_view line) {
+  const auto code = text::take_until(value, ' ');
+  const auto number = parse_digits<unsigned>(code);
+  if (!number || code.size() != 3) {
+    return refuse("the program's Status does not begin with three digits", line);
+  }
+  // An interim response would leave the client waiting for the final one.
+  if (*number < 200) return refuse("the program's Status is not that of a final response", line);
+  head_.response.status = static_cast<int>(*number);
+  head_.response.reason = text::trim(value);
+}
+
+void ResponseParser::finish() {
+  if (!has_status_ && !has_content_type_ && !has_location_) {
+    return refuse("the program's header has neither Content-Type, Location nor Status", {});
+  }
+  state_ = State::complete;
+  if (!has_location_) return;
+  const bool is_alone = !has_status_ && !has_content_type_;
+  if (is_alone && is_local(head_.location)) {
+    head_.kind = ResponseKind::local_redirect;
+    return;
+  }
+  if (is_alone) head_.kind = ResponseKind::absolute_redirect;
+  if (!has_status_) head_.response.status = 302;
+  head_.response.add("Location", std::exchange(head_.location, {}));
+}
+
+void ResponseParser::refuse(std::string problem, std::string_view line) {
+  state_ = State::malformed;
+  problem_ = std::move(problem);
+  line_ = line;
+}
+
+}  // namespace cgisrv::cgi
