@@ -14,7 +14,7 @@ enum class Found { program, missing, forbidden, directory };
 struct Resolution {
   Found found = Found::missing;
   Script script;        // program: complete but for root and interpreter
-  std::string problem;  // forbidden, missing: one sentence for the log, with the remedy
+  std::string problem;  // forbidden, missing: one sentence with the remedy, escaped for the log
 };
 
 // Walks `path` from `directory` (absolute, no slash at its end), which stands for the first

@@ -1,0 +1,108 @@
+#include "cgi/resolve.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "base/result.h"
+#include "base/text.h"
+
+namespace cgisrv::cgi {
+namespace {
+
+// The problems name what the client asked for, so that they must be made fit for the log.
+Resolution missing(std::string_view problem) {
+  return {Found::missing, {}, text::escape(problem)};
+}
+Resolution forbidden(std::string_view problem) {
+  return {Found::forbidden, {}, text::escape(problem)};
+}
+
+Resolution unreachable(const std::string& file, int code) {
+  switch (code) {
+    case ENOENT:
+    case ENOTDIR:
+    case ENAMETOOLONG:
+      return missing(fmt::format("{} does not exist", file));
+    case ELOOP:
+      return missing(fmt::format("{} is a symbolic link that leads nowhere", file));
+    case EACCES:
+      return forbidden(fmt::format(
+          "{} cannot be reached: a directory above it may not be entered; run: chmod a+x on it",
+          file));
+    default:
+      return forbidden(fmt::format("{} cannot be examined: {}", file, errno_text(code)));
+  }
+}
+
+bool may(const std::string& file, int mode) {
+  return ::faccessat(AT_FDCWD, file.c_str(), mode, AT_EACCESS) == 0;
+}
+
+std::string not_executable(const std::string& file, mode_t mode) {
+  struct statvfs system {};
+  if ((mode & 0111) == 0) return fmt::format("{0} is not executable; run: chmod +x {0}", file);
+  if (::statvfs(file.c_str(), &system) == 0 && (system.f_flag & ST_NOEXEC) != 0) {
+    return fmt::format("{} is on a file system that is mounted noexec; move it or remount", file);
+  }
+  return fmt::format("{0} is not executable for user {1}; run: chmod a+x {0}", file, ::geteuid());
+}
+
+// The regular file `file` as the program that the first `end` bytes of `path` name.
+Resolution program(std::string file, mode_t mode, bool needs_execute, const std::string& path,
+                   std::size_t end) {
+  if (needs_execute && !may(file, X_OK)) return forbidden(not_executable(file, mode));
+  if (!needs_execute && !may(file, R_OK)) {
+    return forbidden(fmt::format("{0} is not readable; run: chmod a+r {0}", file));
+  }
+  Resolution found{.found = Found::program};
+  found.script.name = path.substr(0, end);
+  found.script.path_info = path.substr(end);
+  found.script.nph = file.compare(file.rfind('/') + 1, 4, "nph-") == 0;
+  found.script.filename = std::move(file);
+  return found;
+}
+
+Resolution special(const std::string& file) {
+  return forbidden(fmt::format("{} is neither a file nor a directory", file));
+}
+
+}  // namespace
+
+Resolution resolve_script(const std::string& directory, const http::Path& path, std::size_t prefix,
+                          bool needs_execute) {
+  const std::string& text = path.text;
+  std::string file = directory;
+  std::size_t begin = prefix;
+  if (begin < text.size() && text[begin] == '/') ++begin;
+  while (begin < text.size()) {
+    const auto end = std::min(text.find('/', begin), text.size());
+    file.append(1, '/').append(text, begin, end - begin);
+    if (begin >= path.plain || end > path.plain)
+      return missing(fmt::format("{} holds an encoded slash", file));
+    if (text[begin] == '.') return missing(fmt::format("{} is a dotfile", file));
+    struct stat status {};
+    if (::stat(file.c_str(), &status) != 0) return unreachable(file, errno);
+    if (S_ISREG(status.st_mode)) {
+      return program(std::move(file), status.st_mode, needs_execute, text, end);
+    }
+    if (!S_ISDIR(status.st_mode)) return special(file);
+    begin = end + 1;
+  }
+  return {.found = Found::directory};
+}
+
+Resolution single_program(const std::string& file, const http::Path& path, std::size_t prefix) {
+  if (prefix > 0 && path.text[prefix - 1] == '/') --prefix;
+  struct stat status {};
+  if (::stat(file.c_str(), &status) != 0) return unreachable(file, errno);
+  if (!S_ISREG(status.st_mode)) return special(file);
+  return program(file, status.st_mode, true, path.text, prefix);
+}
+
+}  // namespace cgisrv::cgi
