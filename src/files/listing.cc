@@ -1,0 +1,40 @@
+#include "files/listing.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <memory>
+#include <tuple>
+
+namespace cgisrv::files {
+
+Result<std::vector<Entry>> list_directory(const std::string& directory, bool& more) {
+  const auto close = [](DIR* open) { ::closedir(open); };
+  const std::unique_ptr<DIR, decltype(close)> open(::opendir(directory.c_str()));
+  if (!open) return fail_errno(errno, "cannot list {}", directory);
+
+  std::vector<Entry> entries;
+  more = false;
+  while (const dirent* item = ::readdir(open.get())) {
+    struct stat status {};
+    if (item->d_name[0] == '.') continue;
+    if (::fstatat(::dirfd(open.get()), item->d_name, &status, 0) != 0) continue;
+    const bool is_directory = S_ISDIR(status.st_mode);
+    if (!is_directory && !S_ISREG(status.st_mode)) continue;
+    if (entries.size() == entries_max) {
+      more = true;
+      break;
+    }
+    entries.push_back(
+        {item->d_name, is_directory, static_cast<std::uint64_t>(status.st_size), status.st_mtime});
+  }
+  std::ranges::sort(entries, {}, [](const Entry& entry) {
+    return std::tuple(!entry.directory, std::string_view(entry.name));
+  });
+  return entries;
+}
+
+}  // namespace cgisrv::files

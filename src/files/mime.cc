@@ -1,0 +1,109 @@
+#include "files/mime.h"
+
+#include <algorithm>
+#include <array>
+#include <fstream>
+#include <functional>
+#include <map>
+#include <sstream>
+#include <utility>
+
+#include "base/text.h"
+
+namespace cgisrv::files {
+namespace {
+
+using namespace std::string_view_literals;
+
+constexpr auto unknown = "application/octet-stream"sv;
+
+constexpr auto web_types = std::to_array<std::pair<std::string_view, std::string_view>>({
+    {"atom", "application/atom+xml"},
+    {"avif", "image/avif"},
+    {"bmp", "image/bmp"},
+    {"css", "text/css; charset=utf-8"},
+    {"csv", "text/csv; charset=utf-8"},
+    {"eot", "application/vnd.ms-fontobject"},
+    {"flac", "audio/flac"},
+    {"gif", "image/gif"},
+    {"gz", "application/gzip"},
+    {"htm", "text/html; charset=utf-8"},
+    {"html", "text/html; charset=utf-8"},
+    {"ico", "image/x-icon"},
+    {"ics", "text/calendar; charset=utf-8"},
+    {"jpeg", "image/jpeg"},
+    {"jpg", "image/jpeg"},
+    {"js", "text/javascript; charset=utf-8"},
+    {"json", "application/json"},
+    {"jsonld", "application/ld+json"},
+    {"m4a", "audio/mp4"},
+    {"map", "application/json"},
+    {"md", "text/markdown; charset=utf-8"},
+    {"mjs", "text/javascript; charset=utf-8"},
+    {"mp3", "audio/mpeg"},
+    {"mp4", "video/mp4"},
+    {"oga", "audio/ogg"},
+    {"ogg", "audio/ogg"},
+    {"ogv", "video/ogg"},
+    {"opus", "audio/ogg"},
+    {"otf", "font/otf"},
+    {"pdf", "application/pdf"},
+    {"png", "image/png"},
+    {"rss", "application/rss+xml"},
+    {"svg", "image/svg+xml"},
+    {"tar", "application/x-tar"},
+    {"tif", "image/tiff"},
+    {"tiff", "image/tiff"},
+    {"ttf", "font/ttf"},
+    {"txt", "text/plain; charset=utf-8"},
+    {"vtt", "text/vtt; charset=utf-8"},
+    {"wasm", "application/wasm"},
+    {"wav", "audio/wav"},
+    {"weba", "audio/webm"},
+    {"webm", "video/webm"},
+    {"webmanifest", "application/manifest+json"},
+    {"webp", "image/webp"},
+    {"woff", "font/woff"},
+    {"woff2", "font/woff2"},
+    {"xhtml", "application/xhtml+xml"},
+    {"xml", "application/xml"},
+    {"xz", "application/x-xz"},
+    {"zip", "application/zip"},
+    {"zst", "application/zstd"},
+});
+static_assert(std::ranges::is_sorted(web_types));
+
+using Types = std::map<std::string, std::string, std::less<>>;
+
+// Lines of "type ending ending ...", '#' begins a comment. Empty where the file is absent.
+Types read_types(const char* file) {
+  Types types;
+  std::ifstream in(file);
+  for (std::string line; std::getline(in, line);) {
+    std::istringstream words(line.substr(0, line.find('#')));
+    std::string type;
+    words >> type;
+    if (type.starts_with("text/")) type.append("; charset=utf-8");
+    for (std::string ending; words >> ending;)
+      types.try_emplace(ending, type);
+  }
+  return types;
+}
+
+}  // namespace
+
+std::string_view mime_type(std::string_view path) {
+  const auto dot = path.find_last_of("./");
+  if (dot == path.npos || path[dot] == '/') return unknown;
+  std::string ending(path.substr(dot + 1));
+  std::ranges::transform(ending, ending.begin(), text::lower);
+
+  const auto first = &std::pair<std::string_view, std::string_view>::first;
+  const auto web = std::ranges::lower_bound(web_types, ending, {}, first);
+  if (web != web_types.end() && web->first == ending) return web->second;
+  static const Types system_types = read_types("/etc/mime.types");
+  const auto system = system_types.find(ending);
+  return system == system_types.end() ? unknown : system->second;
+}
+
+}  // namespace cgisrv::files
