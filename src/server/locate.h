@@ -18,7 +18,7 @@ struct Located {
   std::string file;                    // file, listing: absolute path
   std::string redirect;                // redirect: the encoded path, with its slash at the end
   int status = 404;                    // error
-  std::string problem;                 // error: one sentence for the log
+  std::string problem;                 // error: one sentence, escaped for the log
 };
 
 // Looks at the file system once. A directory without its slash is redirected to it; with it, the
