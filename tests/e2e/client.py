@@ -115,7 +115,8 @@ class Connection:
                 host: str | None = "localhost", version: str = "HTTP/1.1") -> Response:
         """Sends a request (Content-Length is added to a body) and reads its response."""
         headers = list(headers)
-        if body and not any(n.lower() in ("content-length", "transfer-encoding") for n, _ in headers):
+        names = {name.lower() for name, _ in headers}
+        if body and not names & {"content-length", "transfer-encoding"}:
             headers.append(("Content-Length", str(len(body))))
         self.send(head(method, target, headers, host, version) + body)
         return self.read_response(method)

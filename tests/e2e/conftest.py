@@ -190,7 +190,8 @@ def shared(request: pytest.FixtureRequest, shared_server: Server) -> Iterator[Se
 def run() -> Callable[..., subprocess.CompletedProcess[str]]:
     """Runs the binary to its end and returns what it printed."""
 
-    def run_binary(*arguments: str | Path, timeout: float = 10.0) -> subprocess.CompletedProcess[str]:
+    def run_binary(*arguments: str | Path,
+                   timeout: float = 10.0) -> subprocess.CompletedProcess[str]:
         return subprocess.run([str(BINARY), *map(str, arguments)], stdin=subprocess.DEVNULL,
                               capture_output=True, text=True, timeout=timeout * slowness())
 

@@ -104,6 +104,9 @@ WORKER = r"""
 int main(void) { printf("Content-Type: text/plain\nContent-Length: 8\n\n%8d", (int)getppid()); }
 """
 
+# The beginning of a shell script that prints plain text.
+PLAIN = "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\n'\n"
+
 # Its input.
 CAT = "#!/bin/sh\nprintf 'Content-Type: application/octet-stream\\n\\n'\nexec cat\n"
 
@@ -141,8 +144,8 @@ class Server:
         self.pid = self.popen.pid
         Server.known.add(self.pid)
         try:
-            started = until(lambda: self.popen.poll() is not None or len(self.start_lines()) >= lines,
-                            10 * slowness())
+            started = until(lambda: len(self.start_lines()) >= lines
+                            or self.popen.poll() is not None, 10 * slowness())
             assert self.popen.poll() is None, f"exited with {self.popen.returncode}: {self.log()}"
             assert started, f"no start line in time: {self.stdout.read_text()!r} {self.log()}"
             self.port = self.ports()[0] if self.ports() else 0
@@ -154,7 +157,8 @@ class Server:
     # What it says.
 
     def start_lines(self) -> list[str]:
-        return [l for l in self.stdout.read_text().split("\n")[:-1] if l.startswith("cgisrv: serving")]
+        lines = self.stdout.read_text().split("\n")[:-1]
+        return [line for line in lines if line.startswith("cgisrv: serving")]
 
     def ports(self) -> list[int]:
         found = (re.search(r" at http://.*:(\d+)/?$", line) for line in self.start_lines())
@@ -233,7 +237,8 @@ class Server:
 
     def leaked_descriptors(self) -> list[str]:
         leaks = []
-        most_of_workers = max((len(d) for p, d in self.baseline.items() if p != self.pid), default=0)
+        most_of_workers = max((len(open_ones) for pid, open_ones in self.baseline.items()
+                               if pid != self.pid), default=0)
         for pid in [self.pid, *self.workers()]:
             before, now = self.baseline.get(pid), descriptors(pid)
             allowed = len(before) if before is not None else most_of_workers

@@ -86,8 +86,8 @@ def test_request_method(shared, method):
     assert environment_of(shared.request(method, "/environment.cgi"))["REQUEST_METHOD"] == method
 
 
-@pytest.mark.parametrize("query", ["a=b&c=d", "", "a%20b+c%2", "?", "/../x?y", "a=%00", "-s", "%ADs",
-                                   "'\"<>|^`{}"])
+@pytest.mark.parametrize("query", [
+    "a=b&c=d", "", "a%20b+c%2", "?", "/../x?y", "a=%00", "-s", "%ADs", "'\"<>|^`{}"])
 def test_query_string_is_raw(ask, query):
     """RFC 3875 section 4.1.7."""
     assert ask("/environment.cgi?" + query)["QUERY_STRING"] == query
@@ -174,9 +174,9 @@ def test_content_length_is_counted_after_de_chunking(shared):
 
 
 def test_fields_become_variables(ask):
-    environment = ask(headers=[("X-Some-Field", "a b"), ("Accept", "text/html"), ("lower-case", "c"),
-                               ("X-9", "d"), ("User-Agent", "me"), ("Git-Protocol", "version=2"),
-                               ("Content-Encoding", "gzip")])
+    environment = ask(headers=[
+        ("X-Some-Field", "a b"), ("Accept", "text/html"), ("lower-case", "c"), ("X-9", "d"),
+        ("User-Agent", "me"), ("Git-Protocol", "version=2"), ("Content-Encoding", "gzip")])
     assert environment["HTTP_X_SOME_FIELD"] == "a b"
     assert environment["HTTP_ACCEPT"] == "text/html"
     assert environment["HTTP_LOWER_CASE"] == "c"
@@ -203,16 +203,18 @@ def test_no_field_poses_as_another(ask, name):
     assert "HTTP_X_FORWARDED_FOR" not in ask(headers=[(name, "evil")])
 
 
-@pytest.mark.parametrize("name", ["Content_Length", "Content_Type", "Proxy", "PROXY", "Proxy-Authorization",
-                                  "Authorization", "TE", "Keep-Alive", "Upgrade", "Proxy-Connection"])
+@pytest.mark.parametrize("name", [
+    "Content_Length", "Content_Type", "Proxy", "PROXY", "Proxy-Authorization", "Authorization",
+    "TE", "Keep-Alive", "Upgrade", "Proxy-Connection"])
 def test_fields_that_never_become_variables(ask, name):
-    """HTTP_PROXY steers HTTP clients within programs (httpoxy); hop-by-hop fields are not theirs."""
+    """HTTP_PROXY steers HTTP clients in programs (httpoxy); hop-by-hop fields are not theirs."""
     environment = ask(headers=[(name, "evil")])
     assert "evil" not in environment.values()
 
 
-@pytest.mark.parametrize("name", ["LD-PRELOAD", "PATH", "REDIRECT-STATUS", "REMOTE-USER", "AUTH-TYPE",
-                                  "DOCUMENT-ROOT", "SCRIPT-FILENAME"])
+@pytest.mark.parametrize("name", [
+    "LD-PRELOAD", "PATH", "REDIRECT-STATUS", "REMOTE-USER", "AUTH-TYPE", "DOCUMENT-ROOT",
+    "SCRIPT-FILENAME"])
 def test_fields_cannot_set_other_variables(ask, name):
     environment, plain = ask(headers=[(name, "evil")]), ask()
     variable = name.replace("-", "_")

@@ -27,7 +27,8 @@ def fails(shared, shared_site):
 # Before the header.
 
 
-@pytest.mark.parametrize("target", ["/missing.cgi", "/cgi-bin/missing", "/missing.cgi/info", "/missing"])
+@pytest.mark.parametrize("target", [
+    "/missing.cgi", "/cgi-bin/missing", "/missing.cgi/info", "/missing"])
 def test_missing_404(shared, target):
     assert shared.get(target).status == 404
 
@@ -72,8 +73,8 @@ def test_ended_within_its_header_502(shared, fails):
     ("#!\n", r"#!|shebang|interpreter|format"),
     ("\x7fELF", r"format|program|shebang|#!"),
     ("", r"empty|#!|shebang|interpreter|format"),
-], ids=["no shebang", "CRLF in the shebang", "missing interpreter", "empty shebang", "broken binary",
-        "empty file"])
+], ids=["no shebang", "CRLF in the shebang", "missing interpreter", "empty shebang",
+        "broken binary", "empty file"])
 def test_program_that_cannot_be_started_502_says_why(shared, shared_site, script, words):
     shared_site.program("unstartable.cgi", script)
     assert shared.get("/unstartable.cgi").status == 502
@@ -170,14 +171,16 @@ def test_idle_too_long_after_the_header_cuts_the_response(start, site):
 
 
 def test_idle_starts_again_with_every_write(start, site):
-    site.program("slow.cgi", f"#!/bin/sh\n{PLAIN}\nfor i in 1 2 3 4 5 6; do echo $i; sleep 0.4; done\n")
+    site.program("slow.cgi", f"#!/bin/sh\n{PLAIN}\n"
+                 "for i in 1 2 3 4 5 6; do echo $i; sleep 0.4; done\n")
     server = timed(start, site, idle_timeout="1500ms")
     response = server.get("/slow.cgi")
     assert response.complete and response.body == b"1\n2\n3\n4\n5\n6\n"
 
 
 def test_total_time_cuts_a_program_that_prints_forever(start, site):
-    site.program("forever.cgi", f"#!/bin/sh\necho $$ > pid\n{PLAIN}\nwhile :; do echo more; sleep 0.1; done\n")
+    site.program("forever.cgi", f"#!/bin/sh\necho $$ > pid\n{PLAIN}\n"
+                 "while :; do echo more; sleep 0.1; done\n")
     server = timed(start, site, timeout="1s")
     response = server.get("/forever.cgi")
     assert response.status == 200 and not response.complete
@@ -273,7 +276,8 @@ def test_failure_page_tells_the_reason(shared, fails):
 
 
 def test_failure_page_escapes(shared, fails):
-    response = fails("echo '<script>alert(1)</script>' >&2\necho '<b>bold</b>'\nexit 3", headers=[HTML])
+    response = fails("echo '<script>alert(1)</script>' >&2\necho '<b>bold</b>'\nexit 3",
+                     headers=[HTML])
     assert "<script>alert" not in response.text and "<b>bold" not in response.text
     assert "&lt;script&gt;" in response.text
 

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from client import Connection
-from harness import Site, until
+from harness import PLAIN, Site, until
 from processes import descriptors
 
 # A report of the process itself, made without opening anything before it has counted.
@@ -53,7 +53,7 @@ int main(void) {
 def shared_site(shared_site: Site) -> Site:
     shared_site.c_program("folder/self.cgi", SELF)
     shared_site.c_program("cgi-bin/self", SELF)
-    shared_site.program("arguments.cgi", "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\n%s' $#\n")
+    shared_site.program("arguments.cgi", PLAIN + "printf %s $#\n")
     return shared_site
 
 
@@ -123,14 +123,16 @@ def test_group_of_its_own(myself):
     assert status["pid"] == status["group"]
 
 
-@pytest.mark.parametrize("target, folder", [("/folder/self.cgi", "folder"), ("/cgi-bin/self", "cgi-bin"),
-                                            ("/folder/self.cgi/path/info", "folder")])
+@pytest.mark.parametrize("target, folder", [
+    ("/folder/self.cgi", "folder"), ("/cgi-bin/self", "cgi-bin"),
+    ("/folder/self.cgi/path/info", "folder")])
 def test_cwd_is_the_scripts_folder(myself, shared_site, target, folder):
     """RFC 3875 section 7.2."""
     assert myself(target)["cwd"] == os.path.realpath(shared_site.root / folder)
 
 
-@pytest.mark.parametrize("query", ["-s", "%ADs", "a+b", "-d+allow_url_include%3d1", "--version", ""])
+@pytest.mark.parametrize("query", [
+    "-s", "%ADs", "a+b", "-d+allow_url_include%3d1", "--version", ""])
 def test_no_command_line_from_the_query(shared, query):
     """RFC 3875 section 4.4 allows one; php-cgi was twice taken over by it (CVE-2012-1823)."""
     assert report(shared.get("/folder/self.cgi?" + query))["argc"] == "1"
@@ -214,5 +216,5 @@ def test_ten_thousand_requests_leave_nothing(start, site):
 
 def test_file_changed_between_requests_is_run_anew(shared, shared_site):
     for n in range(3):
-        shared_site.program("changes.cgi", f"#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\n{n}'\n")
+        shared_site.program("changes.cgi", PLAIN + f"printf {n}\n")
         assert shared.get("/changes.cgi").body == str(n).encode()

@@ -42,7 +42,8 @@ def test_header_only(output):
 
 
 def test_header_that_arrives_byte_by_byte(shared, shared_site):
-    shared_site.program("bytes.cgi", "#!/bin/sh\nfor b in C o n t e n t - T y p e : t '\\n' '\\n' h i; do\n"
+    shared_site.program("bytes.cgi", "#!/bin/sh\n"
+                        "for b in C o n t e n t - T y p e : t '\\n' '\\n' h i; do\n"
                         "printf \"$b\"; sleep 0.01; done\n")
     assert shared.get("/bytes.cgi").body == b"hi"
 
@@ -164,7 +165,7 @@ def test_head_drops_the_body(shared, shared_site):
 @pytest.mark.parametrize("status", ["204 No Content", "304 Not Modified"])
 def test_204_and_304_have_no_body(shared, shared_site, status):
     """RFC 9112 section 6.3."""
-    shared_site.prints("status.cgi", f"Status: {status}\nContent-Type: text/plain\n\nHTTP/1.1 200 OK\r\n\r\n")
+    shared_site.prints("status.cgi", f"Status: {status}\n{PLAIN}\nHTTP/1.1 200 OK\r\n\r\n")
     connection = shared.connect()
     response = connection.request("GET", "/status.cgi")
     assert response.status == int(status[:3])
@@ -250,7 +251,7 @@ def test_absolute_location_with_status_and_body_is_kept(output):
 
 
 def test_local_location_with_status_is_kept(output):
-    """With a Status it is a client redirect; browsers resolve the path (RFC 9110 section 10.2.2)."""
+    """With a Status it is for the client, who resolves the path (RFC 9110 section 10.2.2)."""
     response = output("Status: 303 See Other\nLocation: /elsewhere\n" + PLAIN + "\nmoved")
     assert response.status == 303 and response.header("Location").endswith("/elsewhere")
 
@@ -315,7 +316,8 @@ def test_local_location_never_shows_the_source_of_a_program(output, shared_site)
 
 
 def test_local_redirect_loop_ends_after_ten(shared, shared_site):
-    shared_site.program("loop.cgi", "#!/bin/sh\necho >> loops\nprintf 'Location: /loop.cgi\\n\\n'\n")
+    shared_site.program("loop.cgi", "#!/bin/sh\necho >> loops\n"
+                        "printf 'Location: /loop.cgi\\n\\n'\n")
     response = shared.get("/loop.cgi")
     assert response.status in (500, 502, 508) and response.complete
     assert 2 <= len((shared_site.root / "loops").read_bytes()) <= 11
@@ -366,7 +368,8 @@ def test_nph_in_cgi_bin(shared, shared_site):
 
 
 def test_nph_sees_its_input(shared, shared_site):
-    shared_site.program("nph-cat.cgi", "#!/bin/sh\nprintf 'HTTP/1.0 200 OK\\r\\n\\r\\n'\nexec cat\n")
+    shared_site.program("nph-cat.cgi", "#!/bin/sh\n"
+                        "printf 'HTTP/1.0 200 OK\\r\\n\\r\\n'\nexec cat\n")
     assert shared.request("POST", "/nph-cat.cgi", body=b"hello").body == b"hello"
 
 

@@ -10,7 +10,7 @@ import zlib
 import pytest
 
 from client import LAST_CHUNK, chunk, head
-from harness import CAT, ENVIRONMENT, environment_of, sanitized, slowness, until
+from harness import CAT, ENVIRONMENT, PLAIN, environment_of, sanitized, slowness, until
 from processes import alive, peak_memory
 
 GIGABYTE = 2**26 if sanitized() else 2**30
@@ -149,7 +149,7 @@ def test_slow_reader_holds_the_program_back(streaming, site):
 
 
 def test_program_that_reads_slowly_holds_the_client_back(streaming, site):
-    site.program("slow.cgi", "#!/bin/sh\nsleep 1\nprintf 'Content-Type: text/plain\\n\\n'\nexec wc -c\n")
+    site.program("slow.cgi", PLAIN + "sleep 1\nexec wc -c\n")
     server = streaming()
     size = 50_000_000
     response = server.request("POST", "/slow.cgi", body=b"x" * size)
@@ -176,7 +176,7 @@ def test_program_that_writes_10_mb_before_it_reads(streaming, site):
 
 def test_program_that_ignores_a_10_mb_body(streaming, site):
     """The client sends all of it before it reads, as most do."""
-    site.program("ignores.cgi", "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\nignored'\n")
+    site.program("ignores.cgi", PLAIN + "printf ignored\n")
     server = streaming()
     connection = server.connect()
     connection.send(head("POST", "/ignores.cgi", [("Content-Length", "10000000")]))
@@ -187,7 +187,7 @@ def test_program_that_ignores_a_10_mb_body(streaming, site):
 
 
 def test_program_that_ignores_its_body_while_it_runs(streaming, site):
-    site.program("ignores.cgi", "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\n'\nsleep 1\necho ignored\n")
+    site.program("ignores.cgi", PLAIN + "sleep 1\necho ignored\n")
     server = streaming()
     connection = server.connect()
     connection.send(head("POST", "/ignores.cgi", [("Content-Length", "10000000")]))
@@ -200,14 +200,14 @@ def test_program_that_ignores_its_body_while_it_runs(streaming, site):
 
 def test_program_that_closes_its_input(streaming, site):
     """EPIPE on its input is no failure."""
-    site.program("closes.cgi", "#!/bin/sh\nexec <&-\nprintf 'Content-Type: text/plain\\n\\n'\nsleep 0.3\necho closed\n")
+    site.program("closes.cgi", PLAIN + "exec <&-\nsleep 0.3\necho closed\n")
     server = streaming()
     response = server.request("POST", "/closes.cgi", body=b"x" * 1_000_000)
     assert response.status == 200 and response.body == b"closed\n"
 
 
 def test_program_that_reads_a_part(streaming, site):
-    site.program("part.cgi", "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\n'\nhead -c 3\n")
+    site.program("part.cgi", PLAIN + "head -c 3\n")
     server = streaming()
     connection = server.connect()
     assert connection.request("POST", "/part.cgi", body=b"hello").body == b"hel"
@@ -233,7 +233,8 @@ def test_no_body_is_the_end_of_input_at_once(streaming, headers):
 
 def test_a_megabyte_of_stderr_before_the_header(streaming, site):
     """It neither blocks nor fills the log."""
-    site.program("noisy.cgi", "#!/bin/sh\nseq 1 150000 >&2\nprintf 'Content-Type: text/plain\\n\\ndone'\n")
+    site.program("noisy.cgi", "#!/bin/sh\nseq 1 150000 >&2\n"
+                 "printf 'Content-Type: text/plain\\n\\ndone'\n")
     server = streaming()
     response = server.get("/noisy.cgi")
     assert response.status == 200 and response.body == b"done"
@@ -274,8 +275,8 @@ printf '\\nhello'
 
 
 def test_background_child_that_let_go_of_everything(streaming, site):
-    site.program("background.cgi", "#!/bin/sh\nsleep 300 < /dev/null > /dev/null 2>&1 &\necho $! > pid\n"
-                 "printf 'Content-Type: text/plain\\n\\nhello'\n")
+    site.program("background.cgi", PLAIN + "sleep 300 < /dev/null > /dev/null 2>&1 &\n"
+                 "echo $! > pid\nprintf hello\n")
     server = streaming()
     try:
         began = time.monotonic()
@@ -289,7 +290,7 @@ def test_background_child_that_let_go_of_everything(streaming, site):
 
 def test_program_that_closes_stdout_and_goes_on(streaming, site):
     """The output has ended; the response need not wait for the program."""
-    site.program("goes-on.cgi", "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\nhello'\n"
+    site.program("goes-on.cgi", PLAIN + "printf hello\n"
                  "exec >&-\nsleep 1\n: > finished\n")
     server = streaming()
     response = server.get("/goes-on.cgi")
@@ -337,7 +338,7 @@ def test_events_arrive_within_50_ms_of_being_written(streaming, site):
 @pytest.mark.parametrize("size", [0, 5, 100_000, 3_000_000])
 def test_chunked_upload_is_spooled_and_has_its_length(streaming, site, size):
     """Past a megabyte it goes to a temporary file, of which nothing is left."""
-    site.program("length.cgi", "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\n%s ' \"$CONTENT_LENGTH\"\nexec wc -c\n")
+    site.program("length.cgi", PLAIN + 'printf "%s " "$CONTENT_LENGTH"\nexec wc -c\n')
     server = streaming()
     connection = server.connect()
     connection.send(head("POST", "/length.cgi", [("Transfer-Encoding", "chunked")]))
@@ -363,8 +364,8 @@ def test_spooled_body_is_intact(streaming):
 
 
 def test_chunked_upload_streams_without_a_length(streaming, site):
-    site.program("echo.cgi", "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\n%s\\n' \"${CONTENT_LENGTH-none}\"\n"
-                 "while read line; do echo \"got $line\"; done\n")
+    site.program("echo.cgi", PLAIN + 'echo "${CONTENT_LENGTH-none}"\n'
+                 'while read line; do echo "got $line"; done\n')
     server = streaming('chunked = "stream"')
     connection = server.connect()
     connection.send(head("POST", "/echo.cgi", [("Transfer-Encoding", "chunked")]) + chunk(b"one\n"))
@@ -397,8 +398,9 @@ printf 'Content-Type: text/plain\\n\\ndone'
 
 
 def started(site, name: str = "pid") -> int:
-    assert until(lambda: (site.root / name).exists() and (site.root / name).read_text()), "not started"
-    return int((site.root / name).read_text())
+    path = site.root / name
+    assert until(lambda: path.exists() and path.read_text().endswith("\n")), "not started"
+    return int(path.read_text())
 
 
 @pytest.mark.parametrize("leave", ["close", "reset", "half_close"])
@@ -486,7 +488,7 @@ def test_client_that_leaves_before_the_header(streaming, site):
 
 
 def test_many_clients_that_leave(streaming, site):
-    site.program("forever.cgi", "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\n'\nwhile :; do echo more; done\n")
+    site.program("forever.cgi", PLAIN + "while :; do echo more; done\n")
     server = streaming()
     for n in range(30):
         connection = server.connect()

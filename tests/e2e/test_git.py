@@ -62,7 +62,8 @@ body_size = "unlimited"
 @pytest.mark.parametrize("version", [0, 2])
 def test_ls_remote_of_500_refs(git, url, version):
     """Version 2 needs Git-Protocol as HTTP_GIT_PROTOCOL."""
-    assert len(git("-c", f"protocol.version={version}", "ls-remote", "--refs", url).splitlines()) == REFS
+    refs = git("-c", f"protocol.version={version}", "ls-remote", "--refs", url)
+    assert len(refs.splitlines()) == REFS
 
 
 @pytest.mark.parametrize("version", [0, 2])
@@ -75,13 +76,17 @@ def test_clone_with_500_refs(git, url, tmp_path, version):
 
 def test_fetch_with_a_compressed_request(git, url, repository, tmp_path):
     """git sends its long lists of what it has with Content-Encoding: gzip."""
+
+    def child_of(parent, message, ref, cwd):
+        commit = git("commit-tree", f"{parent}^{{tree}}", "-p", parent, "-m", message, cwd=cwd)
+        git("update-ref", ref, commit.strip(), cwd=cwd)
+        return commit.strip()
+
     git("clone", "-q", url, tmp_path / "clone")
     head = git("rev-parse", "main", cwd=repository).strip()
     for n in range(60):
-        commit = git("commit-tree", f"{head}^{{tree}}", "-p", head, "-m", f"local {n}", cwd=tmp_path / "clone")
-        git("update-ref", f"refs/heads/local{n}", commit.strip(), cwd=tmp_path / "clone")
-    commit = git("commit-tree", f"{head}^{{tree}}", "-p", head, "-m", "remote", cwd=repository).strip()
-    git("update-ref", "refs/heads/main", commit, cwd=repository)
+        child_of(head, f"local {n}", f"refs/heads/local{n}", tmp_path / "clone")
+    commit = child_of(head, "remote", "refs/heads/main", repository)
     git("fetch", "-q", "origin", cwd=tmp_path / "clone")
     assert git("rev-parse", "origin/main", cwd=tmp_path / "clone").strip() == commit
 

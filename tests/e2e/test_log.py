@@ -10,7 +10,8 @@ from client import head
 from harness import ENVIRONMENT, until
 
 HTML = ("Accept", "text/html")
-COMBINED = (r'(?P<address>\S+) - (?P<user>\S+) \[(?P<time>\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\] '
+COMBINED = (r'(?P<address>\S+) - (?P<user>\S+) '
+            r'\[(?P<time>\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\] '
             r'"(?P<request>(?:[^"\\]|\\.)*)" (?P<status>\d{3}) (?P<bytes>\d+|-) '
             r'"(?P<referer>(?:[^"\\]|\\.)*)" "(?P<agent>(?:[^"\\]|\\.)*)".*')
 
@@ -47,7 +48,8 @@ def test_access_line_in_combined_format(shared):
 
 def test_one_access_line_for_each_request(shared):
     connection = shared.connect()
-    connection.send(head("GET", "/text.txt") + head("GET", "/missing") + head("GET", "/environment.cgi"))
+    connection.send(head("GET", "/text.txt") + head("GET", "/missing")
+                    + head("GET", "/environment.cgi"))
     for _ in range(3):
         connection.read_response()
     one_line(shared, 3)
@@ -93,8 +95,9 @@ def test_client_that_left_is_logged(shared, shared_site):
 # Nothing raw: log readers are terminals and parsers.
 
 
-@pytest.mark.parametrize("agent", ['quote " inside', "back\\slash", "high \xe9\xff bytes", "tab\tinside",
-                                   '" 200 0 "-" "fake', "\\"])
+@pytest.mark.parametrize("agent", [
+    'quote " inside', "back\\slash", "high \xe9\xff bytes", "tab\tinside",
+    '" 200 0 "-" "fake', "\\"])
 def test_fields_are_escaped(shared, agent):
     shared.get("/text.txt", [("User-Agent", agent)])
     line = one_line(shared)
@@ -148,7 +151,8 @@ def test_request_id_of_the_error_page_is_in_the_log(shared):
 
 
 def test_request_id_of_the_program_is_the_logs(shared, shared_site):
-    shared_site.program("both.cgi", "#!/bin/sh\necho here >&2\necho $REQUEST_ID > identity\nexit 3\n")
+    shared_site.program("both.cgi", "#!/bin/sh\necho here >&2\n"
+                        "echo $REQUEST_ID > identity\nexit 3\n")
     response = shared.get("/both.cgi")
     identity = (shared_site.root / "identity").read_text().strip()
     assert identity in response.text, "on the page"
@@ -157,7 +161,8 @@ def test_request_id_of_the_program_is_the_logs(shared, shared_site):
 
 def test_log_lines_have_time_level_and_process(shared):
     shared.get("/fails.cgi")
-    shared.wait_log(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (debug|info|notice|warn|error) \[\d+\] .*oh dear")
+    shared.wait_log(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z "
+                    r"(debug|info|notice|warn|error) \[\d+\] .*oh dear")
 
 
 def test_lines_are_whole_under_load(shared):

@@ -195,7 +195,8 @@ def test_connections_waiting_for_a_dead_worker_are_answered_by_another(pool):
 
 @pytest.mark.kills_worker
 def test_programs_of_a_dead_worker_are_ended(pool, site):
-    site.program("sleep.cgi", "#!/bin/sh\nsleep 300 &\necho $! > grandchild\necho $$ > child\nwait\n")
+    site.program("sleep.cgi", "#!/bin/sh\nsleep 300 &\necho $! > grandchild\n"
+                 "echo $$ > child\nwait\n")
     server = pool(2)
     connection = server.connect()
     connection.send(head("GET", "/sleep.cgi"))

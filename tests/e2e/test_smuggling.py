@@ -5,15 +5,15 @@ section 11.2. One response, the connection closed, and never a second request ta
 import pytest
 
 from client import head
-from harness import CAT
+from harness import CAT, PLAIN
 
 INNER = b"GET /inner.cgi HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 @pytest.fixture(scope="module")
 def shared_site(shared_site):
-    shared_site.program("outer.cgi", "#!/bin/sh\n: > outer\nprintf 'Content-Type: text/plain\\n\\nouter'\n")
-    shared_site.program("inner.cgi", "#!/bin/sh\n: > inner\nprintf 'Content-Type: text/plain\\n\\ninner'\n")
+    for name in ("outer", "inner"):
+        shared_site.program(f"{name}.cgi", PLAIN + f": > {name}\nprintf {name}\n")
     shared_site.program("cat.cgi", CAT)
     shared_site.file("index.html", "hello")
     shared_site.file("folder/index.html", "hello")
@@ -40,13 +40,14 @@ AMBIGUOUS = {
     "CL.TE": post(LENGTH % len(LAST + INNER), CHUNKED) + LAST + INNER,
     "TE.CL": post(CHUNKED, LENGTH % 4) + b"%x\r\n" % len(INNER) + INNER + b"\r\n" + LAST,
     "CL.TE with length zero": post(LENGTH % 0, CHUNKED) + LAST + INNER,
-    "CL.TE in 1.0": (post(LENGTH % len(LAST + INNER), CHUNKED) + LAST + INNER).replace(b"1.1", b"1.0", 1),
+    "CL.TE in 1.0":
+        post(LENGTH % len(LAST + INNER), CHUNKED).replace(b"1.1", b"1.0") + LAST + INNER,
     "TE.TE, second unknown": post(CHUNKED, b"Transfer-Encoding: cow") + LAST + INNER,
     "TE.TE, first unknown": post(b"Transfer-Encoding: cow", CHUNKED, LENGTH % 4) + LAST + INNER,
     "TE.TE, identity": post(CHUNKED, b"Transfer-Encoding: identity") + LAST + INNER,
     "TE.TE, list": post(b"Transfer-Encoding: chunked, identity") + LAST + INNER,
-    "TE with a space before the colon": post(b"Transfer-Encoding : chunked", LENGTH % 4) + LAST + INNER,
-    "TE with a tab before the colon": post(b"Transfer-Encoding\t: chunked", LENGTH % 4) + LAST + INNER,
+    "TE, space, colon": post(b"Transfer-Encoding : chunked", LENGTH % 4) + LAST + INNER,
+    "TE, tab, colon": post(b"Transfer-Encoding\t: chunked", LENGTH % 4) + LAST + INNER,
     "TE with a vertical tab": post(b"Transfer-Encoding: \x0bchunked", LENGTH % 4) + LAST + INNER,
     "TE with a form feed": post(b"Transfer-Encoding: chunked\x0c", LENGTH % 4) + LAST + INNER,
     "TE with a NUL": post(b"Transfer-Encoding: chunked\0", LENGTH % 4) + LAST + INNER,
@@ -97,8 +98,8 @@ def test_fields_that_only_look_like_framing_do_not_frame(shared, ran, field):
 
 
 @pytest.mark.parametrize("target, statuses", [
-    (b"/index.html", (405,)), (b"/", (405,)), (b"/folder", (301, 308, 405)), (b"/missing", (404, 405)),
-    (b"/outer.cgi", (200,))])
+    (b"/index.html", (405,)), (b"/", (405,)), (b"/folder", (301, 308, 405)),
+    (b"/missing", (404, 405)), (b"/outer.cgi", (200,))])
 def test_cl_0_body_that_nobody_reads_is_no_request(shared, ran, target, statuses):
     """CL.0: a handler that ignores its body must not leave it to the next request."""
     connection = shared.connect()
@@ -162,7 +163,8 @@ def test_bytes_after_a_1_0_request_are_not_processed(shared, ran):
 def test_upgrade_does_not_change_the_protocol(shared, ran):
     connection = shared.connect()
     response = connection.request("GET", "/index.html", [
-        ("Connection", "Upgrade, HTTP2-Settings"), ("Upgrade", "h2c"), ("HTTP2-Settings", "AAMAAABk")])
+        ("Connection", "Upgrade, HTTP2-Settings"), ("Upgrade", "h2c"),
+        ("HTTP2-Settings", "AAMAAABk")])
     assert response.status == 200 and response.body == b"hello"
     assert connection.request("GET", "/").body == b"hello"
     assert not ran()
