@@ -26,7 +26,7 @@ class Echo : public cgisrv::pool::Service {
         : echo(owner),
           connection(std::move(accepted)),
           watch(echo.worker_.loop(), connection.socket.get(), EPOLLIN,
-                cgisrv::Handler::of<&Session::readable>(*this)) {}
+                cgisrv::Callback::of<&Session::readable>(*this)) {}
     // One buffer a turn, so that a busy session does not keep the others waiting. What the peer
     // does not take at once is lost with the session: an echo owes patience to nobody.
     void readable(std::uint32_t) {

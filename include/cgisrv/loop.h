@@ -16,25 +16,19 @@ namespace cgisrv {
 using Clock = std::chrono::steady_clock;
 using TimePoint = Clock::time_point;
 
-// A member function to call: Handler::of<&Connection::socket_ready>(connection). `events` are those
+// A member function to call: Callback::of<&Connection::socket_ready>(connection). `events` are those
 // of epoll_event; 0 from a timer. Does not own the object.
-struct Handler {
+struct Callback {
   void* object = nullptr;
   void (*call)(void* object, std::uint32_t events) = nullptr;
 
   template <auto method, typename T>
-  static Handler of(T& object) {
+  static Callback of(T& object) {
     return {&object, [](void* self, std::uint32_t events) {
               (static_cast<T*>(self)->*method)(events);
             }};
   }
   void operator()(std::uint32_t events) const { call(object, events); }
-};
-
-// An object whose end may be decided in the middle of a batch of events.
-class Disposable {
- public:
-  virtual ~Disposable() = default;
 };
 
 class Timer;
@@ -54,7 +48,10 @@ class Loop {
   TimePoint now() const { return now_; }
 
   // Frees the object when the batch is over, so that it may be on the call stack now.
-  void dispose(std::unique_ptr<Disposable> object) { graveyard_.push_back(std::move(object)); }
+  template <typename T>
+  void dispose(std::unique_ptr<T> object) {
+    graveyard_.emplace_back(object.release(), [](void* dead) { delete static_cast<T*>(dead); });
+  }
 
   // In a child of fork(2): lets go of the parent's epoll set without changing it.
   void abandon() { epoll_.reset(); }
@@ -66,12 +63,12 @@ class Loop {
   // The kernel holds (index, generation), never a pointer: an event for a watch that ended earlier
   // in the same batch finds another generation and is dropped.
   struct Slot {
-    Handler handler;
+    Callback handler;
     std::uint32_t generation = 0;
     std::uint32_t next_free = 0;
   };
 
-  std::uint32_t add(int fd, std::uint32_t events, Handler handler);  // no_slot: refused
+  std::uint32_t add(int fd, std::uint32_t events, Callback handler);  // no_slot: refused
   void modify(std::uint32_t slot, int fd, std::uint32_t events);
   void remove(std::uint32_t slot);
   int timeout_ms() const;
@@ -88,7 +85,7 @@ class Loop {
   std::vector<Slot> slots_;
   std::uint32_t first_free_ = no_slot;
   std::vector<Timer*> timers_;  // binary heap by deadline
-  std::vector<std::unique_ptr<Disposable>> graveyard_;
+  std::vector<std::unique_ptr<void, void (*)(void*)>> graveyard_;
   TimePoint now_ = Clock::now();
   bool stopped_ = false;
 
@@ -100,7 +97,7 @@ class Loop {
 class Watch {
  public:
   Watch() = default;
-  Watch(Loop& loop, int fd, std::uint32_t events, Handler handler);
+  Watch(Loop& loop, int fd, std::uint32_t events, Callback handler);
   Watch(Watch&& other) noexcept;
   Watch& operator=(Watch&& other) noexcept;
   ~Watch() { cancel(); }
@@ -123,7 +120,7 @@ class Watch {
 class WatchedFd {
  public:
   WatchedFd() = default;
-  WatchedFd(Loop& loop, Fd fd, std::uint32_t events, Handler handler)
+  WatchedFd(Loop& loop, Fd fd, std::uint32_t events, Callback handler)
       : fd_(std::move(fd)), watch_(loop, fd_.get(), events, handler) {}
   WatchedFd(WatchedFd&&) noexcept = default;
   WatchedFd& operator=(WatchedFd&& other) noexcept {
@@ -150,7 +147,7 @@ class WatchedFd {
 // Calls its handler once when its deadline has passed. Arming again moves the deadline.
 class Timer {
  public:
-  Timer(Loop& loop, Handler handler) : loop_(loop), handler_(handler) {}
+  Timer(Loop& loop, Callback handler) : loop_(loop), handler_(handler) {}
   Timer(const Timer&) = delete;
   Timer& operator=(const Timer&) = delete;
   ~Timer() { disarm(); }
@@ -167,7 +164,7 @@ class Timer {
   static constexpr std::size_t unarmed = SIZE_MAX;
 
   Loop& loop_;
-  Handler handler_;
+  Callback handler_;
   TimePoint deadline_{};
   std::size_t position_ = unarmed;  // in the loop's heap
 };

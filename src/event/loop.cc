@@ -22,7 +22,9 @@ void Loop::run() {
     for (int i = 0; i < count; ++i)
       dispatch(events_[static_cast<std::size_t>(i)]);
     run_timers();
-    graveyard_.clear();
+    // The dead may dispose of others as they go.
+    while (!graveyard_.empty())
+      std::exchange(graveyard_, {}).clear();
   }
 }
 
@@ -30,11 +32,11 @@ void Loop::dispatch(const epoll_event& event) {
   const auto index = static_cast<std::uint32_t>(event.data.u64);
   const auto generation = static_cast<std::uint32_t>(event.data.u64 >> 32);
   if (slots_[index].generation != generation) return;
-  const Handler handler = slots_[index].handler;  // a copy: the table may grow during the call
+  const Callback handler = slots_[index].handler;  // a copy: the table may grow during the call
   handler(event.events);
 }
 
-std::uint32_t Loop::add(int fd, std::uint32_t events, Handler handler) {
+std::uint32_t Loop::add(int fd, std::uint32_t events, Callback handler) {
   std::uint32_t index = first_free_;
   if (index == no_slot) {
     index = static_cast<std::uint32_t>(slots_.size());
@@ -128,7 +130,7 @@ void Loop::erase(Timer& timer) {
   sift_down(last->position_);
 }
 
-Watch::Watch(Loop& loop, int fd, std::uint32_t events, Handler handler)
+Watch::Watch(Loop& loop, int fd, std::uint32_t events, Callback handler)
     : loop_(&loop), fd_(fd), slot_(loop.add(fd, events, handler)) {
   if (slot_ == Loop::no_slot) loop_ = nullptr;
 }

@@ -19,9 +19,9 @@ Fd open_signalfd(std::initializer_list<int> signals) {
 }
 }  // namespace
 
-Signals::Signals(Loop& loop, std::initializer_list<int> signals, Handler handler)
+Signals::Signals(Loop& loop, std::initializer_list<int> signals, Callback handler)
     : handler_(handler),
-      fd_(loop, open_signalfd(signals), EPOLLIN, Handler::of<&Signals::ready>(*this)) {}
+      fd_(loop, open_signalfd(signals), EPOLLIN, Callback::of<&Signals::ready>(*this)) {}
 
 void Signals::ready(std::uint32_t) {
   signalfd_siginfo info;

@@ -12,7 +12,7 @@ namespace cgisrv {
 // the signal's number for each one received. Equal pending signals come once, as always.
 class Signals {
  public:
-  Signals(Loop& loop, std::initializer_list<int> signals, Handler handler);
+  Signals(Loop& loop, std::initializer_list<int> signals, Callback handler);
 
   // In a child of fork(2): lets go of the parent's descriptor.
   void abandon() { fd_.reset(); }
@@ -20,7 +20,7 @@ class Signals {
  private:
   void ready(std::uint32_t events);
 
-  Handler handler_;
+  Callback handler_;
   WatchedFd fd_;
 };
 

@@ -90,6 +90,13 @@ Address Address::from_kernel(const sockaddr_storage& storage, socklen_t length) 
   return address;
 }
 
+Address local_address(int socket) {
+  sockaddr_storage storage{};
+  socklen_t length = sizeof storage;
+  ::getsockname(socket, reinterpret_cast<sockaddr*>(&storage), &length);
+  return Address::from_kernel(storage, length);
+}
+
 std::string Address::host() const {
   char buffer[INET6_ADDRSTRLEN] = "";
   if (family() == AF_INET) {

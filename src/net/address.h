@@ -36,4 +36,7 @@ class Address {
 // "localhost:8888", "unix:/path". Names other than localhost are not looked up.
 Result<Address> parse_address(std::string_view text);
 
+// Our end of a socket, getsockname(2).
+Address local_address(int socket);
+
 }  // namespace cgisrv::net

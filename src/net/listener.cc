@@ -60,10 +60,8 @@ Result<Listener> listen(std::string_view text) {
       ::listen(socket.get(), 65535) != 0)  // the kernel cuts it to net.core.somaxconn
     return bind_failure(errno, *address);
 
-  sockaddr_storage bound{};
-  socklen_t length = sizeof bound;
-  ::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&bound), &length);
-  return Listener{std::move(socket), Address::from_kernel(bound, length)};
+  Address bound = local_address(socket.get());
+  return Listener{std::move(socket), std::move(bound)};
 }
 
 void unlink_socket(const Address& address) {

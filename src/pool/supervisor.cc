@@ -47,7 +47,7 @@ double seconds(Clock::duration duration) { return std::chrono::duration<double>(
 Supervisor::Member::Member(Supervisor& owner, unsigned number)
     : supervisor(owner),
       index(number),
-      timer(owner.loop_, Handler::of<&Member::timer_due>(*this)) {}
+      timer(owner.loop_, Callback::of<&Member::timer_due>(*this)) {}
 
 Supervisor::Supervisor(const Options& options, std::vector<Fd> listeners,
                        const ServiceFactory& factory)
@@ -57,8 +57,8 @@ Supervisor::Supervisor(const Options& options, std::vector<Fd> listeners,
       count_(worker_count(options.workers)),
       scoreboard_(count_),
       signals_(loop_, {SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGCHLD},
-               Handler::of<&Supervisor::on_signal>(*this)),
-      heartbeat_(loop_, Handler::of<&Supervisor::check_heartbeats>(*this)),
+               Callback::of<&Supervisor::on_signal>(*this)),
+      heartbeat_(loop_, Callback::of<&Supervisor::check_heartbeats>(*this)),
       chooser_(options.dispatch) {
   CGISRV_CHECK(listeners_.size() <= listeners_max);
 }
@@ -75,7 +75,7 @@ int Supervisor::run() {
     // Edge-triggered: one event per connection that arrives, and no spinning while it waits.
     for (const Fd& listener : listeners_)
       watches_.emplace_back(loop_, listener.get(), EPOLLIN | EPOLLET,
-                            Handler::of<&Supervisor::listeners_ready>(*this));
+                            Callback::of<&Supervisor::listeners_ready>(*this));
   check_heartbeats(0);
   loop_.run();
   return status_;
@@ -145,7 +145,7 @@ void Supervisor::start_worker(Member& member) {
     return apply(member, Event::exited);
   }
   member.channel = WatchedFd(loop_, std::move(mine), EPOLLIN | EPOLLOUT | EPOLLET,
-                             Handler::of<&Member::channel_ready>(member));
+                             Callback::of<&Member::channel_ready>(member));
 }
 
 void Supervisor::become_worker(Member& self, Fd channel) {

@@ -33,11 +33,11 @@ WorkerProcess::WorkerProcess(const Options& options, unsigned index,
       loop_(options.worker_events),
       // The terminal sends INT, QUIT and HUP to the whole group; they are the master's to act on.
       signals_(loop_, {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2},
-               Handler::of<&WorkerProcess::on_signal>(*this)),
+               Callback::of<&WorkerProcess::on_signal>(*this)),
       channel_(loop_, std::move(channel), EPOLLIN | EPOLLRDHUP,
-               Handler::of<&WorkerProcess::channel_ready>(*this)),
-      heartbeat_(loop_, Handler::of<&WorkerProcess::beat>(*this)),
-      recovery_(loop_, Handler::of<&WorkerProcess::recover>(*this)) {}
+               Callback::of<&WorkerProcess::channel_ready>(*this)),
+      heartbeat_(loop_, Callback::of<&WorkerProcess::beat>(*this)),
+      recovery_(loop_, Callback::of<&WorkerProcess::recover>(*this)) {}
 
 int WorkerProcess::run(const ServiceFactory& factory) {
   service_ = factory(*this);
@@ -129,7 +129,7 @@ void WorkerProcess::watch_listeners() {
   listener_watches_.clear();
   for (const Fd& listener : listeners_)
     listener_watches_.emplace_back(loop_, listener.get(), EPOLLIN | EPOLLEXCLUSIVE,
-                                   Handler::of<&WorkerProcess::listener_ready>(*this));
+                                   Callback::of<&WorkerProcess::listener_ready>(*this));
 }
 
 void WorkerProcess::listener_ready(std::uint32_t) {

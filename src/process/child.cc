@@ -20,12 +20,12 @@ std::string Exit::text() const {
 Child::Child(Child&& other) noexcept
     : pid_(std::exchange(other.pid_, 0)),
       pidfd_(std::move(other.pidfd_)),
-      slot_(std::exchange(other.slot_, nullptr)) {}
+      place_(std::move(other.place_)) {}
 
 Child& Child::operator=(Child&& other) noexcept {
   pid_ = std::exchange(other.pid_, 0);
   pidfd_ = std::move(other.pidfd_);
-  slot_ = std::exchange(other.slot_, nullptr);
+  place_ = std::move(other.place_);
   return *this;
 }
 
@@ -40,7 +40,7 @@ std::optional<Exit> Child::try_wait() {
   exit.signalled = info.si_code != CLD_EXITED;
   exit.code = info.si_status;
   pid_ = 0;
-  if (slot_ != nullptr) slot_->store(0, std::memory_order_release);
+  place_.release();
   return exit;
 }
 

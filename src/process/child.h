@@ -5,10 +5,10 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
-#include <atomic>
-#include <expected>
 #include <optional>
 #include <string>
+
+#include "process/roster.h"
 
 namespace cgisrv::process {
 
@@ -27,8 +27,8 @@ struct Exit {
 class Child {
  public:
   Child() = default;
-  Child(pid_t pid, Fd pidfd, std::atomic<pid_t>* slot)
-      : pid_(pid), pidfd_(std::move(pidfd)), slot_(slot) {}
+  Child(pid_t pid, Fd pidfd, RosterPlace place)
+      : pid_(pid), pidfd_(std::move(pidfd)), place_(std::move(place)) {}
   Child(Child&& other) noexcept;
   Child& operator=(Child&& other) noexcept;
 
@@ -45,7 +45,7 @@ class Child {
  private:
   pid_t pid_ = 0;
   Fd pidfd_;
-  std::atomic<pid_t>* slot_ = nullptr;
+  RosterPlace place_;
 };
 
 // For a group whose leader has been reaped: whether anybody is left in it.

@@ -16,6 +16,7 @@ namespace {
 
 struct Start {
   const Program& program;
+  PidSlot* slot;
   SpawnFailure failure;  // written by the child: it shares our memory
 };
 
@@ -30,8 +31,8 @@ struct Start {
 __attribute__((no_sanitize("address", "undefined"))) int become_program(void* argument) {
   auto& start = *static_cast<Start*>(argument);
   const Program& program = start.program;
-  if (program.slot != nullptr)
-    program.slot->store(static_cast<pid_t>(::syscall(SYS_getpid)), std::memory_order_release);
+  if (start.slot != nullptr)
+    start.slot->store(static_cast<pid_t>(::syscall(SYS_getpid)), std::memory_order_release);
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   ::setpgid(0, 0);
   ::dup2(program.stdin_fd, 0);
@@ -50,18 +51,17 @@ __attribute__((no_sanitize("address", "undefined"))) int become_program(void* ar
 
 }  // namespace
 
-std::expected<Child, SpawnFailure> spawn(const Program& program) {
+std::expected<Child, SpawnFailure> spawn(const Program& program, RosterPlace place) {
   // CLONE_VFORK suspends us until the child has let go of our memory, so one stack is enough.
   alignas(64) static std::array<std::byte, 64 * 1024> stack;
-  Start start{program, {}};
+  Start start{program, place.slot(), {}};
   int pidfd = -1;
   const pid_t pid = ::clone(become_program, stack.data() + stack.size(),
                             CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &start, &pidfd);
   if (pid < 0) return std::unexpected(SpawnFailure{SpawnStep::clone, errno});
-  if (start.failure.step == SpawnStep::none) return Child(pid, Fd(pidfd), program.slot);
+  if (start.failure.step == SpawnStep::none) return Child(pid, Fd(pidfd), std::move(place));
   ::close(pidfd);
   ::waitpid(pid, nullptr, 0);
-  if (program.slot != nullptr) program.slot->store(0, std::memory_order_release);
   return std::unexpected(start.failure);
 }
 

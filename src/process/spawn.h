@@ -4,7 +4,7 @@
 #include <cgisrv/fd.h>
 #include <sys/resource.h>
 
-#include <atomic>
+#include <expected>
 #include <span>
 
 #include "process/child.h"
@@ -16,10 +16,6 @@ struct ResourceLimit {
   rlimit value;
 };
 
-// Where the pid is noted before the program runs, and cleared when it is reaped: shared memory
-// from which somebody else can end it should this process die.
-using PidSlot = std::atomic<pid_t>;
-
 struct Program {
   const char* path;       // absolute
   char* const* argv;      // NULL-terminated
@@ -29,7 +25,6 @@ struct Program {
   int stdout_fd;
   int stderr_fd;
   std::span<const ResourceLimit> limits;
-  PidSlot* slot = nullptr;
 };
 
 // What the child could not do, when it could not become the program.
@@ -42,7 +37,8 @@ struct SpawnFailure {
 
 // The program is the leader of a process group of its own, has descriptors 0, 1 and 2 and no other
 // (all of ours are close-on-exec), default signal dispositions and an empty mask, and is killed
-// should the calling process die. The caller's three descriptors stay open.
-std::expected<Child, SpawnFailure> spawn(const Program& program);
+// should the calling process die; `place` holds its pid meanwhile. The caller's three descriptors
+// stay open.
+std::expected<Child, SpawnFailure> spawn(const Program& program, RosterPlace place);
 
 }  // namespace cgisrv::process

@@ -1,0 +1,39 @@
+// What an administrator can set for a program.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "cgi/environment.h"
+
+namespace cgisrv::cgi {
+
+enum class ChunkedBody : std::uint8_t {
+  spool,   // collect a chunked body first, so that CONTENT_LENGTH is known
+  stream,  // pass it on as it comes, without CONTENT_LENGTH
+};
+
+// setrlimit(2); not set: as the server itself has it.
+struct ResourceLimits {
+  std::optional<std::uint64_t> cpu_seconds, address_space, open_files, processes, file_size, core;
+};
+
+// [cgi], and again in each location. Duration::max() stands for "unlimited".
+struct Options {
+  using Duration = std::chrono::milliseconds;
+
+  Duration header_timeout{60'000};  // from start to the end of the program's header: 504
+  Duration idle_timeout{60'000};    // between its writes: cut
+  Duration timeout{600'000};        // in all: 504 or cut
+  Duration grace{5'000};            // from TERM to KILL
+  Variables env;
+  ResourceLimits rlimits;
+  ChunkedBody chunked = ChunkedBody::spool;
+  std::uint64_t spool_memory = 1024 * 1024;  // past it a spooled body goes to a temporary file
+  std::string headerless;      // Content-Type for programs that print no header; empty: 502
+  bool authorization = false;  // pass the Authorization field to programs
+};
+
+}  // namespace cgisrv::cgi

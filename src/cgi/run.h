@@ -1,0 +1,113 @@
+// One run of a CGI program for one exchange: standard input, output and error, and the exit.
+//
+//   spooling --> head --> body --> over          stdout and exit are joined: the run is over when
+//       |          |        |                    the program has ended and its output too, or when
+//       +----------+--------+--> over (failed)   one of them has and the other will not in time
+#pragma once
+
+#include <cgisrv/loop.h>
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "cgi/environment.h"
+#include "cgi/options.h"
+#include "cgi/response.h"
+#include "cgi/script.h"
+#include "cgi/spool.h"
+#include "cgi/stderr_log.h"
+#include "http/exchange.h"
+#include "process/reaper.h"
+#include "process/roster.h"
+#include "process/spawn.h"
+
+namespace cgisrv::cgi {
+
+// What a worker lends to all its runs.
+struct RunContext {
+  Loop& loop;
+  process::Reaper& reaper;
+  process::Roster& roster;
+  std::span<char> scratch;  // for the length of one call
+  int null_input;           // /dev/null, open for reading
+};
+
+class Run final : public http::Handler {
+ public:
+  // `options` and `endpoints` outlive the run. `redirect_url`: after a local redirect.
+  Run(RunContext& context, http::Exchange& exchange, Script script, const Endpoints& endpoints,
+      const Options& options, std::string redirect_url);
+  // Ends the program with its group, if it still runs.
+  ~Run() override;
+
+  void start() override;
+  void body_ready() override;
+  void room_ready() override;
+
+ private:
+  enum class State : std::uint8_t { spooling, head, body, over };
+
+  // ---- input
+  void spool_more();
+  void feed_stdin();
+  void stdin_writable(std::uint32_t events);
+  void close_stdin();
+
+  // ---- start
+  void launch(Fd input, std::optional<std::uint64_t> content_length);
+  std::expected<process::Child, process::SpawnFailure> spawn(
+      int input, int output, int error, std::optional<std::uint64_t> content_length);
+
+  // ---- output
+  void stdout_readable(std::uint32_t events);
+  void pump_output(std::uint32_t events = 0);
+  bool read_output();
+  void take_output(std::string_view bytes);
+  void take_head(std::string_view bytes);
+  void take_headerless();
+  void respond();
+  bool redirects();
+  void redirect();
+  void resume(std::uint32_t);
+  void stderr_readable(std::uint32_t events);
+
+  // ---- end
+  void exited(std::uint32_t events);
+  void join();
+  void complete();
+  void complete_without_head();
+  void phase_due(std::uint32_t);
+  void total_due(std::uint32_t);
+  void overdue(std::string_view what, std::string_view limit, Options::Duration duration);
+  void fail(int status, std::string reason, std::string_view output_head = {});
+  void cut(std::string reason);
+  bool over() const { return state_ == State::over; }
+
+  RunContext& context_;
+  http::Exchange& exchange_;
+  const Script script_;
+  const Endpoints& endpoints_;
+  const Options& options_;
+  const std::string redirect_url_;
+  const std::string request_id_;
+
+  State state_ = State::spooling;
+  Spool spool_;
+  ResponseParser parser_;
+  StderrLog stderr_log_;
+  process::Child child_;
+  std::optional<process::Exit> exit_;
+  WatchedFd stdin_;
+  WatchedFd stdout_;
+  WatchedFd stderr_;
+  Watch exit_watch_;
+  Timer phase_timer_;  // until the head, between writes, or for the other half of the join
+  Timer total_timer_;
+  Timer resume_timer_;  // more to move than one turn's share: the others come first
+  TimePoint started_{};
+};
+
+}  // namespace cgisrv::cgi

@@ -1,0 +1,40 @@
+// A request's body as it is taken off a connection's input, whatever its framing.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "base/buffer.h"
+#include "http/chunked.h"
+#include "http/message.h"
+
+namespace cgisrv::http {
+
+class BodyReader {
+ public:
+  enum class State : std::uint8_t { open, complete, malformed };
+
+  BodyReader() = default;
+  explicit BodyReader(const Request& request);
+
+  // The body bytes now at the front of `input`; framing before them is dropped. Empty when more
+  // input is needed or state() is no longer open. The view holds until `input` changes.
+  std::string_view peek(Buffer& input);
+  // Drops that many of the bytes that peek() returned.
+  void consume(Buffer& input, std::size_t bytes);
+
+  State state() const { return state_; }
+  std::uint64_t received() const { return received_; }  // body bytes seen so far
+  // What is still to come; of a chunked body nobody knows.
+  std::uint64_t left() const { return framing_ == Framing::length ? left_ : UINT64_MAX; }
+
+ private:
+  Framing framing_ = Framing::none;
+  State state_ = State::complete;
+  ChunkedDecoder decoder_;
+  std::uint64_t left_ = 0;  // length framing: bytes not yet consumed
+  std::uint64_t received_ = 0;
+  std::size_t run_ = 0;  // chunked: decoded bytes at the front of the input
+};
+
+}  // namespace cgisrv::http

@@ -1,0 +1,39 @@
+#include "net/stream.h"
+
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+
+namespace cgisrv::net {
+
+namespace {
+Io outcome(ssize_t result, Io::Status at_zero) {
+  if (result > 0) return {Io::Status::ok, static_cast<std::size_t>(result)};
+  if (result == 0) return {at_zero, 0};
+  const bool again = errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
+  return {again ? Io::Status::blocked : Io::Status::failed, 0};
+}
+}  // namespace
+
+Io Stream::read(std::span<char> into) {
+  return outcome(::recv(fd(), into.data(), into.size(), 0), Io::Status::ended);
+}
+
+Io Stream::write(std::string_view bytes, bool more) {
+  const int flags = MSG_NOSIGNAL | (more ? MSG_MORE : 0);
+  return outcome(::send(fd(), bytes.data(), bytes.size(), flags), Io::Status::blocked);
+}
+
+Io Stream::send_file(int file, std::uint64_t offset, std::uint64_t length) {
+  constexpr std::uint64_t most = 1 << 20;  // a turn's share, so that one download is not all we do
+  auto position = static_cast<off_t>(offset);
+  return outcome(::sendfile(fd(), file, &position,
+                            static_cast<std::size_t>(std::min(length, most))),
+                 Io::Status::failed);
+}
+
+void Stream::finish_writing() { ::shutdown(fd(), SHUT_WR); }
+
+}  // namespace cgisrv::net

@@ -1,0 +1,88 @@
+#include "process/reaper.h"
+
+#include <algorithm>
+#include <csignal>
+
+namespace cgisrv::process {
+
+namespace {
+// A group whose leader is gone has no descriptor to wait on.
+constexpr auto group_poll = std::chrono::milliseconds(50);
+}  // namespace
+
+Reaper::Dying::Dying(Reaper& owner, Child process, Clock::duration grace_time)
+    : reaper(owner),
+      child(std::move(process)),
+      group(child.pid()),
+      grace(std::min(grace_time, owner.grace_max_)),
+      watch(owner.loop_, child.pidfd(), EPOLLIN, Callback::of<&Dying::exited>(*this)),
+      timer(owner.loop_, Callback::of<&Dying::timer_due>(*this)) {}
+
+void Reaper::end(Child child, Clock::duration grace) {
+  if (child) add(std::move(child), grace).terminate();
+}
+
+void Reaper::release(Child child, Clock::duration patience, Clock::duration grace) {
+  if (child) add(std::move(child), grace).timer.arm_after(patience);
+}
+
+void Reaper::hurry(Clock::duration grace) {
+  grace_max_ = std::min(grace_max_, grace);
+  for (Dying& dying : dying_) {
+    dying.grace = std::min(dying.grace, grace);
+    if (dying.stage == Stage::released) dying.terminate();
+    if (dying.stage == Stage::terminated)
+      dying.kill_at = std::min(dying.kill_at, loop_.now() + grace);
+    dying.timer.arm_after(Clock::duration::zero());
+  }
+}
+
+Reaper::Dying& Reaper::add(Child child, Clock::duration grace) {
+  auto& dying = dying_.emplace_back(*this, std::move(child), grace);
+  dying.self = std::prev(dying_.end());
+  return dying;
+}
+
+void Reaper::remove(Dying& dying) {
+  dying_.erase(dying.self);
+  if (dying_.empty()) on_idle_(0);
+}
+
+void Reaper::Dying::exited(std::uint32_t) {
+  if (!child.try_wait()) return;
+  watch.cancel();
+  // One that ended by itself may leave others behind on purpose; one that we ended may not.
+  if (stage == Stage::released || group_gone()) return reaper.remove(*this);
+  timer.arm_after(group_poll);
+}
+
+void Reaper::Dying::timer_due(std::uint32_t) {
+  if (stage == Stage::released) return terminate();
+  if (!child && group_gone()) return reaper.remove(*this);
+  if (stage == Stage::terminated && reaper.loop_.now() >= kill_at) return kill();
+  timer.arm(child ? kill_at : std::min(kill_at, reaper.loop_.now() + group_poll));
+}
+
+void Reaper::Dying::terminate() {
+  stage = Stage::terminated;
+  kill_at = reaper.loop_.now() + grace;
+  child.signal_group(SIGTERM);
+  child.signal_group(SIGCONT);  // one that is stopped could not die of TERM
+  timer.arm(kill_at);
+}
+
+void Reaper::Dying::kill() {
+  stage = Stage::killed;
+  ::kill(-group, SIGKILL);
+  child.signal_group(SIGKILL);
+  kill_at = TimePoint::max();
+  if (child) {
+    timer.disarm();  // the kernel's word is good: it will end
+  } else {
+    timer.arm_after(group_poll);
+  }
+}
+
+bool Reaper::Dying::group_gone() const { return !group_exists(group); }
+
+}  // namespace cgisrv::process

@@ -1,0 +1,151 @@
+#include "server/answer.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <ctime>
+
+#include "base/text.h"
+#include "cgi/run.h"
+#include "files/listing.h"
+#include "files/mime.h"
+#include "files/static_file.h"
+#include "http/target.h"
+#include "server/connection.h"
+#include "server/handlers.h"
+#include "server/locate.h"
+#include "server/pages.h"
+#include "server/router.h"
+#include "server/service.h"
+
+namespace cgisrv::server {
+
+namespace {
+
+using HandlerPtr = std::unique_ptr<http::Handler>;
+
+constexpr std::string_view file_methods = "GET, HEAD, OPTIONS";
+
+HandlerPtr refuse(Connection& connection, int status, std::string reason) {
+  return std::make_unique<FailureHandler>(
+      connection, http::Failure{.status = status, .reason = std::move(reason)});
+}
+
+HandlerPtr page(Connection& connection, int status, Page page) {
+  http::Response response;
+  response.status = status;
+  response.add("Content-Type", page.content_type);
+  return std::make_unique<PageHandler>(connection, std::move(response), std::move(page.body));
+}
+
+HandlerPtr method_not_allowed(Connection& connection) {
+  Page body = error_page(405, connection.request_id(), wants_html(connection.request()));
+  http::Response response;
+  response.status = 405;
+  response.add("Allow", file_methods);
+  response.add("Content-Type", body.content_type);
+  return std::make_unique<PageHandler>(connection, std::move(response), std::move(body.body));
+}
+
+HandlerPtr allowed_methods(Connection& connection) {
+  http::Response response;
+  response.status = 204;
+  response.add("Allow", file_methods);
+  return std::make_unique<PageHandler>(connection, std::move(response), "");
+}
+
+// What only a thing that is no program knows: nothing but to be read. None: go on.
+HandlerPtr check_file_method(Connection& connection) {
+  const std::string_view method = connection.request().method;
+  if (method == "OPTIONS") return allowed_methods(connection);
+  if (method != "GET" && method != "HEAD") return method_not_allowed(connection);
+  return nullptr;
+}
+
+HandlerPtr redirect_to(Connection& connection, std::string path) {
+  const http::Target& target = connection.request().target;
+  if (target.has_query) path.append("?").append(target.query);
+  Page body = error_page(301, connection.request_id(), wants_html(connection.request()));
+  http::Response response;
+  response.status = 301;
+  response.add("Location", path);
+  response.add("Content-Type", body.content_type);
+  return std::make_unique<PageHandler>(connection, std::move(response), std::move(body.body));
+}
+
+HandlerPtr run_program(Service& service, Connection& connection, Located located,
+                       const std::string& redirect_url) {
+  const http::Request& request = connection.request();
+  const std::uint64_t body_max = located.location->body_size;
+  connection.set_script(located.script.name, located.script.filename);
+  connection.limit_body(body_max);
+  if (request.framing == http::Framing::length && request.content_length > body_max)
+    return refuse(connection, 413,
+                  fmt::format("a body of {} bytes is more than body_size allows ({})",
+                              request.content_length, body_max));
+  return std::make_unique<cgi::Run>(service.run_context(), connection, std::move(located.script),
+                                    connection.endpoints(), located.location->cgi, redirect_url);
+}
+
+HandlerPtr send_file(Connection& connection, const std::string& path) {
+  if (auto other = check_file_method(connection)) return other;
+  Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  if (!file) {
+    if (errno == ENOENT || errno == ENOTDIR)
+      return refuse(connection, 404, path + " does not exist");
+    if (errno == EACCES || errno == EPERM)
+      return refuse(connection, 403, path + " may not be read by the server's user");
+    return refuse(connection, errno == EMFILE || errno == ENFILE ? 503 : 500,
+                  fmt::format("{} cannot be opened: {}", path, errno_text(errno)));
+  }
+  struct stat status {};
+  if (::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode))
+    return refuse(connection, 403, path + " is not a regular file");
+  auto answer = files::answer_file(connection.request(), status, files::mime_type(path),
+                                   std::time(nullptr));
+  return std::make_unique<FileHandler>(connection, std::move(file), std::move(answer));
+}
+
+HandlerPtr list(Connection& connection, const std::string& directory, const http::Path& path) {
+  if (auto other = check_file_method(connection)) return other;
+  bool more = false;
+  auto entries = files::list_directory(directory, more);
+  if (!entries) return refuse(connection, 403, entries.error().what);
+  const http::Request& request = connection.request();
+  return page(connection, 200,
+              listing_page(path.text, std::move(*entries), more, request.target.query,
+                           wants_html(request)));
+}
+
+}  // namespace
+
+HandlerPtr choose_answer(Service& service, Connection& connection,
+                         const std::string& redirect_url) {
+  const http::Request& request = connection.request();
+  if (request.method == "TRACE" || request.method == "CONNECT")
+    return method_not_allowed(connection);
+  if (request.target.form == http::TargetForm::asterisk) return allowed_methods(connection);
+  const auto path = http::decode_path(request.target.path);
+  if (!path)
+    return refuse(connection, 400,
+                  fmt::format("the path {} is broken or leads out of the site",
+                              text::escape(request.target.path, 200)));
+  const Site& site = find_site(service.config(), request.host);
+  Located located = locate(site, *path);
+  switch (located.kind) {
+    case Located::Kind::program:
+      return run_program(service, connection, std::move(located), redirect_url);
+    case Located::Kind::file:
+      return send_file(connection, located.file);
+    case Located::Kind::listing:
+      return list(connection, located.file, *path);
+    case Located::Kind::redirect:
+      if (auto other = check_file_method(connection)) return other;
+      return redirect_to(connection, std::move(located.redirect));
+    case Located::Kind::error:
+      break;
+  }
+  return refuse(connection, located.status, std::move(located.problem));
+}
+
+}  // namespace cgisrv::server

@@ -1,0 +1,246 @@
+#include "server/connection.h"
+
+#include <array>
+
+#include "base/check.h"
+#include "server/service.h"
+
+namespace cgisrv::server {
+
+namespace {
+
+constexpr std::size_t input_bytes_max = 64 * 1024;
+constexpr Duration linger_timeout{5'000};          // the client's last words may take so long
+constexpr std::uint64_t discard_bytes_max = 16 << 20;  // of a body that nobody wants
+
+}  // namespace
+
+// What each state waits for, and for how long.
+struct Connection::StateRow {
+  std::string_view name;
+  Duration Limits::* deadline;  // none: the exchange sets its own
+  bool answers_late;            // 408 when the deadline passes, else a silent close
+};
+
+const Connection::StateRow& Connection::row(State state) {
+  static constexpr std::array<StateRow, 6> rows = {{
+      {"idle", &Limits::keepalive_timeout, false},
+      {"head", &Limits::header_timeout, true},
+      {"exchange", nullptr, true},
+      {"discard", &Limits::body_timeout, false},
+      {"linger", nullptr, false},
+      {"closed", nullptr, false},
+  }};
+  return rows[static_cast<std::size_t>(state)];
+}
+
+Connection::Connection(Service& service, pool::Connection accepted)
+    : service_(service),
+      accepted_(std::move(accepted)),
+      stream_(std::move(accepted_.socket)),
+      input_timer_(service.loop(), Callback::of<&Connection::input_due>(*this)),
+      output_timer_(service.loop(), Callback::of<&Connection::output_due>(*this)),
+      half_close_timer_(service.loop(), Callback::of<&Connection::half_close_due>(*this)),
+      resume_timer_(service.loop(), Callback::of<&Connection::resume>(*this)) {}
+
+void Connection::start() {
+  watch_ = Watch(service_.loop(), stream_.fd(), EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+                 Callback::of<&Connection::socket_ready>(*this));
+  if (!watch_) return close();
+  enter(State::head);  // a connection that says nothing has no claim on the keep-alive time
+}
+
+void Connection::enter(State state) {
+  state_ = state;
+  if (state == State::linger) return input_timer_.arm_after(linger_timeout);
+  if (const auto deadline = row(state).deadline)
+    return input_timer_.arm_after(service_.config().limits.*deadline);
+  input_timer_.disarm();
+}
+
+void Connection::drain() {
+  draining_ = true;
+  if (state_ == State::idle || (state_ == State::head && input_.empty())) close();
+}
+
+void Connection::close() {
+  if (closed()) return;
+  if (state_ == State::exchange) log_access();
+  enter(State::closed);
+  output_timer_.disarm();
+  half_close_timer_.disarm();
+  resume_timer_.disarm();
+  drop_handler();
+  watch_.forget();
+  stream_.close();
+  service_.forget(*this);
+}
+
+// ---- events ------------------------------------------------------------------------------------
+
+void Connection::socket_ready(std::uint32_t events) {
+  if ((events & (EPOLLERR | EPOLLHUP)) != 0) return close();
+  if ((events & EPOLLRDHUP) != 0) peer_half_closed_ = true;
+  if ((events & (EPOLLIN | EPOLLRDHUP)) != 0) readable_ = true;
+  if ((events & EPOLLOUT) != 0) writable_ = true;
+  resume(0);
+}
+
+// Everything that may have become possible, tried once, and never with a handler on the stack.
+void Connection::resume(std::uint32_t) {
+  if (state_ == State::exchange) {
+    const bool was_full = output_.room() == 0;
+    send_output();
+    if (was_full && !response_ended_ && output_.room() > 0 && handler_) handler_->room_ready();
+    if (readable_ && handler_ && !response_ended_) {
+      if (body_discarded_) {
+        discard_body();
+      } else if (body_open_ && body_.state() == http::BodyReader::State::open) {
+        handler_->body_ready();
+      }
+    }
+    take_body_fault();
+    if (peer_half_closed_ && state_ == State::exchange && !half_close_timer_.armed())
+      half_close_timer_.arm_after(service_.config().limits.half_close_timeout);
+  }
+  advance();
+}
+
+void Connection::input_due(std::uint32_t) {
+  if (state_ == State::head && !input_.empty())
+    return refuse(408, "the request's head did not arrive in time (header_timeout)");
+  if (state_ == State::exchange) {
+    note_body_fault(408, "the request's body did not arrive in time (body_timeout)");
+    take_body_fault();
+    return advance();
+  }
+  close();
+}
+
+void Connection::output_due(std::uint32_t) { close(); }
+
+// A client that has shut its sending side may still be reading, or may be gone: the two look the
+// same until something is sent. It gets this long.
+void Connection::half_close_due(std::uint32_t) {
+  if (!responded_ || output_.empty()) close();
+}
+
+// ---- input and output --------------------------------------------------------------------------
+
+// Reads once. Returns whether anything came.
+bool Connection::read_input() {
+  if (!readable_ || input_.size() >= input_bytes_max) return false;
+  const auto room = std::min(service_.scratch().size(), input_bytes_max - input_.size());
+  const auto space = service_.scratch().first(room);
+  const net::Io io = stream_.read(space);
+  // Short reads have emptied the socket: what comes later is a new edge.
+  if (io.status != net::Io::Status::ok || io.bytes < space.size()) readable_ = false;
+  if (io.status == net::Io::Status::ok) input_.append({space.data(), io.bytes});
+  if (io.status == net::Io::Status::ended || io.status == net::Io::Status::failed)
+    input_ended_ = true;
+  // The end of the stream comes without another edge when it was there before the last read.
+  if (peer_half_closed_ && io.status == net::Io::Status::ok) readable_ = true;
+  return io.status == net::Io::Status::ok;
+}
+
+void Connection::send_output() {
+  if (closed() || !writable_ || output_.empty()) return;
+  const std::uint64_t before = bytes_sent_;
+  const auto status = output_.flush(stream_, bytes_sent_);
+  if (status == net::Io::Status::failed) return close();
+  if (output_.empty()) return output_timer_.disarm();
+  writable_ = status != net::Io::Status::blocked;
+  if (writable_) resume_timer_.arm_after(Duration::zero());  // the turn's share is used up
+  if (bytes_sent_ != before || !output_timer_.armed())
+    output_timer_.arm_after(service_.config().limits.send_timeout);
+}
+
+// ---- states ------------------------------------------------------------------------------------
+
+// Goes from state to state as far as input allows. Called again from within, it does nothing: the
+// outer call goes on.
+void Connection::advance() {
+  if (advancing_) return;
+  advancing_ = true;
+  while (!closed() && step()) {
+  }
+  advancing_ = false;
+}
+
+bool Connection::step() {
+  switch (state_) {
+    case State::idle:
+    case State::head:
+      return step_head();
+    case State::exchange:
+      if (!response_whole()) return false;
+      end_exchange();
+      return true;
+    case State::discard:
+      return step_discard();
+    case State::linger:
+      return step_linger();
+    case State::closed:
+      break;
+  }
+  return false;
+}
+
+bool Connection::step_head() {
+  const bool more = read_input();
+  if (input_.empty()) {
+    if (input_ended_) close();
+    return false;
+  }
+  if (state_ == State::idle) {
+    enter(State::head);
+    head_scanned_ = 0;
+  }
+  const Limits& limits = service_.config().limits;
+  const http::HeadLimits head_limits = {.head_bytes_max = limits.header_size,
+                                        .target_bytes_max = limits.target_size,
+                                        .fields_max = limits.header_fields};
+  const auto head = http::parse_head(input_.view(), head_scanned_, head_limits, request_);
+  switch (head.state) {
+    case http::HeadStatus::State::complete:
+      input_.drop(head.consumed);
+      begin_exchange();
+      return true;
+    case http::HeadStatus::State::refused:
+      refuse(head.status, head.reason);
+      return true;
+    case http::HeadStatus::State::incomplete:
+      break;
+  }
+  if (input_ended_) close();
+  return more;
+}
+
+// The rest of a body that nobody wants is read, so that the connection can go on after it.
+bool Connection::step_discard() {
+  read_input();
+  for (auto bytes = body_.peek(input_); !bytes.empty(); bytes = body_.peek(input_))
+    body_.consume(input_, bytes.size());
+  if (body_.state() == http::BodyReader::State::complete) {
+    enter(State::idle);
+    return true;
+  }
+  if (input_ended_ || body_.state() == http::BodyReader::State::malformed) {
+    close();
+  } else if (body_.received() > discard_bytes_max) {
+    stream_.finish_writing();
+    enter(State::linger);
+  }
+  return readable_;
+}
+
+// Our answer may be lost if we close while the client still sends (RFC 9112 section 9.6): our side
+// is shut, and what still comes is dropped until the client has seen that, or takes too long.
+bool Connection::step_linger() {
+  input_.drop(input_.size());
+  const bool more = read_input();
+  if (input_ended_) close();
+  return more;
+}
+
+}  // namespace cgisrv::server

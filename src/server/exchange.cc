@@ -1,0 +1,333 @@
+// The exchange half of a connection: from a whole head to a whole response.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <ctime>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "http/target.h"
+#include "server/answer.h"
+#include "server/connection.h"
+#include "server/handlers.h"
+#include "server/pages.h"
+#include "server/service.h"
+
+namespace cgisrv::server {
+
+namespace {
+constexpr unsigned redirects_max = 10;
+constexpr std::uint64_t unread_body_max = 1 << 20;  // more is not worth keeping a connection for
+}  // namespace
+
+// ---- beginning and end -------------------------------------------------------------------------
+
+void Connection::reset_exchange() {
+  state_ = State::exchange;
+  input_timer_.disarm();
+  request_id_ = service_.next_request_id();
+  exchange_started_ = service_.loop().now();
+  redirect_url_.clear();
+  redirects_ = 0;
+  carried_.clear();
+  body_ = http::BodyReader();
+  body_bytes_max_ = UINT64_MAX;
+  body_open_ = body_discarded_ = false;
+  body_fault_status_ = 0;
+  script_name_.clear();
+  script_filename_.clear();
+  responded_ = response_ended_ = aborted_ = false;
+  keep_alive_ = false;
+  status_ = 0;
+  length_left_.reset();
+  bytes_sent_ = 0;
+  ++requests_served_;
+}
+
+void Connection::begin_exchange() {
+  reset_exchange();
+  body_ = http::BodyReader(request_);
+  service_.worker().describe(fmt::format("{} {}", request_.method, request_.raw_target));
+  if (peer_half_closed_)
+    half_close_timer_.arm_after(service_.config().limits.half_close_timeout);
+  answer(choose_answer(service_, *this, redirect_url_));
+}
+
+// A request that could not be read: no handler sees it, and nothing after it is read.
+void Connection::refuse(int status, std::string_view reason) {
+  request_.reset("");
+  reset_exchange();
+  input_.drop(input_.size());
+  answer(std::make_unique<FailureHandler>(
+      *this, http::Failure{.status = status, .reason = std::string(reason)}));
+  advance();
+}
+
+void Connection::answer(std::unique_ptr<http::Handler> handler) {
+  drop_handler();
+  handler_ = std::move(handler);
+  handler_->start();
+}
+
+void Connection::drop_handler() {
+  if (handler_) service_.loop().dispose(std::move(handler_));
+}
+
+void Connection::end_exchange() {
+  log_access();
+  drop_handler();
+  half_close_timer_.disarm();
+  const bool body_left = body_.state() != http::BodyReader::State::complete;
+  if (aborted_) return close();
+  if (keep_alive_ && !draining_) {
+    enter(body_left ? State::discard : State::idle);
+    if (!body_left) input_.release_if_empty();
+    return;
+  }
+  if (!body_left && input_.empty() && request_.framing == http::Framing::none && status_ != 400 &&
+      status_ != 408)
+    return close();
+  stream_.finish_writing();
+  enter(State::linger);
+}
+
+void Connection::log_access() {
+  const auto field = [&](std::string_view name) { return request_.field(name).value_or(""); };
+  std::string line;
+  if (!request_.method.empty())
+    line = fmt::format("{} {} HTTP/1.{}", request_.method, request_.raw_target,
+                       request_.version == http::Version::http11 ? 1 : 0);
+  service_.access_log().write({.remote_address = endpoints().remote_address,
+                               .request_line = line,
+                               .method = request_.method,
+                               .target = request_.raw_target,
+                               .host = request_.host,
+                               .referer = field("Referer"),
+                               .user_agent = field("User-Agent"),
+                               .request_id = request_id_,
+                               .script = script_name_,
+                               .status = status_,
+                               .bytes_sent = bytes_sent_,
+                               .duration = Clock::now() - exchange_started_});
+}
+
+// ---- the request's body ------------------------------------------------------------------------
+
+void Connection::limit_body(std::uint64_t bytes_max) { body_bytes_max_ = bytes_max; }
+
+void Connection::open_body() {
+  if (closed() || body_open_) return;
+  body_open_ = true;
+  if (body_.state() != http::BodyReader::State::open) return;
+  if (request_.expects_continue && input_.empty()) {
+    output_.append(http::continue_head);
+    send_output();
+  }
+  input_timer_.arm_after(service_.config().limits.body_timeout);
+}
+
+std::string_view Connection::body() {
+  if (closed() || body_fault_status_ != 0) return {};
+  std::string_view bytes = body_.peek(input_);
+  while (bytes.empty() && body_.state() == http::BodyReader::State::open && read_input())
+    bytes = body_.peek(input_);
+  const bool waits = bytes.empty() && body_.state() == http::BodyReader::State::open;
+  // The deadline runs only while it is the client that is waited for.
+  if (waits && !input_ended_) {
+    if (!input_timer_.armed()) input_timer_.arm_after(service_.config().limits.body_timeout);
+  } else {
+    input_timer_.disarm();
+  }
+  if (waits && input_ended_) note_body_fault(400, "the request's body was cut short");
+  if (body_.state() == http::BodyReader::State::malformed)
+    note_body_fault(400, "the request's chunked body is malformed");
+  if (body_.received() + bytes.size() > body_bytes_max_ && request_.framing == http::Framing::chunked)
+    note_body_fault(413, "the request's body is larger than body_size");
+  return body_fault_status_ == 0 ? bytes : std::string_view{};
+}
+
+void Connection::consume(std::size_t bytes) {
+  if (!closed()) body_.consume(input_, bytes);
+}
+
+bool Connection::body_complete() {
+  if (closed() || body_fault_status_ != 0) return false;
+  body_.peek(input_);
+  return body_.state() == http::BodyReader::State::complete;
+}
+
+void Connection::discard_body() {
+  body_discarded_ = true;
+  input_timer_.disarm();
+  for (auto bytes = body(); !bytes.empty(); bytes = body())
+    consume(bytes.size());
+}
+
+// A program must never take a broken body for a whole one: it is ended, and the client is told
+// where it still can be. Not at once, for the handler is on the stack.
+void Connection::note_body_fault(int status, std::string_view reason) {
+  if (body_fault_status_ != 0) return;
+  body_fault_status_ = status;
+  body_fault_reason_ = reason;
+  input_timer_.disarm();
+  resume_timer_.arm_after(Duration::zero());
+}
+
+void Connection::take_body_fault() {
+  if (closed() || body_fault_status_ == 0 || response_ended_) return;
+  if (responded_) {
+    log::write(log::Level::info, request_id_,
+               fmt::format("{}; the exchange is cut", body_fault_reason_));
+    return close();
+  }
+  handler_.reset();  // at once: it must not see another event
+  answer(std::make_unique<FailureHandler>(
+      *this,
+      http::Failure{.status = body_fault_status_, .reason = std::string(body_fault_reason_)}));
+}
+
+// ---- the response ------------------------------------------------------------------------------
+
+bool Connection::may_keep_alive(http::BodyFraming framing) const {
+  const bool unread = body_.state() != http::BodyReader::State::complete;
+  const bool too_much = unread && !body_open_ &&
+                        (request_.expects_continue || body_.left() > unread_body_max);
+  return request_.keep_alive && framing != http::BodyFraming::close && !draining_ && !too_much &&
+         body_fault_status_ == 0 &&
+         requests_served_ < service_.config().limits.keepalive_requests;
+}
+
+void Connection::respond(http::Response response) {
+  if (closed() || responded_) return;
+  responded_ = true;
+  for (http::Field& field : carried_)
+    response.fields.push_back(std::move(field));
+  status_ = response.status;
+  framing_ = http::choose_framing(request_, response);
+  if (framing_ == http::BodyFraming::length) length_left_ = response.content_length;
+  keep_alive_ = may_keep_alive(framing_);
+  http::write_head(output_.back(), request_, response, framing_, keep_alive_, std::time(nullptr));
+}
+
+void Connection::respond_raw() {
+  responded_ = true;
+  status_ = 200;
+  framing_ = http::BodyFraming::close;
+  keep_alive_ = false;
+}
+
+std::size_t Connection::room() const {
+  if (closed()) return 0;
+  return framing_ == http::BodyFraming::none && responded_ ? net::Output::bytes_max
+                                                           : output_.room();
+}
+
+void Connection::write(std::string_view bytes) {
+  if (closed() || framing_ == http::BodyFraming::none) return;
+  if (length_left_) {
+    bytes = bytes.substr(0, std::min<std::uint64_t>(bytes.size(), *length_left_));
+    *length_left_ -= bytes.size();
+  }
+  if (bytes.empty()) return;
+  if (framing_ == http::BodyFraming::chunked) http::write_chunk_size(output_.back(), bytes.size());
+  output_.append(bytes);
+  if (framing_ == http::BodyFraming::chunked) output_.append(http::chunk_end);
+}
+
+void Connection::send_file(int file, std::uint64_t offset, std::uint64_t length) {
+  if (closed() || framing_ == http::BodyFraming::none || length == 0) return;
+  CGISRV_CHECK(length_left_ && *length_left_ >= length);
+  *length_left_ -= length;
+  output_.append_file(file, offset, length);
+}
+
+void Connection::flush() { send_output(); }
+
+void Connection::finish() {
+  if (closed() || response_ended_) return;
+  if (framing_ == http::BodyFraming::length && length_left_ != 0) return abort();
+  response_ended_ = true;
+  if (framing_ == http::BodyFraming::chunked) output_.append(http::last_chunk);
+  send_output();
+  advance();
+}
+
+void Connection::abort() {
+  if (closed() || response_ended_) return;
+  response_ended_ = aborted_ = true;
+  keep_alive_ = false;
+  send_output();
+  advance();
+}
+
+void Connection::fail(http::Failure failure) {
+  if (closed() || response_ended_) return;
+  const auto level = failure.status >= 500 ? log::Level::warn : log::Level::info;
+  log::write(level, request_id_, fmt::format("{}: {}", failure.status, failure.reason));
+  if (responded_) return abort();
+  std::optional<Failure> details;
+  if (shows_failures() && !script_name_.empty() && failure.status >= 500)
+    details = Failure{script_name_,      script_filename_,    failure.reason,
+                      failure.exit,      failure.stderr_tail, failure.output_head};
+  Page page = error_page(failure.status, request_id_, wants_html(request_), details);
+  http::Response response;
+  response.status = failure.status;
+  response.add("Content-Type", page.content_type);
+  response.add("Cache-Control", "no-store");
+  if (failure.status == 503) response.add("Retry-After", "5");
+  answer(std::make_unique<PageHandler>(*this, std::move(response), std::move(page.body)));
+}
+
+void Connection::redirect(std::string path_query, std::vector<http::Field> fields) {
+  if (closed()) return;
+  if (++redirects_ > redirects_max)
+    return fail({.status = 502, .reason = "more than 10 local redirects in a row; is it a loop?"});
+  if (redirect_url_.empty()) redirect_url_ = request_.target.path;
+  redirect_target_ = std::move(path_query);
+  const auto target = http::parse_target("GET", redirect_target_);
+  if (!target || target->form != http::TargetForm::origin)
+    return fail({.status = 502,
+                 .reason = fmt::format("the program's Location is no path: \"{}\"",
+                                       text::escape(redirect_target_, 200))});
+  for (http::Field& field : fields)
+    carried_.push_back(std::move(field));
+  request_.target = *target;
+  if (request_.method != "HEAD") request_.method = "GET";
+  request_.framing = http::Framing::none;
+  std::erase_if(request_.fields, [](const http::FieldView& field) {
+    return text::equals_ignoring_case(field.name, "Content-Type") ||
+           text::equals_ignoring_case(field.name, "Content-Length");
+  });
+  discard_body();
+  answer(choose_answer(service_, *this, redirect_url_));
+}
+
+// ---- for what answers --------------------------------------------------------------------------
+
+const cgi::Endpoints& Connection::endpoints() {
+  if (names_) return endpoints_;
+  const auto peer = net::Address::from_kernel(accepted_.peer, accepted_.peer_size);
+  const net::Address server = stream_.fd() >= 0
+                                  ? net::local_address(stream_.fd())
+                                  : service_.address(accepted_.listener);
+  const bool local = server.family() == AF_UNIX;
+  names_ = Names{local ? "" : peer.host(), local ? "" : std::to_string(peer.port()),
+                 local ? "" : server.host(), local ? "" : std::to_string(server.port())};
+  endpoints_ = {.remote_address = names_->remote_address,
+                .remote_port = names_->remote_port,
+                .server_address = names_->server_address,
+                .server_port = names_->server_port};
+  return endpoints_;
+}
+
+bool Connection::shows_failures() const {
+  return service_.config().show_failures && service_.address(accepted_.listener).loopback();
+}
+
+void Connection::set_script(std::string name, std::string filename) {
+  script_name_ = std::move(name);
+  script_filename_ = std::move(filename);
+}
+
+}  // namespace cgisrv::server

@@ -1,0 +1,120 @@
+#include "server/serve.h"
+
+#include <cgisrv/pool.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <thread>
+
+#include "base/log.h"
+#include "net/listener.h"
+#include "process/privileges.h"
+#include "process/roster.h"
+#include "server/access_log.h"
+#include "server/service.h"
+
+namespace cgisrv::server {
+
+namespace {
+
+constexpr unsigned programs_per_worker_max = 16 * 1024;
+constexpr unsigned long descriptors_spare = 64;
+
+int complain(const Error& error, int fallback) {
+  std::fprintf(stderr, "cgisrv: %s\n", error.what.c_str());
+  if (error.code == EADDRINUSE || error.code == EADDRNOTAVAIL) return status::unavailable;
+  return error.code == EACCES || error.code == EPERM ? status::permission : fallback;
+}
+
+// "http://127.0.0.1:8888/"; for the unspecified address a name that a browser can open.
+std::string url(const net::Address& address) {
+  if (address.family() == AF_UNIX) return address.text();
+  const std::string host = address.host();
+  if (host == "::" || host == "0.0.0.0") return fmt::format("http://localhost:{}/", address.port());
+  return fmt::format("http://{}/", address.text());
+}
+
+Result<std::vector<net::Listener>> open_listeners(const Config& config) {
+  std::vector<net::Listener> listeners;
+  for (const Listen& listen : config.listen) {
+    auto listener = net::listen(listen.address);
+    if (!listener) return std::unexpected(listener.error());
+    listeners.push_back(std::move(*listener));
+  }
+  return listeners;
+}
+
+Result<void> write_pid_file(const std::string& path) {
+  if (path.empty()) return {};
+  const Fd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+  const std::string text = fmt::format("{}\n", ::getpid());
+  if (!file || ::write(file.get(), text.data(), text.size()) < 0)
+    return fail_errno(errno, "writing the pid file {}", path);
+  return {};
+}
+
+pool::Options pool_options(const Config& config, unsigned workers) {
+  pool::Options options;
+  options.workers = workers;
+  options.worker_connections = config.server.worker_connections;
+  options.worker_events = config.server.worker_events;
+  options.dispatch = config.server.dispatch;
+  options.heartbeat_timeout = config.server.heartbeat_timeout;
+  options.shutdown_timeout = config.server.shutdown_timeout;
+  return options;
+}
+
+void announce(const std::vector<net::Address>& addresses, const std::string& what) {
+  for (const net::Address& address : addresses)
+    std::printf("cgisrv: serving %s at %s\n", what.c_str(), url(address).c_str());
+  std::fflush(stdout);
+}
+
+}  // namespace
+
+int serve(const Config& config, const std::string& what) {
+  if (auto clean = process::clean_inheritance(); !clean)
+    return complain(clean.error(), status::software);
+  // A connection needs one descriptor, or five while a program runs for it.
+  process::raise_descriptor_limit(config.server.worker_connections + descriptors_spare);
+  auto listeners = open_listeners(config);
+  if (!listeners) return complain(listeners.error(), status::usage);
+  auto access_log = AccessLog::open(config.access_log);
+  if (!access_log) return complain(access_log.error(), status::configuration);
+  if (auto opened = log::open(config.error_log); !opened)
+    return complain(opened.error(), status::configuration);
+  log::set_level(log::parse_level(config.log_level).value_or(log::Level::info));
+  if (auto written = write_pid_file(config.server.pid_file); !written)
+    return complain(written.error(), status::permission);
+
+  std::vector<Fd> sockets;
+  std::vector<net::Address> addresses;
+  for (net::Listener& listener : *listeners) {
+    sockets.push_back(std::move(listener.socket));
+    addresses.push_back(listener.address);
+  }
+  const unsigned wanted =
+      config.server.workers != 0 ? config.server.workers : std::thread::hardware_concurrency();
+  const unsigned workers = std::clamp(wanted, 1U, pool::workers_max);
+  process::Roster roster(workers, programs_per_worker_max);
+
+  pool::Options options = pool_options(config, workers);
+  options.on_ready = [&] { announce(addresses, what); };
+  options.on_worker_end = [&](unsigned worker) { roster.end_programs_of(worker); };
+  const int result = pool::run(options, std::move(sockets), [&](pool::Worker& worker) {
+    if (!config.server.user.empty())
+      if (auto became = process::become_user(config.server.user, config.server.group); !became)
+        std::exit(complain(became.error(), status::permission));
+    return std::make_unique<Service>(worker, config, addresses, roster, *access_log);
+  });
+
+  for (const net::Address& address : addresses)
+    net::unlink_socket(address);
+  if (!config.server.pid_file.empty()) ::unlink(config.server.pid_file.c_str());
+  return result;
+}
+
+}  // namespace cgisrv::server

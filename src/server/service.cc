@@ -1,0 +1,59 @@
+#include "server/service.h"
+
+#include <fcntl.h>
+#include <sys/random.h>
+
+#include "base/check.h"
+
+namespace cgisrv::server {
+
+namespace {
+// A fast stop does not wait out the grace of the configuration.
+constexpr auto hurried_grace = std::chrono::milliseconds(1000);
+}  // namespace
+
+Service::Service(pool::Worker& worker, const Config& config,
+                 const std::vector<net::Address>& addresses, process::Roster& roster,
+                 AccessLog& access_log)
+    : worker_(worker),
+      config_(config),
+      addresses_(addresses),
+      access_log_(access_log),
+      reaper_(worker.loop(), Callback::of<&Service::programs_gone>(*this)),
+      null_input_(::open("/dev/null", O_RDONLY | O_CLOEXEC)),
+      run_context_{worker.loop(), reaper_, roster, scratch_, null_input_.get()} {
+  CGISRV_CHECK(null_input_);
+  CGISRV_CHECK(::getrandom(&id_base_, sizeof id_base_, 0) == sizeof id_base_);
+  roster.use_row(worker.index());
+}
+
+void Service::accepted(pool::Connection connection) {
+  connections_.push_front(std::make_unique<Connection>(*this, std::move(connection)));
+  Connection& made = *connections_.front();
+  made.set_position(connections_.begin());
+  made.start();
+}
+
+void Service::forget(Connection& connection) {
+  auto position = connection.position();
+  loop().dispose(std::move(*position));
+  connections_.erase(position);
+}
+
+void Service::drain() {
+  for (auto next = connections_.begin(); next != connections_.end();)
+    (*next++)->drain();  // may take itself out of the list
+}
+
+void Service::stop() {
+  for (auto next = connections_.begin(); next != connections_.end();)
+    (*next++)->close();
+  reaper_.hurry(hurried_grace);
+}
+
+void Service::programs_gone(std::uint32_t) { worker_.check_finished(); }
+
+// Unique over workers and restarts, short enough to read aloud: 64 random bits, counted on.
+std::string Service::next_request_id() { return fmt::format("{:016x}", id_base_ + id_count_++); }
+
+}  // namespace cgisrv::server

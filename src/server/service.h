@@ -1,0 +1,59 @@
+// A worker's HTTP service: its connections and what they share.
+#pragma once
+
+#include <cgisrv/pool.h>
+
+#include <array>
+#include <list>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cgi/run.h"
+#include "net/address.h"
+#include "process/reaper.h"
+#include "process/roster.h"
+#include "server/access_log.h"
+#include "server/config.h"
+#include "server/connection.h"
+
+namespace cgisrv::server {
+
+class Service final : public pool::Service {
+ public:
+  // `addresses` are those of the listeners, in their order. All references outlive the service.
+  Service(pool::Worker& worker, const Config& config, const std::vector<net::Address>& addresses,
+          process::Roster& roster, AccessLog& access_log);
+
+  void accepted(pool::Connection connection) override;
+  void drain() override;
+  void stop() override;
+  bool finished() const override { return reaper_.idle(); }
+
+  pool::Worker& worker() { return worker_; }
+  Loop& loop() { return worker_.loop(); }
+  const Config& config() const { return config_; }
+  const net::Address& address(unsigned listener) const { return addresses_[listener]; }
+  AccessLog& access_log() { return access_log_; }
+  cgi::RunContext& run_context() { return run_context_; }
+  std::span<char> scratch() { return scratch_; }
+  std::string next_request_id();
+  void forget(Connection& connection);
+
+ private:
+  void programs_gone(std::uint32_t);
+
+  pool::Worker& worker_;
+  const Config& config_;
+  const std::vector<net::Address>& addresses_;
+  AccessLog& access_log_;
+  std::list<std::unique_ptr<Connection>> connections_;
+  process::Reaper reaper_;
+  Fd null_input_;
+  std::array<char, 64 * 1024> scratch_;
+  cgi::RunContext run_context_;
+  std::uint64_t id_base_;
+  std::uint64_t id_count_ = 0;
+};
+
+}  // namespace cgisrv::server
