@@ -30,6 +30,16 @@ std::string shown(std::string_view bytes) {
   return text::escape_html(printable_line(bytes));
 }
 
+// The reason is a line of the log, which begins with the file. Here the file has a row of its own.
+std::string sentence(const Failure& failure) {
+  std::string_view reason = failure.reason;
+  if (reason.starts_with(failure.filename + ": "))
+    reason.remove_prefix(failure.filename.size() + 2);
+  std::string out = printable_line(reason);
+  if (!out.empty()) out[0] = text::upper(out[0]);
+  return out;
+}
+
 struct ErrorPage {
   int status;
   std::string_view phrase;
@@ -56,7 +66,7 @@ void add_output(std::string& out, std::string_view id, std::string_view heading,
 
 void add_failure(std::string& out, const Failure& failure) {
   fmt::format_to(std::back_inserter(out), "<p class=\"lead\">{}</p>\n<dl>\n",
-                 shown(failure.reason));
+                 text::escape_html(sentence(failure)));
   add_row(out, "Program", failure.script);
   add_row(out, "File", failure.filename);
   add_row(out, "Ended", failure.exit);
@@ -105,7 +115,7 @@ void add_plain_row(std::string& out, std::string_view term, std::string_view val
 Page as_text(const ErrorPage& page) {
   std::string body =
       fmt::format("{} {}\n\n{}\n{}\n\n", page.status, page.phrase, page.text.happened,
-                  page.failure ? printable_line(page.failure->reason) : page.text.remedy);
+                  page.failure ? sentence(*page.failure) : page.text.remedy);
   if (page.failure) {
     add_plain_row(body, "Program", page.failure->script);
     add_plain_row(body, "File", page.failure->filename);

@@ -123,6 +123,13 @@ TEST(FailurePage, ShowsReasonExitAndOutput) {
   }
 }
 
+TEST(FailurePage, ReasonIsASentenceWithoutTheFile) {
+  auto failure = sample_failure();
+  failure.reason = "/srv/cgi-bin/a.cgi: exit status 3 & no header";
+  EXPECT_THAT(failure_body(failure, true), HasSubstr(">Exit status 3 &amp; no header<"));
+  EXPECT_THAT(failure_body(failure, false), HasSubstr("\nExit status 3 & no header\n"));
+}
+
 TEST(FailurePage, LeavesOutWhatIsNotKnown) {
   auto failure = sample_failure();
   failure.exit.clear();
