@@ -8,7 +8,6 @@ pytest_configure.
 
 from __future__ import annotations
 
-import ctypes
 import re
 import resource
 import shutil
@@ -22,9 +21,8 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
+import adopted  # noqa: E402
 from harness import BINARY, Server, Site, finish, slowness  # noqa: E402
-
-PR_SET_CHILD_SUBREAPER = 36
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -34,8 +32,7 @@ def pytest_configure(config: pytest.Config) -> None:
                    "slow: takes more than a few seconds",
                    "time_limit(seconds): for the whole test; 60 unless given"):
         config.addinivalue_line("markers", marker)
-    # What a dead master leaves behind becomes our child, so that it is found and can be reaped.
-    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    adopted.install()
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 

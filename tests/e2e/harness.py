@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import client
+from adopted import adopted
 from processes import Process, alive, descendants, descriptors, processes
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -123,9 +124,6 @@ def environment_of(response: client.Response) -> dict[str, str]:
 
 
 class Server:
-    # Our own children that no server left behind: masters, and what was there before.
-    known: set[int] = set()
-
     def __init__(self, arguments: list[str], folder: Path, lines: int = 1,
                  environment: dict[str, str] | None = None,
                  preexec: Callable[[], None] | None = None):
@@ -134,7 +132,6 @@ class Server:
         self.stdout, self.stderr = folder / "stdout", folder / "stderr"
         self.connections: list[client.Connection] = []
         self.address_override: str | None = None
-        Server.known |= {p.pid for p in processes().values() if p.parent == os.getpid()}
         # Files, not pipes: nobody has to read them for the server to go on.
         with open(self.stdout, "wb") as out, open(self.stderr, "ab") as err:
             self.popen = subprocess.Popen(
@@ -142,7 +139,6 @@ class Server:
                 env={**os.environ, "TMPDIR": str(self.temporary), **(environment or {})},
                 preexec_fn=preexec)
         self.pid = self.popen.pid
-        Server.known.add(self.pid)
         try:
             started = until(lambda: len(self.start_lines()) >= lines
                             or self.popen.poll() is not None, 10 * slowness())
@@ -299,26 +295,9 @@ class Server:
         if self.popen.poll() is None:
             self.popen.kill()
         self.popen.wait()
-        Server.known.discard(self.pid)
         for p in family:
             if alive(p.pid):
                 os.kill(p.pid, signal.SIGKILL)
-
-
-def orphans() -> list[Process]:
-    """Our own children beyond those known: what a server left behind. Reaps the dead."""
-    left = []
-    for p in processes().values():
-        if p.parent != os.getpid() or p.pid in Server.known:
-            continue
-        if p.state in "ZX":
-            try:
-                os.waitpid(p.pid, os.WNOHANG)
-            except ChildProcessError:
-                pass
-        else:
-            left.append(p)
-    return left
 
 
 def finish(server: Server, item: pytest.Item) -> None:
@@ -330,10 +309,10 @@ def finish(server: Server, item: pytest.Item) -> None:
             faults += server.verify(item)
         faults += server.stop()
         faults += [f for f in server.bad_lines(item) if f not in faults]
-        if not until(lambda: not orphans(), 1.0):
-            faults.append(f"orphans: {orphans()}")
+        if not until(lambda: not adopted(), 1.0):
+            faults.append(f"left behind: {adopted()}")
     finally:
         server.end()
-        for orphan in orphans():
+        for orphan in adopted():
             os.kill(orphan.pid, signal.SIGKILL)
     assert not faults, "\n".join(faults + ["", "the log:", server.log()[-8000:]])

@@ -71,7 +71,7 @@ def test_ended_within_its_header_502(shared, fails):
     ("#!/bin/sh\r\necho\r\n", r"CRLF|CR |carriage return|line end|\\r"),
     ("#!/nonexistent/interpreter\n", r"/nonexistent/interpreter"),
     ("#!\n", r"#!|shebang|interpreter|format"),
-    ("\x7fELF", r"format|program|shebang|#!"),
+    ("\x7fELF", r"format|binary|shebang|#!"),
     ("", r"empty|#!|shebang|interpreter|format"),
 ], ids=["no shebang", "CRLF in the shebang", "missing interpreter", "empty shebang",
         "broken binary", "empty file"])
@@ -238,7 +238,8 @@ def test_headerless_location_accepts_a_bare_page(headerless, site):
 
 
 @pytest.mark.parametrize("page", [b"x", b"one line without end", b"\n\nempty lines first\n",
-                                  b"\0\xff binary", b"x" * 200_000])
+                                  b"\0\xff binary", b"x" * 200_000],
+                         ids=["one byte", "one line", "empty lines", "binary", "200 kB"])
 def test_headerless_pages_of_all_kinds(headerless, site, page):
     site.prints("bare.cgi", page)
     response = headerless.get("/bare.cgi")

@@ -95,9 +95,6 @@ BAD_LINES = {  # RFC 9112 section 2.2 and 3
     "absolute form with userinfo": with_line(b"GET http://me@localhost/ran.cgi HTTP/1.1"),
     "authority form with GET": with_line(b"GET localhost:80 HTTP/1.1"),
     "CONNECT with a path": with_line(b"CONNECT /ran.cgi HTTP/1.1"),
-    "broken escape": with_line(b"GET /ran.cgi/% HTTP/1.1"),
-    "short escape": with_line(b"GET /ran.cgi/%2 HTTP/1.1"),
-    "escape that is no hex": with_line(b"GET /ran.cgi/%zz HTTP/1.1"),
 }
 
 BAD_FIELDS = {  # RFC 9112 section 5, RFC 9110 section 5
@@ -213,6 +210,13 @@ def table(cases: dict[str, bytes]):
 @table(BAD_LINES)
 def test_bad_request_line_400(shared, ran, data):
     refused(shared, ran, data, 400)
+
+
+@pytest.mark.parametrize("target", ["/ran.cgi/%", "/ran.cgi/%2", "/ran.cgi/%zz", "/ran.cgi/%00"])
+def test_broken_escape_400(shared, ran, target):
+    """RFC 3986 section 2.1. The framing is not in doubt: the connection may go on."""
+    assert shared.get(target).status == 400
+    assert not ran()
 
 
 @table(BAD_FIELDS)
@@ -606,7 +610,7 @@ def test_connect_is_refused(shared, ran):
     assert not ran()
 
 
-@pytest.mark.parametrize("method", ["FOO", "get", "Get", "M-SEARCH", "!"])
+@pytest.mark.parametrize("method", ["FOO", "get", "Get", "GETS", "!"])
 def test_unknown_method_501(shared, ran, method):
     """RFC 9110 section 9.1; methods are case-sensitive."""
     response = shared.request(method, "/ran.cgi")
@@ -662,7 +666,7 @@ def test_no_100_without_a_body(shared):
 def test_no_100_in_1_0(shared):
     connection = shared.connect()
     connection.send(head("POST", "/cat.cgi", [("Content-Length", "5"), EXPECT], version="HTTP/1.0"))
-    assert connection.silent(0.3)
+    time.sleep(0.2)
     connection.send(b"hello")
     response = connection.read_response()
     assert response.body == b"hello" and not response.interim
@@ -724,12 +728,10 @@ def test_head_that_trickles_is_late_too(hasty):
     """The deadline is for the whole head, or a byte now and then would hold a place for ever."""
     connection, began = hasty.connect(), time.monotonic()
     connection.send(b"GET / HTTP/1.1\r\n")
-    for n in range(60):
-        time.sleep(0.1)
-        if not connection.send_as_far_as_taken(b"X: y\r\n"):
-            break
+    while connection.silent(0.1) and time.monotonic() - began < 6:
+        connection.send_as_far_as_taken(b"X: y\r\n")
+    assert time.monotonic() - began < 5
     assert connection.read_rest()[:12] in (b"", b"HTTP/1.1 408")
-    assert time.monotonic() - began < 5.5
 
 
 def test_late_body_408_or_silent_close(hasty):
