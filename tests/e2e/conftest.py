@@ -1,9 +1,9 @@
 """Starts servers for tests, and fails every test that leaves something behind.
 
 A test fails on: a leaked descriptor in the master or a worker; a process of the server's that is
-still there, zombies included; a line in the log that tells of a bug; a server that does not stop
-within five seconds of SIGTERM. Markers take a part of that back where a test is about it; see
-pytest_configure.
+still there, zombies included; a worker that died; a line in the log that tells of a bug; a server
+that does not stop within five seconds of SIGTERM. Markers take a part of that back where a test is
+about it; see pytest_configure.
 """
 
 from __future__ import annotations

@@ -132,6 +132,7 @@ class Server:
         self.stdout, self.stderr = folder / "stdout", folder / "stderr"
         self.connections: list[client.Connection] = []
         self.address_override: str | None = None
+        self.strangers = {p.pid for p in adopted()}  # left by something else, before this server
         # Files, not pipes: nobody has to read them for the server to go on.
         with open(self.stdout, "wb") as out, open(self.stderr, "ab") as err:
             self.popen = subprocess.Popen(
@@ -214,6 +215,10 @@ class Server:
         workers = self.workers()
         return [p for p in descendants(self.pid) if p.pid not in workers]
 
+    def left_behind(self) -> list[Process]:
+        """What has lost its parent since this server was started, and still runs."""
+        return [p for p in adopted() if p.pid not in self.strangers]
+
     def signal(self, number: int) -> None:
         os.kill(self.pid, number)
 
@@ -255,6 +260,9 @@ class Server:
                 faults.append(f"programs or zombies left: {self.programs()}")
             if not until(lambda: not self.leaked_descriptors(), settle, 0.02):
                 faults += ["leaked descriptors: " + leak for leak in self.leaked_descriptors()]
+            gone = set(self.baseline) - {self.pid, *self.workers()}
+            if gone and not item.get_closest_marker("kills_worker"):
+                faults.append(f"workers died: {gone}")
             if os.listdir(self.temporary):
                 faults.append(f"temporary files left: {os.listdir(self.temporary)}")
         return faults + self.bad_lines(item)
@@ -309,10 +317,10 @@ def finish(server: Server, item: pytest.Item) -> None:
             faults += server.verify(item)
         faults += server.stop()
         faults += [f for f in server.bad_lines(item) if f not in faults]
-        if not until(lambda: not adopted(), 1.0):
-            faults.append(f"left behind: {adopted()}")
+        if not until(lambda: not server.left_behind(), 1.0):
+            faults.append(f"left behind: {server.left_behind()}")
     finally:
         server.end()
-        for orphan in adopted():
+        for orphan in server.left_behind():
             os.kill(orphan.pid, signal.SIGKILL)
     assert not faults, "\n".join(faults + ["", "the log:", server.log()[-8000:]])
