@@ -39,6 +39,25 @@ std::string escape(std::string_view s, std::size_t bytes_max) {
   return out;
 }
 
+std::string printable(std::string_view line, std::size_t bytes_max) {
+  std::string out;
+  char before = '\0';
+  for (const char c : line.substr(0, bytes_max)) {
+    const auto byte = static_cast<unsigned char>(c);
+    // In UTF-8 the C1 controls are 0xc2 followed by these.
+    const bool c1 = before == '\xc2' && byte >= 0x80 && byte < 0xa0;
+    if (c == '\t') {
+      out.push_back(' ');
+    } else if (byte < 0x20 || byte == 0x7f || c1) {
+      fmt::format_to(std::back_inserter(out), "\\x{:02x}", byte);
+    } else {
+      out.push_back(c);
+    }
+    before = c;
+  }
+  return out;
+}
+
 std::string escape_html(std::string_view s) {
   std::string out;
   for (const char c : s) {

@@ -29,6 +29,9 @@ std::string_view take_until(std::string_view& rest, char separator);
 // nothing a client or program sent can forge a line or drive a terminal. Cut after `bytes_max`.
 std::string escape(std::string_view s, std::size_t bytes_max = 1024);
 
+// The same for whole lines that people read: only control bytes are escaped, tabs become spaces.
+std::string printable(std::string_view line, std::size_t bytes_max = 4096);
+
 // For text in HTML and in quoted attributes.
 std::string escape_html(std::string_view s);
 

@@ -39,8 +39,9 @@ std::optional<Pipe> open_pipe(bool we_write) {
   return pipe;
 }
 
-std::vector<process::ResourceLimit> system_limits(const ResourceLimits& limits) {
-  std::vector<process::ResourceLimit> result;
+std::vector<process::ResourceLimit> system_limits(const ResourceLimits& limits,
+                                                  const rlimit& descriptors) {
+  std::vector<process::ResourceLimit> result = {{RLIMIT_NOFILE, descriptors}};
   const auto add = [&](int resource, const std::optional<std::uint64_t>& value) {
     if (value) result.push_back({resource, {*value, *value}});
   };
@@ -74,7 +75,10 @@ Run::Run(RunContext& context, http::Exchange& exchange, Script script, const End
       total_timer_(context.loop, Callback::of<&Run::total_due>(*this)),
       resume_timer_(context.loop, Callback::of<&Run::resume>(*this)) {}
 
-Run::~Run() { context_.reaper.end(std::move(child_), options_.grace); }
+Run::~Run() {
+  exit_watch_.cancel();  // the reaper watches from here on
+  context_.reaper.end(std::move(child_), options_.grace);
+}
 
 // ---- input -------------------------------------------------------------------------------------
 
@@ -191,7 +195,7 @@ std::expected<process::Child, process::SpawnFailure> Run::spawn(
       const_cast<char*>(program),
       interpreted ? const_cast<char*>(script_.filename.c_str()) : nullptr, nullptr};
   const std::string directory = script_.filename.substr(0, script_.filename.rfind('/') + 1);
-  const auto limits = system_limits(options_.rlimits);
+  const auto limits = system_limits(options_.rlimits, context_.descriptors);
   return process::spawn({.path = program,
                          .argv = argv.data(),
                          .envp = environment.envp(),
@@ -349,8 +353,8 @@ void Run::complete() {
 
 void Run::complete_without_head() {
   if (exit_ && !exit_->success() && parser_.collected().empty())
-    return fail(502, fmt::format("{}: {} before it printed a header", script_.filename,
-                                 exit_->text()));
+    return fail(502, fmt::format("{}: {} before it printed a header; its standard error says more",
+                                 script_.filename, exit_->text()));
   const bool headerless = !options_.headerless.empty() && !parser_.collected().empty();
   parser_.end();
   if (headerless && parser_.state() != ResponseParser::State::complete) {

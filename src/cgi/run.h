@@ -33,6 +33,7 @@ struct RunContext {
   process::Roster& roster;
   std::span<char> scratch;  // for the length of one call
   int null_input;           // /dev/null, open for reading
+  rlimit descriptors;       // for programs, where their options do not set it
 };
 
 class Run final : public http::Handler {

@@ -35,7 +35,7 @@ void StderrLog::log_line(std::string_view line) {
   }
   logged_bytes_ += line.size() + 1;
   log::write(log::Level::notice, request_id_,
-             fmt::format("{}: stderr: {}", script_, text::escape(line, line_bytes_max)));
+             fmt::format("{}: stderr: {}", script_, text::printable(line)));
 }
 
 }  // namespace cgisrv::cgi

@@ -144,7 +144,7 @@ void Supervisor::start_worker(Member& member) {
     member.pid = 0;
     return apply(member, Event::exited);
   }
-  member.channel = WatchedFd(loop_, std::move(mine), EPOLLIN | EPOLLOUT | EPOLLET,
+  member.channel = WatchedFd(loop_, std::move(mine), EPOLLIN,
                              Callback::of<&Member::channel_ready>(member));
 }
 
@@ -159,15 +159,16 @@ void Supervisor::become_worker(Member& self, Fd channel) {
   std::exit(worker.run(factory_));
 }
 
-void Supervisor::Member::channel_ready(std::uint32_t) {
+void Supervisor::Member::channel_ready(std::uint32_t events) {
+  if ((events & EPOLLOUT) != 0) channel.modify(EPOLLIN);
   std::array<std::uint8_t, 64> bytes;
-  ssize_t count = 0;
-  while ((count = ::read(channel.get(), bytes.data(), bytes.size())) > 0)
-    for (ssize_t i = 0; i < count; ++i)
-      if (bytes[static_cast<std::size_t>(i)] == static_cast<std::uint8_t>(Report::ready)) {
-        was_ready = true;
-        supervisor.apply(*this, Event::ready);
-      }
+  const ssize_t count = ::read(channel.get(), bytes.data(), bytes.size());
+  if (count == 0) channel.reset();  // it has ended; SIGCHLD tells how
+  for (ssize_t i = 0; i < count; ++i)
+    if (bytes[static_cast<std::size_t>(i)] == static_cast<std::uint8_t>(Report::ready)) {
+      was_ready = true;
+      supervisor.apply(*this, Event::ready);
+    }
   if (!supervisor.announced_ && supervisor.everyone(State::running)) {
     supervisor.announced_ = true;
     if (supervisor.options_.on_ready) supervisor.options_.on_ready();
@@ -328,6 +329,9 @@ void Supervisor::hand_out(unsigned listener) {
     const ssize_t sent =
         ::send(member->channel.get(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
     if (sent > 0) member->tickets_sent[listener] += static_cast<std::uint32_t>(sent);
+    // The rest when it has read some: watched for only then, since every byte it reads would count.
+    if (sent < static_cast<ssize_t>(bytes.size()) && member->channel)
+      member->channel.modify(EPOLLIN | EPOLLOUT);
   }
 }
 

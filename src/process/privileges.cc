@@ -42,14 +42,13 @@ Result<void> clean_inheritance() {
   return {};
 }
 
-unsigned long raise_descriptor_limit(unsigned long wanted) {
-  rlimit limit{};
-  ::getrlimit(RLIMIT_NOFILE, &limit);
-  if (limit.rlim_cur >= wanted) return limit.rlim_cur;
-  limit.rlim_cur = std::min<rlim_t>(wanted, limit.rlim_max);
-  ::setrlimit(RLIMIT_NOFILE, &limit);
-  ::getrlimit(RLIMIT_NOFILE, &limit);
-  return limit.rlim_cur;
+rlimit raise_descriptor_limit(rlim_t wanted) {
+  rlimit before{};
+  ::getrlimit(RLIMIT_NOFILE, &before);
+  rlimit raised = before;
+  raised.rlim_cur = std::max(before.rlim_cur, std::min(wanted, before.rlim_max));
+  ::setrlimit(RLIMIT_NOFILE, &raised);
+  return before;
 }
 
 }  // namespace cgisrv::process

@@ -1,6 +1,8 @@
 // Giving up root, and a clean start for the process itself.
 #pragma once
 
+#include <sys/resource.h>
+
 #include <string>
 
 #include "base/result.h"
@@ -16,7 +18,7 @@ Result<void> become_user(const std::string& user, const std::string& group);
 Result<void> clean_inheritance();
 
 // Raises the soft limit of open descriptors to `wanted` or the hard limit, whichever is lower.
-// Returns what is in force.
-unsigned long raise_descriptor_limit(unsigned long wanted);
+// Returns the limits as they were: programs get those, for some count up to theirs (select(2)).
+rlimit raise_descriptor_limit(rlim_t wanted);
 
 }  // namespace cgisrv::process

@@ -65,12 +65,12 @@ HandlerPtr check_file_method(Connection& connection) {
 HandlerPtr redirect_to(Connection& connection, std::string path) {
   const http::Target& target = connection.request().target;
   if (target.has_query) path.append("?").append(target.query);
-  Page body = error_page(301, connection.request_id(), wants_html(connection.request()));
   http::Response response;
   response.status = 301;
   response.add("Location", path);
-  response.add("Content-Type", body.content_type);
-  return std::make_unique<PageHandler>(connection, std::move(response), std::move(body.body));
+  response.add("Content-Type", "text/plain; charset=utf-8");
+  return std::make_unique<PageHandler>(connection, std::move(response),
+                                       fmt::format("This directory is at {}\n", path));
 }
 
 HandlerPtr run_program(Service& service, Connection& connection, Located located,

@@ -41,7 +41,7 @@ void Connection::reset_exchange() {
   keep_alive_ = false;
   status_ = 0;
   length_left_.reset();
-  bytes_sent_ = 0;
+  bytes_sent_ = overhead_bytes_ = 0;
   ++requests_served_;
 }
 
@@ -108,7 +108,7 @@ void Connection::log_access() {
                                .request_id = request_id_,
                                .script = script_name_,
                                .status = status_,
-                               .bytes_sent = bytes_sent_,
+                               .bytes_sent = bytes_sent_ - std::min(bytes_sent_, overhead_bytes_),
                                .duration = Clock::now() - exchange_started_});
 }
 
@@ -121,6 +121,7 @@ void Connection::open_body() {
   body_open_ = true;
   if (body_.state() != http::BodyReader::State::open) return;
   if (request_.expects_continue && input_.empty()) {
+    overhead_bytes_ += http::continue_head.size();
     output_.append(http::continue_head);
     send_output();
   }
@@ -194,7 +195,7 @@ bool Connection::may_keep_alive(http::BodyFraming framing) const {
   const bool too_much = unread && !body_open_ &&
                         (request_.expects_continue || body_.left() > unread_body_max);
   return request_.keep_alive && framing != http::BodyFraming::close && !draining_ && !too_much &&
-         body_fault_status_ == 0 &&
+         status_ != 400 && body_fault_status_ == 0 &&
          requests_served_ < service_.config().limits.keepalive_requests;
 }
 
@@ -207,7 +208,9 @@ void Connection::respond(http::Response response) {
   framing_ = http::choose_framing(request_, response);
   if (framing_ == http::BodyFraming::length) length_left_ = response.content_length;
   keep_alive_ = may_keep_alive(framing_);
+  const std::size_t before = output_.back().size();
   http::write_head(output_.back(), request_, response, framing_, keep_alive_, std::time(nullptr));
+  overhead_bytes_ += output_.back().size() - before;
 }
 
 void Connection::respond_raw() {
@@ -230,9 +233,12 @@ void Connection::write(std::string_view bytes) {
     *length_left_ -= bytes.size();
   }
   if (bytes.empty()) return;
-  if (framing_ == http::BodyFraming::chunked) http::write_chunk_size(output_.back(), bytes.size());
+  if (framing_ != http::BodyFraming::chunked) return output_.append(bytes);
+  const std::size_t before = output_.back().size();
+  http::write_chunk_size(output_.back(), bytes.size());
   output_.append(bytes);
-  if (framing_ == http::BodyFraming::chunked) output_.append(http::chunk_end);
+  output_.append(http::chunk_end);
+  overhead_bytes_ += output_.back().size() - before - bytes.size();
 }
 
 void Connection::send_file(int file, std::uint64_t offset, std::uint64_t length) {
@@ -248,7 +254,10 @@ void Connection::finish() {
   if (closed() || response_ended_) return;
   if (framing_ == http::BodyFraming::length && length_left_ != 0) return abort();
   response_ended_ = true;
-  if (framing_ == http::BodyFraming::chunked) output_.append(http::last_chunk);
+  if (framing_ == http::BodyFraming::chunked) {
+    output_.append(http::last_chunk);
+    overhead_bytes_ += http::last_chunk.size();
+  }
   send_output();
   advance();
 }
@@ -267,7 +276,7 @@ void Connection::fail(http::Failure failure) {
   log::write(level, request_id_, fmt::format("{}: {}", failure.status, failure.reason));
   if (responded_) return abort();
   std::optional<Failure> details;
-  if (shows_failures() && !script_name_.empty() && failure.status >= 500)
+  if (shows_failures() && (failure.status >= 500 || failure.status == 403))
     details = Failure{script_name_,      script_filename_,    failure.reason,
                       failure.exit,      failure.stderr_tail, failure.output_head};
   Page page = error_page(failure.status, request_id_, wants_html(request_), details);

@@ -21,7 +21,7 @@ namespace cgisrv::server {
 namespace {
 
 constexpr unsigned programs_per_worker_max = 16 * 1024;
-constexpr unsigned long descriptors_spare = 64;
+constexpr rlim_t descriptors_spare = 64;
 
 int complain(const Error& error, int fallback) {
   std::fprintf(stderr, "cgisrv: %s\n", error.what.c_str());
@@ -79,7 +79,8 @@ int serve(const Config& config, const std::string& what) {
   if (auto clean = process::clean_inheritance(); !clean)
     return complain(clean.error(), status::software);
   // A connection needs one descriptor, or five while a program runs for it.
-  process::raise_descriptor_limit(config.server.worker_connections + descriptors_spare);
+  const rlimit descriptors = process::raise_descriptor_limit(
+      config.server.worker_connections + descriptors_spare);
   auto listeners = open_listeners(config);
   if (!listeners) return complain(listeners.error(), status::usage);
   auto access_log = AccessLog::open(config.access_log);
@@ -108,7 +109,8 @@ int serve(const Config& config, const std::string& what) {
     if (!config.server.user.empty())
       if (auto became = process::become_user(config.server.user, config.server.group); !became)
         std::exit(complain(became.error(), status::permission));
-    return std::make_unique<Service>(worker, config, addresses, roster, *access_log);
+    return std::make_unique<Service>(worker, config, addresses, roster, *access_log,
+                                     descriptors);
   });
 
   for (const net::Address& address : addresses)

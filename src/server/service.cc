@@ -14,14 +14,15 @@ constexpr auto hurried_grace = std::chrono::milliseconds(1000);
 
 Service::Service(pool::Worker& worker, const Config& config,
                  const std::vector<net::Address>& addresses, process::Roster& roster,
-                 AccessLog& access_log)
+                 AccessLog& access_log, const rlimit& descriptors)
     : worker_(worker),
       config_(config),
       addresses_(addresses),
       access_log_(access_log),
       reaper_(worker.loop(), Callback::of<&Service::programs_gone>(*this)),
       null_input_(::open("/dev/null", O_RDONLY | O_CLOEXEC)),
-      run_context_{worker.loop(), reaper_, roster, scratch_, null_input_.get()} {
+      run_context_{worker.loop(), reaper_, roster, scratch_, null_input_.get(),
+                   descriptors} {
   CGISRV_CHECK(null_input_);
   CGISRV_CHECK(::getrandom(&id_base_, sizeof id_base_, 0) == sizeof id_base_);
   roster.use_row(worker.index());

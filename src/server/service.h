@@ -23,7 +23,7 @@ class Service final : public pool::Service {
  public:
   // `addresses` are those of the listeners, in their order. All references outlive the service.
   Service(pool::Worker& worker, const Config& config, const std::vector<net::Address>& addresses,
-          process::Roster& roster, AccessLog& access_log);
+          process::Roster& roster, AccessLog& access_log, const rlimit& descriptors);
 
   void accepted(pool::Connection connection) override;
   void drain() override;
