@@ -199,12 +199,12 @@ class Server:
     # Its processes.
 
     def workers(self) -> list[int]:
-        """Living children of the master that run the server's own binary."""
+        """Living children of the master that run what it runs, be that rebuilt by now."""
         found = []
         for p in processes().values():
             if p.parent == self.pid and p.state not in "ZX":
                 try:
-                    if os.path.samefile(f"/proc/{p.pid}/exe", BINARY):
+                    if os.path.samefile(f"/proc/{p.pid}/exe", f"/proc/{self.pid}/exe"):
                         found.append(p.pid)
                 except OSError:
                     pass
