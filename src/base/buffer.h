@@ -34,7 +34,7 @@ class Buffer {
 
   // An empty buffer gives its memory back, so that idle connections hold none.
   void release_if_empty() {
-    if (empty()) bytes_ = std::string();
+    if (empty()) std::string().swap(bytes_);  // assignment would keep it
   }
 
  private:
