@@ -152,9 +152,16 @@ class Timer {
   Timer& operator=(const Timer&) = delete;
   ~Timer() { disarm(); }
 
+  // A deadline that has passed is due in the next turn of the loop, never in this one.
   void arm(TimePoint deadline);
-  // From the start of this batch. Clock::duration::max() and what overflows: never.
-  void arm_after(Clock::duration delay);
+  // From the start of this batch. What is too long for the clock, such as the max() of any unit:
+  // never. Compared in the unit of `delay`, for that is where it fits.
+  template <typename Rep, typename Period>
+  void arm_after(std::chrono::duration<Rep, Period> delay) {
+    using Delay = std::chrono::duration<Rep, Period>;
+    if (delay > std::chrono::duration_cast<Delay>(TimePoint::max() - loop_.now())) return disarm();
+    arm(loop_.now() + delay);
+  }
   void disarm();
   bool armed() const { return position_ != unarmed; }
   TimePoint deadline() const { return deadline_; }

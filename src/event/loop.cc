@@ -15,8 +15,8 @@ Loop::Loop(unsigned events_max) : epoll_(::epoll_create1(EPOLL_CLOEXEC)), events
 void Loop::run() {
   stopped_ = false;
   while (!stopped_) {
-    const int count = ::epoll_wait(epoll_.get(), events_.data(), static_cast<int>(events_.size()),
-                                   timeout_ms());
+    const int count =
+        ::epoll_wait(epoll_.get(), events_.data(), static_cast<int>(events_.size()), timeout_ms());
     CGISRV_CHECK(count >= 0 || errno == EINTR);
     now_ = Clock::now();
     for (int i = 0; i < count; ++i)
@@ -69,16 +69,14 @@ void Loop::remove(std::uint32_t slot) {
 
 int Loop::timeout_ms() const {
   if (timers_.empty()) return -1;
-  const auto wait = std::chrono::ceil<std::chrono::milliseconds>(timers_.front()->deadline_ -
-                                                                 Clock::now());
+  const auto wait =
+      std::chrono::ceil<std::chrono::milliseconds>(timers_.front()->deadline_ - Clock::now());
   return static_cast<int>(std::clamp<long long>(wait.count(), 0, INT_MAX));
 }
 
 void Loop::run_timers() {
-  // Deadlines set by the handlers themselves wait for the next turn, even at zero delay.
-  const TimePoint due = now_;
-  std::size_t budget = timers_.size();
-  while (budget-- > 0 && !timers_.empty() && timers_.front()->deadline_ <= due) {
+  // Ends, since arm() puts what the handlers set after now_, even at zero delay.
+  while (!timers_.empty() && timers_.front()->deadline_ <= now_) {
     Timer& timer = *timers_.front();
     erase(timer);
     timer.handler_(0);
@@ -166,6 +164,7 @@ void Watch::forget() {
 }
 
 void Timer::arm(TimePoint deadline) {
+  deadline = std::max(deadline, loop_.now() + Clock::duration(1));
   if (!armed()) {
     deadline_ = deadline;
     loop_.insert(*this);
@@ -178,11 +177,6 @@ void Timer::arm(TimePoint deadline) {
   } else {
     loop_.sift_down(position_);
   }
-}
-
-void Timer::arm_after(Clock::duration delay) {
-  if (delay > TimePoint::max() - loop_.now()) return disarm();
-  arm(loop_.now() + delay);
 }
 
 void Timer::disarm() {

@@ -22,7 +22,7 @@ void Reaper::end(Child child, Clock::duration grace) {
   if (child) add(std::move(child), grace).terminate();
 }
 
-void Reaper::release(Child child, Clock::duration patience, Clock::duration grace) {
+void Reaper::release(Child child, std::chrono::milliseconds patience, Clock::duration grace) {
   if (child) add(std::move(child), grace).timer.arm_after(patience);
 }
 

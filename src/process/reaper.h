@@ -16,8 +16,8 @@ class Reaper {
 
   // TERM to the group now, KILL to what is left of it after `grace`.
   void end(Child child, Clock::duration grace);
-  // Lets it run to its end, at most for `patience`, then as above.
-  void release(Child child, Clock::duration patience, Clock::duration grace);
+  // Lets it run to its end, at most for `patience` (max(): for ever), then as above.
+  void release(Child child, std::chrono::milliseconds patience, Clock::duration grace);
 
   // From now on no grace is longer than this (a fast stop).
   void hurry(Clock::duration grace);
