@@ -51,6 +51,21 @@ TEST(Text, EscapeLeavesNothingThatForgesALine) {
   EXPECT_EQ(escape("abc", 3), "abc");
 }
 
+TEST(Text, PrintableLeavesWhatPeopleReadAndNothingElse) {
+  EXPECT_EQ(printable("a \"b\" \\ c"), "a \"b\" \\ c");
+  EXPECT_EQ(printable("a\tb"), "a b");
+  EXPECT_EQ(printable("\r\n\x1b[31m\x7f"), "\\x0d\\x0a\\x1b[31m\\x7f");
+  EXPECT_EQ(printable("gr\xc3\xbc\xc3\x9f"), "gr\xc3\xbc\xc3\x9f");  // UTF-8 stays
+  // CSI as one of the C1 controls drives a terminal too; after another lead byte it is a letter.
+  EXPECT_EQ(printable("\xc2\x9b"
+                      "31m"),
+            "\xc2\\x9b31m");
+  EXPECT_EQ(printable("\xc3\x9b"), "\xc3\x9b");
+  EXPECT_EQ(printable("\xc2\xa0"), "\xc2\xa0");
+  EXPECT_EQ(printable("abcdef", 3), "abc");
+  EXPECT_EQ(printable(std::string_view("\0", 1)), "\\x00");
+}
+
 TEST(Text, EscapeHtml) {
   EXPECT_EQ(escape_html("<a b=\"c\">&'"), "&lt;a b=&quot;c&quot;&gt;&amp;&#39;");
 }
