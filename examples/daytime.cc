@@ -27,7 +27,6 @@ class Daytime : public cgisrv::pool::Service {
 int main(int argc, char** argv) {
   auto listeners = cgisrv::pool::listen(argc > 1 ? argv[1] : "127.0.0.1:8013");
   if (listeners.empty()) return 69;
-  return cgisrv::pool::run({}, std::move(listeners), [](cgisrv::pool::Worker&) {
-    return std::make_unique<Daytime>();
-  });
+  return cgisrv::pool::run({}, std::move(listeners),
+                           [](cgisrv::pool::Worker&) { return std::make_unique<Daytime>(); });
 }

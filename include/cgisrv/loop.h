@@ -16,17 +16,16 @@ namespace cgisrv {
 using Clock = std::chrono::steady_clock;
 using TimePoint = Clock::time_point;
 
-// A member function to call: Callback::of<&Connection::socket_ready>(connection). `events` are those
-// of epoll_event; 0 from a timer. Does not own the object.
+// A member function to call: Callback::of<&Connection::socket_ready>(connection). `events` are
+// those of epoll_event; 0 from a timer. Does not own the object.
 struct Callback {
   void* object = nullptr;
   void (*call)(void* object, std::uint32_t events) = nullptr;
 
   template <auto method, typename T>
   static Callback of(T& object) {
-    return {&object, [](void* self, std::uint32_t events) {
-              (static_cast<T*>(self)->*method)(events);
-            }};
+    return {&object,
+            [](void* self, std::uint32_t events) { (static_cast<T*>(self)->*method)(events); }};
   }
   void operator()(std::uint32_t events) const { call(object, events); }
 };

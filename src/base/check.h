@@ -13,7 +13,7 @@ namespace cgisrv {
 
 }  // namespace cgisrv
 
-#define CGISRV_CHECK(condition)                                             \
-  do {                                                                      \
+#define CGISRV_CHECK(condition)                                               \
+  do {                                                                        \
     if (!(condition)) ::cgisrv::check_failed(#condition, __FILE__, __LINE__); \
   } while (false)

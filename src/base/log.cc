@@ -15,7 +15,9 @@ constexpr std::array<std::string_view, 6> names = {"debug", "info",  "notice",
 Level threshold = Level::info;
 Fd file;
 
-int descriptor() { return file ? file.get() : STDERR_FILENO; }
+int descriptor() {
+  return file ? file.get() : STDERR_FILENO;
+}
 }  // namespace
 
 std::optional<Level> parse_level(std::string_view name) {
@@ -24,8 +26,12 @@ std::optional<Level> parse_level(std::string_view name) {
   return std::nullopt;
 }
 
-void set_level(Level level) { threshold = level; }
-bool enabled(Level level) { return level >= threshold; }
+void set_level(Level level) {
+  threshold = level;
+}
+bool enabled(Level level) {
+  return level >= threshold;
+}
 
 Result<void> open(const std::string& path) {
   if (path == "stderr") {
@@ -50,8 +56,8 @@ std::string timestamp() {
 
 void write(Level level, std::string_view request_id, std::string_view text) {
   if (!enabled(level)) return;
-  std::string line = fmt::format("{} {} [{}] ", timestamp(),
-                                 names[static_cast<std::size_t>(level)], ::getpid());
+  std::string line =
+      fmt::format("{} {} [{}] ", timestamp(), names[static_cast<std::size_t>(level)], ::getpid());
   if (!request_id.empty()) line.append("[").append(request_id).append("] ");
   line.append(text).push_back('\n');
   // Nobody is left to tell when the log itself cannot be written.

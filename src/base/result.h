@@ -19,7 +19,9 @@ struct Error {
 template <typename T>
 using Result = std::expected<T, Error>;
 
-inline std::string errno_text(int code) { return std::generic_category().message(code); }
+inline std::string errno_text(int code) {
+  return std::generic_category().message(code);
+}
 
 // Failure of our own finding: fail("no site is named {}", name).
 template <typename... Args>
@@ -31,7 +33,8 @@ std::unexpected<Error> fail(fmt::format_string<Args...> format, Args&&... args) 
 template <typename... Args>
 std::unexpected<Error> fail_errno(int code, fmt::format_string<Args...> format, Args&&... args) {
   return std::unexpected(Error{
-      code, fmt::format(format, std::forward<Args>(args)...).append(": ").append(errno_text(code))});
+      code,
+      fmt::format(format, std::forward<Args>(args)...).append(": ").append(errno_text(code))});
 }
 
 }  // namespace cgisrv

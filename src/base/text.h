@@ -6,10 +6,18 @@
 
 namespace cgisrv::text {
 
-constexpr char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
-constexpr char upper(char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; }
-constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
-constexpr bool is_alpha(char c) { return lower(c) >= 'a' && lower(c) <= 'z'; }
+constexpr char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+}
+constexpr char upper(char c) {
+  return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c;
+}
+constexpr bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+constexpr bool is_alpha(char c) {
+  return lower(c) >= 'a' && lower(c) <= 'z';
+}
 
 // Value of a hexadecimal digit, or -1.
 constexpr int hex_value(char c) {
@@ -22,7 +30,8 @@ bool equals_ignoring_case(std::string_view a, std::string_view b);
 // Without spaces and tabs at both ends (RFC 9110 OWS).
 std::string_view trim(std::string_view s);
 
-// Takes the part before the first `separator` off the front of `rest`; all of it when there is none.
+// Takes the part before the first `separator` off the front of `rest`; all of it when there is
+// none.
 std::string_view take_until(std::string_view& rest, char separator);
 
 // For logs and messages: control bytes, quotes, backslashes and bytes over 0x7e as \xNN, so that

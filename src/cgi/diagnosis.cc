@@ -41,16 +41,19 @@ std::string explain_missing(const std::string& file) {
         "it: sed -i 's/\\r$//' {0}",
         file, text::escape(program));
   if (!program.empty())
-    return fmt::format("{}: its interpreter {} does not exist; correct the first line, or install it",
-                       file, text::escape(program));
+    return fmt::format(
+        "{}: its interpreter {} does not exist; correct the first line, or install it", file,
+        text::escape(program));
   return fmt::format(
-      "{} could not be run: it, or the loader or library that it is linked to, does not exist", file);
+      "{} could not be run: it, or the loader or library that it is linked to, does not exist",
+      file);
 }
 
 std::string explain_denied(const std::string& file) {
   struct statvfs mount {};
   if (::statvfs(file.c_str(), &mount) == 0 && (mount.f_flag & ST_NOEXEC) != 0)
-    return fmt::format("{} lies on a file system mounted noexec; move it, or remount with exec", file);
+    return fmt::format("{} lies on a file system mounted noexec; move it, or remount with exec",
+                       file);
   if (::access(file.c_str(), X_OK) != 0)
     return fmt::format("{0} is not executable; run: chmod +x {0}", file);
   const std::string line = first_line(file);
@@ -60,7 +63,8 @@ std::string explain_denied(const std::string& file) {
 
 std::string explain_format(const std::string& file) {
   const std::string line = first_line(file);
-  if (line.starts_with("\x7f" "ELF"))
+  if (line.starts_with("\x7f"
+                       "ELF"))
     return fmt::format("{} is a binary for another kind of machine; build it for this one", file);
   if (line.empty()) return fmt::format("{} is empty", file);
   return fmt::format(
@@ -71,14 +75,20 @@ std::string explain_format(const std::string& file) {
 Diagnosis explain_exec(int code, const Script& script) {
   const std::string& file = script.interpreter.empty() ? script.filename : script.interpreter;
   switch (code) {
-    case ENOENT: return {502, explain_missing(file)};
-    case EACCES: return {502, explain_denied(file)};
-    case ENOEXEC: return {502, explain_format(file)};
-    case ELOOP: return {502, fmt::format("{}: too many interpreters or links in a row", file)};
-    case ETXTBSY: return {503, fmt::format("{} is being written to; try again when it is done", file)};
+    case ENOENT:
+      return {502, explain_missing(file)};
+    case EACCES:
+      return {502, explain_denied(file)};
+    case ENOEXEC:
+      return {502, explain_format(file)};
+    case ELOOP:
+      return {502, fmt::format("{}: too many interpreters or links in a row", file)};
+    case ETXTBSY:
+      return {503, fmt::format("{} is being written to; try again when it is done", file)};
     case E2BIG:
       return {502, fmt::format("{}: the request's variables are too large for a program", file)};
-    default: return {502, fmt::format("{} could not be run: {}", file, errno_text(code))};
+    default:
+      return {502, fmt::format("{} could not be run: {}", file, errno_text(code))};
   }
 }
 
@@ -99,7 +109,8 @@ Diagnosis diagnose_start(const process::SpawnFailure& failure, const Script& scr
       break;
   }
   return {503, fmt::format("{}: no process could be started: {}; the machine or the user has too "
-                           "many", script.filename, what)};
+                           "many",
+                           script.filename, what)};
 }
 
 }  // namespace cgisrv::cgi

@@ -21,10 +21,10 @@ constexpr std::size_t name_bytes_max = 4096;
 
 // About the connection, RFC 9110 section 7.6.1, which is the server's; Date and Server it writes
 // itself.
-constexpr std::array dropped_fields = {"Connection"sv, "Keep-Alive"sv, "Proxy-Connection"sv,
-                                       "TE"sv,         "Trailer"sv,    "Transfer-Encoding"sv,
-                                       "Upgrade"sv,    "Date"sv,       "Server"sv,
-                                       "Proxy-Authenticate"sv};
+constexpr std::array dropped_fields = {
+    "Connection"sv, "Keep-Alive"sv,        "Proxy-Connection"sv, "TE"sv,
+    "Trailer"sv,    "Transfer-Encoding"sv, "Upgrade"sv,          "Date"sv,
+    "Server"sv,     "Proxy-Authenticate"sv};
 
 bool is_dropped(std::string_view name) {
   return equals_ignoring_case(name.substr(0, 6), "X-CGI-") ||
@@ -119,10 +119,11 @@ void ResponseParser::take_line(std::string_view line) {
   if (const auto fault = fault_of(line); !fault.empty()) {
     headerless_ = is_first;
     return refuse(
-        is_first ? fmt::format("the program's output does not begin with a CGI header: its first "
-                               "line {}; print \"Content-Type: text/html\" and an empty line first, or set "
-                               "headerless = \"text/html; charset=utf-8\" for its location",
-                               fault)
+        is_first ? fmt::format(
+                       "the program's output does not begin with a CGI header: its first "
+                       "line {}; print \"Content-Type: text/html\" and an empty line first, or set "
+                       "headerless = \"text/html; charset=utf-8\" for its location",
+                       fault)
                  : fmt::format("a line of the program's header {}; an empty line must stand "
                                "between the header and the body",
                                fault),

@@ -24,7 +24,7 @@ using Duration = Options::Duration;
 constexpr Duration drain_patience{100};
 constexpr Duration exit_patience{1000};
 
-constexpr std::size_t turn_bytes_max = 512 * 1024;  // of output, before other connections' turn
+constexpr std::size_t turn_bytes_max = 512 << 10;  // of output, before other connections' turn
 
 struct Pipe {
   Fd ours;    // non-blocking
@@ -136,7 +136,9 @@ void Run::stdin_writable(std::uint32_t) {
   exchange_.flush();
 }
 
-void Run::close_stdin() { stdin_.reset(); }
+void Run::close_stdin() {
+  stdin_.reset();
+}
 
 // ---- start -------------------------------------------------------------------------------------
 
@@ -146,8 +148,9 @@ void Run::launch(Fd input, std::optional<std::uint64_t> content_length) {
   auto error = open_pipe(false);
   std::optional<Pipe> body = streams ? open_pipe(true) : std::nullopt;
   if (!output || !error || (streams && !body))
-    return fail(503, fmt::format("{}: no pipe to it could be opened: {}; raise the limit of open files",
-                                 script_.filename, errno_text(errno)));
+    return fail(503,
+                fmt::format("{}: no pipe to it could be opened: {}; raise the limit of open files",
+                            script_.filename, errno_text(errno)));
   const int null_or_file = input ? input.get() : context_.null_input;
   auto child = spawn(body ? body->theirs.get() : null_or_file, output->theirs.get(),
                      error->theirs.get(), content_length);
@@ -167,8 +170,9 @@ void Run::launch(Fd input, std::optional<std::uint64_t> content_length) {
                        Callback::of<&Run::stdin_writable>(*this));
   exit_watch_ = Watch(context_.loop, child_.pidfd(), EPOLLIN, Callback::of<&Run::exited>(*this));
   if (!stdout_ || !stderr_ || (body && !stdin_) || !exit_watch_)
-    return fail(503, "the kernel refused to watch one more descriptor; raise "
-                     "fs.epoll.max_user_watches or add memory");
+    return fail(503,
+                "the kernel refused to watch one more descriptor; raise "
+                "fs.epoll.max_user_watches or add memory");
   phase_timer_.arm_after(options_.header_timeout);
   total_timer_.arm_after(options_.timeout);
   feed_stdin();
@@ -176,21 +180,18 @@ void Run::launch(Fd input, std::optional<std::uint64_t> content_length) {
 
 std::expected<process::Child, process::SpawnFailure> Run::spawn(
     int input, int output, int error, std::optional<std::uint64_t> content_length) {
-  Environment environment =
-      build_environment({.request = exchange_.request(),
-                         .script = script_,
-                         .endpoints = endpoints_,
-                         .configured = options_.env,
-                         .request_id = request_id_,
-                         .content_length = content_length,
-                         .pass_authorization = options_.authorization,
-                         .redirect_url = redirect_url_});
+  Environment environment = build_environment({.request = exchange_.request(),
+                                               .script = script_,
+                                               .endpoints = endpoints_,
+                                               .configured = options_.env,
+                                               .request_id = request_id_,
+                                               .content_length = content_length,
+                                               .pass_authorization = options_.authorization,
+                                               .redirect_url = redirect_url_});
   process::RosterPlace place = context_.roster.claim();
-  if (!place)
-    return std::unexpected(process::SpawnFailure{process::SpawnStep::clone, EAGAIN});
+  if (!place) return std::unexpected(process::SpawnFailure{process::SpawnStep::clone, EAGAIN});
   const bool interpreted = !script_.interpreter.empty();
-  const char* const program =
-      interpreted ? script_.interpreter.c_str() : script_.filename.c_str();
+  const char* const program = interpreted ? script_.interpreter.c_str() : script_.filename.c_str();
   const std::array<char*, 3> argv = {
       const_cast<char*>(program),
       interpreted ? const_cast<char*>(script_.filename.c_str()) : nullptr, nullptr};
@@ -209,9 +210,13 @@ std::expected<process::Child, process::SpawnFailure> Run::spawn(
 
 // ---- output ------------------------------------------------------------------------------------
 
-void Run::stdout_readable(std::uint32_t events) { pump_output(events); }
+void Run::stdout_readable(std::uint32_t events) {
+  pump_output(events);
+}
 
-void Run::room_ready() { pump_output(); }
+void Run::room_ready() {
+  pump_output();
+}
 
 void Run::resume(std::uint32_t) {
   if (over()) return;
@@ -276,8 +281,9 @@ void Run::take_head(std::string_view bytes) {
     return take_output(bytes.substr(taken));
   }
   if (parser_.state() == ResponseParser::State::malformed)
-    return fail(502, fmt::format("{}: {}: \"{}\"", script_.filename, parser_.problem(),
-                                 text::escape(parser_.offending_line(), 200)),
+    return fail(502,
+                fmt::format("{}: {}: \"{}\"", script_.filename, parser_.problem(),
+                            text::escape(parser_.offending_line(), 200)),
                 parser_.collected());
   if (parser_.state() == ResponseParser::State::incomplete) return;
   // A local redirect waits for the program's end; its body, if any, is nobody's.
@@ -294,7 +300,9 @@ void Run::take_headerless() {
   take_output(parser_.collected());
 }
 
-void Run::respond() { exchange_.respond(parser_.head().response); }
+void Run::respond() {
+  exchange_.respond(parser_.head().response);
+}
 
 // Cookies that came with the redirect are meant for the client whatever is answered.
 void Run::redirect() {
@@ -312,8 +320,7 @@ bool Run::redirects() {
 void Run::stderr_readable(std::uint32_t) {
   // One read a turn: a flood of errors must not keep the output waiting.
   const ssize_t size = ::read(stderr_.get(), context_.scratch.data(), context_.scratch.size());
-  if (size > 0)
-    return stderr_log_.feed({context_.scratch.data(), static_cast<std::size_t>(size)});
+  if (size > 0) return stderr_log_.feed({context_.scratch.data(), static_cast<std::size_t>(size)});
   if (size < 0 && errno == EAGAIN) return;
   stderr_.reset();
   stderr_log_.end();
@@ -325,7 +332,7 @@ void Run::exited(std::uint32_t) {
   if (over()) return;
   exit_ = child_.try_wait();
   if (!exit_) return;
-  exit_watch_.forget();
+  exit_watch_.cancel();  // the pidfd stays open, and ready
   close_stdin();
   total_timer_.disarm();
   phase_timer_.disarm();
@@ -405,7 +412,7 @@ void Run::fail(int status, std::string reason, std::string_view output_head) {
                   .output_head = std::string(output_head.substr(0, 1024))});
 }
 
-void Run::cut(std::string reason) {
+void Run::cut(const std::string& reason) {
   log::write(log::Level::warn, request_id_, reason);
   state_ = State::over;
   exchange_.abort();

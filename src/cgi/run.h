@@ -84,7 +84,7 @@ class Run final : public http::Handler {
   void total_due(std::uint32_t);
   void overdue(std::string_view what, std::string_view limit, Options::Duration duration);
   void fail(int status, std::string reason, std::string_view output_head = {});
-  void cut(std::string reason);
+  void cut(const std::string& reason);
   bool over() const { return state_ == State::over; }
 
   RunContext& context_;

@@ -9,7 +9,7 @@ namespace cgisrv::cgi {
 
 class StderrLog {
  public:
-  static constexpr std::size_t line_bytes_max = 2048;      // longer lines are broken
+  static constexpr std::size_t line_bytes_max = 2048;         // longer lines are broken
   static constexpr std::size_t logged_bytes_max = 64 * 1024;  // per request; the rest is counted
   static constexpr std::size_t tail_bytes_max = 4096;
 

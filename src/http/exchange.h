@@ -42,7 +42,7 @@ class Exchange {
   virtual std::string_view request_id() const = 0;
 
   // ---- the request's body; it flows only as fast as it is consumed
-  virtual void open_body() = 0;         // the handler wants it: sends 100 Continue where expected
+  virtual void open_body() = 0;  // the handler wants it: sends 100 Continue where expected
   // What has arrived, decoded, read from the client if need be; valid until consume(). Empty: wait
   // for body_ready(), or nothing is left.
   virtual std::string_view body() = 0;
@@ -63,9 +63,9 @@ class Exchange {
   virtual void flush() = 0;
 
   // ---- the end: one of these, as the last thing a handler does; it may be gone afterwards
-  virtual void finish() = 0;                          // the response is whole
-  virtual void abort() = 0;                           // it is not, and the client shall see that
-  virtual void fail(Failure failure) = 0;             // before respond(): an error page
+  virtual void finish() = 0;               // the response is whole
+  virtual void abort() = 0;                // it is not, and the client shall see that
+  virtual void fail(Failure failure) = 0;  // before respond(): an error page
   // Before respond(): answer this path instead, with these fields added to the response.
   virtual void redirect(std::string path_query, std::vector<Field> fields) = 0;
 };

@@ -12,7 +12,7 @@ namespace {
 // A unix socket's file outlives its server. Only one that nobody answers on may go.
 void remove_stale(const Address& address) {
   const Fd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (::connect(probe.get(), address.data(), address.size()) != 0 && errno == ECONNREFUSED)
+  if (probe && ::connect(probe.get(), address.data(), address.size()) != 0 && errno == ECONNREFUSED)
     ::unlink(address.host().c_str());
 }
 
@@ -60,8 +60,8 @@ Result<Listener> listen(std::string_view text) {
       ::listen(socket.get(), 65535) != 0)  // the kernel cuts it to net.core.somaxconn
     return bind_failure(errno, *address);
 
-  Address bound = local_address(socket.get());
-  return Listener{std::move(socket), std::move(bound)};
+  const Address bound = local_address(socket.get());
+  return Listener{std::move(socket), bound};
 }
 
 void unlink_socket(const Address& address) {

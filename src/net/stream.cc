@@ -29,11 +29,13 @@ Io Stream::write(std::string_view bytes, bool more) {
 Io Stream::send_file(int file, std::uint64_t offset, std::uint64_t length) {
   constexpr std::uint64_t most = 1 << 20;  // a turn's share, so that one download is not all we do
   auto position = static_cast<off_t>(offset);
-  return outcome(::sendfile(fd(), file, &position,
-                            static_cast<std::size_t>(std::min(length, most))),
-                 Io::Status::failed);
+  return outcome(
+      ::sendfile(fd(), file, &position, static_cast<std::size_t>(std::min(length, most))),
+      Io::Status::failed);
 }
 
-void Stream::finish_writing() { ::shutdown(fd(), SHUT_WR); }
+void Stream::finish_writing() {
+  ::shutdown(fd(), SHUT_WR);
+}
 
 }  // namespace cgisrv::net

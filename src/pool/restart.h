@@ -9,8 +9,8 @@ namespace cgisrv::pool {
 class RestartPolicy {
  public:
   using Duration = std::chrono::milliseconds;
-  static constexpr Duration young{5'000};        // a life shorter than this counts as a failure
-  static constexpr Duration delay_first{100};    // from the second failure in a row, doubling
+  static constexpr Duration young{5'000};      // a life shorter than this counts as a failure
+  static constexpr Duration delay_first{100};  // from the second failure in a row, doubling
   static constexpr Duration delay_max{5'000};
 
   // The first death is forgiven: a worker that was killed is back at once.

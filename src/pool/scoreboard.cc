@@ -27,6 +27,8 @@ Scoreboard::Scoreboard(unsigned workers) : workers_(workers) {
     (new (rows_ + i) WorkerRow)->clear();
 }
 
-Scoreboard::~Scoreboard() { ::munmap(rows_, workers_ * sizeof(WorkerRow)); }
+Scoreboard::~Scoreboard() {
+  ::munmap(rows_, workers_ * sizeof(WorkerRow));
+}
 
 }  // namespace cgisrv::pool

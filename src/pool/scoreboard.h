@@ -17,7 +17,7 @@ struct alignas(64) WorkerRow {
   std::atomic<std::uint64_t> accepted;     // since it was started
   std::atomic<bool> starved;               // accept(2) failed for want of descriptors or memory
   std::array<std::atomic<std::uint32_t>, listeners_max> tickets_taken;
-  std::array<char, 128> doing;             // last description; the reader copes with torn text
+  std::array<char, 128> doing;  // last description; the reader copes with torn text
 
   void clear();
 };

@@ -40,7 +40,9 @@ std::string describe_end(int status) {
   return fmt::format("was killed by signal {} (SIG{})", WTERMSIG(status), name ? name : "?");
 }
 
-double seconds(Clock::duration duration) { return std::chrono::duration<double>(duration).count(); }
+double seconds(Clock::duration duration) {
+  return std::chrono::duration<double>(duration).count();
+}
 
 }  // namespace
 
@@ -144,8 +146,8 @@ void Supervisor::start_worker(Member& member) {
     member.pid = 0;
     return apply(member, Event::exited);
   }
-  member.channel = WatchedFd(loop_, std::move(mine), EPOLLIN,
-                             Callback::of<&Member::channel_ready>(member));
+  member.channel =
+      WatchedFd(loop_, std::move(mine), EPOLLIN, Callback::of<&Member::channel_ready>(member));
 }
 
 void Supervisor::become_worker(Member& self, Fd channel) {

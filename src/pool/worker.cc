@@ -14,7 +14,8 @@ namespace cgisrv::pool {
 
 namespace {
 constexpr auto recovery_delay = std::chrono::milliseconds(100);
-constexpr unsigned accepts_per_event = 16;  // dispatch = kernel, and listeners that cannot be counted
+constexpr unsigned accepts_per_event =
+    16;  // dispatch = kernel, and listeners that cannot be counted
 
 bool counts_its_backlog(const Fd& listener) {
   int family = 0;
@@ -85,6 +86,7 @@ void WorkerProcess::take_ticket(unsigned listener) {
   }
 }
 
+// Returns whether another try may find another connection.
 bool WorkerProcess::accept_one(unsigned listener) {
   if (!has_room()) {
     was_full_ = true;
@@ -93,15 +95,15 @@ bool WorkerProcess::accept_one(unsigned listener) {
   Connection connection;
   connection.listener = listener;
   connection.peer_size = sizeof connection.peer;
-  do {
-    connection.socket.reset(::accept4(listeners_[listener].get(),
-                                      reinterpret_cast<sockaddr*>(&connection.peer),
-                                      &connection.peer_size, SOCK_NONBLOCK | SOCK_CLOEXEC));
-  } while (!connection.socket && (errno == EINTR || errno == ECONNABORTED));
-  if (!connection.socket) {
+  const int socket =
+      ::accept4(listeners_[listener].get(), reinterpret_cast<sockaddr*>(&connection.peer),
+                &connection.peer_size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  if (socket < 0) {
+    if (errno == ECONNABORTED || errno == EINTR) return true;  // that one is gone; the next may not
     if (errno != EAGAIN) accept_failed(errno);
     return false;
   }
+  connection.socket.reset(socket);
   row_.accepted.fetch_add(1, std::memory_order_relaxed);
   connection.seat = Seat(*this);
   service_->accepted(std::move(connection));
@@ -144,7 +146,9 @@ bool WorkerProcess::has_room() const {
   return !row_.starved && row_.connections < options_.worker_connections;
 }
 
-void WorkerProcess::seat_taken() { row_.connections.fetch_add(1, std::memory_order_relaxed); }
+void WorkerProcess::seat_taken() {
+  row_.connections.fetch_add(1, std::memory_order_relaxed);
+}
 
 void WorkerProcess::seat_released() {
   row_.connections.fetch_sub(1, std::memory_order_relaxed);
@@ -162,8 +166,7 @@ void WorkerProcess::beat(std::uint32_t) {
 }
 
 void WorkerProcess::report(Report report) {
-  if (channel_)
-    ::send(channel_.get(), &report, sizeof report, MSG_DONTWAIT | MSG_NOSIGNAL);
+  if (channel_) ::send(channel_.get(), &report, sizeof report, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 void WorkerProcess::drain() {
@@ -185,7 +188,9 @@ void WorkerProcess::check_finished() {
   if (draining_ && row_.connections == 0 && service_->finished()) loop_.stop();
 }
 
-Seat::Seat(Worker& worker) : worker_(&worker) { worker.seat_taken(); }
+Seat::Seat(Worker& worker) : worker_(&worker) {
+  worker.seat_taken();
+}
 
 Seat& Seat::operator=(Seat&& other) noexcept {
   if (this != &other) {

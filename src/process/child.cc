@@ -50,6 +50,8 @@ void Child::signal_group(int signal) const {
   if (::kill(-pid_, signal) != 0) ::kill(pid_, signal);
 }
 
-bool group_exists(pid_t group) { return ::kill(-group, 0) == 0 || errno == EPERM; }
+bool group_exists(pid_t group) {
+  return ::kill(-group, 0) == 0 || errno == EPERM;
+}
 
 }  // namespace cgisrv::process

@@ -25,7 +25,8 @@ Result<void> become_user(const std::string& user, const std::string& group) {
   if (::geteuid() == uid && ::getegid() == gid) return {};
   if (::geteuid() != 0)
     return fail("only root can become user {}; start as root or remove 'user'", user);
-  if (::initgroups(user.c_str(), gid) != 0) return fail_errno(errno, "setting the groups of {}", user);
+  if (::initgroups(user.c_str(), gid) != 0)
+    return fail_errno(errno, "setting the groups of {}", user);
   if (::setresgid(gid, gid, gid) != 0) return fail_errno(errno, "becoming group {}", gid);
   if (::setresuid(uid, uid, uid) != 0) return fail_errno(errno, "becoming user {}", user);
   return {};

@@ -76,13 +76,13 @@ void Reaper::Dying::kill() {
   ::kill(-group, SIGKILL);
   child.signal_group(SIGKILL);
   kill_at = TimePoint::max();
-  if (child) {
-    timer.disarm();  // the kernel's word is good: it will end
-  } else {
-    timer.arm_after(group_poll);
-  }
+  timer.disarm();
+  // Nobody resists KILL: a leader is still to be reaped, but a group without one needs no watching.
+  if (!child) reaper.remove(*this);
 }
 
-bool Reaper::Dying::group_gone() const { return !group_exists(group); }
+bool Reaper::Dying::group_gone() const {
+  return !group_exists(group);
+}
 
 }  // namespace cgisrv::process

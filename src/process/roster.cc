@@ -21,9 +21,13 @@ Roster::Roster(unsigned workers, unsigned programs_per_worker)
   slots_ = static_cast<PidSlot*>(memory);  // zero pages are slots that hold 0
 }
 
-Roster::~Roster() { ::munmap(slots_, bytes_); }
+Roster::~Roster() {
+  ::munmap(slots_, bytes_);
+}
 
-PidSlot* Roster::row(unsigned worker) const { return slots_ + worker * per_worker_; }
+PidSlot* Roster::row(unsigned worker) const {
+  return slots_ + worker * per_worker_;
+}
 
 void Roster::end_programs_of(unsigned worker) {
   for (std::size_t i = 0; i < per_worker_; ++i) {
@@ -33,7 +37,9 @@ void Roster::end_programs_of(unsigned worker) {
   }
 }
 
-void Roster::use_row(unsigned worker) { mine_ = row(worker); }
+void Roster::use_row(unsigned worker) {
+  mine_ = row(worker);
+}
 
 RosterPlace Roster::claim() {
   CGISRV_CHECK(mine_ != nullptr);

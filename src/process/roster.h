@@ -60,8 +60,8 @@ class Roster {
   std::size_t bytes_;
   PidSlot* slots_;
   PidSlot* mine_ = nullptr;
-  std::size_t used_ = 0;         // slots of our row that were ever claimed
-  std::vector<PidSlot*> free_;   // those of them that were given back
+  std::size_t used_ = 0;        // slots of our row that were ever claimed
+  std::vector<PidSlot*> free_;  // those of them that were given back
 };
 
 }  // namespace cgisrv::process

@@ -68,8 +68,7 @@ Result<AccessLog> AccessLog::open(const LogTarget& target) {
   log.format_ = target.format;
   log.off_ = target.path == "off";
   if (log.off_ || target.path == "stderr") return log;
-  log.file_.reset(
-      ::open(target.path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640));
+  log.file_.reset(::open(target.path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640));
   if (!log.file_) return fail_errno(errno, "opening the access log {}", target.path);
   return log;
 }

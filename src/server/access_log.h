@@ -18,8 +18,8 @@ struct AccessEntry {
   std::string_view request_line;  // "GET /path HTTP/1.1"; empty when there was none to read
   std::string_view method, target, host, referer, user_agent;
   std::string_view request_id;
-  std::string_view script;  // SCRIPT_NAME; empty for files and pages
-  int status = 0;           // 0: the client left before there was an answer, written as 499
+  std::string_view script;       // SCRIPT_NAME; empty for files and pages
+  int status = 0;                // 0: the client left before there was an answer, written as 499
   std::uint64_t bytes_sent = 0;  // of the body, without head and framing
   Clock::duration duration{};
 };

@@ -101,8 +101,8 @@ HandlerPtr send_file(Connection& connection, const std::string& path) {
   struct stat status {};
   if (::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode))
     return refuse(connection, 403, path + " is not a regular file");
-  auto answer = files::answer_file(connection.request(), status, files::mime_type(path),
-                                   std::time(nullptr));
+  auto answer =
+      files::answer_file(connection.request(), status, files::mime_type(path), std::time(nullptr));
   return std::make_unique<FileHandler>(connection, std::move(file), std::move(answer));
 }
 

@@ -10,7 +10,7 @@ namespace cgisrv::server {
 namespace {
 
 constexpr std::size_t input_bytes_max = 64 * 1024;
-constexpr Duration linger_timeout{5'000};          // the client's last words may take so long
+constexpr Duration linger_timeout{5'000};              // the client's last words may take so long
 constexpr std::uint64_t discard_bytes_max = 16 << 20;  // of a body that nobody wants
 
 }  // namespace
@@ -18,8 +18,8 @@ constexpr std::uint64_t discard_bytes_max = 16 << 20;  // of a body that nobody 
 // What each state waits for, and for how long.
 struct Connection::StateRow {
   std::string_view name;
-  Duration Limits::* deadline;  // none: the exchange sets its own
-  bool answers_late;            // 408 when the deadline passes, else a silent close
+  Duration Limits::*deadline;  // none: the exchange sets its own
+  bool answers_late;           // 408 when the deadline passes, else a silent close
 };
 
 const Connection::StateRow& Connection::row(State state) {
@@ -117,7 +117,9 @@ void Connection::input_due(std::uint32_t) {
   close();
 }
 
-void Connection::output_due(std::uint32_t) { close(); }
+void Connection::output_due(std::uint32_t) {
+  close();
+}
 
 // A client that has shut its sending side may still be reading, or may be gone: the two look the
 // same until something is sent. It gets this long.

@@ -151,8 +151,8 @@ class Connection final : public http::Exchange {
   int status_ = 0;
   http::BodyFraming framing_ = http::BodyFraming::none;
   std::optional<std::uint64_t> length_left_;  // of a response with Content-Length
-  std::uint64_t bytes_sent_ = 0;      // of this exchange, everything
-  std::uint64_t overhead_bytes_ = 0;  // head and framing among what was written
+  std::uint64_t bytes_sent_ = 0;              // of this exchange, everything
+  std::uint64_t overhead_bytes_ = 0;          // head and framing among what was written
   TimePoint exchange_started_{};
 
   struct Names {

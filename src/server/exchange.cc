@@ -49,8 +49,7 @@ void Connection::begin_exchange() {
   reset_exchange();
   body_ = http::BodyReader(request_);
   service_.worker().describe(fmt::format("{} {}", request_.method, request_.raw_target));
-  if (peer_half_closed_)
-    half_close_timer_.arm_after(service_.config().limits.half_close_timeout);
+  if (peer_half_closed_) half_close_timer_.arm_after(service_.config().limits.half_close_timeout);
   answer(choose_answer(service_, *this, redirect_url_));
 }
 
@@ -114,7 +113,9 @@ void Connection::log_access() {
 
 // ---- the request's body ------------------------------------------------------------------------
 
-void Connection::limit_body(std::uint64_t bytes_max) { body_bytes_max_ = bytes_max; }
+void Connection::limit_body(std::uint64_t bytes_max) {
+  body_bytes_max_ = bytes_max;
+}
 
 void Connection::open_body() {
   if (closed() || body_open_) return;
@@ -143,7 +144,8 @@ std::string_view Connection::body() {
   if (waits && input_ended_) note_body_fault(400, "the request's body was cut short");
   if (body_.state() == http::BodyReader::State::malformed)
     note_body_fault(400, "the request's chunked body is malformed");
-  if (body_.received() + bytes.size() > body_bytes_max_ && request_.framing == http::Framing::chunked)
+  if (body_.received() + bytes.size() > body_bytes_max_ &&
+      request_.framing == http::Framing::chunked)
     note_body_fault(413, "the request's body is larger than body_size");
   return body_fault_status_ == 0 ? bytes : std::string_view{};
 }
@@ -192,8 +194,8 @@ void Connection::take_body_fault() {
 
 bool Connection::may_keep_alive(http::BodyFraming framing) const {
   const bool unread = body_.state() != http::BodyReader::State::complete;
-  const bool too_much = unread && !body_open_ &&
-                        (request_.expects_continue || body_.left() > unread_body_max);
+  const bool too_much =
+      unread && !body_open_ && (request_.expects_continue || body_.left() > unread_body_max);
   return request_.keep_alive && framing != http::BodyFraming::close && !draining_ && !too_much &&
          status_ != 400 && body_fault_status_ == 0 &&
          requests_served_ < service_.config().limits.keepalive_requests;
@@ -248,7 +250,9 @@ void Connection::send_file(int file, std::uint64_t offset, std::uint64_t length)
   output_.append_file(file, offset, length);
 }
 
-void Connection::flush() { send_output(); }
+void Connection::flush() {
+  send_output();
+}
 
 void Connection::finish() {
   if (closed() || response_ended_) return;
@@ -277,8 +281,8 @@ void Connection::fail(http::Failure failure) {
   if (responded_) return abort();
   std::optional<Failure> details;
   if (shows_failures() && (failure.status >= 500 || failure.status == 403))
-    details = Failure{script_name_,      script_filename_,    failure.reason,
-                      failure.exit,      failure.stderr_tail, failure.output_head};
+    details = Failure{script_name_, script_filename_,    failure.reason,
+                      failure.exit, failure.stderr_tail, failure.output_head};
   Page page = error_page(failure.status, request_id_, wants_html(request_), details);
   http::Response response;
   response.status = failure.status;
@@ -317,9 +321,8 @@ void Connection::redirect(std::string path_query, std::vector<http::Field> field
 const cgi::Endpoints& Connection::endpoints() {
   if (names_) return endpoints_;
   const auto peer = net::Address::from_kernel(accepted_.peer, accepted_.peer_size);
-  const net::Address server = stream_.fd() >= 0
-                                  ? net::local_address(stream_.fd())
-                                  : service_.address(accepted_.listener);
+  const net::Address server =
+      stream_.fd() >= 0 ? net::local_address(stream_.fd()) : service_.address(accepted_.listener);
   const bool local = server.family() == AF_UNIX;
   names_ = Names{local ? "" : peer.host(), local ? "" : std::to_string(peer.port()),
                  local ? "" : server.host(), local ? "" : std::to_string(server.port())};

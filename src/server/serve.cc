@@ -79,8 +79,8 @@ int serve(const Config& config, const std::string& what) {
   if (auto clean = process::clean_inheritance(); !clean)
     return complain(clean.error(), status::software);
   // A connection needs one descriptor, or five while a program runs for it.
-  const rlimit descriptors = process::raise_descriptor_limit(
-      config.server.worker_connections + descriptors_spare);
+  const rlimit descriptors =
+      process::raise_descriptor_limit(config.server.worker_connections + descriptors_spare);
   auto listeners = open_listeners(config);
   if (!listeners) return complain(listeners.error(), status::usage);
   auto access_log = AccessLog::open(config.access_log);
@@ -109,8 +109,7 @@ int serve(const Config& config, const std::string& what) {
     if (!config.server.user.empty())
       if (auto became = process::become_user(config.server.user, config.server.group); !became)
         std::exit(complain(became.error(), status::permission));
-    return std::make_unique<Service>(worker, config, addresses, roster, *access_log,
-                                     descriptors);
+    return std::make_unique<Service>(worker, config, addresses, roster, *access_log, descriptors);
   });
 
   for (const net::Address& address : addresses)

@@ -21,8 +21,7 @@ Service::Service(pool::Worker& worker, const Config& config,
       access_log_(access_log),
       reaper_(worker.loop(), Callback::of<&Service::programs_gone>(*this)),
       null_input_(::open("/dev/null", O_RDONLY | O_CLOEXEC)),
-      run_context_{worker.loop(), reaper_, roster, scratch_, null_input_.get(),
-                   descriptors} {
+      run_context_{worker.loop(), reaper_, roster, scratch_, null_input_.get(), descriptors} {
   CGISRV_CHECK(null_input_);
   CGISRV_CHECK(::getrandom(&id_base_, sizeof id_base_, 0) == sizeof id_base_);
   roster.use_row(worker.index());
@@ -52,9 +51,13 @@ void Service::stop() {
   reaper_.hurry(hurried_grace);
 }
 
-void Service::programs_gone(std::uint32_t) { worker_.check_finished(); }
+void Service::programs_gone(std::uint32_t) {
+  worker_.check_finished();
+}
 
 // Unique over workers and restarts, short enough to read aloud: 64 random bits, counted on.
-std::string Service::next_request_id() { return fmt::format("{:016x}", id_base_ + id_count_++); }
+std::string Service::next_request_id() {
+  return fmt::format("{:016x}", id_base_ + id_count_++);
+}
 
 }  // namespace cgisrv::server
