@@ -162,7 +162,7 @@ Fault read_framing(Request& request) {
   }
   if (lengths == 0) return {};
   if (lengths > 1) return bad("more than one Content-Length field");
-  const auto value = *request.field("content-length");
+  const auto value = request.field("content-length").value_or("");
   const auto* const end = value.data() + value.size();
   const auto [stop, error] = std::from_chars(value.data(), end, request.content_length);
   if (error == std::errc::result_out_of_range) return bad("Content-Length is too large a number");
