@@ -1,0 +1,51 @@
+"""Defects that were found in the server once; each test failed before its defect was mended."""
+
+import os
+import time
+
+import pytest
+
+from client import head
+from harness import PLAIN
+from processes import process
+
+SITE = """
+{more}
+[[site]]
+root = "{root}"
+[[site.location]]
+match = "*.cgi"
+cgi = true
+"""
+
+
+@pytest.fixture
+def configured(start, site):
+    """A site with programs, and whatever sections of configuration a test adds."""
+
+    def start_server(more: str = ""):
+        return start(config=SITE.format(more=more, root=site.root))
+
+    return start_server
+
+
+def idle_while(server, seconds: float = 1.0) -> bool:
+    """Whether no worker uses more than a tenth of the time."""
+    before = {pid: process(pid).ticks for pid in server.workers()}
+    time.sleep(seconds)
+    most = seconds * os.sysconf("SC_CLK_TCK") / 10
+    return all(process(pid).ticks - ticks < most for pid, ticks in before.items())
+
+
+# Event loops that spin or starve.
+
+
+def test_ended_program_whose_client_is_slow_costs_no_cpu(start, site, tmp_path):
+    """Its pidfd was still watched, and is ready for ever."""
+    site.program("large.cgi", f"{PLAIN}exec head -c $QUERY_STRING /dev/zero\n")
+    server = start(site, "-l", f"unix:{tmp_path}/socket")
+    server.address_override = f"{tmp_path}/socket"
+    for size in range(100_000, 600_000, 25_000):  # some fit into our buffers, not into the socket's
+        server.connect().send(head("GET", f"/large.cgi?{size}"))
+    time.sleep(0.5)
+    assert idle_while(server)
