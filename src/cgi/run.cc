@@ -289,6 +289,7 @@ void Run::take_head(std::string_view bytes) {
   // A local redirect waits for the program's end; its body, if any, is nobody's.
   if (!redirects()) respond();
   state_ = State::body;
+  if (!exit_) phase_timer_.arm_after(options_.idle_timeout);
   if (taken < bytes.size()) take_output(bytes.substr(taken));
 }
 

@@ -49,3 +49,14 @@ def test_ended_program_whose_client_is_slow_costs_no_cpu(start, site, tmp_path):
         server.connect().send(head("GET", f"/large.cgi?{size}"))
     time.sleep(0.5)
     assert idle_while(server)
+
+
+# Deadlines.
+
+
+def test_header_timeout_ends_with_the_header(configured, site):
+    """After the header it is idle_timeout that runs, from then on."""
+    site.program("slow.cgi", f"{PLAIN}sleep 2\necho done\n")
+    server = configured('[cgi]\nheader_timeout = "1s"\nidle_timeout = "30s"')
+    response = server.get("/slow.cgi")
+    assert response.complete and response.body == b"done\n"
