@@ -124,8 +124,10 @@ void Run::feed_stdin() {
     }
     exchange_.consume(static_cast<std::size_t>(written));
     moved += static_cast<std::size_t>(written);
-    // A program cannot begin to answer before it has its input: its time starts anew.
-    if (state_ == State::head) phase_timer_.arm_after(options_.header_timeout);
+    // A program cannot answer before it has its input: its time starts anew.
+    if (stdout_ && phase_timer_.armed())
+      phase_timer_.arm_after(state_ == State::head ? options_.header_timeout
+                                                   : options_.idle_timeout);
   }
   if (exchange_.body_complete()) close_stdin();
 }

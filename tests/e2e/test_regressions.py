@@ -60,3 +60,16 @@ def test_header_timeout_ends_with_the_header(configured, site):
     server = configured('[cgi]\nheader_timeout = "1s"\nidle_timeout = "30s"')
     response = server.get("/slow.cgi")
     assert response.complete and response.body == b"done\n"
+
+
+def test_upload_in_progress_is_no_idle_time(configured, site):
+    """A program that prints its header first may still be reading."""
+    site.program("cat.cgi", f"{PLAIN}exec wc -c\n")
+    server = configured('[cgi]\nidle_timeout = "1s"')
+    connection = server.connect()
+    connection.send(head("POST", "/cat.cgi", [("Content-Length", "10")]))
+    for _ in range(10):
+        time.sleep(0.3)
+        connection.send(b"x")
+    response = connection.read_response()
+    assert response.complete and response.body.strip() == b"10"
