@@ -3,14 +3,18 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace cgisrv::net {
 
 namespace {
 
-// A unix socket's file outlives its server. Only one that nobody answers on may go.
+// A unix socket's file outlives its server. Only one that nobody answers on may go, and nothing
+// that is no socket: connect(2) refuses that in the same words.
 void remove_stale(const Address& address) {
+  struct stat file {};
+  if (::lstat(address.host().c_str(), &file) != 0 || !S_ISSOCK(file.st_mode)) return;
   const Fd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (probe && ::connect(probe.get(), address.data(), address.size()) != 0 && errno == ECONNREFUSED)
     ::unlink(address.host().c_str());

@@ -272,7 +272,7 @@ void Supervisor::end_all(Event event) {
   ending_ = true;
   watches_.clear();
   for (const auto& member : members_) {
-    member->timer.disarm();  // of a back-off
+    if (member->state == State::down) member->timer.disarm();  // of a back-off
     apply(*member, event);
   }
   if (everyone(State::down)) loop_.stop();

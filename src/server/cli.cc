@@ -45,7 +45,7 @@ Command parse_command_line(int argc, char** argv) {
   bool wants_version = false;
   app.add_flag("-h,--help", wants_help);
   app.add_flag("--version", wants_version);
-  app.add_option("DIR", command.directory);
+  const auto* const directory = app.add_option("DIR", command.directory);
   app.add_option("-l,--listen", command.listen)->allow_extra_args(false);
   app.add_option("-w,--workers", command.workers)->check(CLI::Range(1U, pool::workers_max));
   app.add_option("-c,--config", command.config_file);
@@ -60,6 +60,9 @@ Command parse_command_line(int argc, char** argv) {
     std::cout << (wants_help ? help : version) << (wants_help ? "" : "\n");
     return {.kind = Command::Kind::done};
   }
+  if (*directory && !command.config_file.empty())
+    return {.kind = Command::Kind::done,
+            .status = usage_error("give a directory or a configuration, not both")};
   if (*reference) command.kind = Command::Kind::reference;
   if (*check) {
     command.kind = Command::Kind::check;

@@ -9,7 +9,7 @@ namespace cgisrv::server {
 
 namespace {
 
-constexpr std::size_t input_bytes_max = 64 * 1024;
+constexpr std::uint64_t input_bytes_max = 64 * 1024;
 constexpr Duration linger_timeout{5'000};              // the client's last words may take so long
 constexpr std::uint64_t discard_bytes_max = 16 << 20;  // of a body that nobody wants
 
@@ -131,8 +131,10 @@ void Connection::half_close_due(std::uint32_t) {
 
 // Reads once. Returns whether anything came.
 bool Connection::read_input() {
-  if (!readable_ || input_.size() >= input_bytes_max) return false;
-  const auto room = std::min(service_.scratch().size(), input_bytes_max - input_.size());
+  // The longest head must fit in, and some more to see that one is too long.
+  const auto most = std::max(input_bytes_max, service_.config().limits.header_size + 1024);
+  if (!readable_ || input_.size() >= most) return false;
+  const auto room = std::min(service_.scratch().size(), most - input_.size());
   const auto space = service_.scratch().first(room);
   const net::Io io = stream_.read(space);
   // Short reads have emptied the socket: what comes later is a new edge.

@@ -144,8 +144,7 @@ std::string_view Connection::body() {
   if (waits && input_ended_) note_body_fault(400, "the request's body was cut short");
   if (body_.state() == http::BodyReader::State::malformed)
     note_body_fault(400, "the request's chunked body is malformed");
-  if (body_.received() + bytes.size() > body_bytes_max_ &&
-      request_.framing == http::Framing::chunked)
+  if (body_.received() > body_bytes_max_ && request_.framing == http::Framing::chunked)
     note_body_fault(413, "the request's body is larger than body_size");
   return body_fault_status_ == 0 ? bytes : std::string_view{};
 }
