@@ -1,7 +1,6 @@
 """Defects that were found in the server once; each test failed before its defect was mended."""
 
 import os
-import signal
 import time
 
 import pytest
@@ -76,19 +75,6 @@ def test_upload_in_progress_is_no_idle_time(configured, site):
     assert response.complete and response.body.strip() == b"10"
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGQUIT], ids=["TERM", "QUIT"])
-@pytest.mark.kills_worker
-def test_asking_twice_to_stop_keeps_the_deadline(configured, site, number):
-    """Ctrl-C, and Ctrl-C again: a worker that hangs is killed all the same."""
-    server = configured('[server]\nshutdown_timeout = "1s"')
-    victim = server.workers()[0]
-    os.kill(victim, signal.SIGSTOP)
-    server.signal(number)
-    time.sleep(0.3)
-    server.signal(number)
-    assert server.popen.wait(8) is not None
-
-
 # Limits.
 
 
@@ -101,23 +87,3 @@ def test_chunked_body_up_to_the_limit(configured, site):
                               chunk(b"x" * size) + LAST_CHUNK)
     assert post(1000).body == b"x" * 1000
     assert post(1001).status == 413
-
-
-def test_header_size_above_64k(configured, site):
-    """The buffer was full before the head was whole."""
-    site.file("index.html", "hello")
-    server = configured('[limits]\nheader_size = "256k"\ntarget_size = "128k"')
-    response = server.get("/?" + "x" * 100_000, [("X-Long", "y" * 100_000)])
-    assert response.status == 200 and response.body == b"hello"
-    assert server.get("/", [("X-Long", "y" * 300_000)]).status == 431
-
-
-# Files that are not ours.
-
-
-def test_unix_listener_never_removes_a_file_that_is_no_socket(run, site, tmp_path):
-    precious = tmp_path / "precious"
-    precious.write_text("data")
-    done = run(site.root, "-l", f"unix:{precious}")
-    assert done.returncode == 69
-    assert precious.read_text() == "data"
