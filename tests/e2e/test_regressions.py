@@ -87,3 +87,12 @@ def test_chunked_body_up_to_the_limit(configured, site):
                               chunk(b"x" * size) + LAST_CHUNK)
     assert post(1000).body == b"x" * 1000
     assert post(1001).status == 413
+
+
+def test_header_size_above_64k(configured, site):
+    """The buffer was full before the head was whole."""
+    site.file("index.html", "hello")
+    server = configured('[limits]\nheader_size = "256k"\ntarget_size = "128k"')
+    response = server.get("/?" + "x" * 100_000, [("X-Long", "y" * 100_000)])
+    assert response.status == 200 and response.body == b"hello"
+    assert server.get("/", [("X-Long", "y" * 300_000)]).status == 431
