@@ -1,6 +1,7 @@
 """Defects that were found in the server once; each test failed before its defect was mended."""
 
 import os
+import signal
 import time
 
 import pytest
@@ -73,6 +74,19 @@ def test_upload_in_progress_is_no_idle_time(configured, site):
         connection.send(b"x")
     response = connection.read_response()
     assert response.complete and response.body.strip() == b"10"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGQUIT], ids=["TERM", "QUIT"])
+@pytest.mark.kills_worker
+def test_asking_twice_to_stop_keeps_the_deadline(configured, site, number):
+    """Ctrl-C, and Ctrl-C again: a worker that hangs is killed all the same."""
+    server = configured('[server]\nshutdown_timeout = "1s"')
+    victim = server.workers()[0]
+    os.kill(victim, signal.SIGSTOP)
+    server.signal(number)
+    time.sleep(0.3)
+    server.signal(number)
+    assert server.popen.wait(8) is not None
 
 
 # Limits.
