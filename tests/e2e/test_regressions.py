@@ -110,3 +110,14 @@ def test_header_size_above_64k(configured, site):
     response = server.get("/?" + "x" * 100_000, [("X-Long", "y" * 100_000)])
     assert response.status == 200 and response.body == b"hello"
     assert server.get("/", [("X-Long", "y" * 300_000)]).status == 431
+
+
+# Files that are not ours.
+
+
+def test_unix_listener_never_removes_a_file_that_is_no_socket(run, site, tmp_path):
+    precious = tmp_path / "precious"
+    precious.write_text("data")
+    done = run(site.root, "-l", f"unix:{precious}")
+    assert done.returncode == 69
+    assert precious.read_text() == "data"
