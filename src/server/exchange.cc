@@ -84,8 +84,9 @@ void Connection::end_exchange() {
     if (!body_left) input_.release_if_empty();
     return;
   }
+  // Of a head that was refused nobody knows what follows; its request has no method.
   if (!body_left && input_.empty() && request_.framing == http::Framing::none && status_ != 400 &&
-      status_ != 408)
+      !request_.method.empty())
     return close();
   stream_.finish_writing();
   enter(State::linger);

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from client import LAST_CHUNK, chunk, head
+from client import LAST_CHUNK, Connection, chunk, head
 from harness import CAT, PLAIN
 from processes import process
 
@@ -110,6 +110,24 @@ def test_header_size_above_64k(configured, site):
     response = server.get("/?" + "x" * 100_000, [("X-Long", "y" * 100_000)])
     assert response.status == 200 and response.body == b"hello"
     assert server.get("/", [("X-Long", "y" * 300_000)]).status == 431
+
+
+# Answers that were lost.
+
+
+@pytest.mark.parametrize("data, status", [
+    (b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"x" * 3_000_000, 431),
+    (b"GET /" + b"x" * 3_000_000, 414),
+    (b"BREW / HTTP/1.1\r\nHost: a\r\n\r\n" + b"x" * 3_000_000, 501),
+], ids=["431", "414", "501"])
+def test_refusal_reaches_a_client_that_is_still_sending(configured, data, status):
+    """It was lost when the connection was closed with bytes unread (RFC 9112 section 9.6)."""
+    server = configured()
+    for _ in range(20):
+        with Connection(server.address) as connection:
+            connection.send_as_far_as_taken(data)
+            answer = connection.read_rest()
+            assert answer.startswith(b"HTTP/1.1 %d " % status) and not connection.was_reset
 
 
 # Files that are not ours.
