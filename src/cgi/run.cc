@@ -350,6 +350,8 @@ void Run::join() {
 void Run::complete() {
   stderr_log_.end();
   if (state_ == State::head) return complete_without_head();
+  if (exit_ && exit_->signalled && redirects())
+    return fail(502, fmt::format("{}: {} after its Location", script_.filename, exit_->text()));
   if (exit_ && exit_->signalled)
     return cut(fmt::format("{}: {} after its header; the response is cut", script_.filename,
                            exit_->text()));
@@ -401,7 +403,7 @@ void Run::total_due(std::uint32_t) {
 void Run::overdue(std::string_view what, std::string_view limit, Duration duration) {
   std::string reason = fmt::format("{}: {} within {} ({}); it was ended", script_.filename, what,
                                    seconds(duration), limit);
-  if (state_ == State::head) return fail(504, std::move(reason));
+  if (state_ == State::head || redirects()) return fail(504, std::move(reason));
   cut(std::move(reason));
 }
 

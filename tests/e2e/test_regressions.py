@@ -115,6 +115,14 @@ def test_header_size_above_64k(configured, site):
 # Answers that were lost.
 
 
+@pytest.mark.parametrize("end", ["kill -SEGV $$", "sleep 30"], ids=["killed", "late"])
+def test_local_redirect_of_a_program_that_fails(configured, site, end):
+    """There was no answer at all."""
+    site.program("redirect.cgi", f"#!/bin/sh\nprintf 'Location: /index.html\\n\\n'\n{end}\n")
+    server = configured('[cgi]\ntimeout = "1s"')
+    assert server.get("/redirect.cgi").status == (504 if "sleep" in end else 502)
+
+
 @pytest.mark.parametrize("data, status", [
     (b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"x" * 3_000_000, 431),
     (b"GET /" + b"x" * 3_000_000, 414),
