@@ -227,6 +227,7 @@ bool Connection::step_discard() {
     body_.consume(input_, bytes.size());
   if (body_.state() == http::BodyReader::State::complete) {
     enter(State::idle);
+    if (draining_) close();
     return true;
   }
   if (input_ended_ || body_.state() == http::BodyReader::State::malformed) {

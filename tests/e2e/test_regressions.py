@@ -7,7 +7,7 @@ import time
 import pytest
 
 from client import LAST_CHUNK, Connection, chunk, head
-from harness import CAT, PLAIN
+from harness import CAT, PLAIN, slowness
 from processes import process
 
 SITE = """
@@ -136,6 +136,21 @@ def test_refusal_reaches_a_client_that_is_still_sending(configured, data, status
             connection.send_as_far_as_taken(data)
             answer = connection.read_rest()
             assert answer.startswith(b"HTTP/1.1 %d " % status) and not connection.was_reset
+
+
+# Stopping.
+
+
+def test_quit_ends_a_connection_that_still_sends_an_unwanted_body(configured, site):
+    """It went idle, and stayed."""
+    server = configured()
+    connection = server.connect()
+    connection.send(head("POST", "/missing", [("Content-Length", "10")]) + b"12345")
+    assert connection.read_response().status == 404
+    server.signal(signal.SIGQUIT)
+    time.sleep(0.3)
+    connection.send(b"67890")
+    assert server.popen.wait(3 * slowness()) == 0
 
 
 # Files that are not ours.
