@@ -336,7 +336,10 @@ void Run::exited(std::uint32_t) {
   exit_ = child_.try_wait();
   if (!exit_) return;
   exit_watch_.cancel();  // the pidfd stays open, and ready
-  close_stdin();
+  if (stdin_) {
+    close_stdin();
+    exchange_.discard_body();
+  }
   total_timer_.disarm();
   phase_timer_.disarm();
   if (stderr_) stderr_readable(0);

@@ -92,10 +92,10 @@ void Connection::resume(std::uint32_t) {
     const bool was_full = output_.room() == 0;
     send_output();
     if (was_full && !response_ended_ && output_.room() > 0 && handler_) handler_->room_ready();
-    if (readable_ && handler_ && !response_ended_) {
+    if (readable_ && handler_) {
       if (body_discarded_) {
         discard_body();
-      } else if (body_open_ && body_.state() == http::BodyReader::State::open) {
+      } else if (!response_ended_ && body_open_ && body_.state() == http::BodyReader::State::open) {
         handler_->body_ready();
       }
     }

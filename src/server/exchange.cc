@@ -137,7 +137,7 @@ std::string_view Connection::body() {
     bytes = body_.peek(input_);
   const bool waits = bytes.empty() && body_.state() == http::BodyReader::State::open;
   // The deadline runs only while it is the client that is waited for.
-  if (waits && !input_ended_) {
+  if (waits && !input_ended_ && !body_discarded_) {
     if (!input_timer_.armed()) input_timer_.arm_after(service_.config().limits.body_timeout);
   } else {
     input_timer_.disarm();
@@ -170,7 +170,7 @@ void Connection::discard_body() {
 // A program must never take a broken body for a whole one: it is ended, and the client is told
 // where it still can be. Not at once, for the handler is on the stack.
 void Connection::note_body_fault(int status, std::string_view reason) {
-  if (body_fault_status_ != 0) return;
+  if (body_fault_status_ != 0 || body_discarded_) return;  // whom nobody listens to cannot err
   body_fault_status_ = status;
   body_fault_reason_ = reason;
   input_timer_.disarm();
@@ -263,6 +263,8 @@ void Connection::finish() {
     overhead_bytes_ += http::last_chunk.size();
   }
   send_output();
+  // The client may read only when it has sent everything.
+  if (!output_.empty()) discard_body();
   advance();
 }
 

@@ -138,6 +138,19 @@ def test_refusal_reaches_a_client_that_is_still_sending(configured, data, status
             assert answer.startswith(b"HTTP/1.1 %d " % status) and not connection.was_reset
 
 
+def test_body_that_an_ended_program_left_is_taken(start, site, tmp_path):
+    """A client that sends all before it reads waited for its own answer."""
+    site.program("deaf.cgi", f"{PLAIN}head -c $QUERY_STRING /dev/zero\n")
+    server = start(site, "-l", f"unix:{tmp_path}/socket")
+    server.address_override = f"{tmp_path}/socket"
+    # As long as all buffers: the program ends, but its output does not fit into the socket's.
+    for size in range(200_000, 350_000, 25_000):
+        connection = server.connect(5.0 * slowness())
+        response = connection.request("POST", f"/deaf.cgi?{size}", body=b"x" * 2_000_000)
+        assert response.complete and len(response.body) == size
+        assert connection.request("GET", "/missing").status == 404
+
+
 # Stopping.
 
 
