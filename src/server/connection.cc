@@ -10,6 +10,7 @@ namespace cgisrv::server {
 namespace {
 
 constexpr std::uint64_t input_bytes_max = 64 * 1024;
+constexpr unsigned turn_steps_max = 64;                // of one connection, before the others' turn
 constexpr Duration linger_timeout{5'000};              // the client's last words may take so long
 constexpr std::uint64_t discard_bytes_max = 16 << 20;  // of a body that nobody wants
 
@@ -166,8 +167,10 @@ void Connection::send_output() {
 void Connection::advance() {
   if (advancing_) return;
   advancing_ = true;
-  while (!closed() && step()) {
-  }
+  unsigned left = turn_steps_max;
+  while (!closed() && left > 0 && step())
+    --left;
+  if (left == 0 && !closed()) resume_timer_.arm_after(Duration::zero());
   advancing_ = false;
 }
 

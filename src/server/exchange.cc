@@ -18,6 +18,7 @@ namespace cgisrv::server {
 
 namespace {
 constexpr unsigned redirects_max = 10;
+constexpr std::uint64_t discard_turn_bytes_max = 1 << 20;
 constexpr std::uint64_t unread_body_max = 1 << 20;  // more is not worth keeping a connection for
 }  // namespace
 
@@ -163,8 +164,11 @@ bool Connection::body_complete() {
 void Connection::discard_body() {
   body_discarded_ = true;
   input_timer_.disarm();
-  for (auto bytes = body(); !bytes.empty(); bytes = body())
+  const std::uint64_t most = body_.received() + discard_turn_bytes_max;
+  for (auto bytes = body(); !bytes.empty(); bytes = body()) {
+    if (body_.received() > most) return resume_timer_.arm_after(Duration::zero());
     consume(bytes.size());
+  }
 }
 
 // A program must never take a broken body for a whole one: it is ended, and the client is told
