@@ -1,0 +1,110 @@
+#include "process/roster.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "shell.h"
+
+namespace cgisrv::process {
+namespace {
+
+TEST(Roster, PlacesAreDistinctAndLimited) {
+  Roster roster(2, 3);
+  roster.use_row(1);
+  std::vector<RosterPlace> places;
+  std::set<PidSlot*> slots;
+  for (int i = 0; i < 3; ++i) {
+    places.push_back(roster.claim());
+    ASSERT_TRUE(places.back());
+    slots.insert(places.back().slot());
+  }
+  EXPECT_EQ(slots.size(), 3U);
+  EXPECT_FALSE(roster.claim());
+}
+
+TEST(Roster, WhatIsGivenBackCanBeClaimedAgain) {
+  Roster roster(1, 2);
+  roster.use_row(0);
+  RosterPlace first = roster.claim();
+  RosterPlace second = roster.claim();
+  PidSlot* const slot = second.slot();
+  second.release();
+  EXPECT_FALSE(second);
+  second.release();  // nothing to give back twice
+  RosterPlace third = roster.claim();
+  EXPECT_EQ(third.slot(), slot);
+  EXPECT_FALSE(roster.claim());
+}
+
+TEST(Roster, MovingAPlaceGivesUpTheOldOne) {
+  Roster roster(1, 2);
+  roster.use_row(0);
+  RosterPlace first = roster.claim();
+  RosterPlace second = roster.claim();
+  PidSlot* const kept = second.slot();
+  first = std::move(second);
+  EXPECT_EQ(first.slot(), kept);
+  EXPECT_TRUE(roster.claim());  // the first one's
+  {
+    const RosterPlace gone = std::move(first);
+    EXPECT_FALSE(first);  // NOLINT: that is the point
+  }
+  EXPECT_TRUE(roster.claim());
+}
+
+TEST(Roster, EndsTheProgramsOfOneWorker) {
+  adopt_orphans();
+  Roster roster(2, 4);
+  roster.use_row(0);
+  Shell spared("read line", roster.claim());
+  roster.use_row(1);
+  RosterPlace unused = roster.claim();  // claimed, but nothing was started
+  Shell first("trap '' TERM; echo ready; exec sleep 1000", roster.claim());
+  Shell second("sleep 1000 & echo $!; wait", roster.claim());
+  ASSERT_EQ(first.line(), "ready");
+  const pid_t grandchild = std::stoi(second.line());
+
+  roster.end_programs_of(1);
+  for (Shell* const shell : {&first, &second}) {
+    Child child = shell->take();
+    EXPECT_EQ(wait_for(child).text(), "killed by signal 9 (SIGKILL)");
+    EXPECT_EQ(shell->rest(), "");
+  }
+  for (const auto end = Clock::now() + generous; !gone(grandchild) && Clock::now() < end;)
+    ::usleep(1000);
+  EXPECT_TRUE(gone(grandchild));
+
+  spared.write("\n");
+  Child child = spared.take();
+  EXPECT_TRUE(wait_for(child).success());
+}
+
+TEST(Roster, EndingAnIdleWorkersProgramsDoesNothing) {
+  Roster roster(3, 8);
+  for (unsigned worker = 0; worker < 3; ++worker)
+    roster.end_programs_of(worker);
+}
+
+// The row of a worker that died serves its successor, in a process of its own.
+TEST(Roster, RowIsFreshAfterItsWorkersEnd) {
+  Roster roster(1, 2);
+  const pid_t worker = ::fork();
+  if (worker == 0) {
+    roster.use_row(0);
+    Shell shell("exec sleep 1000", roster.claim());
+    ::_exit(shell.result ? 0 : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(worker, &status, 0), worker);
+  ASSERT_EQ(status, 0);
+  roster.end_programs_of(0);
+  roster.use_row(0);
+  RosterPlace first = roster.claim();
+  RosterPlace second = roster.claim();
+  EXPECT_TRUE(first && second);
+  EXPECT_FALSE(roster.claim());
+}
+
+}  // namespace
+}  // namespace cgisrv::process
