@@ -124,6 +124,7 @@ void Supervisor::act(Member& member, Action action) {
 
 void Supervisor::start_worker(Member& member) {
   std::array<int, 2> ends{};
+  member.started = Clock::now();  // also of a life that fails to begin
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends.data()) != 0) {
     log::line(log::Level::error, "worker {}: no socketpair: {}", member.index, errno_text(errno));
     return apply(member, Event::exited);
@@ -133,7 +134,6 @@ void Supervisor::start_worker(Member& member) {
   scoreboard_.row(member.index).clear();
   member.tickets_sent.assign(listeners_.size(), 0);
   member.beats_seen = member.beats_missed = 0;
-  member.started = Clock::now();
   member.was_ready = false;
   std::fflush(nullptr);
   member.pid = ::fork();

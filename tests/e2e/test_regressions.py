@@ -1,14 +1,15 @@
 """Defects that were found in the server once; each test failed before its defect was mended."""
 
 import os
+import resource
 import signal
 import time
 
 import pytest
 
 from client import LAST_CHUNK, Connection, chunk, head
-from harness import CAT, PLAIN, slowness
-from processes import process
+from harness import CAT, PLAIN, sanitized, slowness, until
+from processes import descriptors, process
 
 SITE = """
 {more}
@@ -50,6 +51,23 @@ def test_ended_program_whose_client_is_slow_costs_no_cpu(start, site, tmp_path):
         server.connect().send(head("GET", f"/large.cgi?{size}"))
     time.sleep(0.5)
     assert idle_while(server)
+
+
+@pytest.mark.slow
+@pytest.mark.kills_worker
+@pytest.mark.skipif(sanitized(), reason="UBSan needs a pipe to look at an object")
+def test_master_without_descriptors_does_not_spin(configured):
+    """A worker that could not be started was tried again at once, for the last life was long."""
+    server = configured()
+    time.sleep(5.5)
+    _, hard = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
+    soft = len(descriptors(server.pid))
+    resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (soft, hard))
+    os.kill(server.workers()[0], signal.SIGKILL)
+    time.sleep(1)
+    assert server.log().count("no socketpair") < 10
+    resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (hard, hard))
+    assert until(lambda: len(server.workers()) == 2, 6)
 
 
 # Deadlines.
