@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <vector>
 
 #include "base/log.h"
@@ -54,6 +55,15 @@ std::vector<process::ResourceLimit> system_limits(const ResourceLimits& limits,
   return result;
 }
 
+// Of "HTTP/1.1 418 ..." as a program prints it; 200 when it prints something else.
+int raw_status(std::string_view head) {
+  constexpr std::size_t at = std::string_view("HTTP/1.1 ").size();
+  int status = 200;
+  if (head.starts_with("HTTP/") && head.size() >= at + 3)
+    std::from_chars(head.data() + at, head.data() + at + 3, status);
+  return status;
+}
+
 std::string seconds(Duration duration) {
   return fmt::format("{:g} s", std::chrono::duration<double>(duration).count());
 }
@@ -76,6 +86,9 @@ Run::Run(RunContext& context, http::Exchange& exchange, Script script, const End
       resume_timer_(context.loop, Callback::of<&Run::resume>(*this)) {}
 
 Run::~Run() {
+  if (child_ && !over())
+    log::write(log::Level::info, request_id_,
+               fmt::format("{}: ended, since its client has gone", script_.filename));
   exit_watch_.cancel();  // the reaper watches from here on
   context_.reaper.end(std::move(child_), options_.grace);
 }
@@ -274,7 +287,7 @@ void Run::take_output(std::string_view bytes) {
 void Run::take_head(std::string_view bytes) {
   if (script_.nph) {
     state_ = State::body;
-    exchange_.respond_raw();
+    exchange_.respond_raw(raw_status(bytes));
     return take_output(bytes);
   }
   const std::size_t taken = parser_.feed(bytes);
@@ -282,17 +295,20 @@ void Run::take_head(std::string_view bytes) {
     take_headerless();
     return take_output(bytes.substr(taken));
   }
-  if (parser_.state() == ResponseParser::State::malformed)
-    return fail(502,
-                fmt::format("{}: {}: \"{}\"", script_.filename, parser_.problem(),
-                            text::escape(parser_.offending_line(), 200)),
-                parser_.collected());
+  if (parser_.state() == ResponseParser::State::malformed) return fail_head();
   if (parser_.state() == ResponseParser::State::incomplete) return;
   // A local redirect waits for the program's end; its body, if any, is nobody's.
   if (!redirects()) respond();
   state_ = State::body;
   if (!exit_) phase_timer_.arm_after(options_.idle_timeout);
   if (taken < bytes.size()) take_output(bytes.substr(taken));
+}
+
+void Run::fail_head() {
+  std::string reason = fmt::format("{}: {}", script_.filename, parser_.problem());
+  if (!parser_.offending_line().empty())
+    reason += fmt::format(": \"{}\"", text::escape(parser_.offending_line(), 200));
+  fail(502, std::move(reason), parser_.collected());
 }
 
 void Run::take_headerless() {
@@ -368,8 +384,9 @@ void Run::complete() {
 
 void Run::complete_without_head() {
   if (exit_ && !exit_->success() && parser_.collected().empty())
-    return fail(502, fmt::format("{}: {} before it printed a header; its standard error says more",
-                                 script_.filename, exit_->text()));
+    return fail(502,
+                fmt::format("{}: {} before it printed a header{}", script_.filename, exit_->text(),
+                            stderr_log_.tail().empty() ? "" : "; its standard error says why"));
   const bool headerless = !options_.headerless.empty() && !parser_.collected().empty();
   parser_.end();
   if (headerless && parser_.state() != ResponseParser::State::complete) {

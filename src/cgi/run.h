@@ -68,6 +68,7 @@ class Run final : public http::Handler {
   bool read_output();
   void take_output(std::string_view bytes);
   void take_head(std::string_view bytes);
+  void fail_head();
   void take_headerless();
   void respond();
   bool redirects();

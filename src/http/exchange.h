@@ -52,8 +52,9 @@ class Exchange {
 
   // ---- the response
   virtual void respond(Response response) = 0;  // the head, once
-  virtual void respond_raw() = 0;               // instead: what is written is all, head included
-  virtual std::size_t room() const = 0;         // bytes that write() should not exceed now
+  // Instead: what is written is all, head included. `status` is for the log.
+  virtual void respond_raw(int status) = 0;
+  virtual std::size_t room() const = 0;  // bytes that write() should not exceed now
   virtual void write(std::string_view bytes) = 0;
   // Bytes of a file, after what was written; room() is 0 until they are sent. `file` stays the
   // handler's and must stay open.

@@ -64,6 +64,7 @@ Result<Listener> listen(std::string_view text) {
       ::listen(socket.get(), 65535) != 0)  // the kernel cuts it to net.core.somaxconn
     return bind_failure(errno, *address);
 
+  if (family == AF_UNIX) ::chmod(address->host().c_str(), 0666);
   const Address bound = local_address(socket.get());
   return Listener{std::move(socket), bound};
 }

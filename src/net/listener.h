@@ -14,9 +14,10 @@ struct Listener {
   Address address;  // with the real port where 0 was asked for
 };
 
-// Binds and listens; non-blocking, close-on-exec, TCP_NODELAY for what it accepts. A unix socket
-// left behind by a server that is gone is replaced; one that still answers is not. Errors say what
-// to do; their code is EADDRINUSE, EADDRNOTAVAIL, EACCES, ...
+// Every local user may connect to a unix socket, as to a loopback port: a folder that few may enter
+// says otherwise. Binds and listens; non-blocking, close-on-exec, TCP_NODELAY for what it accepts.
+// A unix socket left behind by a server that is gone is replaced; one that still answers is not.
+// Errors say what to do; their code is EADDRINUSE, EADDRNOTAVAIL, EACCES, ...
 Result<Listener> listen(std::string_view address);
 
 // Removes a unix socket's file; nothing for the other families.

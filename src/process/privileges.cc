@@ -12,19 +12,42 @@
 
 namespace cgisrv::process {
 
-Result<void> become_user(const std::string& user, const std::string& group) {
+namespace {
+
+struct Identity {
+  uid_t uid = 0;
+  gid_t gid = 0;
+  bool ours = false;  // nothing is to be done
+};
+
+Result<Identity> find_identity(const std::string& user, const std::string& group) {
   const passwd* const entry = ::getpwnam(user.c_str());
   if (entry == nullptr) return fail("there is no user named {}", user);
-  const uid_t uid = entry->pw_uid;
-  gid_t gid = entry->pw_gid;
+  Identity identity{entry->pw_uid, entry->pw_gid, false};
   if (!group.empty()) {
     const ::group* const found = ::getgrnam(group.c_str());
     if (found == nullptr) return fail("there is no group named {}", group);
-    gid = found->gr_gid;
+    identity.gid = found->gr_gid;
   }
-  if (::geteuid() == uid && ::getegid() == gid) return {};
-  if (::geteuid() != 0)
+  identity.ours = ::geteuid() == identity.uid && ::getegid() == identity.gid;
+  if (!identity.ours && ::geteuid() != 0)
     return fail("only root can become user {}; start as root or remove 'user'", user);
+  return identity;
+}
+
+}  // namespace
+
+Result<void> may_become_user(const std::string& user, const std::string& group) {
+  const auto identity = find_identity(user, group);
+  if (!identity) return std::unexpected(identity.error());
+  return {};
+}
+
+Result<void> become_user(const std::string& user, const std::string& group) {
+  const auto identity = find_identity(user, group);
+  if (!identity) return std::unexpected(identity.error());
+  if (identity->ours) return {};
+  const auto [uid, gid, ours] = *identity;
   if (::initgroups(user.c_str(), gid) != 0)
     return fail_errno(errno, "setting the groups of {}", user);
   if (::setresgid(gid, gid, gid) != 0) return fail_errno(errno, "becoming group {}", gid);

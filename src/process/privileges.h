@@ -13,6 +13,9 @@ namespace cgisrv::process {
 // groups. Nothing to do when we are that user already; an error when we may not.
 Result<void> become_user(const std::string& user, const std::string& group);
 
+// Whether become_user() will succeed, as far as can be told beforehand.
+Result<void> may_become_user(const std::string& user, const std::string& group);
+
 // Descriptors 0, 1 and 2 are open (on /dev/null where they were not), all others that we inherited
 // close on exec, the umask is 022: so that neither we nor the programs depend on who started us.
 Result<void> clean_inheritance();

@@ -56,7 +56,7 @@ class Connection final : public http::Exchange {
   bool body_complete() override;
   void discard_body() override;
   void respond(http::Response response) override;
-  void respond_raw() override;
+  void respond_raw(int status) override;
   std::size_t room() const override;
   void write(std::string_view bytes) override;
   void send_file(int file, std::uint64_t offset, std::uint64_t length) override;

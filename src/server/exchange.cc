@@ -76,6 +76,7 @@ void Connection::drop_handler() {
 
 void Connection::end_exchange() {
   log_access();
+  enter(State::linger);  // logged: close() shall not log it again
   drop_handler();
   half_close_timer_.disarm();
   const bool body_left = body_.state() != http::BodyReader::State::complete;
@@ -219,9 +220,9 @@ void Connection::respond(http::Response response) {
   overhead_bytes_ += output_.back().size() - before;
 }
 
-void Connection::respond_raw() {
+void Connection::respond_raw(int status) {
   responded_ = true;
-  status_ = 200;
+  status_ = status;
   framing_ = http::BodyFraming::close;
   keep_alive_ = false;
 }
@@ -260,7 +261,14 @@ void Connection::flush() {
 
 void Connection::finish() {
   if (closed() || response_ended_) return;
-  if (framing_ == http::BodyFraming::length && length_left_ != 0) return abort();
+  if (framing_ == http::BodyFraming::length && length_left_ != 0) {
+    log::write(
+        log::Level::warn, request_id_,
+        fmt::format("{}: its output ended {} bytes short of its Content-Length; the response "
+                    "is cut",
+                    script_filename_, *length_left_));
+    return abort();
+  }
   response_ended_ = true;
   if (framing_ == http::BodyFraming::chunked) {
     output_.append(http::last_chunk);
@@ -301,7 +309,9 @@ void Connection::fail(http::Failure failure) {
 void Connection::redirect(std::string path_query, std::vector<http::Field> fields) {
   if (closed()) return;
   if (++redirects_ > redirects_max)
-    return fail({.status = 502, .reason = "more than 10 local redirects in a row; is it a loop?"});
+    return fail({.status = 502,
+                 .reason = fmt::format("{}: more than 10 local redirects in a row; is it a loop?",
+                                       script_filename_)});
   if (redirect_url_.empty()) redirect_url_ = request_.target.path;
   redirect_target_ = std::move(path_query);
   const auto target = http::parse_target("GET", redirect_target_);

@@ -153,11 +153,25 @@ Located run_by_ending(const Site& site, Ending ending, const http::Path& path) {
   return locate_static(site, site.fallback, path);
 }
 
+// "/git" where programs answer below "/git/": a directory without its slash, as far as the client
+// can tell.
+bool lacks_the_slash(const Site& site, const Route& route, const http::Path& path) {
+  if (route.location.match.kind == MatchKind::exact || path.text.ends_with('/')) return false;
+  return std::ranges::any_of(site.locations, [&](const Location& location) {
+    return location.match.kind == MatchKind::prefix && location.program != ProgramKind::none &&
+           location.match.text == path.text + "/";
+  });
+}
+
 }  // namespace
 
 Located locate(const Site& site, const http::Path& path) {
   const Route route = find_route(site, path);
   const Location& location = route.location;
+  if (lacks_the_slash(site, route, path))
+    return {.kind = Kind::redirect,
+            .location = &location,
+            .redirect = http::encode_path(path.text + "/")};
   switch (location.program) {
     case ProgramKind::single:
       return run(site, location, path, cgi::single_program(location.path, path, route.matched));

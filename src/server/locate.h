@@ -21,7 +21,8 @@ struct Located {
   std::string problem;                 // error: one sentence, escaped for the log
 };
 
-// Looks at the file system once. A directory without its slash is redirected to it; with it, the
+// Looks at the file system once. A directory without its slash, or
+// a location of programs without its own, is redirected to it; with it, the
 // first of site.index that is there answers (an index that a program location matches is run, with
 // SCRIPT_NAME naming it); else its listing, where the site lists, else 404. Dotfiles, and anything
 // whose path goes through one, are 404. Special files (devices, pipes, sockets) are 403. A file in

@@ -81,6 +81,9 @@ int serve(const Config& config, const std::string& what) {
   // A connection needs one descriptor, or five while a program runs for it.
   const rlimit descriptors =
       process::raise_descriptor_limit(config.server.worker_connections + descriptors_spare);
+  if (!config.server.user.empty())
+    if (auto may = process::may_become_user(config.server.user, config.server.group); !may)
+      return complain(may.error(), status::permission);
   auto listeners = open_listeners(config);
   if (!listeners) return complain(listeners.error(), status::usage);
   auto access_log = AccessLog::open(config.access_log);
