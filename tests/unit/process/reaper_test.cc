@@ -30,11 +30,11 @@ class ReaperTest : public testing::Test {
 };
 
 // It says so when it ignores TERM, and never ends by itself.
-constexpr auto stubborn = "trap '' TERM; echo ready; exec sleep 1000";
+constexpr auto stubborn = "trap '' TERM; echo ready; exec sleep 100";
 
 TEST_F(ReaperTest, TermEndsAProgram) {
   EXPECT_TRUE(reaper.idle());
-  Shell shell("echo ready; exec sleep 1000");
+  Shell shell("echo ready; exec sleep 100");
   ASSERT_EQ(shell.line(), "ready");
   Child child = shell.take();
   const pid_t pid = child.pid();
@@ -72,7 +72,7 @@ TEST_F(ReaperTest, OneThatIgnoresTermIsKilledAfterItsGrace) {
 }
 
 TEST_F(ReaperTest, StoppedOneEndsToo) {
-  Shell shell("echo ready; exec sleep 1000");
+  Shell shell("echo ready; exec sleep 100");
   ASSERT_EQ(shell.line(), "ready");
   Child child = shell.take();
   ASSERT_EQ(::kill(child.pid(), SIGSTOP), 0);
@@ -81,13 +81,13 @@ TEST_F(ReaperTest, StoppedOneEndsToo) {
 }
 
 TEST_F(ReaperTest, GrandchildThatOutlivesTheLeaderIsKilled) {
-  Shell shell("(trap '' TERM; echo ready; exec sleep 1000) & echo $!; wait");
+  Shell shell("(trap '' TERM; echo ready; exec sleep 100) & echo $!; wait");
   const std::string first = shell.line();
   const std::string second = shell.line();
   const pid_t grandchild = std::stoi(first == "ready" ? second : first);
   reaper.end(shell.take(), milliseconds(50));
   expect_idle(grandchild);
-  EXPECT_TRUE(gone(grandchild));
+  EXPECT_TRUE(goes(grandchild));
   EXPECT_EQ(shell.rest(), "");
 }
 
@@ -113,7 +113,7 @@ TEST_F(ReaperTest, PatienceWithAReleasedOneEnds) {
 
 // One that ended by itself may leave a daemon behind on purpose.
 TEST_F(ReaperTest, WhatAReleasedOneLeavesBehindStays) {
-  Shell shell("sleep 1000 & echo $!");
+  Shell shell("sleep 100 & echo $!");
   const pid_t grandchild = std::stoi(shell.line());
   reaper.release(shell.take(), hours(1), hours(1));
   expect_idle();
@@ -143,7 +143,7 @@ TEST_F(ReaperTest, HurryShortensEveryGrace) {
 TEST_F(ReaperTest, IdleIsSaidWhenTheLastOfSeveralIsGone) {
   std::vector<Shell> shells;
   for (int i = 0; i < 5; ++i)
-    shells.emplace_back("echo ready; exec sleep 1000");
+    shells.emplace_back("echo ready; exec sleep 100");
   for (Shell& shell : shells) {
     ASSERT_EQ(shell.line(), "ready");
     reaper.end(shell.take(), hours(1));

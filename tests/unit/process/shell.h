@@ -118,4 +118,11 @@ inline bool gone(pid_t pid) {
   return ::kill(pid, 0) != 0 && errno == ESRCH;
 }
 
+// The kernel takes its time with a killed one.
+inline bool goes(pid_t pid) {
+  for (const auto end = Clock::now() + generous; !gone(pid) && Clock::now() < end;)
+    ::usleep(1000);
+  return gone(pid);
+}
+
 }  // namespace cgisrv::process
