@@ -1,0 +1,179 @@
+// The pool as a whole, in a process of its own: a server that sends its worker's pid, then echoes.
+#include <cgisrv/pool.h>
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <csignal>
+#include <list>
+#include <set>
+#include <string>
+
+#include "../run_until.h"
+#include "net/listener.h"
+
+namespace cgisrv::pool {
+namespace {
+
+constexpr int patience_ms = static_cast<int>(std::chrono::milliseconds(generous).count());
+
+class Echo final : public Service {
+ public:
+  explicit Echo(Worker& worker) : worker_(worker) {}
+  void accepted(Connection connection) override {
+    sessions_.push_front({*this, std::move(connection)});
+    Session& session = sessions_.front();
+    session.self = sessions_.begin();
+    const std::string hello = std::to_string(::getpid()) + "\n";
+    ::send(session.connection.socket.get(), hello.data(), hello.size(), MSG_NOSIGNAL);
+    session.watch = Watch(worker_.loop(), session.connection.socket.get(), EPOLLIN,
+                          Callback::of<&Session::readable>(session));
+  }
+  void drain() override {}
+  void stop() override { sessions_.clear(); }
+
+ private:
+  struct Session {
+    void readable(std::uint32_t) {
+      std::array<char, 256> bytes;
+      const int fd = connection.socket.get();
+      const ssize_t size = ::recv(fd, bytes.data(), bytes.size(), 0);
+      if (size <= 0) return static_cast<void>(echo.sessions_.erase(self));
+      ::send(fd, bytes.data(), static_cast<std::size_t>(size), MSG_NOSIGNAL);
+    }
+    Echo& echo;
+    Connection connection;
+    Watch watch = {};
+    std::list<Session>::iterator self = {};
+  };
+  Worker& worker_;
+  std::list<Session> sessions_;
+};
+
+class Client {
+ public:
+  explicit Client(const net::Address& address)
+      : socket_(::socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    EXPECT_EQ(::connect(socket_.get(), address.data(), address.size()), 0);
+    worker = std::atoi(line().c_str());
+  }
+  std::string line() const {
+    std::string text;
+    for (char c = 0; ready() && ::read(socket_.get(), &c, 1) == 1 && c != '\n';)
+      text.push_back(c);
+    return text;
+  }
+  std::string echo(const std::string& text) const {
+    const std::string sent = text + "\n";
+    EXPECT_EQ(::send(socket_.get(), sent.data(), sent.size(), MSG_NOSIGNAL),
+              static_cast<ssize_t>(sent.size()));
+    return line();
+  }
+  pid_t worker = 0;
+
+ private:
+  bool ready() const {
+    pollfd readable{.fd = socket_.get(), .events = POLLIN, .revents = 0};
+    return ::poll(&readable, 1, patience_ms) == 1;
+  }
+  Fd socket_;
+};
+
+class RunningPool : public testing::Test {
+ protected:
+  RunningPool() {
+    auto listener = net::listen("127.0.0.1:0");
+    EXPECT_TRUE(listener);
+    address = listener->address;
+    std::array<int, 2> ends{};
+    EXPECT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
+    const Fd out(ends[0]);
+    Fd in(ends[1]);
+    std::fflush(nullptr);
+    master = ::fork();
+    if (master == 0) {
+      std::vector<Fd> listeners;
+      listeners.push_back(std::move(listener->socket));
+      const Options options = {.workers = 2, .on_ready = [&] {
+                                 [[maybe_unused]] const auto told = ::write(in.get(), "r", 1);
+                               }};
+      const int status = run(options, std::move(listeners),
+                             [](Worker& worker) { return std::make_unique<Echo>(worker); });
+      // Nobody may be left: this is what a caller of run() relies on.
+      const bool alone = ::waitpid(-1, nullptr, WNOHANG) == -1 && errno == ECHILD;
+      ::_exit(alone ? status : 99);
+    }
+    in.reset();
+    pollfd readable{.fd = out.get(), .events = POLLIN, .revents = 0};
+    char c = 0;
+    EXPECT_EQ(::poll(&readable, 1, patience_ms), 1);
+    EXPECT_EQ(::read(out.get(), &c, 1), 1);
+  }
+  ~RunningPool() override {
+    if (master <= 0) return;
+    ::kill(master, SIGKILL);
+    ::waitpid(master, nullptr, 0);
+  }
+  // What the master ended with.
+  int status_after(int signal) {
+    ::kill(master, signal);
+    for (const auto end = Clock::now() + generous; Clock::now() < end; ::usleep(1000)) {
+      int status = 0;
+      if (::waitpid(master, &status, WNOHANG) != master) continue;
+      master = 0;
+      return status;
+    }
+    return -1;
+  }
+  net::Address address;
+  pid_t master = 0;
+};
+
+TEST_F(RunningPool, ServesFromBothWorkersUntilTerm) {
+  std::set<pid_t> workers;
+  {
+    const Client first(address);
+    const Client second(address);
+    EXPECT_EQ(first.echo("hello"), "hello");
+    EXPECT_EQ(second.echo("there"), "there");
+    EXPECT_EQ(first.echo("again"), "again");
+    workers = {first.worker, second.worker};
+    EXPECT_EQ(workers.size(), 2U);  // one after the other
+    EXPECT_EQ(status_after(SIGTERM), 0);
+    EXPECT_EQ(first.line(), "");  // closed
+  }
+  for (const pid_t worker : workers)
+    EXPECT_EQ(::kill(worker, 0), -1) << worker;
+}
+
+TEST_F(RunningPool, KilledWorkerIsReplaced) {
+  const Client before(address);
+  ASSERT_GT(before.worker, 0);
+  ::kill(before.worker, SIGKILL);
+  EXPECT_EQ(before.line(), "");
+  std::set<pid_t> seen;
+  for (const auto end = Clock::now() + generous; seen.size() < 2 && Clock::now() < end;) {
+    const Client client(address);
+    EXPECT_EQ(client.echo("still here"), "still here");
+    seen.insert(client.worker);
+  }
+  EXPECT_EQ(seen.size(), 2U);
+  EXPECT_EQ(seen.count(before.worker), 0U);
+  EXPECT_EQ(status_after(SIGTERM), 0);
+}
+
+TEST_F(RunningPool, QuitWaitsForOpenConnections) {
+  {
+    const Client client(address);
+    ::kill(master, SIGQUIT);
+    EXPECT_EQ(client.echo("not yet"), "not yet");
+    EXPECT_EQ(::waitpid(master, nullptr, WNOHANG), 0);
+  }
+  EXPECT_EQ(status_after(0), 0);
+}
+
+}  // namespace
+}  // namespace cgisrv::pool
