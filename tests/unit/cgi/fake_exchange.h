@@ -1,0 +1,95 @@
+// An exchange without a client: what it is given it keeps, and what it offers the test has put in.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "http/exchange.h"
+
+namespace cgisrv::cgi {
+
+class FakeExchange final : public http::Exchange {
+ public:
+  enum class End { none, finished, aborted, failed, redirected };
+
+  // ---- for the test
+  http::Request asked;
+  std::string arrived;              // of the body, not yet consumed
+  bool all_arrived = true;          // no more of it will come
+  std::size_t room_max = SIZE_MAX;  // what room() begins with; write() uses it up, as a slow client
+
+  End end = End::none;
+  bool opened = false;
+  bool discarded = false;
+  bool raw = false;
+  std::optional<http::Response> response;
+  std::string written;
+  std::string flushed;  // what of it was flushed
+  http::Failure failure;
+  std::string location;
+  std::vector<http::Field> carried;
+
+  bool over() const { return end != End::none; }
+  std::string field(std::string_view name) const {
+    if (response)
+      for (const http::Field& one : response->fields)
+        if (one.name == name) return one.value;
+    return {};
+  }
+
+  // ---- http::Exchange
+  const http::Request& request() const override { return asked; }
+  std::string_view request_id() const override { return "5f3a"; }
+  void open_body() override { opened = true; }
+  std::string_view body() override { return arrived; }
+  void consume(std::size_t bytes) override { arrived.erase(0, bytes); }
+  bool body_complete() override { return all_arrived && arrived.empty(); }
+  void discard_body() override {
+    discarded = true;
+    arrived.clear();
+  }
+  void respond(http::Response head) override {
+    EXPECT_FALSE(response || raw || over());
+    response = std::move(head);
+  }
+  void respond_raw(int) override {
+    EXPECT_FALSE(response || raw || over());
+    raw = true;
+  }
+  std::size_t room() const override { return room_max; }
+  void write(std::string_view bytes) override {
+    EXPECT_TRUE((response || raw) && !over());
+    EXPECT_LE(bytes.size(), room_max);
+    if (room_max != SIZE_MAX) room_max -= bytes.size();
+    written += bytes;
+  }
+  void send_file(int, std::uint64_t, std::uint64_t) override { FAIL() << "a program has no files"; }
+  void flush() override { flushed = written; }
+  void finish() override {
+    EXPECT_TRUE(response || raw);
+    conclude(End::finished);
+  }
+  void abort() override { conclude(End::aborted); }
+  void fail(http::Failure why) override {
+    EXPECT_FALSE(response || raw);
+    failure = std::move(why);
+    conclude(End::failed);
+  }
+  void redirect(std::string path_query, std::vector<http::Field> fields) override {
+    EXPECT_FALSE(response || raw);
+    location = std::move(path_query);
+    carried = std::move(fields);
+    conclude(End::redirected);
+  }
+
+ private:
+  void conclude(End how) {
+    EXPECT_EQ(end, End::none);  // one end, once
+    end = how;
+  }
+};
+
+}  // namespace cgisrv::cgi

@@ -1,0 +1,167 @@
+// How a run ends otherwise than by a whole response: failures, deadlines, and who is left behind.
+#include "cgi/run.h"
+#include "running.h"
+
+namespace cgisrv::cgi {
+namespace {
+
+using std::chrono::milliseconds;
+using testing::HasSubstr;
+
+class EndOfRun : public Running {
+ protected:
+  void expect_failure(int status, const std::string& reason) {
+    EXPECT_EQ(exchange.end, End::failed);
+    EXPECT_EQ(exchange.failure.status, status);
+    EXPECT_THAT(exchange.failure.reason, HasSubstr(script.filename));
+    EXPECT_THAT(exchange.failure.reason, HasSubstr(reason));
+  }
+};
+
+// ---- before the head ---------------------------------------------------------------------------
+
+TEST_F(EndOfRun, NoHeader) {
+  walk("echo just text; echo; echo more");
+  expect_failure(502, "does not begin with a CGI header");
+  EXPECT_THAT(exchange.failure.output_head, HasSubstr("just text"));
+}
+
+TEST_F(EndOfRun, NothingAtAll) {
+  walk("true");
+  expect_failure(502, "");
+  EXPECT_EQ(exchange.failure.exit, "exit status 0");
+}
+
+TEST_F(EndOfRun, HeaderWithoutItsEnd) {
+  walk("echo Content-Type: text/plain");
+  expect_failure(502, "header");
+}
+
+TEST_F(EndOfRun, ExitStatusBeforeTheHeader) {
+  walk("echo it went wrong >&2; exit 3");
+  expect_failure(502, "exit status 3 before it printed a header");
+  EXPECT_EQ(exchange.failure.exit, "exit status 3");
+  EXPECT_EQ(exchange.failure.stderr_tail, "it went wrong\n");
+}
+
+TEST_F(EndOfRun, KilledBeforeTheHeader) {
+  walk("kill -SEGV $$");
+  expect_failure(502, "killed by signal 11 (SIGSEGV) before it printed a header");
+}
+
+TEST_F(EndOfRun, CannotBeStarted) {
+  script.filename = directory.file("x.cgi", 0644, "#!/bin/sh\n");
+  walk("");
+  expect_failure(502, "is not executable; run: chmod +x");
+}
+
+TEST_F(EndOfRun, NoPlaceIsLeft) {
+  std::vector<process::RosterPlace> taken;
+  for (int i = 0; i < 8; ++i)
+    taken.push_back(roster.claim());
+  walk(head);
+  expect_failure(503, "no process could be started");
+}
+
+TEST_F(EndOfRun, HeaderTimeout) {
+  options.header_timeout = milliseconds(50);
+  walk("echo waiting >&2; exec sleep 100");
+  expect_failure(504, "printed no header within 0.05 s (header_timeout)");
+}
+
+TEST_F(EndOfRun, TotalTimeoutBeforeTheHeader) {
+  options.timeout = milliseconds(50);
+  walk("exec sleep 100");
+  expect_failure(504, "did not end within 0.05 s (timeout)");
+}
+
+// ---- after the head ----------------------------------------------------------------------------
+
+TEST_F(EndOfRun, KilledAfterTheHeader) {
+  walk(std::string(head) + "echo part; kill -KILL $$");
+  EXPECT_EQ(exchange.end, End::aborted);
+  EXPECT_EQ(exchange.written, "part\n");
+}
+
+TEST_F(EndOfRun, IdleTimeout) {
+  options.idle_timeout = milliseconds(50);
+  walk(std::string(head) + "echo part; exec sleep 100");
+  EXPECT_EQ(exchange.end, End::aborted);
+  EXPECT_EQ(exchange.written, "part\n");
+}
+
+TEST_F(EndOfRun, IdleTimeoutRightAfterTheHeader) {
+  options.idle_timeout = milliseconds(50);
+  walk(std::string(head) + "exec sleep 100");
+  EXPECT_EQ(exchange.end, End::aborted);
+}
+
+TEST_F(EndOfRun, TotalTimeoutOfABusyProgram) {
+  options.timeout = milliseconds(300);
+  walk(std::string(head) + "while :; do echo x; sleep 0.01; done");
+  EXPECT_NE(exchange.end, End::finished);
+}
+
+TEST_F(EndOfRun, UnlimitedTimesAreNeverOver) {
+  options.header_timeout = options.idle_timeout = options.timeout = Options::Duration::max();
+  walk("sleep 0.05; " + std::string(head) + "sleep 0.05; echo done");
+  EXPECT_EQ(exchange.end, End::finished);
+  EXPECT_EQ(exchange.written, "done\n");
+}
+
+TEST_F(EndOfRun, RedirectOfAKilledProgramIsNone) {
+  walk("echo Location: /other; echo; kill -KILL $$");
+  expect_failure(502, "killed by signal 9 (SIGKILL)");
+}
+
+// ---- who is left behind ------------------------------------------------------------------------
+
+TEST_F(EndOfRun, GrandchildThatHoldsTheOutputDoesNotKeepTheResponse) {
+  walk(std::string(head) + "sleep 100 2>/dev/null & echo $!");
+  EXPECT_EQ(exchange.end, End::finished);
+  const pid_t grandchild = std::stoi(exchange.written);
+  EXPECT_EQ(::kill(grandchild, 0), 0);  // it may work on
+  ::kill(grandchild, SIGKILL);
+  EXPECT_TRUE(goes(grandchild));
+}
+
+TEST_F(EndOfRun, ProgramThatClosesItsOutputMayLiveOn) {
+  walk(std::string(head) + "echo $$; exec >&-; exec sleep 100");
+  EXPECT_EQ(exchange.end, End::finished);
+  const pid_t program = std::stoi(exchange.written);
+  run.reset();
+  run_for(loop, milliseconds(20));
+  EXPECT_EQ(::kill(program, 0), 0);
+  EXPECT_FALSE(reaper.idle());  // but it is not forgotten
+}
+
+TEST_F(EndOfRun, DestroyedRunEndsItsGroup) {
+  start(std::string(head) + "sleep 100 & echo $$ $!; wait");
+  EXPECT_TRUE(until([&] { return exchange.written.ends_with('\n'); }));
+  const pid_t program = std::stoi(exchange.written);
+  const pid_t grandchild = std::stoi(exchange.written.substr(exchange.written.find(' ')));
+  run.reset();
+  EXPECT_TRUE(goes(grandchild));
+  EXPECT_TRUE(goes(program));
+  EXPECT_FALSE(exchange.over());
+}
+
+TEST_F(EndOfRun, DestroyedWhileCollectingTheBody) {
+  with_body(http::Framing::chunked);
+  start(head);
+  arrive("hello", false);
+  run.reset();
+  EXPECT_TRUE(reaper.idle());
+}
+
+TEST_F(EndOfRun, OverdueProgramIsEndedWithTheRun) {
+  options.header_timeout = milliseconds(20);
+  walk("trap '' TERM; echo $$ >&2; exec sleep 100");
+  expect_failure(504, "header_timeout");
+  options.grace = milliseconds(20);
+  run.reset();
+  EXPECT_TRUE(until([&] { return reaper.idle(); }));
+}
+
+}  // namespace
+}  // namespace cgisrv::cgi

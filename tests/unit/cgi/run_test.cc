@@ -1,0 +1,225 @@
+// The walk of a run from its start to the end of its output; how it ends early is in
+// run_end_test.cc.
+#include "cgi/run.h"
+
+#include "running.h"
+
+namespace cgisrv::cgi {
+namespace {
+
+using std::chrono::milliseconds;
+
+TEST_F(Running, HeadBodyOver) {
+  walk("echo Status: 201 Made; echo Content-Type: text/x; echo X-A: b; echo; echo hello");
+  EXPECT_EQ(exchange.end, End::finished);
+  ASSERT_TRUE(exchange.response);
+  EXPECT_EQ(exchange.response->status, 201);
+  EXPECT_EQ(exchange.field("Content-Type"), "text/x");
+  EXPECT_EQ(exchange.field("X-A"), "b");
+  EXPECT_EQ(exchange.written, "hello\n");
+}
+
+TEST_F(Running, HeadInPieces) {
+  walk("printf 'Content-'; sleep 0.02; printf 'Type: a/b\\r\\n'; sleep 0.02; printf '\\r\\nbody'");
+  EXPECT_EQ(exchange.end, End::finished);
+  EXPECT_EQ(exchange.field("Content-Type"), "a/b");
+  EXPECT_EQ(exchange.written, "body");
+}
+
+TEST_F(Running, HeadOnly) {
+  walk(head);
+  EXPECT_EQ(exchange.end, End::finished);
+  EXPECT_TRUE(exchange.response);
+  EXPECT_EQ(exchange.written, "");
+}
+
+TEST_F(Running, OutputGoesOutAsItIsWritten) {
+  start(std::string(head) + "echo first; while [ ! -e go ]; do sleep 0.01; done; echo second");
+  EXPECT_TRUE(until([&] { return exchange.flushed == "first\n"; }));
+  EXPECT_FALSE(exchange.over());
+  directory.file("go");
+  expect_over();
+  EXPECT_EQ(exchange.written, "first\nsecond\n");
+}
+
+TEST_F(Running, StatusAfterTheHeadIsOnlyForTheLog) {
+  walk(std::string(head) + "echo body; exit 3");
+  EXPECT_EQ(exchange.end, End::finished);
+  EXPECT_EQ(exchange.written, "body\n");
+}
+
+TEST_F(Running, LargeOutputIsWhole) {
+  walk(std::string(head) + "head -c 3000000 /dev/zero");
+  EXPECT_EQ(exchange.end, End::finished);
+  EXPECT_EQ(exchange.written.size(), 3'000'000U);
+}
+
+// ---- how the client's slowness reaches the program ---------------------------------------------
+
+TEST_F(Running, NoMoreIsTakenThanThereIsRoomFor) {
+  exchange.room_max = 1000;
+  options.idle_timeout = milliseconds(30);  // counts the program's silence, not the client's
+  start(std::string(head) + "head -c 200000 /dev/zero");
+  EXPECT_TRUE(until([&] { return exchange.written.size() == 1000; }));
+  run_for(loop, milliseconds(100));
+  EXPECT_FALSE(exchange.over());
+  EXPECT_EQ(exchange.written.size(), 1000U);
+  // The rest in one go: what a program has already written it need not write in time.
+  options.idle_timeout = milliseconds(10'000);
+  exchange.room_max = SIZE_MAX;
+  run->room_ready();
+  expect_over();
+  EXPECT_EQ(exchange.end, End::finished);
+  EXPECT_EQ(exchange.written.size(), 200'000U);
+}
+
+// ---- input -------------------------------------------------------------------------------------
+
+TEST_F(Running, WithoutABodyInputIsEmpty) {
+  walk(std::string(head) + "echo \"${CONTENT_LENGTH-unset}\"; cat");
+  EXPECT_EQ(exchange.written, "unset\n");
+  EXPECT_FALSE(exchange.opened);
+}
+
+TEST_F(Running, BodyIsStreamed) {
+  with_body(http::Framing::length, 10);
+  start(std::string(head) + "echo $CONTENT_LENGTH; exec cat");
+  EXPECT_TRUE(exchange.opened);
+  arrive("hello", false);
+  EXPECT_TRUE(until([&] { return exchange.written == "10\nhello"; }));
+  arrive("world", true);
+  expect_over();
+  EXPECT_EQ(exchange.end, End::finished);
+  EXPECT_EQ(exchange.written, "10\nhelloworld");
+  EXPECT_FALSE(exchange.discarded);
+}
+
+TEST_F(Running, BodyLargerThanEveryPipe) {
+  const std::string large(1'000'000, 'x');
+  with_body(http::Framing::length, large.size());
+  start(std::string(head) + "exec cat");
+  arrive(large, true);
+  EXPECT_FALSE(exchange.arrived.empty());  // no more than the pipe takes
+  expect_over();
+  EXPECT_EQ(exchange.end, End::finished);
+  EXPECT_EQ(exchange.written, large);
+}
+
+TEST_F(Running, BodyThatTheProgramDoesNotWantIsDiscarded) {
+  with_body(http::Framing::length, 1'000'000);
+  start("exec 0<&-; " + std::string(head) +
+        "while [ ! -e go ]; do sleep 0.01; done; echo answered");
+  EXPECT_TRUE(until([&] { return !exchange.written.empty() || exchange.response; }));
+  arrive(std::string(200'000, 'x'), false);
+  EXPECT_TRUE(until([&] { return exchange.discarded; }));
+  directory.file("go");
+  expect_over();
+  EXPECT_EQ(exchange.end, End::finished);
+  EXPECT_EQ(exchange.written, "answered\n");
+}
+
+TEST_F(Running, ProgramThatEndsWithoutReadingHasAnswered) {
+  with_body(http::Framing::length, 1'000'000);
+  start(std::string(head) + "echo answered");
+  arrive(std::string(500'000, 'x'), false);
+  expect_over();
+  EXPECT_EQ(exchange.end, End::finished);
+  EXPECT_EQ(exchange.written, "answered\n");
+  EXPECT_TRUE(exchange.discarded);
+}
+
+class Spooling : public Running {
+ protected:
+  void expect_length_is_known() {
+    with_body(http::Framing::chunked);
+    start(std::string(head) + "echo $CONTENT_LENGTH; exec cat");
+    arrive("hel", false);
+    arrive("lo", false);
+    run_for(loop, milliseconds(10));
+    EXPECT_FALSE(exchange.response);  // it has not been started
+    arrive("!", true);
+    expect_over();
+    EXPECT_EQ(exchange.end, End::finished);
+    EXPECT_EQ(exchange.written, "6\nhello!");
+  }
+};
+
+TEST_F(Spooling, ChunkedBodyIsCollectedInMemory) {
+  expect_length_is_known();
+}
+
+TEST_F(Spooling, ChunkedBodyIsCollectedOnDisk) {
+  options.spool_memory = 4;
+  expect_length_is_known();
+}
+
+TEST_F(Running, ChunkedBodyMayBeStreamed) {
+  options.chunked = ChunkedBody::stream;
+  with_body(http::Framing::chunked);
+  start(std::string(head) + "echo ${CONTENT_LENGTH-unset}; exec cat");
+  arrive("hello", false);
+  EXPECT_TRUE(until([&] { return exchange.written == "unset\nhello"; }));
+  arrive("", true);
+  expect_over();
+  EXPECT_EQ(exchange.end, End::finished);
+}
+
+// ---- kinds of answers --------------------------------------------------------------------------
+
+TEST_F(Running, LocalRedirectWithItsCookies) {
+  walk("echo 'Location: /other?x=1'; echo 'Set-Cookie: a=b'; echo 'Set-Cookie: c=d'; echo");
+  EXPECT_EQ(exchange.end, End::redirected);
+  EXPECT_EQ(exchange.location, "/other?x=1");
+  ASSERT_EQ(exchange.carried.size(), 2U);
+  EXPECT_EQ(exchange.carried[0].value, "a=b");
+  EXPECT_EQ(exchange.carried[1].value, "c=d");
+  EXPECT_EQ(exchange.written, "");
+}
+
+TEST_F(Running, AbsoluteRedirect) {
+  walk("echo 'Location: http://example.org/'; echo");
+  EXPECT_EQ(exchange.end, End::finished);
+  ASSERT_TRUE(exchange.response);
+  EXPECT_EQ(exchange.response->status, 302);
+  EXPECT_EQ(exchange.field("Location"), "http://example.org/");
+}
+
+TEST_F(Running, HeaderlessWhereItIsAllowed) {
+  options.headerless = "text/html; charset=utf-8";
+  walk("echo '<!DOCTYPE html>'; echo; echo '<p>hello'");
+  EXPECT_EQ(exchange.end, End::finished);
+  EXPECT_EQ(exchange.field("Content-Type"), "text/html; charset=utf-8");
+  EXPECT_EQ(exchange.written, "<!DOCTYPE html>\n\n<p>hello\n");
+}
+
+TEST_F(Running, HeaderlessOneWithoutALineEnd) {
+  options.headerless = "text/plain";
+  walk("printf hello");
+  EXPECT_EQ(exchange.end, End::finished);
+  EXPECT_EQ(exchange.written, "hello");
+}
+
+TEST_F(Running, HeaderlessPlaceTakesAHeaderToo) {
+  options.headerless = "text/html";
+  walk(std::string(head) + "echo body");
+  EXPECT_EQ(exchange.field("Content-Type"), "text/plain");
+  EXPECT_EQ(exchange.written, "body\n");
+}
+
+TEST_F(Running, NphOutputIsSentAsItIs) {
+  script.nph = true;
+  walk("printf 'HTTP/1.1 299 Odd\\r\\nX: y\\r\\n\\r\\nbody'");
+  EXPECT_EQ(exchange.end, End::finished);
+  EXPECT_TRUE(exchange.raw);
+  EXPECT_EQ(exchange.written, "HTTP/1.1 299 Odd\r\nX: y\r\n\r\nbody");
+}
+
+TEST_F(Running, InterpreterGetsTheScript) {
+  script.filename = directory.file("x.txt", 0644, std::string(head) + "echo \"$0\"");
+  script.interpreter = "/bin/sh";
+  walk("");
+  EXPECT_EQ(exchange.written, script.filename + "\n");
+}
+
+}  // namespace
+}  // namespace cgisrv::cgi
