@@ -29,6 +29,7 @@ Result<Fd> Spool::take() {
   if (::lseek(file_.get(), 0, SEEK_SET) != 0)
     return fail_errno(errno, "rewinding a spooled request body");
   size_ = 0;
+  on_disk_ = false;
   return std::move(file_);
 }
 

@@ -1,5 +1,7 @@
 #include "cgi/stderr_log.h"
 
+#include <algorithm>
+
 #include "base/log.h"
 #include "base/text.h"
 
@@ -9,13 +11,13 @@ void StderrLog::feed(std::string_view bytes) {
   tail_.append(bytes);
   if (tail_.size() > tail_bytes_max) tail_.erase(0, tail_.size() - tail_bytes_max);
   while (!bytes.empty()) {
-    const auto end = bytes.find('\n');
-    line_.append(bytes.substr(0, end));
-    if (end != std::string_view::npos || line_.size() >= line_bytes_max) {
-      log_line(line_);
-      line_.clear();
-    }
-    bytes.remove_prefix(end == std::string_view::npos ? bytes.size() : end + 1);
+    const auto part = bytes.substr(0, std::min(bytes.find('\n'), line_bytes_max - line_.size()));
+    line_.append(part);
+    bytes.remove_prefix(part.size());
+    if (bytes.empty()) return;
+    log_line(line_);  // whole, or as long as it may be
+    line_.clear();
+    if (bytes.front() == '\n') bytes.remove_prefix(1);
   }
 }
 
