@@ -58,19 +58,31 @@ TEST_F(Running, LargeOutputIsWhole) {
 
 TEST_F(Running, NoMoreIsTakenThanThereIsRoomFor) {
   exchange.room_max = 1000;
-  options.idle_timeout = milliseconds(30);  // counts the program's silence, not the client's
-  start(std::string(head) + "head -c 200000 /dev/zero");
+  // The body apart from the head: what came with the head goes out with it.
+  start(std::string(head) + "while [ ! -e go ]; do :; done; head -c 200000 /dev/zero");
+  EXPECT_TRUE(until([&] { return exchange.response.has_value(); }));
+  directory.file("go");
   EXPECT_TRUE(until([&] { return exchange.written.size() == 1000; }));
   run_for(loop, milliseconds(100));
   EXPECT_FALSE(exchange.over());
   EXPECT_EQ(exchange.written.size(), 1000U);
-  // The rest in one go: what a program has already written it need not write in time.
-  options.idle_timeout = milliseconds(10'000);
   exchange.room_max = SIZE_MAX;
   run->room_ready();
   expect_over();
   EXPECT_EQ(exchange.end, End::finished);
   EXPECT_EQ(exchange.written.size(), 200'000U);
+}
+
+// The program's silence counts, not the client's.
+TEST_F(Running, SlowClientIsNoIdleProgram) {
+  exchange.room_max = 100;
+  start(std::string(head) + "while [ ! -e go ]; do :; done; head -c 200000 /dev/zero");
+  EXPECT_TRUE(until([&] { return exchange.response.has_value(); }));
+  options.idle_timeout = milliseconds(30);  // from its first output on
+  directory.file("go");
+  EXPECT_TRUE(until([&] { return exchange.written.size() == 100; }));
+  run_for(loop, milliseconds(150));
+  EXPECT_FALSE(exchange.over());
 }
 
 // ---- input -------------------------------------------------------------------------------------

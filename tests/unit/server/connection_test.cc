@@ -1,0 +1,333 @@
+// The walk of a connection through its states: a service without a pool, and we are the client at
+// the other end of a socketpair.
+#include "server/connection.h"
+
+#include <gmock/gmock.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <csignal>
+
+#include "../run_until.h"
+#include "../temporary_directory.h"
+#include "base/log.h"
+#include "server/service.h"
+
+namespace cgisrv::server {
+namespace {
+
+using std::chrono::milliseconds;
+using testing::EndsWith;
+using testing::HasSubstr;
+using testing::Not;
+using testing::StartsWith;
+
+class FakeWorker final : public pool::Worker {
+ public:
+  Loop& loop() override { return loop_; }
+  unsigned index() const override { return 0; }
+  void describe(std::string_view what) override { doing = what; }
+  void check_finished() override {}
+  int seats = 0;
+  std::string doing;
+
+ private:
+  void seat_taken() override { ++seats; }
+  void seat_released() override { --seats; }
+  Loop loop_;
+};
+
+Config make_config(const TemporaryDirectory& directory) {
+  auto config = directory_config(directory.path());
+  EXPECT_TRUE(config);
+  config->access_log.path = "off";
+  return *config;
+}
+
+class ConnectionTest : public testing::Test {
+ protected:
+  ConnectionTest() {
+    EXPECT_EQ(::prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+    ::signal(SIGPIPE, [](int) {});
+    log::set_level(log::Level::fatal);
+    // The programs have no children: nobody here would reap them, and a zombie keeps its group.
+    directory.file("a.txt", 0644, "hello");
+    directory.file("cat.cgi", 0755, "#!/bin/sh\necho Content-Type: text/plain; echo; exec cat\n");
+    directory.file(
+        "read.cgi", 0755,
+        "#!/bin/sh\nread -r body\necho Content-Type: text/plain; echo; echo \"$body\"\n");
+    directory.file("wait.cgi", 0755,
+                   "#!/bin/sh\necho Content-Type: text/plain; echo; echo begun\n"
+                   "while [ ! -e go ]; do :; done; echo done\n");
+  }
+  ~ConnectionTest() override {
+    service.stop();
+    EXPECT_TRUE(run_until(worker.loop(), [&] { return service.finished(); }));
+    EXPECT_EQ(worker.seats, 0);
+    log::set_level(log::Level::info);
+  }
+  void connect() {
+    std::array<int, 2> ends{};
+    ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends.data()), 0);
+    client.reset(ends[1]);
+    received.clear();
+    pool::Connection connection;
+    connection.socket.reset(ends[0]);
+    connection.seat = pool::Seat(worker);
+    service.accepted(std::move(connection));
+  }
+  void send(std::string_view bytes) {
+    EXPECT_EQ(::send(client.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL),
+              static_cast<ssize_t>(bytes.size()));
+  }
+  // Adds what has arrived to `received`; whether the server has shut its side.
+  bool receive() {
+    std::array<char, 4096> bytes;
+    ssize_t size = 0;
+    while ((size = ::recv(client.get(), bytes.data(), bytes.size(), 0)) > 0)
+      received.append(bytes.data(), static_cast<std::size_t>(size));
+    return size == 0 || errno != EAGAIN;
+  }
+  bool until_received(std::string_view end) {
+    return run_until(worker.loop(), [&] {
+      receive();
+      return received.ends_with(end);
+    });
+  }
+  bool until_shut() {
+    return run_until(worker.loop(), [&] { return receive(); });
+  }
+  bool until_freed() {
+    return run_until(worker.loop(), [&] { return worker.seats == 0; });
+  }
+  // Whether a further request on this connection is answered.
+  void expect_next_is_answered() {
+    received.clear();
+    send("GET /a.txt HTTP/1.1\r\nHost: x\r\n\r\n");
+    EXPECT_TRUE(until_received("hello")) << received;
+    EXPECT_THAT(received, StartsWith("HTTP/1.1 200 OK\r\n"));
+  }
+
+  TemporaryDirectory directory;
+  FakeWorker worker;
+  Config config = make_config(directory);
+  std::vector<net::Address> addresses{*net::parse_address("unix:/test")};
+  process::Roster roster{1, 8};
+  AccessLog access_log = *AccessLog::open(config.access_log);
+  Service service{worker, config, addresses, roster, access_log, {256, 256}};
+  Fd client;
+  std::string received;
+};
+
+constexpr std::string_view get = "GET /a.txt HTTP/1.1\r\nHost: x\r\n\r\n";
+
+TEST_F(ConnectionTest, IdleHeadExchangeAndIdleAgain) {
+  connect();
+  EXPECT_EQ(worker.seats, 1);
+  for (int i = 0; i < 3; ++i)
+    expect_next_is_answered();
+  EXPECT_EQ(worker.doing, "GET /a.txt");
+  client.reset();
+  EXPECT_TRUE(until_freed());
+}
+
+TEST_F(ConnectionTest, HeadMayComeByteByByte) {
+  connect();
+  for (const char c : get) {
+    send({&c, 1});
+    run_for(worker.loop(), milliseconds(0));
+  }
+  EXPECT_TRUE(until_received("hello"));
+}
+
+TEST_F(ConnectionTest, PipelinedRequestsAreAnsweredInOrder) {
+  connect();
+  send(std::string(get) + "GET /none HTTP/1.1\r\nHost: x\r\n\r\n" + std::string(get));
+  EXPECT_TRUE(run_until(worker.loop(), [&] {
+    receive();
+    return received.find("hello", received.find("404")) != std::string::npos;
+  }));
+  EXPECT_LT(received.find("200 OK"), received.find("404 Not Found"));
+}
+
+TEST_F(ConnectionTest, ManyPipelinedRequestsTakeMoreThanATurn) {
+  connect();
+  std::string many;
+  for (int i = 0; i < 200; ++i)
+    many += get;
+  send(many);
+  std::size_t answers = 0;
+  EXPECT_TRUE(run_until(worker.loop(), [&] {
+    receive();
+    answers = 0;
+    for (std::size_t at = 0; (at = received.find("\r\n\r\nhello", at)) != std::string::npos; ++at)
+      ++answers;
+    return answers == 200;
+  })) << answers;
+}
+
+TEST_F(ConnectionTest, RefusedIsAnsweredAndShut) {
+  connect();
+  send("GET /a.txt\r\n\r\n");
+  EXPECT_TRUE(until_shut());
+  EXPECT_THAT(received, StartsWith("HTTP/1.1 400 Bad Request\r\n"));
+  EXPECT_THAT(received, HasSubstr("\r\nConnection: close\r\n"));
+  EXPECT_EQ(worker.seats, 1);  // lingers until we have seen it
+  client.reset();
+  EXPECT_TRUE(until_freed());
+}
+
+TEST_F(ConnectionTest, UnwantedBodyIsDiscarded) {
+  connect();
+  const std::string body(300'000, 'x');
+  send("POST /a.txt HTTP/1.1\r\nHost: x\r\nContent-Length: 300000\r\n\r\n");
+  EXPECT_TRUE(run_until(worker.loop(), [&] {
+    receive();
+    return received.find("\r\n\r\n") != std::string::npos;
+  }));
+  EXPECT_THAT(received, StartsWith("HTTP/1.1 405 Method Not Allowed\r\n"));
+  std::size_t sent = 0;
+  EXPECT_TRUE(run_until(worker.loop(), [&] {
+    const ssize_t some = ::send(client.get(), body.data() + sent, body.size() - sent, MSG_NOSIGNAL);
+    if (some > 0) sent += static_cast<std::size_t>(some);
+    return sent == body.size();
+  }));
+  run_for(worker.loop(), milliseconds(5));
+  receive();
+  expect_next_is_answered();
+}
+
+TEST_F(ConnectionTest, ProgramReadsTheBody) {
+  connect();
+  send("POST /read.cgi HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nab");
+  run_for(worker.loop(), milliseconds(5));
+  send("cde");
+  EXPECT_TRUE(until_received("0\r\n\r\n"));
+  EXPECT_THAT(received, HasSubstr("abcde"));
+  expect_next_is_answered();
+}
+
+// ---- body_size ---------------------------------------------------------------------------------
+
+TEST_F(ConnectionTest, ChunkedBodyMayBeAsLargeAsAllowed) {
+  for (Site& site : config.sites)
+    for (Location& location : site.locations)
+      location.body_size = 10;
+  connect();
+  const std::string head =
+      "POST /cat.cgi HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
+  send(head + "a\r\n0123456789\r\n0\r\n\r\n");
+  EXPECT_TRUE(until_received("0\r\n\r\n")) << received;
+  EXPECT_THAT(received, StartsWith("HTTP/1.1 200 OK\r\n"));
+  EXPECT_THAT(received, HasSubstr("0123456789"));
+
+  received.clear();
+  send(head + "6\r\n012345\r\n5\r\n67890\r\n0\r\n\r\n");
+  EXPECT_TRUE(until_shut());
+  EXPECT_THAT(received, StartsWith("HTTP/1.1 413 "));
+}
+
+// ---- deadlines ---------------------------------------------------------------------------------
+
+TEST_F(ConnectionTest, SilentConnectionIsClosedWithoutAWord) {
+  config.limits.header_timeout = milliseconds(20);
+  connect();
+  EXPECT_TRUE(until_shut());
+  EXPECT_EQ(received, "");
+  EXPECT_TRUE(until_freed());
+}
+
+TEST_F(ConnectionTest, HeadThatDoesNotEndIs408) {
+  config.limits.header_timeout = milliseconds(20);
+  connect();
+  send("GET /a.txt HTTP/1.1\r\nHost:");
+  EXPECT_TRUE(until_shut());
+  EXPECT_THAT(received, StartsWith("HTTP/1.1 408 Request Timeout\r\n"));
+}
+
+TEST_F(ConnectionTest, IdleConnectionIsClosedAfterItsTime) {
+  config.limits.keepalive_timeout = milliseconds(20);
+  connect();
+  send(get);
+  EXPECT_TRUE(until_shut());
+  EXPECT_THAT(received, EndsWith("hello"));  // and nothing after it
+  EXPECT_TRUE(until_freed());
+}
+
+TEST_F(ConnectionTest, BodyThatDoesNotComeIs408) {
+  config.limits.body_timeout = milliseconds(50);
+  connect();
+  send("POST /read.cgi HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nab");
+  EXPECT_TRUE(until_shut());
+  EXPECT_THAT(received, StartsWith("HTTP/1.1 408 Request Timeout\r\n"));
+}
+
+TEST_F(ConnectionTest, ClientThatTakesNothingIsClosed) {
+  config.limits.send_timeout = milliseconds(20);
+  directory.file("large", 0644, std::string(4'000'000, 'x'));
+  connect();
+  send("GET /large HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_TRUE(until_freed());
+}
+
+// ---- the client goes ---------------------------------------------------------------------------
+
+TEST_F(ConnectionTest, ClientThatGoesEndsItsProgram) {
+  connect();
+  send("GET /wait.cgi HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_TRUE(until_received("begun\n\r\n"));
+  client.reset();
+  EXPECT_TRUE(until_freed());
+  EXPECT_TRUE(run_until(worker.loop(), [&] { return service.finished(); }));
+}
+
+TEST_F(ConnectionTest, ClientThatOnlyStopsSendingIsAnswered) {
+  config.limits.half_close_timeout = milliseconds(10'000);
+  connect();
+  send(get);
+  ::shutdown(client.get(), SHUT_WR);
+  EXPECT_TRUE(until_shut());
+  EXPECT_THAT(received, EndsWith("hello"));
+}
+
+TEST_F(ConnectionTest, BodyThatIsCutShortIsNoBody) {
+  config.limits.half_close_timeout = milliseconds(10'000);
+  connect();
+  send("POST /cat.cgi HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab");
+  ::shutdown(client.get(), SHUT_WR);
+  EXPECT_TRUE(until_shut());
+  EXPECT_THAT(received, StartsWith("HTTP/1.1 400 "));
+}
+
+// ---- stopping ----------------------------------------------------------------------------------
+
+TEST_F(ConnectionTest, DrainClosesWhoIsIdleAndWaitsForWhoIsNot) {
+  connect();
+  const Fd idle = std::move(client);
+  connect();
+  send("GET /wait.cgi HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_TRUE(until_received("begun\n\r\n"));
+  EXPECT_EQ(worker.seats, 2);
+  service.drain();
+  EXPECT_TRUE(run_until(worker.loop(), [&] { return worker.seats == 1; }));
+  directory.file("go");
+  EXPECT_TRUE(until_shut());
+  EXPECT_THAT(received, EndsWith("0\r\n\r\n"));
+  EXPECT_THAT(received, HasSubstr("done\n"));
+  client.reset();
+  EXPECT_TRUE(until_freed());
+}
+
+TEST_F(ConnectionTest, StopLetsGoOfEverythingAtOnce) {
+  connect();
+  send("GET /wait.cgi HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_TRUE(until_received("begun\n\r\n"));
+  service.stop();
+  EXPECT_TRUE(until_freed());
+  EXPECT_TRUE(until_shut());
+  EXPECT_THAT(received, Not(EndsWith("0\r\n\r\n")));  // visibly cut
+}
+
+}  // namespace
+}  // namespace cgisrv::server
