@@ -7,6 +7,8 @@
 #include <array>
 #include <ctime>
 
+#include "base/text.h"
+
 namespace cgisrv::log {
 
 namespace {
@@ -59,7 +61,7 @@ void write(Level level, std::string_view request_id, std::string_view text) {
   std::string line =
       fmt::format("{} {} [{}] ", timestamp(), names[static_cast<std::size_t>(level)], ::getpid());
   if (!request_id.empty()) line.append("[").append(request_id).append("] ");
-  line.append(text).push_back('\n');
+  line.append(text::printable(text)).push_back('\n');
   // Nobody is left to tell when the log itself cannot be written.
   [[maybe_unused]] const auto written = ::write(descriptor(), line.data(), line.size());
 }

@@ -26,7 +26,8 @@ bool enabled(Level level);
 // Appends to `path` from now on; "stderr" is the default.
 Result<void> open(const std::string& path);
 
-// `text` must hold no byte under 0x20; escape what is foreign (text::escape).
+// Control bytes in `text` are escaped: no file name or program forges a line. Quotes around foreign
+// parts are the caller's business (text::escape).
 void write(Level level, std::string_view request_id, std::string_view text);
 
 template <typename... Args>

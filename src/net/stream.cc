@@ -34,6 +34,11 @@ Io Stream::send_file(int file, std::uint64_t offset, std::uint64_t length) {
       Io::Status::failed);
 }
 
+void Stream::reset_on_close() {
+  const linger none{.l_onoff = 1, .l_linger = 0};
+  ::setsockopt(fd(), SOL_SOCKET, SO_LINGER, &none, sizeof none);
+}
+
 void Stream::finish_writing() {
   ::shutdown(fd(), SHUT_WR);
 }

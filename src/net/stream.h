@@ -32,6 +32,7 @@ class Stream {
   // sendfile(2). A file that has become shorter: failed.
   Io send_file(int file, std::uint64_t offset, std::uint64_t length);
   void finish_writing();  // the peer sees the end of what we send
+  void reset_on_close();  // the peer sees a reset: what it has is not whole
   void close() { socket_.reset(); }
 
  private:

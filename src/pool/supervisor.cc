@@ -271,6 +271,8 @@ void Supervisor::on_signal(std::uint32_t number) {
 void Supervisor::end_all(Event event) {
   ending_ = true;
   watches_.clear();
+  for (Fd& listener : listeners_)
+    listener.reset();
   for (const auto& member : members_) {
     if (member->state == State::down) member->timer.disarm();  // of a back-off
     apply(*member, event);

@@ -65,7 +65,7 @@ class Supervisor {
   bool responsive(const Member& member) const { return member.beats_missed < 2; }
 
   const Options options_;
-  const std::vector<Fd> listeners_;
+  std::vector<Fd> listeners_;
   const ServiceFactory& factory_;
   const unsigned count_;
   Scoreboard scoreboard_;

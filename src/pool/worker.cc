@@ -25,8 +25,8 @@ bool counts_its_backlog(const Fd& listener) {
 }
 }  // namespace
 
-WorkerProcess::WorkerProcess(const Options& options, unsigned index,
-                             const std::vector<Fd>& listeners, Fd channel, WorkerRow& row)
+WorkerProcess::WorkerProcess(const Options& options, unsigned index, std::vector<Fd>& listeners,
+                             Fd channel, WorkerRow& row)
     : options_(options),
       index_(index),
       listeners_(listeners),
@@ -89,7 +89,8 @@ void WorkerProcess::take_ticket(unsigned listener) {
 // Returns whether another try may find another connection.
 bool WorkerProcess::accept_one(unsigned listener) {
   if (!has_room()) {
-    was_full_ = true;
+    // Somebody else may have room for what still waits.
+    if (!std::exchange(was_full_, true)) report(Report::room);
     return false;
   }
   Connection connection;
@@ -172,16 +173,23 @@ void WorkerProcess::report(Report report) {
 void WorkerProcess::drain() {
   if (draining_) return;
   draining_ = true;
-  listener_watches_.clear();
+  stop_listening();
   service_->drain();
   check_finished();
 }
 
 void WorkerProcess::stop() {
   draining_ = true;
-  listener_watches_.clear();
+  stop_listening();
   service_->stop();
   check_finished();
+}
+
+// The last process to close a listener ends it: from then on clients are refused at once.
+void WorkerProcess::stop_listening() {
+  listener_watches_.clear();
+  for (Fd& listener : listeners_)
+    listener.reset();
 }
 
 void WorkerProcess::check_finished() {

@@ -16,8 +16,8 @@ namespace cgisrv::pool {
 class WorkerProcess final : public Worker {
  public:
   // `channel` is this worker's end of the socketpair.
-  WorkerProcess(const Options& options, unsigned index, const std::vector<Fd>& listeners,
-                Fd channel, WorkerRow& row);
+  WorkerProcess(const Options& options, unsigned index, std::vector<Fd>& listeners, Fd channel,
+                WorkerRow& row);
 
   // Serves until told to stop or until the master is gone; returns the exit status.
   int run(const ServiceFactory& factory);
@@ -42,13 +42,14 @@ class WorkerProcess final : public Worker {
   void beat(std::uint32_t);
   void recover(std::uint32_t);
   void report(Report report);
+  void stop_listening();
   void drain();
   void stop();
   bool has_room() const;
 
   const Options& options_;
   const unsigned index_;
-  const std::vector<Fd>& listeners_;
+  std::vector<Fd>& listeners_;  // the process's own copies
   WorkerRow& row_;
   Loop loop_;
   Signals signals_;

@@ -52,7 +52,9 @@ void Reaper::Dying::exited(std::uint32_t) {
   if (!child.try_wait()) return;
   watch.cancel();
   // One that ended by itself may leave others behind on purpose; one that we ended may not.
-  if (stage == Stage::released || group_gone()) return reaper.remove(*this);
+  // What is left of a group after KILL needs no watching: nobody resists it.
+  const bool done = stage != Stage::terminated || group_gone();
+  if (done) return reaper.remove(*this);
   timer.arm_after(group_poll);
 }
 

@@ -110,7 +110,8 @@ HandlerPtr list(Connection& connection, const std::string& directory, const http
   if (auto other = check_file_method(connection)) return other;
   bool more = false;
   auto entries = files::list_directory(directory, more);
-  if (!entries) return refuse(connection, 403, entries.error().what);
+  if (!entries)
+    return refuse(connection, entries.error().code == EACCES ? 403 : 503, entries.error().what);
   const http::Request& request = connection.request();
   return page(connection, 200,
               listing_page(path.text, std::move(*entries), more, request.target.query,
@@ -127,7 +128,7 @@ HandlerPtr choose_answer(Service& service, Connection& connection,
   if (request.target.form == http::TargetForm::asterisk) return allowed_methods(connection);
   const auto path = http::decode_path(request.target.path);
   if (!path)
-    return refuse(connection, 400,
+    return refuse(connection, redirect_url.empty() ? 400 : 502,
                   fmt::format("the path {} is broken or leads out of the site",
                               text::escape(request.target.path, 200)));
   const Site& site = find_site(service.config(), request.host);

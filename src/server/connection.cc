@@ -195,6 +195,9 @@ bool Connection::step() {
 
 bool Connection::step_head() {
   const bool more = read_input();
+  // Empty lines between requests are no request (RFC 9112 section 2.2), and start no deadline.
+  while (state_ == State::idle && input_.view().starts_with("\r\n"))
+    input_.drop(2);
   if (input_.empty()) {
     if (input_ended_) close();
     return false;

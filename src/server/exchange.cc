@@ -80,7 +80,11 @@ void Connection::end_exchange() {
   drop_handler();
   half_close_timer_.disarm();
   const bool body_left = body_.state() != http::BodyReader::State::complete;
-  if (aborted_) return close();
+  if (aborted_) {
+    // Without a length or chunks, a plain close would look like the end.
+    if (framing_ == http::BodyFraming::close) stream_.reset_on_close();
+    return close();
+  }
   if (keep_alive_ && !draining_) {
     enter(body_left ? State::discard : State::idle);
     if (!body_left) input_.release_if_empty();
