@@ -108,6 +108,12 @@ int serve(const Config& config, const std::string& what) {
   pool::Options options = pool_options(config, workers);
   options.on_ready = [&] { announce(addresses, what); };
   options.on_worker_end = [&](unsigned worker) { roster.end_programs_of(worker); };
+  // A terminal that closes stops a server in directory mode; an administrator who means "reload"
+  // must not lose one that runs by configuration.
+  if (!config.file.empty())
+    options.on_hangup = [] {
+      log::line(log::Level::notice, "HUP: the configuration is not reloaded yet; restart instead");
+    };
   const int result = pool::run(options, std::move(sockets), [&](pool::Worker& worker) {
     if (!config.server.user.empty())
       if (auto became = process::become_user(config.server.user, config.server.group); !became)
