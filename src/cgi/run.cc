@@ -424,7 +424,7 @@ void Run::overdue(std::string_view what, std::string_view limit, Duration durati
   std::string reason = fmt::format("{}: {} within {} ({}); it was ended", script_.filename, what,
                                    seconds(duration), limit);
   if (state_ == State::head || redirects()) return fail(504, std::move(reason));
-  cut(std::move(reason));
+  cut(reason);
 }
 
 void Run::fail(int status, std::string reason, std::string_view output_head) {

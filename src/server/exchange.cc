@@ -265,7 +265,7 @@ void Connection::flush() {
 
 void Connection::finish() {
   if (closed() || response_ended_) return;
-  if (framing_ == http::BodyFraming::length && length_left_ != 0) {
+  if (length_left_ && *length_left_ != 0) {
     log::write(
         log::Level::warn, request_id_,
         fmt::format("{}: its output ended {} bytes short of its Content-Length; the response "
