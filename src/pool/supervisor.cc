@@ -16,6 +16,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <thread>
+#include <utility>
 
 #include "base/check.h"
 #include "base/log.h"
@@ -167,8 +168,9 @@ void Supervisor::Member::channel_ready(std::uint32_t events) {
   const ssize_t count = ::read(channel.get(), bytes.data(), bytes.size());
   if (count == 0) channel.reset();  // it has ended; SIGCHLD tells how
   for (ssize_t i = 0; i < count; ++i)
-    if (bytes[static_cast<std::size_t>(i)] == static_cast<std::uint8_t>(Report::ready)) {
-      was_ready = true;
+    if (bytes[static_cast<std::size_t>(i)] == static_cast<std::uint8_t>(Report::ready) &&
+        !std::exchange(was_ready, true)) {  // one that says it again must not confuse us
+
       supervisor.apply(*this, Event::ready);
     }
   if (!supervisor.announced_ && supervisor.everyone(State::running)) {

@@ -1,6 +1,7 @@
 #include "process/roster.h"
 
 #include <sys/mman.h>
+#include <sys/wait.h>
 
 #include <csignal>
 
@@ -11,6 +12,14 @@ namespace cgisrv::process {
 namespace {
 // Slots are claimed from the front: one that was never claimed holds 0 and ends its row.
 constexpr pid_t unused = -1;
+
+// The row was the worker's to write, and the worker is less trusted than we are: a number in it
+// that is no orphan of its must not be killed by us, who may be root. Reaps nothing.
+bool is_our_child(pid_t pid) {
+  siginfo_t info;
+  return pid > 1 &&
+         ::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
 }  // namespace
 
 Roster::Roster(unsigned workers, unsigned programs_per_worker)
@@ -33,7 +42,7 @@ void Roster::end_programs_of(unsigned worker) {
   for (std::size_t i = 0; i < per_worker_; ++i) {
     const pid_t pid = row(worker)[i].exchange(0);
     if (pid == 0) break;
-    if (pid > 0 && ::kill(-pid, SIGKILL) != 0) ::kill(pid, SIGKILL);
+    if (is_our_child(pid) && ::kill(-pid, SIGKILL) != 0) ::kill(pid, SIGKILL);
   }
 }
 

@@ -44,7 +44,8 @@ class Roster {
   Roster(const Roster&) = delete;
   Roster& operator=(const Roster&) = delete;
 
-  // In the master: KILL to every program group that the dead worker has left.
+  // In the master, a subreaper, once the worker has been reaped: KILL to every program group that
+  // it has left, as far as its leader is now our child.
   void end_programs_of(unsigned worker);
 
   // In a worker, once: which row is its own.

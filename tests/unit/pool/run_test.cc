@@ -14,11 +14,23 @@
 
 #include "../run_until.h"
 #include "net/listener.h"
+#include "pool/protocol.h"
 
 namespace cgisrv::pool {
 namespace {
 
 constexpr int patience_ms = static_cast<int>(std::chrono::milliseconds(generous).count());
+
+// To the master, on whichever descriptor leads to it.
+void report_ready_again() {
+  constexpr auto report = Report::ready;
+  for (int fd = 3; fd < 64; ++fd) {
+    int family = 0;
+    socklen_t size = sizeof family;
+    const bool is_socket = ::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &size) == 0;
+    if (is_socket && family == AF_UNIX) ::send(fd, &report, sizeof report, MSG_NOSIGNAL);
+  }
+}
 
 class Echo final : public Service {
  public:
@@ -42,6 +54,7 @@ class Echo final : public Service {
       const int fd = connection.socket.get();
       const ssize_t size = ::recv(fd, bytes.data(), bytes.size(), 0);
       if (size <= 0) return static_cast<void>(echo.sessions_.erase(self));
+      if (bytes[0] == '!') report_ready_again();
       ::send(fd, bytes.data(), static_cast<std::size_t>(size), MSG_NOSIGNAL);
     }
     Echo& echo;
@@ -162,6 +175,17 @@ TEST_F(RunningPool, KilledWorkerIsReplaced) {
   }
   EXPECT_EQ(seen.size(), 2U);
   EXPECT_EQ(seen.count(before.worker), 0U);
+  EXPECT_EQ(status_after(SIGTERM), 0);
+}
+
+TEST_F(RunningPool, WorkerThatReportsWhatItShouldNotIsNoHarm) {
+  {
+    const Client client(address);
+    EXPECT_EQ(client.echo("!"), "!");
+    EXPECT_EQ(client.echo("!"), "!");
+    const Client other(address);
+    EXPECT_EQ(other.echo("still here"), "still here");
+  }
   EXPECT_EQ(status_after(SIGTERM), 0);
 }
 

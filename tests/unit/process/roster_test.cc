@@ -77,6 +77,22 @@ TEST(Roster, EndsTheProgramsOfOneWorker) {
   EXPECT_TRUE(goes(grandchild));
 }
 
+// A worker can write what it likes into its row; the master may be root.
+TEST(Roster, KillsNobodyWhoIsNotOurChild) {
+  Shell shell("sleep 100 & echo $!; wait");
+  const pid_t grandchild = std::stoi(shell.line());
+  Roster roster(1, 1);
+  roster.use_row(0);
+  const RosterPlace forged = roster.claim();
+  forged.slot()->store(grandchild);
+  roster.end_programs_of(0);
+  EXPECT_EQ(::kill(grandchild, 0), 0);
+  EXPECT_FALSE(shell.result->try_wait());
+  Child child = shell.take();
+  child.signal_group(SIGKILL);
+  wait_for(child);
+}
+
 TEST(Roster, EndingAnIdleWorkersProgramsDoesNothing) {
   Roster roster(3, 8);
   for (unsigned worker = 0; worker < 3; ++worker)
