@@ -166,6 +166,7 @@ void Run::launch(Fd input, std::optional<std::uint64_t> content_length) {
     return fail(503,
                 fmt::format("{}: no pipe to it could be opened: {}; raise the limit of open files",
                             script_.filename, errno_text(errno)));
+  context_.permissions.look(script_, options_);
   const int null_or_file = input ? input.get() : context_.null_input;
   auto child = spawn(body ? body->theirs.get() : null_or_file, output->theirs.get(),
                      error->theirs.get(), content_length);
@@ -219,7 +220,8 @@ std::expected<process::Child, process::SpawnFailure> Run::spawn(
                          .stdin_fd = input,
                          .stdout_fd = output,
                          .stderr_fd = error,
-                         .limits = limits},
+                         .limits = limits,
+                         .gains_privileges = options_.allow_setuid},
                         std::move(place));
 }
 
@@ -430,6 +432,8 @@ void Run::overdue(std::string_view what, std::string_view limit, Duration durati
 void Run::fail(int status, std::string reason, std::string_view output_head) {
   state_ = State::over;
   if (stderr_) stderr_readable(0);
+  if (exit_)
+    if (const auto lost = lost_privileges(script_, options_); !lost.empty()) reason += "; " + lost;
   exchange_.fail({.status = status,
                   .reason = std::move(reason),
                   .exit = exit_ ? exit_->text() : std::string(),

@@ -15,6 +15,7 @@
 
 #include "cgi/environment.h"
 #include "cgi/options.h"
+#include "cgi/permissions.h"
 #include "cgi/response.h"
 #include "cgi/script.h"
 #include "cgi/spool.h"
@@ -34,6 +35,7 @@ struct RunContext {
   std::span<char> scratch;  // for the length of one call
   int null_input;           // /dev/null, open for reading
   rlimit descriptors;       // for programs, where their options do not set it
+  PermissionReview permissions{};
 };
 
 class Run final : public http::Handler {

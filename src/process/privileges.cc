@@ -2,13 +2,17 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <linux/close_range.h>
 #include <pwd.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 
 namespace cgisrv::process {
 
@@ -17,22 +21,48 @@ namespace {
 struct Identity {
   uid_t uid = 0;
   gid_t gid = 0;
-  bool ours = false;  // nothing is to be done
 };
 
 Result<Identity> find_identity(const std::string& user, const std::string& group) {
   const passwd* const entry = ::getpwnam(user.c_str());
   if (entry == nullptr) return fail("there is no user named {}", user);
-  Identity identity{entry->pw_uid, entry->pw_gid, false};
+  Identity identity{entry->pw_uid, entry->pw_gid};
   if (!group.empty()) {
     const ::group* const found = ::getgrnam(group.c_str());
     if (found == nullptr) return fail("there is no group named {}", group);
     identity.gid = found->gr_gid;
   }
-  identity.ours = ::geteuid() == identity.uid && ::getegid() == identity.gid;
-  if (!identity.ours && ::geteuid() != 0)
+  const bool is_us = ::geteuid() == identity.uid && ::getegid() == identity.gid;
+  if (!is_us && ::geteuid() != 0)
     return fail("only root can become user {}; start as root or remove 'user'", user);
   return identity;
+}
+
+Result<void> become(const Identity& identity, const std::string& user) {
+  if (::geteuid() != 0) return {};  // we are that user already
+  if (::initgroups(user.c_str(), identity.gid) != 0)
+    return fail_errno(errno, "setting the groups of {}", user);
+  if (::setresgid(identity.gid, identity.gid, identity.gid) != 0)
+    return fail_errno(errno, "becoming group {}", identity.gid);
+  if (::setresuid(identity.uid, identity.uid, identity.uid) != 0)
+    return fail_errno(errno, "becoming user {}", user);
+  return {};
+}
+
+// Needs CAP_SETPCAP, which root may lack in a container: no_new_privs makes up for it.
+void empty_bounding_set() {
+  for (int capability = 0; ::prctl(PR_CAPBSET_READ, capability) >= 0; ++capability)
+    ::prctl(PR_CAPBSET_DROP, capability);
+}
+
+// Becoming a user clears all sets but the inheritable one; a service manager may have filled any.
+Result<void> drop_capabilities() {
+  __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+  const std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> none{};
+  ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+  if (::syscall(SYS_capset, &header, none.data()) != 0)
+    return fail_errno(errno, "giving up capabilities");
+  return {};
 }
 
 }  // namespace
@@ -43,16 +73,28 @@ Result<void> may_become_user(const std::string& user, const std::string& group) 
   return {};
 }
 
-Result<void> become_user(const std::string& user, const std::string& group) {
-  const auto identity = find_identity(user, group);
-  if (!identity) return std::unexpected(identity.error());
-  if (identity->ours) return {};
-  const auto [uid, gid, ours] = *identity;
-  if (::initgroups(user.c_str(), gid) != 0)
-    return fail_errno(errno, "setting the groups of {}", user);
-  if (::setresgid(gid, gid, gid) != 0) return fail_errno(errno, "becoming group {}", gid);
-  if (::setresuid(uid, uid, uid) != 0) return fail_errno(errno, "becoming user {}", user);
+Result<void> drop_privileges(const Privileges& wanted) {
+  Identity identity{::geteuid(), ::getegid()};
+  if (!wanted.user.empty()) {
+    const auto found = find_identity(wanted.user, wanted.group);
+    if (!found) return std::unexpected(found.error());
+    identity = *found;
+  }
+  const bool stays_root = identity.uid == 0;
+  if (!stays_root && !wanted.setuid_programs) empty_bounding_set();
+  if (!wanted.user.empty())
+    if (auto became = become(identity, wanted.user); !became) return became;
+  if (!stays_root)
+    if (auto dropped = drop_capabilities(); !dropped) return dropped;
+  if (!wanted.setuid_programs && ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+    return fail_errno(errno, "setting no_new_privs");
   return {};
+}
+
+void forbid_tracing() {
+#ifndef __SANITIZE_ADDRESS__  // its leak checker traces us at our end
+  ::prctl(PR_SET_DUMPABLE, 0);
+#endif
 }
 
 Result<void> clean_inheritance() {

@@ -9,12 +9,25 @@
 
 namespace cgisrv::process {
 
-// Becomes `user` for good, with `group` (empty: the user's own) and the user's supplementary
-// groups. Nothing to do when we are that user already; an error when we may not.
-Result<void> become_user(const std::string& user, const std::string& group);
+// Whom to become, and whether programs may become more by execve(2).
+struct Privileges {
+  std::string user;              // empty: who we are
+  std::string group;             // empty: the user's own
+  bool setuid_programs = false;  // some location lets setuid bits and file capabilities work
+};
 
-// Whether become_user() will succeed, as far as can be told beforehand.
+// Gives up, for good, all that a worker does not need. Becomes the user, with the group and the
+// user's supplementary groups. Unless that is root: no capability is left in any set, see
+// capabilities(7); the bounding set is emptied too where setuid programs are not allowed. Then
+// no_new_privs is set as well, also for root.
+Result<void> drop_privileges(const Privileges& wanted);
+
+// Whether drop_privileges() will succeed, as far as can be told beforehand.
 Result<void> may_become_user(const std::string& user, const std::string& group);
+
+// From here on no process of our user can trace us, or read our memory and descriptors: the
+// programs that we start are such processes. No core is dumped either; root can still trace.
+void forbid_tracing();
 
 // Descriptors 0, 1 and 2 are open (on /dev/null where they were not), all others that we inherited
 // close on exec, the umask is 022: so that neither we nor the programs depend on who started us.

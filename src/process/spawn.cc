@@ -34,7 +34,7 @@ __attribute__((no_sanitize("address", "undefined"))) int become_program(void* ar
   if (start.slot != nullptr)
     start.slot->store(static_cast<pid_t>(::syscall(SYS_getpid)), std::memory_order_release);
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  ::setpgid(0, 0);
+  ::setsid();  // with our terminal it could type commands into the shell that started us
   ::dup2(program.stdin_fd, 0);
   ::dup2(program.stdout_fd, 1);
   ::dup2(program.stderr_fd, 2);
@@ -42,6 +42,8 @@ __attribute__((no_sanitize("address", "undefined"))) int become_program(void* ar
   for (const ResourceLimit& limit : program.limits)
     if (::setrlimit(static_cast<__rlimit_resource_t>(limit.resource), &limit.value) != 0)
       give_up(start, SpawnStep::limits);
+  if (!program.gains_privileges && ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+    give_up(start, SpawnStep::limits);
   sigset_t none;
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);

@@ -25,6 +25,7 @@ struct Program {
   int stdout_fd;
   int stderr_fd;
   std::span<const ResourceLimit> limits;
+  bool gains_privileges = false;  // setuid bits and file capabilities have their effect
 };
 
 // What the child could not do, when it could not become the program.
@@ -35,10 +36,10 @@ struct SpawnFailure {
   int code = 0;  // errno
 };
 
-// The program is the leader of a process group of its own, has descriptors 0, 1 and 2 and no other
-// (all of ours are close-on-exec), default signal dispositions and an empty mask, and is killed
-// should the calling process die; `place` holds its pid meanwhile. The caller's three descriptors
-// stay open.
+// The program is the leader of a session and process group of its own, so that it has no terminal;
+// has descriptors 0, 1 and 2 and no other (all of ours are close-on-exec), default signal
+// dispositions and an empty mask; and is killed should the calling process die; `place` holds its
+// pid meanwhile. The caller's three descriptors stay open.
 std::expected<Child, SpawnFailure> spawn(const Program& program, RosterPlace place);
 
 }  // namespace cgisrv::process

@@ -53,9 +53,11 @@ using enum Type;
 constexpr Parameter server_rows[] = {
     {.key = "user", .type = text, .slot = in<&ServerOptions::user>, .check = check_user,
      .unset = "who starts it",
-     .about = "The user that workers and programs run as, when started by root."},
+     .about = "The user that workers and programs run as. Only root may name another than itself, "
+              "and must name one: `\"root\"` too has to be said."},
     {.key = "group", .type = text, .slot = in<&ServerOptions::group>, .check = check_group,
-     .unset = "the user's", .about = "The group that workers and programs run as."},
+     .unset = "the user's",
+     .about = "The group that workers and programs run as, beside the user's supplementary ones."},
     {.key = "workers", .type = integer, .slot = in<&ServerOptions::workers>, .range = {1, 256},
      .unit = "processes", .word = automatic,
      .about = "How many worker processes serve; `\"auto\"` is one per core."},
@@ -192,6 +194,10 @@ constexpr Parameter location_rows[] = {
     {.key = "body_size", .type = size, .slot = in<&Location::body_size>, .range = any_size,
      .word = unlimited, .unset = "as in `[limits]`",
      .about = "The body of a request; answers 413 past it."},
+    {.key = "allow_setuid", .type = boolean,
+     .slot = [](Part part) -> Slot { return &std::get<Location*>(part)->cgi.allow_setuid; },
+     .about = "Whether setuid and setgid programs and those with file capabilities get what their "
+              "mode grants, also when the program itself starts them (as `sendmail` does)."},
     {.type = merged, .slot = in<&Location::cgi>, .inside = &cgi_section},
 };
 constexpr Section location_section{"[[site.location]]", location_rows, defaults<Location>,

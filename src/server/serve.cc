@@ -49,7 +49,7 @@ Result<std::vector<net::Listener>> open_listeners(const Config& config) {
 
 Result<void> write_pid_file(const std::string& path) {
   if (path.empty()) return {};
-  const Fd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+  const Fd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644));
   const std::string text = fmt::format("{}\n", ::getpid());
   if (!file || ::write(file.get(), text.data(), text.size()) < 0)
     return fail_errno(errno, "writing the pid file {}", path);
@@ -67,6 +67,31 @@ pool::Options pool_options(const Config& config, unsigned workers) {
   return options;
 }
 
+// Programs run as root only where somebody has said so, or at least is there to read it.
+int check_user(const Config& config) {
+  const std::string& user = config.server.user;
+  const std::string& group = config.server.group;
+  const bool in_directory_mode = config.file.empty();
+  std::string problem;
+  if (user.empty() && !group.empty()) problem = "[server] group needs a user";
+  if (user.empty() && ::geteuid() == 0 && !in_directory_mode)
+    problem =
+        "started as root, so [server] must say whom programs run as: user = \"www-data\", "
+        "or user = \"root\" if that is meant";
+  if (!problem.empty())
+    return complain({0, fmt::format("{}: {}", config.file, problem)}, status::configuration);
+  if (user.empty()) return status::ok;
+  const auto may = process::may_become_user(user, group);
+  return may ? status::ok : complain(may.error(), status::permission);
+}
+
+bool allows_setuid(const Config& config) {
+  return std::ranges::any_of(config.sites, [](const Site& site) {
+    return std::ranges::any_of(site.locations,
+                               [](const Location& location) { return location.cgi.allow_setuid; });
+  });
+}
+
 void announce(const std::vector<net::Address>& addresses, const std::string& what) {
   for (const net::Address& address : addresses)
     std::printf("cgisrv: serving %s at %s\n", what.c_str(), url(address).c_str());
@@ -81,9 +106,8 @@ int serve(const Config& config, const std::string& what) {
   // A connection needs one descriptor, or five while a program runs for it.
   const rlimit descriptors =
       process::raise_descriptor_limit(config.server.worker_connections + descriptors_spare);
-  if (!config.server.user.empty())
-    if (auto may = process::may_become_user(config.server.user, config.server.group); !may)
-      return complain(may.error(), status::permission);
+  if (const int refused = check_user(config); refused != status::ok) return refused;
+  if (!config.file.empty()) process::forbid_tracing();  // an author may trace what he tries out
   auto listeners = open_listeners(config);
   if (!listeners) return complain(listeners.error(), status::usage);
   auto access_log = AccessLog::open(config.access_log);
@@ -91,6 +115,10 @@ int serve(const Config& config, const std::string& what) {
   if (auto opened = log::open(config.error_log); !opened)
     return complain(opened.error(), status::configuration);
   log::set_level(log::parse_level(config.log_level).value_or(log::Level::info));
+  if (config.server.user.empty() && ::geteuid() == 0)
+    log::line(log::Level::warn,
+              "programs run as root: a mistake in one of them gives the machine away; start as "
+              "another user, or use a configuration that names one");
   if (auto written = write_pid_file(config.server.pid_file); !written)
     return complain(written.error(), status::permission);
 
@@ -114,10 +142,11 @@ int serve(const Config& config, const std::string& what) {
     options.on_hangup = [] {
       log::line(log::Level::notice, "HUP: the configuration is not reloaded yet; restart instead");
     };
+  const process::Privileges privileges = {config.server.user, config.server.group,
+                                          allows_setuid(config)};
   const int result = pool::run(options, std::move(sockets), [&](pool::Worker& worker) {
-    if (!config.server.user.empty())
-      if (auto became = process::become_user(config.server.user, config.server.group); !became)
-        std::exit(complain(became.error(), status::permission));
+    if (auto dropped = process::drop_privileges(privileges); !dropped)
+      std::exit(complain(dropped.error(), status::permission));
     return std::make_unique<Service>(worker, config, addresses, roster, *access_log, descriptors);
   });
 

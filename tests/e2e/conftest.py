@@ -8,6 +8,7 @@ about it; see pytest_configure.
 
 from __future__ import annotations
 
+import os
 import re
 import resource
 import shutil
@@ -124,11 +125,13 @@ def start(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Start]:
 
 
 def complete(config: str) -> str:
-    """Adds [server] workers and [[listen]] where a configuration has none."""
+    """Adds [server] workers and user, and [[listen]], where a configuration has none."""
     if "[server]" not in config:
-        config += "\n[server]\nworkers = 2\n"
-    elif not re.search(r"^workers", config, re.MULTILINE):
+        config += "\n[server]\n"
+    if not re.search(r"^workers", config, re.MULTILINE):
         config = config.replace("[server]", "[server]\nworkers = 2", 1)
+    if os.geteuid() == 0 and not re.search(r"^user", config, re.MULTILINE):
+        config = config.replace("[server]", '[server]\nuser = "root"', 1)
     if "[[listen]]" not in config:
         config += '\n[[listen]]\naddress = "127.0.0.1:0"\n'
     return config

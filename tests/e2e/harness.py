@@ -199,16 +199,9 @@ class Server:
     # Its processes.
 
     def workers(self) -> list[int]:
-        """Living children of the master that run what it runs, be that rebuilt by now."""
-        found = []
-        for p in processes().values():
-            if p.parent == self.pid and p.state not in "ZX":
-                try:
-                    if os.path.samefile(f"/proc/{p.pid}/exe", f"/proc/{self.pid}/exe"):
-                        found.append(p.pid)
-                except OSError:
-                    pass
-        return sorted(found)
+        """Living children of the master that have its name; their /proc/PID/exe is for root."""
+        return sorted(p.pid for p in processes().values()
+                      if p.parent == self.pid and p.state not in "ZX" and p.name == BINARY.name[:15])
 
     def programs(self) -> list[Process]:
         """All that descends from the master and is neither it nor a living worker."""

@@ -1,0 +1,67 @@
+#include "cgi/permissions.h"
+
+#include <cgisrv/fd.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include <array>
+#include <string_view>
+
+#include "base/log.h"
+#include "base/text.h"
+
+namespace cgisrv::cgi {
+
+namespace {
+
+// What execve(2) would grant by the file itself; empty: nothing.
+std::string_view granted_by(const std::string& file, mode_t mode) {
+  if ((mode & S_ISUID) != 0) return "setuid";
+  if ((mode & S_ISGID) != 0 && (mode & S_IXGRP) != 0) return "setgid";
+  if (::getxattr(file.c_str(), "security.capability", nullptr, 0) > 0) return "given capabilities";
+  return {};
+}
+
+bool begins_with_shebang(const std::string& file) {
+  const Fd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  std::array<char, 2> bytes{};
+  return fd && ::read(fd.get(), bytes.data(), bytes.size()) == 2 && bytes[0] == '#' &&
+         bytes[1] == '!';
+}
+
+void warn_if_public(const std::string& path, std::string_view consequence) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0 || (status.st_mode & S_IWOTH) == 0) return;
+  log::line(log::Level::warn,
+            "{0} is writable by everyone: any user of this machine can {1}; run: chmod o-w {0}",
+            text::escape(path), consequence);
+}
+
+}  // namespace
+
+std::string lost_privileges(const Script& script, const Options& options) {
+  struct stat status {};
+  if (::stat(script.filename.c_str(), &status) != 0) return {};
+  const auto granted = granted_by(script.filename, status.st_mode);
+  if (granted.empty()) return {};
+  const std::string file = text::escape(script.filename);
+  if (!script.interpreter.empty() || begins_with_shebang(script.filename))
+    return fmt::format("{} is {}, which Linux ignores for scripts", file, granted);
+  if (options.allow_setuid) return {};
+  return fmt::format(
+      "{} is {}, which has no effect here; write allow_setuid = true in its location if it is "
+      "meant",
+      file, granted);
+}
+
+void PermissionReview::look(const Script& script, const Options& options) {
+  if (seen_.size() >= files_max || !seen_.insert(script.filename).second) return;
+  warn_if_public(script.filename, "change what it does");
+  warn_if_public(script.filename.substr(0, script.filename.rfind('/') + 1), "put a program there");
+  if (const auto lost = lost_privileges(script, options); !lost.empty())
+    log::line(log::Level::warn, "{}", lost);
+}
+
+}  // namespace cgisrv::cgi
