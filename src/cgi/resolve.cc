@@ -40,6 +40,11 @@ Resolution unreachable(const std::string& file, int code) {
   }
 }
 
+Resolution refused_link(const std::string& file, Links links) {
+  return forbidden(fmt::format("{} is, or leads through, a symbolic link{}; see symlinks", file,
+                               links == Links::never ? "" : " to what its owner does not own"));
+}
+
 bool may(const std::string& file, int mode) {
   return ::faccessat(AT_FDCWD, file.c_str(), mode, AT_EACCESS) == 0;
 }
@@ -75,7 +80,7 @@ Resolution special(const std::string& file) {
 }  // namespace
 
 Resolution resolve_script(const std::string& directory, const http::Path& path, std::size_t prefix,
-                          bool needs_execute) {
+                          bool needs_execute, const Tree& tree) {
   const std::string& text = path.text;
   std::string file = directory;
   std::size_t begin = prefix;
@@ -87,9 +92,14 @@ Resolution resolve_script(const std::string& directory, const http::Path& path, 
       return missing(fmt::format("{} holds an encoded slash", file));
     if (text[begin] == '.') return missing(fmt::format("{} is a dotfile", file));
     struct stat status {};
-    if (::stat(file.c_str(), &status) != 0) return unreachable(file, errno);
+    const int error = tree.examine(file, status);
+    if (error == ELOOP && tree.links != Links::follow) return refused_link(file, tree.links);
+    if (error != 0) return unreachable(file, error);
     if (S_ISREG(status.st_mode)) {
-      return program(std::move(file), status.st_mode, needs_execute, text, end);
+      auto found = program(std::move(file), status.st_mode, needs_execute, text, end);
+      found.script.links = tree.links;
+      found.script.tree = tree.root;
+      return found;
     }
     if (!S_ISDIR(status.st_mode)) return special(file);
     begin = end + 1;

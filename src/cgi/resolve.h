@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/tree.h"
 #include "cgi/script.h"
 #include "http/target.h"
 
@@ -19,13 +20,15 @@ struct Resolution {
 
 // Walks `path` from `directory` (absolute, no slash at its end), which stands for the first
 // `prefix` bytes of path.text, until a segment names a regular file: that is the script, the rest
-// PATH_INFO. Segments that begin with a dot, and those past path.plain, name nothing. Links are
-// followed. `needs_execute`: the file must be executable by us, else forbidden with the reason
-// (an interpreter makes do with a readable one). directory: the path ends at a directory.
+// PATH_INFO. Segments that begin with a dot, and those past path.plain, name nothing. `tree` holds
+// the directory, and says what links may do. `needs_execute`: the file must be executable by us,
+// else forbidden with the reason (an interpreter makes do with a readable one). directory: the path
+// ends at a directory.
 Resolution resolve_script(const std::string& directory, const http::Path& path, std::size_t prefix,
-                          bool needs_execute);
+                          bool needs_execute, const Tree& tree = {});
 
-// One program for everything below a prefix: SCRIPT_NAME is the prefix without its last slash.
+// One program for everything below a prefix: SCRIPT_NAME is the prefix without its last slash. It
+// is the administrator who named it, so links are followed.
 Resolution single_program(const std::string& file, const http::Path& path, std::size_t prefix);
 
 }  // namespace cgisrv::cgi

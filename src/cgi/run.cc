@@ -207,13 +207,21 @@ std::expected<process::Child, process::SpawnFailure> Run::spawn(
   process::RosterPlace place = context_.roster.claim();
   if (!place) return std::unexpected(process::SpawnFailure{process::SpawnStep::clone, EAGAIN});
   const bool interpreted = !script_.interpreter.empty();
+  Tree::Place file;
+  if (script_.links != Links::follow && !interpreted) {
+    auto found = Tree{script_.tree, script_.links}.place(script_.filename);
+    if (!found)
+      return std::unexpected(process::SpawnFailure{process::SpawnStep::exec, found.error().code});
+    file = std::move(*found);
+    file.name.insert(0, "./");
+  }
   const char* const program = interpreted ? script_.interpreter.c_str() : script_.filename.c_str();
   const std::array<char*, 3> argv = {
       const_cast<char*>(program),
       interpreted ? const_cast<char*>(script_.filename.c_str()) : nullptr, nullptr};
   const std::string directory = script_.filename.substr(0, script_.filename.rfind('/') + 1);
   const auto limits = system_limits(options_.rlimits, context_.descriptors);
-  return process::spawn({.path = program,
+  return process::spawn({.path = file.directory ? file.name.c_str() : program,
                          .argv = argv.data(),
                          .envp = environment.envp(),
                          .directory = directory.c_str(),
@@ -221,7 +229,8 @@ std::expected<process::Child, process::SpawnFailure> Run::spawn(
                          .stdout_fd = output,
                          .stderr_fd = error,
                          .limits = limits,
-                         .gains_privileges = options_.allow_setuid},
+                         .gains_privileges = options_.allow_setuid,
+                         .directory_fd = file.directory.get()},
                         std::move(place));
 }
 

@@ -3,6 +3,8 @@
 
 #include <string>
 
+#include "base/tree.h"
+
 namespace cgisrv::cgi {
 
 struct Script {
@@ -11,7 +13,9 @@ struct Script {
   std::string path_info;    // decoded; empty when the URL ends at the script
   std::string root;         // DOCUMENT_ROOT: absolute, without a slash at the end
   std::string interpreter;  // absolute path of a program to run the script with; empty: none
-  bool nph = false;         // the file's name begins with "nph-": its output is sent unmodified
+  std::string tree;         // the directory below which links are treated as `links` says
+  Links links = Links::follow;
+  bool nph = false;  // the file's name begins with "nph-": its output is sent unmodified
 };
 
 }  // namespace cgisrv::cgi

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/tree.h"
 
 namespace cgisrv::files {
 
@@ -19,8 +20,10 @@ struct Entry {
 
 inline constexpr std::size_t entries_max = 10'000;
 
-// Entries that would be served: no dotfiles, only regular files and directories (links followed).
-// Directories first, then by name. `more` is set when there were over entries_max.
-Result<std::vector<Entry>> list_directory(const std::string& directory, bool& more);
+// Entries that would be served: no dotfiles, only regular files and directories, links to them
+// where the tree follows links. Directories first, then by name. `more` is set when there were over
+// entries_max.
+Result<std::vector<Entry>> list_directory(const Tree& tree, const std::string& directory,
+                                          bool& more);
 
 }  // namespace cgisrv::files

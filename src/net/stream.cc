@@ -1,5 +1,7 @@
 #include "net/stream.h"
 
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 
@@ -32,6 +34,11 @@ Io Stream::send_file(int file, std::uint64_t offset, std::uint64_t length) {
   return outcome(
       ::sendfile(fd(), file, &position, static_cast<std::size_t>(std::min(length, most))),
       Io::Status::failed);
+}
+
+bool Stream::all_acknowledged() const {
+  int waiting = 0;
+  return ::ioctl(fd(), SIOCOUTQ, &waiting) == 0 && waiting == 0;
 }
 
 void Stream::reset_on_close() {

@@ -1,5 +1,6 @@
 #include "process/spawn.h"
 
+#include <fcntl.h>
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -38,7 +39,9 @@ __attribute__((no_sanitize("address", "undefined"))) int become_program(void* ar
   ::dup2(program.stdin_fd, 0);
   ::dup2(program.stdout_fd, 1);
   ::dup2(program.stderr_fd, 2);
-  if (::chdir(program.directory) != 0) give_up(start, SpawnStep::directory);
+  const bool placed = program.directory_fd >= 0;
+  if ((placed ? ::fchdir(program.directory_fd) : ::chdir(program.directory)) != 0)
+    give_up(start, SpawnStep::directory);
   for (const ResourceLimit& limit : program.limits)
     if (::setrlimit(static_cast<__rlimit_resource_t>(limit.resource), &limit.value) != 0)
       give_up(start, SpawnStep::limits);
@@ -47,7 +50,11 @@ __attribute__((no_sanitize("address", "undefined"))) int become_program(void* ar
   sigset_t none;
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
-  ::execve(program.path, program.argv, program.envp);
+  if (placed)
+    ::syscall(SYS_execveat, AT_FDCWD, program.path, program.argv, program.envp,
+              AT_SYMLINK_NOFOLLOW);
+  else
+    ::execve(program.path, program.argv, program.envp);
   give_up(start, SpawnStep::exec);
 }
 

@@ -17,7 +17,7 @@ struct ResourceLimit {
 };
 
 struct Program {
-  const char* path;       // absolute
+  const char* path;       // absolute, or in `directory_fd`
   char* const* argv;      // NULL-terminated
   char* const* envp;      // NULL-terminated
   const char* directory;  // becomes the working directory
@@ -26,6 +26,7 @@ struct Program {
   int stderr_fd;
   std::span<const ResourceLimit> limits;
   bool gains_privileges = false;  // setuid bits and file capabilities have their effect
+  int directory_fd = -1;  // where set: the working directory, and `path` must be no link there
 };
 
 // What the child could not do, when it could not become the program.

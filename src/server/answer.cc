@@ -32,18 +32,14 @@ HandlerPtr refuse(Connection& connection, int status, std::string reason) {
 }
 
 HandlerPtr page(Connection& connection, int status, Page page) {
-  http::Response response;
-  response.status = status;
-  response.add("Content-Type", page.content_type);
-  return std::make_unique<PageHandler>(connection, std::move(response), std::move(page.body));
+  return std::make_unique<PageHandler>(connection, page_response(status, page),
+                                       std::move(page.body));
 }
 
 HandlerPtr method_not_allowed(Connection& connection) {
   Page body = error_page(405, connection.request_id(), wants_html(connection.request()));
-  http::Response response;
-  response.status = 405;
+  http::Response response = page_response(405, body);
   response.add("Allow", file_methods);
-  response.add("Content-Type", body.content_type);
   return std::make_unique<PageHandler>(connection, std::move(response), std::move(body.body));
 }
 
@@ -87,29 +83,40 @@ HandlerPtr run_program(Service& service, Connection& connection, Located located
                                     connection.endpoints(), located.location->cgi, redirect_url);
 }
 
-HandlerPtr send_file(Connection& connection, const std::string& path) {
-  if (auto other = check_file_method(connection)) return other;
-  Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
-  if (!file) {
-    if (errno == ENOENT || errno == ENOTDIR)
+HandlerPtr cannot_open(Connection& connection, const std::string& path, int code) {
+  switch (code) {
+    case ENOENT:
+    case ENOTDIR:
       return refuse(connection, 404, path + " does not exist");
-    if (errno == EACCES || errno == EPERM)
+    case EACCES:
+    case EPERM:
       return refuse(connection, 403, path + " may not be read by the server's user");
-    return refuse(connection, errno == EMFILE || errno == ENFILE ? 503 : 500,
-                  fmt::format("{} cannot be opened: {}", path, errno_text(errno)));
+    case ELOOP:
+      return refuse(connection, 403, path + " has become a link that may not be followed");
+    default:
+      return refuse(connection, code == EMFILE || code == ENFILE ? 503 : 500,
+                    fmt::format("{} cannot be opened: {}", path, errno_text(code)));
   }
+}
+
+// Opened by the same rules that it was found by: what was checked is what is sent.
+HandlerPtr send_file(Connection& connection, const Tree& tree, const std::string& path) {
+  if (auto other = check_file_method(connection)) return other;
+  auto file = tree.open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+  if (!file) return cannot_open(connection, path, file.error().code);
   struct stat status {};
-  if (::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode))
+  if (::fstat(file->get(), &status) != 0 || !S_ISREG(status.st_mode))
     return refuse(connection, 403, path + " is not a regular file");
   auto answer =
       files::answer_file(connection.request(), status, files::mime_type(path), std::time(nullptr));
-  return std::make_unique<FileHandler>(connection, std::move(file), std::move(answer));
+  return std::make_unique<FileHandler>(connection, std::move(*file), std::move(answer));
 }
 
-HandlerPtr list(Connection& connection, const std::string& directory, const http::Path& path) {
+HandlerPtr list(Connection& connection, const Tree& tree, const std::string& directory,
+                const http::Path& path) {
   if (auto other = check_file_method(connection)) return other;
   bool more = false;
-  auto entries = files::list_directory(directory, more);
+  auto entries = files::list_directory(tree, directory, more);
   if (!entries)
     return refuse(connection, entries.error().code == EACCES ? 403 : 503, entries.error().what);
   const http::Request& request = connection.request();
@@ -126,6 +133,8 @@ HandlerPtr choose_answer(Service& service, Connection& connection,
   if (request.method == "TRACE" || request.method == "CONNECT")
     return method_not_allowed(connection);
   if (request.target.form == http::TargetForm::asterisk) return allowed_methods(connection);
+  if (text::equals_ignoring_case(request.target.scheme, "https"))
+    return refuse(connection, 421, "the target is an https one, but the connection has no TLS");
   const auto path = http::decode_path(request.target.path);
   if (!path)
     return refuse(connection, redirect_url.empty() ? 400 : 502,
@@ -133,13 +142,14 @@ HandlerPtr choose_answer(Service& service, Connection& connection,
                               text::escape(request.target.path, 200)));
   const Site& site = find_site(service.config(), request.host);
   Located located = locate(site, *path);
+  const Tree tree{site.root, located.location->links};
   switch (located.kind) {
     case Located::Kind::program:
       return run_program(service, connection, std::move(located), redirect_url);
     case Located::Kind::file:
-      return send_file(connection, located.file);
+      return send_file(connection, tree, located.file);
     case Located::Kind::listing:
-      return list(connection, located.file, *path);
+      return list(connection, tree, located.file, *path);
     case Located::Kind::redirect:
       if (auto other = check_file_method(connection)) return other;
       return redirect_to(connection, std::move(located.redirect));

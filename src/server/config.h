@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/tree.h"
 #include "cgi/options.h"
 
 namespace cgisrv::server {
@@ -76,6 +77,7 @@ struct Location {
   ProgramKind program = ProgramKind::none;
   std::string path;         // directory or single: absolute; no slash at the end
   std::string interpreter;  // absolute path, or empty
+  Links links = Links::follow;
   std::uint64_t body_size = 0;
   CgiOptions cgi;
 };
@@ -86,6 +88,7 @@ struct Site {
   std::string root;                      // absolute, no slash at the end
   std::vector<std::string> index = {"index.cgi", "index.html"};
   bool listing = false;
+  Links links = Links::follow;  // what locations begin with
   std::vector<Location> locations;
   Location fallback;  // what no location matches: static files, the [limits] and [cgi] defaults
 };

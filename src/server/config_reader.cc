@@ -62,7 +62,10 @@ class Reader {
   template <typename T>
   void prepare(T&) {}
   void prepare(Site& site) { site.fallback = inherited(); }
-  void prepare(Location& location) { location = inherited(); }
+  void prepare(Location& location) {
+    location = inherited();
+    location.links = config_.sites.back().links;
+  }
 
   const std::string& folder_;
   Faults& faults_;
@@ -277,6 +280,8 @@ Location Reader::inherited() const {
 Config read_config(const Value& root, const std::string& folder, Faults& faults) {
   Config config;
   Reader(folder, faults, config).section(root_section(), root, &config);
+  for (Site& site : config.sites)
+    site.fallback.links = site.links;
   return config;
 }
 

@@ -12,6 +12,7 @@ namespace {
 constexpr std::uint64_t input_bytes_max = 64 * 1024;
 constexpr unsigned turn_steps_max = 64;                // of one connection, before the others' turn
 constexpr Duration linger_timeout{5'000};              // the client's last words may take so long
+constexpr Duration acknowledgement_patience{100};      // for what was sent after a half-close
 constexpr std::uint64_t discard_bytes_max = 16 << 20;  // of a body that nobody wants
 
 }  // namespace
@@ -101,8 +102,7 @@ void Connection::resume(std::uint32_t) {
       }
     }
     take_body_fault();
-    if (peer_half_closed_ && state_ == State::exchange && !half_close_timer_.armed())
-      half_close_timer_.arm_after(service_.config().limits.half_close_timeout);
+    if (state_ == State::exchange && !half_close_timer_.armed()) watch_half_close();
   }
   advance();
 }
@@ -123,9 +123,17 @@ void Connection::output_due(std::uint32_t) {
 }
 
 // A client that has shut its sending side may still be reading, or may be gone: the two look the
-// same until something is sent. It gets this long.
+// same until something is sent, which who is gone answers with a reset. It gets this long.
+void Connection::watch_half_close() {
+  if (peer_half_closed_ && !peer_reads_on_)
+    half_close_timer_.arm_after(service_.config().limits.half_close_timeout);
+}
+
 void Connection::half_close_due(std::uint32_t) {
-  if (!responded_ || output_.empty()) close();
+  if (responded_ && !output_.empty()) return;  // slow, as any client may be: see send_timeout
+  if (!sent_since_half_close_) return close();
+  peer_reads_on_ = stream_.all_acknowledged();
+  if (!peer_reads_on_) half_close_timer_.arm_after(acknowledgement_patience);
 }
 
 // ---- input and output --------------------------------------------------------------------------
@@ -153,6 +161,7 @@ void Connection::send_output() {
   const std::uint64_t before = bytes_sent_;
   const auto status = output_.flush(stream_, bytes_sent_);
   if (status == net::Io::Status::failed) return close();
+  sent_since_half_close_ |= peer_half_closed_ && bytes_sent_ != before;
   if (output_.empty()) return output_timer_.disarm();
   writable_ = status != net::Io::Status::blocked;
   if (writable_) resume_timer_.arm_after(Duration::zero());  // the turn's share is used up

@@ -89,6 +89,7 @@ class Connection final : public http::Exchange {
   void refuse(int status, std::string_view reason);
   void input_due(std::uint32_t);
   void output_due(std::uint32_t);
+  void watch_half_close();
   void half_close_due(std::uint32_t);
   void resume(std::uint32_t);
   void socket_ready(std::uint32_t events);
@@ -122,6 +123,8 @@ class Connection final : public http::Exchange {
   bool writable_ = true;
   bool input_ended_ = false;
   bool peer_half_closed_ = false;
+  bool sent_since_half_close_ = false;
+  bool peer_reads_on_ = false;  // it has shut its sending side, and takes what is sent
   bool draining_ = false;
   unsigned requests_served_ = 0;
   Buffer input_;

@@ -50,7 +50,7 @@ void Connection::begin_exchange() {
   reset_exchange();
   body_ = http::BodyReader(request_);
   service_.worker().describe(fmt::format("{} {}", request_.method, request_.raw_target));
-  if (peer_half_closed_) half_close_timer_.arm_after(service_.config().limits.half_close_timeout);
+  watch_half_close();
   answer(choose_answer(service_, *this, redirect_url_));
 }
 
@@ -302,9 +302,7 @@ void Connection::fail(http::Failure failure) {
     details = Failure{script_name_, script_filename_,    failure.reason,
                       failure.exit, failure.stderr_tail, failure.output_head};
   Page page = error_page(failure.status, request_id_, wants_html(request_), details);
-  http::Response response;
-  response.status = failure.status;
-  response.add("Content-Type", page.content_type);
+  http::Response response = page_response(failure.status, page);
   response.add("Cache-Control", "no-store");
   if (failure.status == 503) response.add("Retry-After", "5");
   answer(std::make_unique<PageHandler>(*this, std::move(response), std::move(page.body)));

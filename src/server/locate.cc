@@ -9,6 +9,7 @@
 
 #include "base/result.h"
 #include "base/text.h"
+#include "base/tree.h"
 #include "cgi/resolve.h"
 #include "server/router.h"
 
@@ -22,8 +23,12 @@ Located refuse(const Location& location, int status, std::string_view problem) {
   return {.location = &location, .status = status, .problem = text::escape(problem)};
 }
 
-// Dot segments are gone from a decoded path, so that a segment with a dot in front is a dotfile.
+// Dot segments are gone from a decoded path, so that a segment with a dot in front is a dotfile;
+// but for the one that is there to be found (RFC 8615).
 bool has_dotfile(std::string_view path) {
+  constexpr std::string_view well_known = "/.well-known";
+  if (path == well_known || path.starts_with("/.well-known/"))
+    path.remove_prefix(well_known.size());
   return path.find("/.") != path.npos;
 }
 
@@ -83,8 +88,12 @@ Located locate_static(const Site& site, const Location& location, const http::Pa
   if (has_dotfile(path.text)) return refuse(location, 404, path.text + " is or is in a dotfile");
   std::string file = site.root + path.text;
   struct stat status {};
-  if (::stat(file.c_str(), &status) != 0) {
-    return refuse(location, status_for(errno), fmt::format("{}: {}", file, errno_text(errno)));
+  if (const int error = Tree{site.root, location.links}.examine(file, status); error != 0) {
+    const bool a_link = error == ELOOP && location.links != Links::follow;
+    return refuse(location, a_link ? 403 : status_for(error),
+                  fmt::format("{}: {}", file,
+                              a_link ? "a symbolic link in it may not be followed; see symlinks"
+                                     : errno_text(error)));
   }
   if (S_ISDIR(status.st_mode)) return locate_directory(site, location, path);
   if (!S_ISREG(status.st_mode)) {
@@ -136,7 +145,7 @@ cgi::Resolution resolve_exactly(const Site& site, const Location& location, cons
   const http::Path file{path.text.substr(0, end), end};
   const auto slash = file.text.rfind('/');
   auto found = cgi::resolve_script(site.root + file.text.substr(0, slash), file, slash,
-                                   location.interpreter.empty());
+                                   location.interpreter.empty(), {site.root, location.links});
   found.script.path_info = path.text.substr(end);
   return found;
 }
@@ -177,12 +186,14 @@ Located locate(const Site& site, const http::Path& path) {
       return run(site, location, path, cgi::single_program(location.path, path, route.matched));
     case ProgramKind::directory:
       return run(site, location, path,
-                 cgi::resolve_script(location.path, path, route.matched, true));
+                 cgi::resolve_script(location.path, path, route.matched, true,
+                                     {location.path, location.links}));
     case ProgramKind::in_place:
       if (location.match.kind != MatchKind::prefix) break;
       return run(site, location, path,
                  cgi::resolve_script(site.root + path.text.substr(0, route.matched - 1), path,
-                                     route.matched, location.interpreter.empty()));
+                                     route.matched, location.interpreter.empty(),
+                                     {site.root, location.links}));
     case ProgramKind::none:
       if (location.match.kind == MatchKind::extension && route.matched < path.text.size()) break;
       return locate_static(site, location, path);

@@ -25,9 +25,9 @@ struct Located {
 // a location of programs without its own, is redirected to it; with it, the
 // first of site.index that is there answers (an index that a program location matches is run, with
 // SCRIPT_NAME naming it); else its listing, where the site lists, else 404. Dotfiles, and anything
-// whose path goes through one, are 404. Special files (devices, pipes, sockets) are 403. A file in
-// a place where programs are run (cgi-bin/, *.cgi) that is not executable is 403, never sent as
-// text. The source of a program is never sent.
+// whose path goes through one, are 404, but for "/.well-known/" (RFC 8615). Special files (devices,
+// pipes, sockets) are 403. A file in a place where programs are run (cgi-bin/, *.cgi) that is not
+// executable is 403, never sent as text. The source of a program is never sent.
 Located locate(const Site& site, const http::Path& path);
 
 }  // namespace cgisrv::server

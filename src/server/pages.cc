@@ -131,6 +131,14 @@ Page as_text(const ErrorPage& page) {
 
 }  // namespace
 
+http::Response page_response(int status, const Page& page) {
+  http::Response response;
+  response.status = status;
+  response.add("Content-Type", page.content_type);
+  response.add("Vary", "Accept");
+  return response;
+}
+
 bool wants_html(const http::Request& request) {
   const auto accept = request.joined("Accept");
   if (!accept) return false;

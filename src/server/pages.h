@@ -17,6 +17,9 @@ struct Page {
   std::string body;
 };
 
+// As a response, which depends on Accept: see wants_html().
+http::Response page_response(int status, const Page& page);
+
 // HTML when the request's Accept prefers it (browsers do), plain text otherwise (curl's */* and no
 // Accept at all).
 bool wants_html(const http::Request& request);

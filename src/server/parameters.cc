@@ -43,6 +43,7 @@ constexpr Word unlimited{"unlimited", bytes_unlimited};
 constexpr std::string_view dispatches[] = {"round-robin", "least-busy", "kernel"};
 constexpr std::string_view log_formats[] = {"combined", "common", "json"};
 constexpr std::string_view chunked_bodies[] = {"spool", "stream"};
+constexpr std::string_view links_followed[] = {"follow", "owner", "never"};
 constexpr std::string_view log_levels[] = {"debug", "info", "notice", "warn", "error"};
 constexpr std::string_view access_words[] = {"stderr", "off"};
 constexpr std::string_view error_words[] = {"stderr"};
@@ -191,6 +192,10 @@ constexpr Parameter location_rows[] = {
      .check = check_executable, .unset = "none",
      .about = "Absolute path of a program that runs the files that match; they need not be "
               "executable."},
+    {.key = "symlinks", .type = choice, .slot = in<&Location::links>, .choices = links_followed,
+     .unset = "as in `[[site]]`",
+     .about = "Symbolic links below the root, or below a directory of programs: followed wherever "
+              "they lead, followed where their owner owns what they lead to, or never; else 403."},
     {.key = "body_size", .type = size, .slot = in<&Location::body_size>, .range = any_size,
      .word = unlimited, .unset = "as in `[limits]`",
      .about = "The body of a request; answers 413 past it."},
@@ -215,6 +220,8 @@ constexpr Parameter site_rows[] = {
      .about = "What answers for a directory: the first of these files that is there."},
     {.key = "listing", .type = boolean, .slot = in<&Site::listing>,
      .about = "Whether a directory without an index is listed."},
+    {.key = "symlinks", .type = choice, .slot = in<&Site::links>, .choices = links_followed,
+     .about = "What locations begin with, and what holds outside them."},
     {.key = "location", .type = tables, .slot = in<&Site::locations>,
      .inside = &location_section, .unset = "none", .about = "See `[[site.location]]`."},
 };

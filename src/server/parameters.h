@@ -36,9 +36,9 @@ using Part = std::variant<Config*, ServerOptions*, Listen*, Limits*, CgiOptions*
                           Site*, Location*, LogTarget*>;
 using Slot = std::variant<bool*, unsigned*, std::uint64_t*, std::optional<std::uint64_t>*,
                           Duration*, std::string*, std::vector<std::string>*, Dispatch*, LogFormat*,
-                          ChunkedBody*, Match*, cgi::Variables*, Config*, ServerOptions*, Limits*,
-                          CgiOptions*, ResourceLimits*, Location*, LogTarget*, std::vector<Listen>*,
-                          std::vector<Site>*, std::vector<Location>*>;
+                          ChunkedBody*, Links*, Match*, cgi::Variables*, Config*, ServerOptions*,
+                          Limits*, CgiOptions*, ResourceLimits*, Location*, LogTarget*,
+                          std::vector<Listen>*, std::vector<Site>*, std::vector<Location>*>;
 
 // Both ends included: integers as they are, sizes in bytes, durations in milliseconds.
 struct Range {

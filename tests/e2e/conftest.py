@@ -23,17 +23,20 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 import adopted  # noqa: E402
+import conformance  # noqa: E402
 from harness import BINARY, Server, Site, finish, slowness  # noqa: E402
 
 
 def pytest_configure(config: pytest.Config) -> None:
     for marker in ("expect_log(regex): alert lines that match are expected, at least one",
+                   "clause(key, ...): what clauses.py promises and this test proves",
                    "kills_worker: workers die in this test",
                    "kills_master: the master dies in this test",
                    "slow: takes more than a few seconds",
                    "time_limit(seconds): for the whole test; 60 unless given"):
         config.addinivalue_line("markers", marker)
     adopted.install()
+    config.pluginmanager.register(conformance.Record(), "conformance")
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
@@ -41,6 +44,23 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_sessionstart(session: pytest.Session) -> None:
     if not BINARY.exists() and not session.config.option.collectonly:
         pytest.exit(f"{BINARY} is not there: build it, or name another with CGISRV", returncode=2)
+
+
+# What everything else stands on goes first, so that the first failure is the telling one.
+ORDER = ["test_start", "test_config", "test_http_request", "test_connection", "test_smuggling",
+         "test_files", "test_links", "test_semantics", "test_cgi_environment", "test_cgi_response",
+         "test_cgi_failures", "test_cgi_process", "test_cgi_streams", "test_pool", "test_clients"]
+LAST = "test_conformance"  # it looks at how the others went
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def place(item: pytest.Item) -> tuple[int, str]:
+        name = item.path.stem
+        if name in ORDER:
+            return ORDER.index(name), name
+        return len(ORDER) + (name == LAST), name
+
+    items.sort(key=place)
 
 
 @pytest.hookimpl(hookwrapper=True)

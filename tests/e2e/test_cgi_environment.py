@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from clauses import clause
 from client import LAST_CHUNK, chunk, head
 from harness import ENVIRONMENT, environment_of
 
@@ -33,6 +34,8 @@ def ask(shared):
     return get
 
 
+@clause("rfc3875-4.1.4-gateway-interface", "rfc3875-4.1.8-remote-addr",
+        "rfc3875-4.1.17-server-software", "rfc3875-4.1.7-query-string", "cgi-de-facto-variables")
 def test_always_set(ask):
     environment = ask()
     assert environment["GATEWAY_INTERFACE"] == "CGI/1.1"
@@ -47,6 +50,8 @@ def test_always_set(ask):
     assert "/bin" in environment["PATH"]
 
 
+@clause("rfc3875-4.1.1-identity", "rfc3875-4.1.2-content-length", "rfc3875-4.1.3-content-type",
+        "rfc3875-4.1.5-path-info", "rfc3875-4.1.6-path-translated")
 def test_not_set_unless_they_apply(ask):
     """RFC 3875 sections 4.1.1 to 4.1.6, 4.1.11."""
     environment = ask()
@@ -55,6 +60,7 @@ def test_not_set_unless_they_apply(ask):
         assert not environment.get(name), name
 
 
+@clause("rfc3875-4.1.15-server-port", "cgi-de-facto-variables")
 def test_server_port_and_addresses(ask, shared):
     """RFC 3875 sections 4.1.8 and 4.1.15: the port of the connection, whatever Host says."""
     environment = ask(host="example.org:1234")
@@ -64,28 +70,35 @@ def test_server_port_and_addresses(ask, shared):
     assert environment["SERVER_PORT"] == str(shared.port)
 
 
+@clause("rfc3875-4.1.14-server-name", "rfc3875-4.1.15-server-port")
 @pytest.mark.parametrize("host, name", [("example.org", "example.org"), ("[::1]:80", "[::1]"),
                                         ("127.0.0.1", "127.0.0.1")])
-def test_server_name_is_the_host_asked_for(ask, host, name):
+def test_server_name_is_the_host_asked_for(ask, shared, host, name):
     """RFC 3875 section 4.1.14."""
-    assert ask(host=host)["SERVER_NAME"] == name
+    environment = ask(host=host)
+    assert environment["SERVER_NAME"] == name
+    assert environment["SERVER_PORT"] == str(shared.port)
 
 
+@clause("rfc3875-4.1.14-server-name")
 def test_server_name_without_host_is_the_address(ask):
     assert ask(version="HTTP/1.0", host=None)["SERVER_NAME"] == "127.0.0.1"
 
 
+@clause("rfc3875-4.1.16-server-protocol")
 def test_server_protocol_of_a_1_0_request(ask):
     """RFC 3875 section 4.1.16."""
     assert ask(version="HTTP/1.0")["SERVER_PROTOCOL"] == "HTTP/1.0"
 
 
+@clause("rfc3875-4.1.12-request-method")
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"])
 def test_request_method(shared, method):
     """RFC 3875 section 4.1.12."""
     assert environment_of(shared.request(method, "/environment.cgi"))["REQUEST_METHOD"] == method
 
 
+@clause("rfc3875-4.1.7-query-string")
 @pytest.mark.parametrize("query", [
     "a=b&c=d", "", "a%20b+c%2", "?", "/../x?y", "a=%00", "-s", "%ADs", "'\"<>|^`{}"])
 def test_query_string_is_raw(ask, query):
@@ -93,11 +106,13 @@ def test_query_string_is_raw(ask, query):
     assert ask("/environment.cgi?" + query)["QUERY_STRING"] == query
 
 
+@clause("cgi-de-facto-variables")
 def test_request_uri_is_raw(ask):
     target = "/folder//../environment.cgi/a%20b%2Fc?d=%20"
     assert ask(target)["REQUEST_URI"] == target
 
 
+@clause("rfc3875-4.1.13-script-name", "cgi-de-facto-variables")
 def test_script_and_root(ask, shared_site):
     environment = ask("/folder/environment.cgi/info")
     root = os.path.realpath(shared_site.root)
@@ -107,18 +122,21 @@ def test_script_and_root(ask, shared_site):
     assert not environment["DOCUMENT_ROOT"].endswith("/")
 
 
+@clause("rfc3875-4.1.13-script-name")
 def test_script_in_cgi_bin(ask):
     environment = ask("/cgi-bin/environment/a/b")
     assert environment["SCRIPT_NAME"] == "/cgi-bin/environment"
     assert environment["PATH_INFO"] == "/a/b"
 
 
+@clause("rfc3875-4.1.13-script-name")
 def test_index_program_is_named(ask):
     environment = ask("/index/?a=b")
     assert environment["SCRIPT_NAME"] == "/index/index.cgi"
     assert environment["QUERY_STRING"] == "a=b" and not environment.get("PATH_INFO")
 
 
+@clause("rfc3875-4.1.5-path-info")
 @pytest.mark.parametrize("sent, seen", [
     ("/", "/"), ("/a/b", "/a/b"), ("/a%20b", "/a b"), ("/a%2520b", "/a%20b"), ("/a%0ab", "/a\nb"),
     ("/a%2fb", "/a/b"), ("/a%2Fb/c", "/a/b/c"), ("/%e4%bd%a0", "/\xe4\xbd\xa0"), ("/a+b", "/a+b"),
@@ -130,6 +148,7 @@ def test_path_info_is_decoded_once(ask, sent, seen):
     assert ask("/environment.cgi" + sent)["PATH_INFO"] == seen
 
 
+@clause("rfc3875-4.1.6-path-translated")
 def test_path_translated_goes_with_path_info(ask, shared_site):
     """RFC 3875 section 4.1.6."""
     translated = ask("/environment.cgi/a/b")["PATH_TRANSLATED"]
@@ -140,6 +159,7 @@ def test_path_translated_goes_with_path_info(ask, shared_site):
 # The body.
 
 
+@clause("rfc3875-4.1.2-content-length", "rfc3875-4.1.3-content-type")
 def test_content_length_and_type(shared):
     """RFC 3875 sections 4.1.2 and 4.1.3."""
     environment = environment_of(shared.request("POST", "/environment.cgi",
@@ -149,17 +169,20 @@ def test_content_length_and_type(shared):
     assert "HTTP_CONTENT_LENGTH" not in environment and "HTTP_CONTENT_TYPE" not in environment
 
 
+@clause("rfc3875-4.1.3-content-type")
 def test_no_content_type_is_made_up(shared):
     environment = environment_of(shared.request("POST", "/environment.cgi", body=b"hello"))
     assert "CONTENT_TYPE" not in environment
 
 
+@clause("rfc3875-4.1.2-content-length")
 def test_leading_zeros_of_the_length_are_not_passed_on(shared):
     environment = environment_of(shared.request("POST", "/environment.cgi",
                                                 [("Content-Length", "0005")], b"hello"))
     assert environment["CONTENT_LENGTH"] == "5"
 
 
+@clause("rfc3875-4.1.2-content-length")
 def test_content_length_is_counted_after_de_chunking(shared):
     """RFC 3875 section 4.1.2: after the transfer codings are removed."""
     connection = shared.connect()
@@ -173,6 +196,7 @@ def test_content_length_is_counted_after_de_chunking(shared):
 # Fields as HTTP_*: RFC 3875 section 4.1.18.
 
 
+@clause("rfc3875-4.1.18-fields")
 def test_fields_become_variables(ask):
     environment = ask(headers=[
         ("X-Some-Field", "a b"), ("Accept", "text/html"), ("lower-case", "c"), ("X-9", "d"),
@@ -187,6 +211,7 @@ def test_fields_become_variables(ask):
     assert environment["HTTP_HOST"] == "localhost"
 
 
+@clause("rfc3875-4.1.18-fields")
 def test_same_names_are_merged_in_order(ask):
     environment = ask(headers=[("X-A", "1"), ("x-a", "2"), ("X-B", "b"), ("X-A", "3"),
                                ("Cookie", "a=1"), ("Cookie", "b=2")])
@@ -194,6 +219,7 @@ def test_same_names_are_merged_in_order(ask):
     assert environment["HTTP_COOKIE"] == "a=1; b=2"
 
 
+@clause("rfc3875-4.1.18-no-collisions")
 @pytest.mark.parametrize("name", ["X_Forwarded-For", "X_Forwarded_For", "X.Forwarded-For",
                                   "X+Forwarded-For", "X~Forwarded-For", "X!Forwarded-For"])
 def test_no_field_poses_as_another(ask, name):
@@ -203,6 +229,7 @@ def test_no_field_poses_as_another(ask, name):
     assert "HTTP_X_FORWARDED_FOR" not in ask(headers=[(name, "evil")])
 
 
+@clause("rfc3875-4.1.18-withheld", "cve2016-5385-httpoxy")
 @pytest.mark.parametrize("name", [
     "Content_Length", "Content_Type", "Proxy", "PROXY", "Proxy-Authorization", "Authorization",
     "TE", "Keep-Alive", "Upgrade", "Proxy-Connection"])
@@ -212,6 +239,7 @@ def test_fields_that_never_become_variables(ask, name):
     assert "evil" not in environment.values()
 
 
+@clause("rfc3875-9-no-spoofing")
 @pytest.mark.parametrize("name", [
     "LD-PRELOAD", "PATH", "REDIRECT-STATUS", "REMOTE-USER", "AUTH-TYPE", "DOCUMENT-ROOT",
     "SCRIPT-FILENAME"])
@@ -221,10 +249,12 @@ def test_fields_cannot_set_other_variables(ask, name):
     assert environment.get(variable) == plain.get(variable)
 
 
+@clause("rfc3875-9-no-spoofing")
 def test_query_cannot_set_variables(ask):
     assert "LD_PRELOAD" not in ask("/environment.cgi?LD_PRELOAD=/evil.so")
 
 
+@clause("rfc3875-4.1.18-withheld")
 def test_connection_names_hop_by_hop_fields(ask):
     """RFC 9110 section 7.6.1: it never becomes a variable itself."""
     assert "HTTP_CONNECTION" not in ask(headers=[("Connection", "keep-alive")])
@@ -233,6 +263,7 @@ def test_connection_names_hop_by_hop_fields(ask):
 # Identity, and what the server keeps to itself.
 
 
+@clause("cgi-de-facto-variables")
 def test_request_id_is_unique(ask):
     identities = [ask()["REQUEST_ID"] for _ in range(20)]
     assert len(set(identities)) == 20
@@ -241,6 +272,7 @@ def test_request_id_is_unique(ask):
     assert re.fullmatch(r"[A-Za-z0-9_.@-]{6,64}", environment["REQUEST_ID"])
 
 
+@clause("rfc3875-9-no-spoofing")
 def test_nothing_comes_from_the_servers_own_environment(start, site):
     """The environment is an allow-list."""
     site.c_program("environment.cgi", ENVIRONMENT)
@@ -251,6 +283,7 @@ def test_nothing_comes_from_the_servers_own_environment(start, site):
         assert name not in environment
 
 
+@clause("rfc3875-4.1.18-withheld", "rfc3875-4.1.1-identity")
 def test_authorization_is_withheld_unless_configured(start, site):
     """RFC 3875 section 4.1.18."""
     site.c_program("environment.cgi", ENVIRONMENT)
@@ -263,6 +296,7 @@ def test_authorization_is_withheld_unless_configured(start, site):
     assert "REMOTE_USER" not in environment and "AUTH_TYPE" not in environment
 
 
+@clause("rfc3875-9-no-spoofing")
 def test_configured_variables(start, site):
     """The location's come after [cgi]'s, and none supersedes a computed one but PATH."""
     site.c_program("environment.cgi", ENVIRONMENT)
@@ -279,6 +313,7 @@ env = { OURS = "cgi", THEIRS = "cgi", PATH = "/opt/bin", REQUEST_METHOD = "EVIL"
     assert environment["HTTP_X_FIELD"] == "sent"
 
 
+@clause("rfc3875-4.1.8-remote-addr", "rfc3875-4.1.14-server-name")
 def test_variables_over_a_unix_socket(start, site, tmp_path):
     site.c_program("environment.cgi", ENVIRONMENT)
     server = start(site, "-l", f"unix:{tmp_path}/socket")

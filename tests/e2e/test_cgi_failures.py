@@ -1,9 +1,12 @@
 """Programs that fail: the status the client gets, and the sentence that the log has for it."""
 
+import ctypes
 import re
+from pathlib import Path
 
 import pytest
 
+from clauses import clause
 from client import Connection, head
 from harness import ENVIRONMENT, until
 from processes import alive
@@ -27,12 +30,14 @@ def fails(shared, shared_site):
 # Before the header.
 
 
+@clause("rfc9110-15.5.5-missing")
 @pytest.mark.parametrize("target", [
     "/missing.cgi", "/cgi-bin/missing", "/missing.cgi/info", "/missing"])
 def test_missing_404(shared, target):
     assert shared.get(target).status == 404
 
 
+@clause("rfc9110-15.5.4-not-executable")
 @pytest.mark.parametrize("name", ["plain.cgi", "cgi-bin/plain"])
 def test_not_executable_403_with_the_reason_in_the_log(shared, shared_site, name):
     shared_site.program(name, "#!/bin/sh\n# SECRET\n", mode=0o644)
@@ -42,30 +47,36 @@ def test_not_executable_403_with_the_reason_in_the_log(shared, shared_site, name
     assert "chmod" in line or "executable" in line
 
 
+@clause("rfc9110-15.6.3-bad-gateway")
 def test_no_output_502(shared, fails):
     assert fails("exit 0").status == 502
     shared.wait_log("fails.cgi")
 
 
+@clause("rfc9110-15.6.3-bad-gateway")
 def test_exit_status_before_the_header_502(shared, fails):
     assert fails("exit 3").status == 502
     assert "3" in shared.wait_log(r"(?m)^.*fails\.cgi.*(status|exit).*$")[0]
 
 
+@clause("rfc9110-15.6.3-bad-gateway")
 def test_killed_before_the_header_502(shared, fails):
     assert fails("kill -SEGV $$").status == 502
     shared.wait_log(r"(?m)^.*fails\.cgi.*(SIGSEGV|signal 11).*$")
 
 
+@clause("rfc9110-15.6.3-bad-gateway")
 def test_closed_output_before_the_header_502(shared, fails):
     """It goes on running, but nothing can come any more."""
     assert fails("exec >&-\nsleep 1").status == 502
 
 
+@clause("rfc9110-15.6.3-bad-gateway")
 def test_ended_within_its_header_502(shared, fails):
     assert fails("printf 'Content-Type: text'").status == 502
 
 
+@clause("rfc9110-15.6.3-bad-gateway", "failures-precise-log")
 @pytest.mark.parametrize("script, words", [
     ("echo hello\n", r"#!|shebang|interpreter|format"),
     ("#!/bin/sh\r\necho\r\n", r"CRLF|CR |carriage return|line end|\\r"),
@@ -79,6 +90,34 @@ def test_program_that_cannot_be_started_502_says_why(shared, shared_site, script
     shared_site.program("unstartable.cgi", script)
     assert shared.get("/unstartable.cgi").status == 502
     shared.wait_log(rf"unstartable\.cgi.*({words})|({words}).*unstartable\.cgi")
+
+
+CLONE_NEWNS, MS_NOEXEC, MS_REC, MS_PRIVATE = 0x20000, 8, 0x4000, 0x40000
+
+
+@clause("failures-precise-log", "rfc9110-15.5.4-not-executable")
+def test_program_on_a_noexec_mount_403_says_why(start, site):
+    """In a mount namespace of the server's own."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    folder = site.root / "noexec"
+    folder.mkdir(exist_ok=True)
+    site.program("probe.cgi", f"#!/bin/sh\n{PLAIN}\n")
+
+    def mount() -> None:
+        if (libc.unshare(CLONE_NEWNS) != 0
+                or libc.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None) != 0
+                or libc.mount(b"none", bytes(folder), b"tmpfs", MS_NOEXEC, b"size=1m") != 0):
+            (site.root / "refused").write_text("x")
+
+    server = start(site, preexec=mount)
+    if (site.root / "refused").exists():
+        pytest.skip("mounting is not allowed here")
+    inside = Path(f"/proc/{server.pid}/root{folder}/there.cgi")
+    inside.write_text(f"#!/bin/sh\n{PLAIN}\n")
+    inside.chmod(0o755)
+    assert server.get("/noexec/there.cgi").status == 403
+    assert server.get("/probe.cgi").status == 200
+    server.wait_log(r"there\.cgi.*noexec")
 
 
 def test_interpreter_that_is_a_directory(shared, shared_site):
@@ -96,6 +135,7 @@ def test_directory_and_device_are_no_programs(shared, shared_site):
 # After the header: the client must see that the response is incomplete.
 
 
+@clause("rfc9112-8-response-cut-short")
 @pytest.mark.parametrize("end", ["kill -KILL $$", "kill -SEGV $$"])
 def test_killed_after_the_header_is_not_completed(shared, shared_site, end):
     shared_site.program("dies.cgi", f"#!/bin/sh\n{PLAIN}\necho half\n{end}\n")
@@ -108,6 +148,7 @@ def test_killed_after_the_header_is_not_completed(shared, shared_site, end):
     shared.wait_log(r"dies\.cgi.*(signal|SIG)")
 
 
+@clause("failures-exit-status")
 def test_exit_status_after_a_full_response_is_only_logged(shared, shared_site):
     """The page is whole as far as anybody can tell."""
     shared_site.program("three.cgi", f"#!/bin/sh\n{PLAIN}\necho whole\nexit 3\n")
@@ -133,6 +174,7 @@ cgi = true
 """)
 
 
+@clause("rfc9110-15.6.5-gateway-timeout", "programs-limits")
 def test_header_too_late_504(start, site):
     site.program("late.cgi", "#!/bin/sh\necho $$ > pid\nsleep 30\n")
     server = timed(start, site, header_timeout="1s")
@@ -143,6 +185,7 @@ def test_header_too_late_504(start, site):
     server.wait_log(r"late\.cgi.*(header_timeout|header|time)")
 
 
+@clause("programs-limits")
 def test_header_too_late_ends_the_whole_group(start, site):
     site.program("late.cgi", "#!/bin/sh\nsleep 300 &\necho $! > pid\nwait\n")
     server = timed(start, site, header_timeout="1s")
@@ -151,6 +194,7 @@ def test_header_too_late_ends_the_whole_group(start, site):
     assert until(lambda: not alive(pid), 3)
 
 
+@clause("programs-limits")
 def test_program_that_ignores_term_is_killed_after_its_grace(start, site):
     site.program("deaf.cgi", "#!/bin/sh\ntrap '' TERM\necho $$ > pid\nsleep 30\nsleep 30\n")
     server = timed(start, site, header_timeout="1s")
@@ -159,6 +203,7 @@ def test_program_that_ignores_term_is_killed_after_its_grace(start, site):
     assert until(lambda: not alive(pid), 5)
 
 
+@clause("rfc9112-8-response-cut-short", "programs-limits")
 def test_idle_too_long_after_the_header_cuts_the_response(start, site):
     site.program("idle.cgi", f"#!/bin/sh\necho $$ > pid\n{PLAIN}\necho half\nsleep 30\n")
     server = timed(start, site, idle_timeout="1s")
@@ -178,6 +223,7 @@ def test_idle_starts_again_with_every_write(start, site):
     assert response.complete and response.body == b"1\n2\n3\n4\n5\n6\n"
 
 
+@clause("programs-limits")
 def test_total_time_cuts_a_program_that_prints_forever(start, site):
     site.program("forever.cgi", f"#!/bin/sh\necho $$ > pid\n{PLAIN}\n"
                  "while :; do echo more; sleep 0.1; done\n")

@@ -1,12 +1,17 @@
 """What a program finds when it starts, and what is left when ten thousand have run."""
 
 import os
+import pwd
 import resource
+import shutil
 import signal
+import tempfile
 import threading
+from pathlib import Path
 
 import pytest
 
+from clauses import clause
 from client import Connection
 from harness import PLAIN, Site, until
 from processes import descriptors
@@ -57,6 +62,32 @@ def shared_site(shared_site: Site) -> Site:
     return shared_site
 
 
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")
+
+
+@pytest.fixture
+def open_site(compile_c):
+    """A site that every user can read: pytest's own folders are for one alone."""
+    folder = Path(tempfile.mkdtemp(prefix="cgisrv-test-", dir="/tmp"))
+    folder.chmod(0o755)
+    yield Site(folder / "site", compile_c)
+    shutil.rmtree(folder)
+
+
+def as_nobody(site: Site, cgi: str = "") -> str:
+    return f"""
+[server]
+user = "nobody"
+[cgi]
+{cgi}
+[[site]]
+root = "{site.root}"
+[[site.location]]
+match = "*.cgi"
+cgi = true
+"""
+
+
 def report(response) -> dict[str, str]:
     assert response.status == 200, response
     return {name: value.strip() for name, value in
@@ -68,10 +99,12 @@ def myself(shared):
     return lambda target="/folder/self.cgi": report(shared.get(target))
 
 
+@clause("programs-clean-start")
 def test_exactly_three_descriptors(myself):
     assert myself()["descriptors"] == "0 1 2"
 
 
+@clause("programs-clean-start")
 def test_exactly_three_descriptors_while_the_worker_has_many(shared):
     """Other connections, other programs' pipes, files: nothing is inherited."""
     others = [shared.connect() for _ in range(20)]
@@ -80,6 +113,7 @@ def test_exactly_three_descriptors_while_the_worker_has_many(shared):
     assert report(shared.get("/folder/self.cgi"))["descriptors"] == "0 1 2"
 
 
+@clause("programs-clean-start")
 def test_descriptors_of_the_servers_starter_are_not_inherited(start, site):
     site.c_program("self.cgi", SELF)
 
@@ -91,12 +125,14 @@ def test_descriptors_of_the_servers_starter_are_not_inherited(start, site):
     assert report(server.get("/self.cgi"))["descriptors"] == "0 1 2"
 
 
+@clause("programs-clean-start")
 def test_default_signals_and_empty_mask(myself):
     status = myself()
     for name in ("SigIgn", "SigBlk", "SigCgt", "SigPnd"):
         assert int(status[name], 16) == 0, f"{name} {status[name]}"
 
 
+@clause("programs-clean-start")
 def test_default_signals_whatever_the_server_was_started_with(start, site):
     """nohup ignores SIGHUP, a careless parent blocks others."""
     site.c_program("self.cgi", SELF)
@@ -112,17 +148,20 @@ def test_default_signals_whatever_the_server_was_started_with(start, site):
         assert int(status[name], 16) == 0, f"{name} {status[name]}"
 
 
+@clause("programs-clean-start")
 def test_umask_is_022(start, site):
     site.c_program("self.cgi", SELF)
     server = start(site, preexec=lambda: os.umask(0))
     assert report(server.get("/self.cgi"))["Umask"] == "0022"
 
 
+@clause("programs-clean-start")
 def test_group_of_its_own(myself):
     status = myself()
     assert status["pid"] == status["group"]
 
 
+@clause("rfc3875-7.2-working-directory")
 @pytest.mark.parametrize("target, folder", [
     ("/folder/self.cgi", "folder"), ("/cgi-bin/self", "cgi-bin"),
     ("/folder/self.cgi/path/info", "folder")])
@@ -131,6 +170,7 @@ def test_cwd_is_the_scripts_folder(myself, shared_site, target, folder):
     assert myself(target)["cwd"] == os.path.realpath(shared_site.root / folder)
 
 
+@clause("rfc3875-4.4-no-command-line")
 @pytest.mark.parametrize("query", [
     "-s", "%ADs", "a+b", "-d+allow_url_include%3d1", "--version", ""])
 def test_no_command_line_from_the_query(shared, query):
@@ -143,6 +183,7 @@ def test_argv0_is_the_script(myself):
     assert os.path.basename(myself()["argv0"]) == "self.cgi"
 
 
+@clause("programs-limits")
 def test_rlimits_from_the_configuration(start, site):
     site.c_program("self.cgi", SELF)
     server = start(config=f"""
@@ -160,6 +201,7 @@ cgi = true
     assert status[f"rlimit{RLIMIT_NOFILE}"].split()[0] == "64"
 
 
+@clause("programs-limits")
 def test_program_past_its_cpu_limit_is_ended(start, site):
     site.program("spin.cgi", "#!/bin/sh\nwhile :; do :; done\n")
     server = start(config=f"""
@@ -182,6 +224,7 @@ def test_low_file_limit_of_the_server_is_not_passed_on_raised(start, site):
     assert report(server.get("/self.cgi"))[f"rlimit{RLIMIT_NOFILE}"].split()[0] == "512"
 
 
+@clause("programs-nothing-left")
 @pytest.mark.slow
 @pytest.mark.time_limit(180)
 def test_ten_thousand_requests_leave_nothing(start, site):
@@ -212,6 +255,96 @@ def test_ten_thousand_requests_leave_nothing(start, site):
     assert not new, new
     for pid in server.workers():
         assert not [t for t in descriptors(pid).values() if "(deleted)" in t]
+
+
+# What programs do with themselves.
+
+
+FORKS = r"""
+#include <stdio.h>
+#include <unistd.h>
+int main(void) {
+  int children = 0;
+  FILE* count = fopen("count", "w");
+  while (children < 400) {
+    pid_t pid = fork();
+    if (pid == 0) for (;;) pause();
+    if (pid < 0) break;
+    fprintf(count, "%d\n", ++children), fflush(count);
+  }
+  for (;;) pause();
+}
+"""
+
+# How many children it may have, all of which it takes along.
+COUNTS = r"""
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+int main(void) {
+  pid_t children[400];
+  int count = 0;
+  while (count < 400 && (children[count] = fork()) >= 0) {
+    if (children[count] == 0) for (;;) pause();
+    count++;
+  }
+  for (int i = 0; i < count; i++) kill(children[i], SIGKILL);
+  printf("Content-Type: text/plain\n\n%d", count);
+}
+"""
+
+
+@clause("programs-fork-forever", "programs-limits")
+def test_program_that_forks_and_forks_is_ended_with_all_its_children(start, site):
+    site.c_program("forks.cgi", FORKS)
+    server = start(config=f"""
+[cgi]
+timeout = "3s"
+grace = "500ms"
+[[site]]
+root = "{site.root}"
+[[site.location]]
+match = "*.cgi"
+cgi = true
+""")
+    assert server.get("/forks.cgi").status == 504
+    assert int((site.root / "count").read_text().split()[-1]) == 400
+    assert until(lambda: not server.programs() and not server.left_behind(), 5)
+
+
+@needs_root
+@clause("programs-fork-forever", "programs-limits")
+def test_limit_of_processes(start, open_site):
+    """RLIMIT_NPROC counts what the user has on the whole machine, and spares root."""
+    open_site.c_program("counts.cgi", COUNTS)
+    server = start(config=as_nobody(open_site, "rlimits = { nproc = 40 }"))
+    response = server.get("/counts.cgi")
+    assert response.status == 200 and 0 <= int(response.body) < 40
+
+
+@clause("programs-exec")
+def test_program_that_becomes_another(shared, shared_site):
+    """The same process: its output is the response, its end is the end."""
+    shared_site.program("becomes.cgi", "#!/bin/sh\necho $$ > pid\nexec ./other.cgi\n")
+    shared_site.program("other.cgi", PLAIN + "cat pid; echo $$\n")
+    before, after = shared.get("/becomes.cgi").text.split()
+    assert before == after
+
+
+@clause("programs-clean-start")
+def test_no_capability_where_the_server_serves_as_a_user(start, site, open_site):
+    if os.geteuid() == 0:
+        open_site.c_program("self.cgi", SELF)
+        server = start(config=as_nobody(open_site))
+    else:
+        site.c_program("self.cgi", SELF)
+        server = start(site)
+    status = report(server.get("/self.cgi"))
+    for name in ("CapInh", "CapPrm", "CapEff", "CapAmb"):
+        assert int(status[name], 16) == 0, f"{name} {status[name]}"
+    if os.geteuid() == 0:
+        assert set(status["Uid"].split()) == {str(pwd.getpwnam("nobody").pw_uid)}
+        assert status["Groups"] in ("", status["Gid"].split()[0])
 
 
 def test_file_changed_between_requests_is_run_anew(shared, shared_site):

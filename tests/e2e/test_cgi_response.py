@@ -2,6 +2,7 @@
 
 import pytest
 
+from clauses import cases, clause
 from client import Closed, head
 from harness import ENVIRONMENT, environment_of
 
@@ -23,6 +24,7 @@ PLAIN = "Content-Type: text/plain\n"
 # Documents.
 
 
+@clause("rfc3875-6.2-line-ends")
 @pytest.mark.parametrize("end", ["\n", "\r\n"], ids=["LF", "CRLF"])
 def test_lines_end_in_lf_or_crlf(output, end):
     """RFC 3875 section 6.2: NL is CRLF or LF."""
@@ -31,11 +33,13 @@ def test_lines_end_in_lf_or_crlf(output, end):
     assert response.header("Content-Type") == "text/plain" and response.header("X-A") == "b"
 
 
+@clause("rfc3875-6.2-line-ends")
 def test_mixed_line_ends(output):
     response = output("Content-Type: text/plain\r\nX-A: b\nX-C: d\r\n\nhello")
     assert response.body == b"hello" and response.header("X-C") == "d"
 
 
+@clause("rfc3875-6.2-one-field")
 def test_header_only(output):
     response = output(PLAIN + "\n")
     assert response.status == 200 and response.complete and response.body == b""
@@ -48,10 +52,12 @@ def test_header_that_arrives_byte_by_byte(shared, shared_site):
     assert shared.get("/bytes.cgi").body == b"hi"
 
 
+@clause("rfc3875-6.3.3-status")
 def test_status_defaults_to_200(output):
     assert output(PLAIN + "\n").status == 200
 
 
+@clause("rfc3875-6.3.3-status")
 @pytest.mark.parametrize("value, status, reason", [
     ("404 Not Here", 404, "Not Here"), ("201", 201, "Created"), ("500 Oops", 500, "Oops"),
     ("299 Something", 299, "Something"), ("418 I'm a teapot", 418, "I'm a teapot")])
@@ -62,6 +68,7 @@ def test_status(output, value, status, reason):
     assert response.body == b"body" and not response.all("Status")
 
 
+@clause("rfc3875-6.2-one-field")
 def test_status_alone_is_a_header(output):
     """At least one CGI field; a body without a type has none."""
     response = output("Status: 204 No Content\n\n")
@@ -74,11 +81,13 @@ def test_field_names_in_any_case_and_values_with_colons(output):
     assert response.header("X-Time") == "12:30:00"
 
 
+@clause("rfc3875-6.3.5-extensions")
 def test_repeated_fields_are_kept_in_order(output):
     response = output(PLAIN + "Set-Cookie: a=1\nX: y\nSet-Cookie: b=2\n\n")
     assert response.all("Set-Cookie") == ["a=1", "b=2"]
 
 
+@clause("rfc9110-13.1-programs-conditions")
 def test_validators_and_ranges_of_a_program_pass_through(output):
     response = output("Status: 206 Partial Content\nContent-Range: bytes 0-4/10\nETag: \"x\"\n"
                       "Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT\nCache-Control: no-store\n"
@@ -88,11 +97,13 @@ def test_validators_and_ranges_of_a_program_pass_through(output):
     assert response.header("Last-Modified") == "Sun, 06 Nov 1994 08:49:37 GMT"
 
 
+@clause("rfc9110-6.6.1-date")
 def test_date_and_server_of_the_program_are_not_doubled(output):
     response = output("Date: Sun, 06 Nov 1994 08:49:37 GMT\nServer: mine\n" + PLAIN + "\n")
     assert len(response.all("Date")) == 1 and len(response.all("Server")) == 1
 
 
+@clause("rfc3875-6.3.5-extensions")
 def test_extension_fields_are_stripped(output):
     """RFC 3875 section 6.3.5."""
     response = output(PLAIN + "X-CGI-Secret: s\nx-cgi-other: t\nX-Cgisrv: u\n\n")
@@ -100,6 +111,7 @@ def test_extension_fields_are_stripped(output):
     assert response.header("X-Cgisrv") == "u"
 
 
+@clause("rfc9110-7.6.1-hop-by-hop")
 @pytest.mark.parametrize("field", [
     "Connection: close", "Connection: X-A", "Keep-Alive: timeout=5", "Transfer-Encoding: chunked",
     "Transfer-Encoding: gzip", "TE: trailers", "Trailer: X", "Upgrade: h2c",
@@ -118,6 +130,7 @@ def test_hop_by_hop_fields_are_never_forwarded(shared, shared_site, field):
 # Content-Length from the program.
 
 
+@clause("rfc9110-8.6-program-length")
 def test_right_length_is_kept(shared, shared_site):
     shared_site.prints("length.cgi", PLAIN + "Content-Length: 5\n\nhello")
     connection = shared.connect()
@@ -127,6 +140,7 @@ def test_right_length_is_kept(shared, shared_site):
         assert response.complete
 
 
+@clause("rfc9110-8.6-program-writes-less")
 def test_program_that_writes_less_closes_short(shared, shared_site):
     """The client must see that it is incomplete."""
     shared_site.prints("length.cgi", PLAIN + "Content-Length: 10\n\nhello")
@@ -136,6 +150,7 @@ def test_program_that_writes_less_closes_short(shared, shared_site):
     assert connection.ended()
 
 
+@clause("rfc9110-8.6-program-writes-more")
 def test_program_that_writes_more_is_cut(shared, shared_site):
     shared_site.prints("length.cgi", PLAIN + "Content-Length: 5\n\nhelloHTTP/1.1 200 OK\r\n\r\n")
     connection = shared.connect()
@@ -153,6 +168,7 @@ def test_zero_length(output):
 # Responses without a body.
 
 
+@clause("rfc9110-9.3.2-head", "rfc9112-6.3-no-body")
 def test_head_drops_the_body(shared, shared_site):
     shared_site.prints("page.cgi", PLAIN + "\nhello" + "x" * 100_000)
     connection = shared.connect()
@@ -162,6 +178,7 @@ def test_head_drops_the_body(shared, shared_site):
     assert connection.request("GET", "/missing").status == 404
 
 
+@clause("rfc9112-6.3-no-body")
 @pytest.mark.parametrize("status", ["204 No Content", "304 Not Modified"])
 def test_204_and_304_have_no_body(shared, shared_site, status):
     """RFC 9112 section 6.3."""
@@ -178,50 +195,65 @@ def test_204_and_304_have_no_body(shared, shared_site, status):
 # What is refused: 502, and the log has the line.
 
 REFUSED = {
-    "empty": "",
-    "no header at all": "<html>hello</html>\n",
-    "empty line first": "\nhello",
-    "space before the colon": "Content-Type : text/plain\n\nhello",
-    "space before the name": " Content-Type: text/plain\n\nhello",
-    "no colon": "Content-Type text/plain\n\nhello",
-    "empty name": ": text/plain\n\nhello",
-    "name that is no token": "Content Type: text/plain\n\nhello",
-    "continuation line": PLAIN + "X-A: b\n c\n\nhello",
-    "header without end": "Content-Type: text/plain\n",
-    "line without end": "Content-Type: text/plain",
-    "no CGI field": "X-Only: extension\n\nhello",
-    "Status twice": "Status: 200 OK\nStatus: 404 Not Found\n" + PLAIN + "\nhello",
-    "Content-Type twice": PLAIN + PLAIN + "\nhello",
-    "Location twice": "Location: http://a/\nLocation: http://b/\n\n",
-    "Status that is no number": "Status: OK\n" + PLAIN + "\nhello",
-    "Status of two digits": "Status: 20\n" + PLAIN + "\nhello",
-    "Status of four digits": "Status: 2000\n" + PLAIN + "\nhello",
-    "Status below 100": "Status: 099\n" + PLAIN + "\nhello",
-    "bare CR": PLAIN + "X-A: b\rc\n\nhello",
-    "NUL": PLAIN + "X-A: b\0c\n\nhello",
-    "control byte": PLAIN + "X-A: b\x01c\n\nhello",
-    "escape byte": PLAIN + "X-A: \x1b[31m\n\nhello",
-    "header of 300 kB in one line": PLAIN + "X-A: " + "b" * 300_000 + "\n\nhello",
-    "header of 300 kB in many lines": PLAIN + "X-A: bbbbbbbbbbbb\n" * 20_000 + "\nhello",
-    "length that is no number": PLAIN + "Content-Length: abc\n\nhello",
-    "negative length": PLAIN + "Content-Length: -5\n\nhello",
-    "signed length": PLAIN + "Content-Length: +5\n\nhello",
-    "list of lengths": PLAIN + "Content-Length: 5,6\n\nhello",
-    "list of equal lengths": PLAIN + "Content-Length: 5, 5\n\nhello",
-    "two lengths": PLAIN + "Content-Length: 5\nContent-Length: 6\n\nhello",
-    "two equal lengths": PLAIN + "Content-Length: 5\nContent-Length: 5\n\nhello",
-    "overflowing length": PLAIN + "Content-Length: 18446744073709551621\n\nhello",
-    "empty length": PLAIN + "Content-Length:\n\nhello",
+    "rfc3875-6.2-one-field": {
+        "empty": "",
+        "no header at all": "<html>hello</html>\n",
+        "empty line first": "\nhello",
+        "no colon": "Content-Type text/plain\n\nhello",
+        "header without end": "Content-Type: text/plain\n",
+        "line without end": "Content-Type: text/plain",
+        "no CGI field": "X-Only: extension\n\nhello",
+    },
+    "rfc3875-6.3-syntax": {
+        "space before the colon": "Content-Type : text/plain\n\nhello",
+        "space before the name": " Content-Type: text/plain\n\nhello",
+        "empty name": ": text/plain\n\nhello",
+        "name that is no token": "Content Type: text/plain\n\nhello",
+        "continuation line": PLAIN + "X-A: b\n c\n\nhello",
+    },
+    "rfc3875-6.3-duplicates": {
+        "Status twice": "Status: 200 OK\nStatus: 404 Not Found\n" + PLAIN + "\nhello",
+        "Content-Type twice": PLAIN + PLAIN + "\nhello",
+        "Location twice": "Location: http://a/\nLocation: http://b/\n\n",
+    },
+    "rfc3875-6.3.3-status": {
+        "Status that is no number": "Status: OK\n" + PLAIN + "\nhello",
+        "Status of two digits": "Status: 20\n" + PLAIN + "\nhello",
+        "Status of four digits": "Status: 2000\n" + PLAIN + "\nhello",
+        "Status below 100": "Status: 099\n" + PLAIN + "\nhello",
+    },
+    "rfc3875-6.3-control-bytes": {
+        "bare CR": PLAIN + "X-A: b\rc\n\nhello",
+        "NUL": PLAIN + "X-A: b\0c\n\nhello",
+        "control byte": PLAIN + "X-A: b\x01c\n\nhello",
+        "escape byte": PLAIN + "X-A: \x1b[31m\n\nhello",
+    },
+    "rfc3875-6.3-limit": {
+        "header of 300 kB in one line": PLAIN + "X-A: " + "b" * 300_000 + "\n\nhello",
+        "header of 300 kB in many lines": PLAIN + "X-A: bbbbbbbbbbbb\n" * 20_000 + "\nhello",
+    },
+    "rfc9110-8.6-program-length": {
+        "length that is no number": PLAIN + "Content-Length: abc\n\nhello",
+        "negative length": PLAIN + "Content-Length: -5\n\nhello",
+        "signed length": PLAIN + "Content-Length: +5\n\nhello",
+        "list of lengths": PLAIN + "Content-Length: 5,6\n\nhello",
+        "list of equal lengths": PLAIN + "Content-Length: 5, 5\n\nhello",
+        "two lengths": PLAIN + "Content-Length: 5\nContent-Length: 6\n\nhello",
+        "two equal lengths": PLAIN + "Content-Length: 5\nContent-Length: 5\n\nhello",
+        "overflowing length": PLAIN + "Content-Length: 18446744073709551621\n\nhello",
+        "empty length": PLAIN + "Content-Length:\n\nhello",
+    },
 }
 
 
-@pytest.mark.parametrize("printed", REFUSED.values(), ids=REFUSED.keys())
+@cases(REFUSED, "printed")
 def test_malformed_output_502(shared, output, printed):
     response = output(printed)
     assert response.status == 502 and response.complete, response
     shared.wait_log("prints.cgi")
 
 
+@clause("rfc3875-6.3-logged")
 def test_offending_line_is_logged_escaped(shared, output):
     assert output(PLAIN + "X-Bad : \x1b[31mvalue\n\nhello").status == 502
     match = shared.wait_log("(?m)^.*X-Bad .*$")
@@ -239,17 +271,20 @@ def test_connection_goes_on_after_502(shared, shared_site):
 # Redirects: RFC 3875 sections 6.2.2 to 6.2.4 and 6.3.2.
 
 
+@clause("rfc3875-6.2.3-client-redirect")
 def test_absolute_location_alone_302(output):
     response = output("Location: http://example.org/a?b#c\n\n")
     assert response.status == 302 and response.header("Location") == "http://example.org/a?b#c"
 
 
+@clause("rfc3875-6.2.4-redirect-with-document")
 def test_absolute_location_with_status_and_body_is_kept(output):
     response = output("Status: 301 Moved\nLocation: https://example.org/\n" + PLAIN + "\nmoved")
     assert response.status == 301 and response.header("Location") == "https://example.org/"
     assert response.body == b"moved"
 
 
+@clause("rfc3875-6.2.4-redirect-with-document")
 def test_local_location_with_status_is_kept(output):
     """With a Status it is for the client, who resolves the path (RFC 9110 section 10.2.2)."""
     response = output("Status: 303 See Other\nLocation: /elsewhere\n" + PLAIN + "\nmoved")
@@ -261,11 +296,13 @@ def test_location_together_with_cookie(output):
     assert response.status == 302 and response.all("Set-Cookie") == ["a=1"]
 
 
+@clause("rfc3875-6.2.4-redirect-with-document")
 def test_201_with_location(output):
     response = output("Status: 201 Created\nLocation: http://example.org/new\n" + PLAIN + "\nnew")
     assert response.status == 201 and response.body == b"new"
 
 
+@clause("rfc3875-6.2.2-local-redirect")
 def test_local_location_answers_with_that_resource(output, shared_site):
     shared_site.file("target.html", "the target")
     response = output("Location: /target.html\n\n")
@@ -274,6 +311,7 @@ def test_local_location_answers_with_that_resource(output, shared_site):
     assert not response.all("Location")
 
 
+@clause("rfc3875-6.2.2-local-redirect")
 def test_local_location_to_a_program_is_a_get(output, shared_site):
     """The body of the first request is not for the second program."""
     shared_site.c_program("environment.cgi", ENVIRONMENT)
@@ -287,6 +325,7 @@ def test_local_location_to_a_program_is_a_get(output, shared_site):
     assert environment["REDIRECT_URL"] == "/prints.cgi"
 
 
+@clause("rfc3875-6.2.2-local-redirect")
 def test_local_location_of_a_head_request(shared, shared_site):
     shared_site.file("target.html", "the target")
     shared_site.prints("to.cgi", "Location: /target.html\n\n")
@@ -296,10 +335,12 @@ def test_local_location_of_a_head_request(shared, shared_site):
     assert connection.request("GET", "/target.html").body == b"the target"
 
 
+@clause("rfc3875-6.2.2-local-redirect")
 def test_local_location_that_is_missing_404(output):
     assert output("Location: /nowhere\n\n").status == 404
 
 
+@clause("rfc3875-6.2.2-local-redirect")
 @pytest.mark.parametrize("path", ["/.secret", "/../outside", "/%2e%2e/outside", "/a/../../outside"])
 def test_local_location_obeys_the_rules_of_paths(output, shared_site, path):
     shared_site.file(".secret", "SECRET")
@@ -308,6 +349,7 @@ def test_local_location_obeys_the_rules_of_paths(output, shared_site, path):
     assert response.status in (400, 404, 502) and b"SECRET" not in response.body
 
 
+@clause("rfc3875-6.2.2-never-elsewhere")
 def test_local_location_never_shows_the_source_of_a_program(output, shared_site):
     """Neither executable nor sent."""
     shared_site.program("source.cgi", "#!/bin/sh\n# SECRET\n", mode=0o644)
@@ -315,6 +357,7 @@ def test_local_location_never_shows_the_source_of_a_program(output, shared_site)
     assert response.status == 403 and b"SECRET" not in response.body
 
 
+@clause("rfc3875-6.2.2-local-redirect")
 def test_local_redirect_loop_ends_after_ten(shared, shared_site):
     shared_site.program("loop.cgi", "#!/bin/sh\necho >> loops\n"
                         "printf 'Location: /loop.cgi\\n\\n'\n")
@@ -323,6 +366,7 @@ def test_local_redirect_loop_ends_after_ten(shared, shared_site):
     assert 2 <= len((shared_site.root / "loops").read_bytes()) <= 11
 
 
+@clause("rfc3875-6.2.2-local-redirect")
 def test_chain_of_local_redirects(shared, shared_site):
     for n in range(5):
         shared_site.prints(f"chain{n}.cgi", f"Location: /chain{n + 1}.cgi\n\n")
@@ -342,6 +386,7 @@ def test_keep_alive_across_a_local_redirect(shared, shared_site):
 # NPH: RFC 3875 section 5.
 
 
+@clause("rfc3875-5-nph")
 def test_nph_output_is_sent_unmodified(shared, shared_site):
     output = b"HTTP/1.0 299 My Own\nX-CGI-Kept: yes\r\nConnection: mine\r\n\r\nbody\0\xff"
     shared_site.prints("nph-mine.cgi", output)
@@ -350,6 +395,7 @@ def test_nph_output_is_sent_unmodified(shared, shared_site):
         assert connection.read_rest() == output
 
 
+@clause("rfc3875-5-nph")
 def test_nph_closes_the_connection_and_ignores_what_follows(shared, shared_site):
     """The server cannot know where the response ends."""
     shared_site.prints("nph-mine.cgi", b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")

@@ -9,6 +9,7 @@ import zlib
 
 import pytest
 
+from clauses import clause
 from client import LAST_CHUNK, chunk, head
 from harness import CAT, ENVIRONMENT, PLAIN, environment_of, sanitized, slowness, until
 from processes import alive, peak_memory
@@ -92,6 +93,7 @@ def in_thread(work, *arguments) -> threading.Thread:
 # Large bodies.
 
 
+@clause("programs-memory")
 @pytest.mark.slow
 @pytest.mark.time_limit(150)
 @pytest.mark.parametrize("framing", ["length", "chunked"])
@@ -122,6 +124,7 @@ def test_a_gigabyte_through_cat_and_back(streaming, framing):
     memory_stays_flat(server)
 
 
+@clause("programs-memory")
 @pytest.mark.slow
 @pytest.mark.time_limit(120)
 def test_download_of_a_gigabyte(streaming, site):
@@ -136,6 +139,7 @@ def test_download_of_a_gigabyte(streaming, site):
     memory_stays_flat(server)
 
 
+@clause("programs-memory")
 def test_slow_reader_holds_the_program_back(streaming, site):
     """Back-pressure: what the client does not read is not produced, let alone stored."""
     site.c_program("generate.cgi", GENERATE)
@@ -160,6 +164,7 @@ def test_program_that_reads_slowly_holds_the_client_back(streaming, site):
 # Programs that do not read and write in the order one would like.
 
 
+@clause("programs-duplex")
 def test_program_that_writes_10_mb_before_it_reads(streaming, site):
     site.program("first.cgi", "#!/bin/sh\nprintf 'Content-Type: application/octet-stream\\n\\n'\n"
                  "head -c 10000000 /dev/zero\nexec cat\n")
@@ -174,6 +179,7 @@ def test_program_that_writes_10_mb_before_it_reads(streaming, site):
     assert response.body == b"\0" * 10_000_000 + body
 
 
+@clause("programs-duplex")
 def test_program_that_ignores_a_10_mb_body(streaming, site):
     """The client sends all of it before it reads, as most do."""
     site.program("ignores.cgi", PLAIN + "printf ignored\n")
@@ -186,6 +192,7 @@ def test_program_that_ignores_a_10_mb_body(streaming, site):
     assert not connection.was_reset
 
 
+@clause("programs-duplex")
 def test_program_that_ignores_its_body_while_it_runs(streaming, site):
     site.program("ignores.cgi", PLAIN + "sleep 1\necho ignored\n")
     server = streaming()
@@ -215,6 +222,7 @@ def test_program_that_reads_a_part(streaming, site):
         assert connection.request("POST", "/part.cgi", body=b"world").body == b"wor"
 
 
+@clause("rfc3875-4.2-exact-length")
 def test_input_ends_after_exactly_content_length(streaming):
     """RFC 3875 section 4.2, even when more is pipelined behind it."""
     server = streaming()
@@ -224,6 +232,7 @@ def test_input_ends_after_exactly_content_length(streaming):
         assert connection.read_response().body == b"hello"
 
 
+@clause("rfc3875-4.2-no-body")
 @pytest.mark.parametrize("headers", [[], [("Content-Length", "0")]], ids=["none", "zero"])
 def test_no_body_is_the_end_of_input_at_once(streaming, headers):
     server = streaming()
@@ -231,6 +240,7 @@ def test_no_body_is_the_end_of_input_at_once(streaming, headers):
     assert response.status == 200 and response.body == b""
 
 
+@clause("programs-stderr")
 def test_a_megabyte_of_stderr_before_the_header(streaming, site):
     """It neither blocks nor fills the log."""
     site.program("noisy.cgi", "#!/bin/sh\nseq 1 150000 >&2\n"
@@ -252,6 +262,7 @@ def test_a_line_of_stderr_without_end(streaming, site):
 # When a response ends.
 
 
+@clause("programs-grandchild")
 @pytest.mark.parametrize("target, length", [("/background.cgi", 0), ("/background.cgi?length", 5)])
 def test_background_child_that_holds_stdout(streaming, site, target, length):
     """The response ends when the program has, not when its grandchild gives the pipe back."""
@@ -274,6 +285,7 @@ printf '\\nhello'
             os.kill(pid, signal.SIGKILL)
 
 
+@clause("programs-grandchild")
 def test_background_child_that_let_go_of_everything(streaming, site):
     site.program("background.cgi", PLAIN + "sleep 300 < /dev/null > /dev/null 2>&1 &\n"
                  "echo $! > pid\nprintf hello\n")
@@ -335,6 +347,7 @@ def test_events_arrive_within_50_ms_of_being_written(streaming, site):
 # Chunked uploads.
 
 
+@clause("rfc3875-4.2-chunked", "rfc3875-4.1.2-content-length")
 @pytest.mark.parametrize("size", [0, 5, 100_000, 3_000_000])
 def test_chunked_upload_is_spooled_and_has_its_length(streaming, site, size):
     """Past a megabyte it goes to a temporary file, of which nothing is left."""
@@ -351,6 +364,7 @@ def test_chunked_upload_is_spooled_and_has_its_length(streaming, site, size):
         memory_stays_flat(server)
 
 
+@clause("rfc3875-4.2-chunked")
 def test_spooled_body_is_intact(streaming):
     server = streaming()
     body = b"".join(blocks(20))
@@ -363,6 +377,7 @@ def test_spooled_body_is_intact(streaming):
     assert connection.request("POST", "/cat.cgi", body=b"again").body == b"again"
 
 
+@clause("rfc3875-4.2-chunked")
 def test_chunked_upload_streams_without_a_length(streaming, site):
     site.program("echo.cgi", PLAIN + 'echo "${CONTENT_LENGTH-none}"\n'
                  'while read line; do echo "got $line"; done\n')
@@ -378,6 +393,7 @@ def test_chunked_upload_streams_without_a_length(streaming, site):
     assert received == b"none\ngot one\ngot two\n" and response.complete
 
 
+@clause("rfc3875-4.2-chunked", "rfc3875-4.1.2-content-length")
 def test_streamed_environment_has_no_length(streaming):
     server = streaming('chunked = "stream"')
     connection = server.connect()
@@ -403,6 +419,7 @@ def started(site, name: str = "pid") -> int:
     return int(path.read_text())
 
 
+@clause("rfc9112-8-body-cut-short")
 @pytest.mark.parametrize("leave", ["close", "reset", "half_close"])
 @pytest.mark.parametrize("framing", ["length", "chunked"])
 def test_body_cut_short_ends_the_program_without_a_false_end(streaming, site, framing, leave):
@@ -421,6 +438,7 @@ def test_body_cut_short_ends_the_program_without_a_false_end(streaming, site, fr
     assert not (site.root / "false-eof").exists()
 
 
+@clause("rfc9112-8-body-cut-short")
 def test_malformed_chunk_in_a_streamed_body_ends_the_program(streaming, site):
     site.program("reader.cgi", READER)
     server = streaming('chunked = "stream"')
@@ -433,6 +451,7 @@ def test_malformed_chunk_in_a_streamed_body_ends_the_program(streaming, site):
     assert until(lambda: not alive(pid), 5) and not (site.root / "false-eof").exists()
 
 
+@clause("rfc9112-8-body-cut-short")
 def test_spooled_body_cut_short_starts_nothing(streaming, site):
     site.program("reader.cgi", READER)
     server = streaming()
@@ -453,6 +472,7 @@ printf 'Content-Type: text/plain\\n\\n'
 """
 
 
+@clause("programs-client-leaves")
 @pytest.mark.parametrize("leave", ["close", "reset"])
 @pytest.mark.parametrize("body", ["while :; do echo more; done", "echo once; wait"],
                          ids=["writes for ever", "is silent"])
@@ -477,6 +497,7 @@ def test_client_that_leaves_takes_the_whole_group_with_it(streaming, site, leave
     assert min(took) < 1 * slowness(), took
 
 
+@clause("programs-client-leaves")
 def test_client_that_leaves_before_the_header(streaming, site):
     site.program("late.cgi", GROUP.replace("printf", "wait; printf"))
     server = streaming()

@@ -11,6 +11,7 @@ import time
 
 import pytest
 
+from clauses import clause
 from client import Closed, head
 from harness import WORKER, slowness, until
 from processes import alive, descendants, process
@@ -106,6 +107,7 @@ def test_least_busy_evens_out_open_connections(pool):
 # Workers that die.
 
 
+@clause("faults-worker-killed")
 @pytest.mark.kills_worker
 def test_killed_worker_is_replaced_within_100_ms(pool):
     """The best of several tries counts: this machine may be busy with something else."""
@@ -131,6 +133,7 @@ def test_killed_worker_gets_one_obituary(pool):
     assert until(lambda: len(server.workers()) == 2 and victim not in server.workers())
 
 
+@clause("faults-worker-killed")
 @pytest.mark.kills_worker
 @pytest.mark.parametrize("dispatch", ["round-robin", "least-busy", "kernel"])
 def test_killed_worker_under_load_takes_only_its_own_requests(pool, dispatch):
@@ -178,6 +181,7 @@ def test_killed_worker_under_load_takes_only_its_own_requests(pool, dispatch):
     assert all(count <= 1 for count in broken.values()), broken
 
 
+@clause("faults-worker-killed")
 @pytest.mark.kills_worker
 def test_connections_waiting_for_a_dead_worker_are_answered_by_another(pool):
     """Ticketed but not accepted: they are still in the kernel's backlog."""
@@ -193,6 +197,7 @@ def test_connections_waiting_for_a_dead_worker_are_answered_by_another(pool):
         assert worker_of(connection.read_response()) != victim
 
 
+@clause("faults-worker-killed")
 @pytest.mark.kills_worker
 def test_programs_of_a_dead_worker_are_ended(pool, site):
     site.program("sleep.cgi", "#!/bin/sh\nsleep 300 &\necho $! > grandchild\n"
@@ -261,6 +266,7 @@ def test_busy_workers_are_not_killed_by_the_heartbeat(pool):
 # The master dies.
 
 
+@clause("faults-master-killed")
 @pytest.mark.kills_master
 def test_killed_master_leaves_nothing_and_frees_the_port(pool, site):
     """Within a second; the best of three tries counts."""
@@ -335,34 +341,3 @@ def test_idle_keep_alive_connections_use_no_cpu(pool):
     time.sleep(2)
     for pid, ticks in before.items():
         assert process(pid).ticks - ticks < 3
-
-
-# Connections that come to nothing.
-
-
-def test_slow_heads_do_not_keep_others_waiting(pool):
-    """1000 connections that never finish their heads; a new request is answered in a second."""
-    server = pool(2)
-    for _ in range(1000):
-        server.connect().send(b"GET / HTTP/1.1\r\nHost: local")
-    took = []
-    for _ in range(5):
-        began = time.monotonic()
-        assert server.get("/").body == b"hello"
-        took.append(time.monotonic() - began)
-    assert min(took) < 1
-
-
-def test_reset_at_every_byte_of_an_exchange(pool):
-    server = pool(2)
-    request = head("GET", "/worker.cgi", [("X-Field", "value")])
-    for length in range(len(request) + 1):
-        connection = server.connect()
-        connection.send(request[:length])
-        connection.reset()
-    for length in range(0, 200, 7):
-        connection = server.connect()
-        connection.send(request)
-        connection.socket.recv(1 + length)
-        connection.reset()
-    assert worker_of(server.get("/worker.cgi"))

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from clauses import clause
 from client import LAST_CHUNK, Connection, chunk, head
 from harness import CAT, PLAIN, sanitized, slowness, until
 from processes import descriptors, process
@@ -141,6 +142,7 @@ def test_local_redirect_of_a_program_that_fails(configured, site, end):
     assert server.get("/redirect.cgi").status == (504 if "sleep" in end else 502)
 
 
+@clause("rfc9112-9.6-lingering-close")
 @pytest.mark.parametrize("data, status", [
     (b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"x" * 3_000_000, 431),
     (b"GET /" + b"x" * 3_000_000, 414),
@@ -156,6 +158,7 @@ def test_refusal_reaches_a_client_that_is_still_sending(configured, data, status
             assert answer.startswith(b"HTTP/1.1 %d " % status) and not connection.was_reset
 
 
+@clause("programs-duplex")
 def test_body_that_an_ended_program_left_is_taken(start, site, tmp_path):
     """A client that sends all before it reads waited for its own answer."""
     site.program("deaf.cgi", f"{PLAIN}head -c $QUERY_STRING /dev/zero\n")

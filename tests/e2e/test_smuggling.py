@@ -4,6 +4,7 @@ section 11.2. One response, the connection closed, and never a second request ta
 
 import pytest
 
+from clauses import clause
 from client import head
 from harness import CAT, PLAIN
 
@@ -75,6 +76,7 @@ AMBIGUOUS = {
 }
 
 
+@clause("rfc9112-11.2-smuggling")
 @pytest.mark.parametrize("data", AMBIGUOUS.values(), ids=AMBIGUOUS.keys())
 def test_one_400_and_the_end(shared, ran, data):
     connection = shared.connect()
@@ -86,6 +88,7 @@ def test_one_400_and_the_end(shared, ran, data):
     assert not ran(), "a program ran"
 
 
+@clause("rfc9112-11.2-smuggling")
 @pytest.mark.parametrize("field", [b"Transfer_Encoding: chunked", b"Transfer.Encoding: chunked",
                                    b"XTransfer-Encoding: chunked", b"Content_Length: 0",
                                    b"Content-Length-: 0"])
@@ -97,6 +100,7 @@ def test_fields_that_only_look_like_framing_do_not_frame(shared, ran, field):
     assert not ran()
 
 
+@clause("rfc9112-11.2-smuggling")
 @pytest.mark.parametrize("target, statuses", [
     (b"/index.html", (405,)), (b"/", (405,)), (b"/folder", (301, 308, 405)),
     (b"/missing", (404, 405)), (b"/outer.cgi", (200,))])
@@ -113,6 +117,7 @@ def test_cl_0_body_that_nobody_reads_is_no_request(shared, ran, target, statuses
     assert "inner" not in ran()
 
 
+@clause("rfc9112-11.2-smuggling")
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "DELETE", "TRACE"])
 def test_0_cl_body_of_a_method_without_one_is_no_request(shared, ran, method):
     """0.CL: framing holds for every method."""
@@ -127,6 +132,7 @@ def test_0_cl_body_of_a_method_without_one_is_no_request(shared, ran, method):
     assert not ran()
 
 
+@clause("rfc9112-11.2-smuggling")
 def test_0_cl_with_expect(shared, ran):
     """A final answer instead of 100 leaves it open whether the body comes: the server closes."""
     connection = shared.connect()
@@ -137,6 +143,7 @@ def test_0_cl_with_expect(shared, ran):
     assert connection.ended() and not ran()
 
 
+@clause("rfc9112-11.2-smuggling")
 def test_body_of_a_head_request_to_a_program_is_no_request(shared, ran):
     connection = shared.connect()
     connection.send(head("HEAD", "/cat.cgi", [("Content-Length", str(len(INNER)))]) + INNER)
@@ -145,6 +152,7 @@ def test_body_of_a_head_request_to_a_program_is_no_request(shared, ran):
     assert not ran()
 
 
+@clause("rfc9112-9.6-close")
 def test_bytes_after_close_are_not_processed(shared, ran):
     """RFC 9112 section 9.6."""
     connection = shared.connect()
@@ -153,6 +161,7 @@ def test_bytes_after_close_are_not_processed(shared, ran):
     assert connection.ended() and not ran()
 
 
+@clause("rfc9112-9.6-close")
 def test_bytes_after_a_1_0_request_are_not_processed(shared, ran):
     connection = shared.connect()
     connection.send(head("GET", "/index.html", version="HTTP/1.0") + INNER)
@@ -160,6 +169,7 @@ def test_bytes_after_a_1_0_request_are_not_processed(shared, ran):
     assert connection.ended() and not ran()
 
 
+@clause("rfc9110-7.8-upgrade")
 def test_upgrade_does_not_change_the_protocol(shared, ran):
     connection = shared.connect()
     response = connection.request("GET", "/index.html", [

@@ -21,7 +21,7 @@ TEST(Listing, DirectoriesFirstThenByName) {
   tree.directory("z");
   tree.directory("c");
   bool more = true;
-  const auto entries = list_directory(tree.path(), more);
+  const auto entries = list_directory({}, tree.path(), more);
   ASSERT_TRUE(entries);
   EXPECT_THAT(names(*entries), testing::ElementsAre("c", "z", "a", "b"));
   EXPECT_TRUE(entries->front().directory);
@@ -37,7 +37,7 @@ TEST(Listing, OnlyWhatWouldBeServed) {
   std::filesystem::create_symlink("gone", tree.path() + "/dangling");
   std::filesystem::create_symlink(tree.file("file"), tree.path() + "/link");
   bool more = false;
-  EXPECT_THAT(names(*list_directory(tree.path(), more)), testing::ElementsAre("file", "link"));
+  EXPECT_THAT(names(*list_directory({}, tree.path(), more)), testing::ElementsAre("file", "link"));
 }
 
 TEST(Listing, StopsAtItsLimit) {
@@ -45,16 +45,16 @@ TEST(Listing, StopsAtItsLimit) {
   for (std::size_t i = 0; i < entries_max; ++i)
     tree.file(std::to_string(i), 0644, "");
   bool more = false;
-  EXPECT_EQ(list_directory(tree.path(), more)->size(), entries_max);
+  EXPECT_EQ(list_directory({}, tree.path(), more)->size(), entries_max);
   EXPECT_FALSE(more);
   tree.file("one-more");
-  EXPECT_EQ(list_directory(tree.path(), more)->size(), entries_max);
+  EXPECT_EQ(list_directory({}, tree.path(), more)->size(), entries_max);
   EXPECT_TRUE(more);
 }
 
 TEST(Listing, FailureSaysWhy) {
   bool more = false;
-  const auto entries = list_directory("/nonexistent", more);
+  const auto entries = list_directory({}, "/nonexistent", more);
   ASSERT_FALSE(entries);
   EXPECT_EQ(entries.error().code, ENOENT);
   EXPECT_EQ(entries.error().what, "cannot list /nonexistent: No such file or directory");

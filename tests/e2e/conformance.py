@@ -1,0 +1,74 @@
+"""Which clauses a run of the tests has shown to hold, and the page that says so."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+from clauses import CLAUSES, GROUPS, clauses_of, source
+
+FOLDER = Path(__file__).resolve().parent
+HOLDS, FAILS, NOT_RUN = "holds", "**fails**", "not run"
+
+INTRODUCTION = """\
+# Conformance
+
+What cgisrv holds itself to, where that comes from, and the tests that show it. Where a source
+leaves a choice, the line says what was chosen.
+
+This page is made by a run of the tests: `CGISRV_UPDATE=1 ./test conformance`. Every run of
+`./test conformance`, and of all tests, compares it with what it finds. The clauses stand in
+`tests/e2e/clauses.py`.
+"""
+
+
+class Record:
+    """A plugin that notes, for every clause, its tests and how they went."""
+
+    def __init__(self) -> None:
+        self.tests: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+        self.whole = True  # every test that proves a clause is part of this run
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, config: pytest.Config,
+                                      items: list[pytest.Item]) -> None:
+        for item in items:
+            for key in clauses_of(item):
+                self.tests[key][self.name(item)]  # noqa: B018 - that it is there
+        asked = [(config.invocation_params.dir / argument).resolve() for argument in config.args]
+        self.whole &= asked == [FOLDER]
+
+    def pytest_deselected(self, items: list[pytest.Item]) -> None:
+        self.whole &= not any(map(clauses_of, items))
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item):
+        report = (yield).get_result()
+        for key in clauses_of(item):
+            if report.when == "call" or not report.passed:
+                self.tests[key][self.name(item)].add(report.outcome)
+            if report.failed:
+                report.sections.append(("clause", f"{source(key) or key}: {CLAUSES[key]}"))
+
+    @staticmethod
+    def name(item: pytest.Item) -> str:
+        return f"{item.path.stem}::{item.originalname}"
+
+    def verdict(self, key: str) -> str:
+        outcomes = set().union(*self.tests[key].values())
+        if "failed" in outcomes:
+            return FAILS
+        return HOLDS if "passed" in outcomes else NOT_RUN
+
+    def page(self) -> str:
+        lines = [INTRODUCTION]
+        for title, clauses in GROUPS.items():
+            lines += [f"## {title}", "", "| clause | what it asks | tests | verdict |",
+                      "|---|---|---|---|"]
+            for key, text in clauses.items():
+                tests = "<br>".join(f"`{name}`" for name in sorted(self.tests[key]))
+                lines.append(f"| {source(key)} | {text} | {tests} | {self.verdict(key)} |")
+            lines.append("")
+        return "\n".join(lines)
