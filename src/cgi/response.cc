@@ -196,4 +196,12 @@ void ResponseParser::refuse(std::string problem, std::string_view line) {
   line_ = line;
 }
 
+int raw_status(std::string_view head) {
+  constexpr std::size_t at = std::string_view("HTTP/1.1 ").size();
+  int status = 200;
+  if (head.starts_with("HTTP/") && head.size() >= at + 3)
+    std::from_chars(head.data() + at, head.data() + at + 3, status);
+  return status;
+}
+
 }  // namespace cgisrv::cgi

@@ -70,4 +70,8 @@ class ResponseParser {
   bool has_location_ = false;
 };
 
+// The status of what an nph- program prints first, "HTTP/1.1 418 ..."; 200 when it prints something
+// else.
+int raw_status(std::string_view head);
+
 }  // namespace cgisrv::cgi

@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <vector>
 
 #include "base/log.h"
@@ -53,15 +52,6 @@ std::vector<process::ResourceLimit> system_limits(const ResourceLimits& limits,
   add(RLIMIT_FSIZE, limits.file_size);
   add(RLIMIT_CORE, limits.core);
   return result;
-}
-
-// Of "HTTP/1.1 418 ..." as a program prints it; 200 when it prints something else.
-int raw_status(std::string_view head) {
-  constexpr std::size_t at = std::string_view("HTTP/1.1 ").size();
-  int status = 200;
-  if (head.starts_with("HTTP/") && head.size() >= at + 3)
-    std::from_chars(head.data() + at, head.data() + at + 3, status);
-  return status;
 }
 
 std::string seconds(Duration duration) {
