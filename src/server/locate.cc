@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "base/tree.h"
 #include "cgi/resolve.h"
+#include "server/program_source.h"
 #include "server/router.h"
 
 namespace cgisrv::server {
@@ -57,16 +58,6 @@ Located locate_directory(const Site& site, const Location& location, const http:
   return refuse(location, 404, fmt::format("{} has no index and is not listed", path.text));
 }
 
-// A program that the site runs under another URL, or something beside it.
-const Location* program_holding(const Site& site, const std::string& file) {
-  const auto holds = [&file](const Location& location) {
-    return !location.path.empty() && file.starts_with(location.path) &&
-           (file.size() == location.path.size() || file[location.path.size()] == '/');
-  };
-  const auto found = std::ranges::find_if(site.locations, holds);
-  return found == site.locations.end() ? nullptr : &*found;
-}
-
 int status_for(int code) {
   switch (code) {
     case ENOENT:
@@ -99,7 +90,7 @@ Located locate_static(const Site& site, const Location& location, const http::Pa
   if (!S_ISREG(status.st_mode)) {
     return refuse(location, 403, file + " is neither a file nor a directory");
   }
-  if (const auto* program = program_holding(site, file)) {
+  if (const auto* program = location_that_runs(site, file, status.st_mode)) {
     return refuse(location, 403,
                   fmt::format("{} belongs to the programs of location {}; its source is not sent",
                               file, program->match.text));

@@ -27,7 +27,8 @@ struct Located {
 // SCRIPT_NAME naming it); else its listing, where the site lists, else 404. Dotfiles, and anything
 // whose path goes through one, are 404, but for "/.well-known/" (RFC 8615). Special files (devices,
 // pipes, sockets) are 403. A file in a place where programs are run (cgi-bin/, *.cgi) that is not
-// executable is 403, never sent as text. The source of a program is never sent.
+// executable is 403, never sent as text. The source of a program is never sent,
+// not by a link to it either.
 Located locate(const Site& site, const http::Path& path);
 
 }  // namespace cgisrv::server

@@ -255,3 +255,21 @@ def test_other_dotted_names_stay_hidden(start, site, name):
     site.file(name, SECRET)
     site.file(".well-known/file", "shown")
     assert start(site).get("/" + name).status == 404
+
+
+@pytest.mark.parametrize("to", ["run.cgi", "../programs/plain", "single-link", "cat.txt-run"])
+def test_link_to_a_program_does_not_show_its_source(start, linked, to):
+    """A file that is run under its own path is sent under no other."""
+    linked.file("cat.txt-run", "shown by an interpreter")
+    (linked.root / "source.txt").symlink_to(to)
+    server = start(config=CONFIG.format(root=linked.root, site=""))
+    response = server.get("/source.txt")
+    assert response.status == 403, response
+    server.wait_log(r"source\.txt belongs to the programs of location .*; its source is not sent")
+
+
+def test_link_to_an_executable_that_nothing_runs_is_sent(start, linked):
+    linked.program("tool.sh", "#!/bin/sh\n")
+    (linked.root / "tool.txt").symlink_to("tool.sh")
+    server = start(config=CONFIG.format(root=linked.root, site=""))
+    assert server.get("/tool.txt").body == b"#!/bin/sh\n"

@@ -112,6 +112,42 @@ TEST_F(LocateStatic, LinksAreFollowed) {
   EXPECT_EQ(status_of("/loop"), 404);
 }
 
+// Each of them is run under its own path, and nothing else than run.
+TEST_F(LocateStatic, LinkToAProgramDoesNotShowItsSource) {
+  TemporaryDirectory elsewhere;
+  add(MatchKind::prefix, "/tools/", ProgramKind::directory, elsewhere.path());
+  tree.file("page.html", 0755);  // executable, but nothing runs it
+  std::filesystem::create_symlink(tree.file("a.cgi", 0755), tree.path() + "/a.txt");
+  std::filesystem::create_symlink(tree.file("cgi-bin/b", 0755), tree.path() + "/b.txt");
+  std::filesystem::create_symlink(elsewhere.file("c", 0755), tree.path() + "/c.txt");
+  std::filesystem::create_symlink(tree.directory("cgi-bin"), tree.path() + "/programs");
+  std::filesystem::create_symlink("page.html", tree.path() + "/d.html");
+  for (const auto* raw : {"/a.txt", "/b.txt", "/c.txt", "/programs/b"})
+    EXPECT_EQ(status_of(raw), 403) << raw;
+  EXPECT_EQ(status_of("/page.html"), 0);
+  EXPECT_EQ(status_of("/d.html"), 0);
+}
+
+TEST_F(LocateStatic, LinkToAnInterpretersFileDoesNotShowItsSource) {
+  add(MatchKind::extension, ".py", ProgramKind::in_place).interpreter = "/usr/bin/python3";
+  std::filesystem::create_symlink(tree.file("app.py"), tree.path() + "/app.txt");
+  std::filesystem::create_symlink(tree.file("real.txt"), tree.path() + "/link.txt");
+  EXPECT_EQ(status_of("/app.txt"), 403);
+  EXPECT_EQ(status_of("/link.txt"), 0);
+}
+
+TEST_F(LocateStatic, SiteUnderALinkServesItsExecutableFiles) {
+  TemporaryDirectory elsewhere;
+  tree.file("page.html", 0755);
+  tree.file("a.cgi", 0755);
+  std::filesystem::create_symlink("a.cgi", tree.path() + "/a.txt");
+  std::filesystem::create_symlink(tree.path(), elsewhere.path() + "/site");
+  site.root = elsewhere.path() + "/site";
+  EXPECT_EQ(status_of("/page.html"), 0);
+  EXPECT_EQ(find("/a.cgi").kind, Kind::program);
+  EXPECT_EQ(status_of("/a.txt"), 403);
+}
+
 using LocateDirectory = Locate;
 
 TEST_F(LocateDirectory, Rfc9110_15_4_2WithoutSlashIsRedirected) {
