@@ -197,6 +197,13 @@ def test_failure_says_so(words, server, site):
     server.wait_log(re.escape(words))
 
 
+def test_security_page_names_tests_that_are_there():
+    named = re.findall(r"`(test_\w+)::(test_\w+)`", text_of("docs/security.md"))
+    assert len(named) > 20
+    for file, name in named:
+        assert f"\ndef {name}(" in text_of(f"tests/e2e/{file}.py"), f"{file}::{name}"
+
+
 # Links.
 
 
@@ -205,7 +212,7 @@ def anchors(document: str) -> set[str]:
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-@pytest.mark.parametrize("document", [*DOCUMENTS, "CHANGELOG.md"])
+@pytest.mark.parametrize("document", [*DOCUMENTS, "CHANGELOG.md", "docs/security.md"])
 def test_links_lead_somewhere(document):
     prose = FENCE.sub("", text_of(document))
     for path, anchor in re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", prose):
