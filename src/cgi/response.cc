@@ -100,13 +100,11 @@ std::size_t ResponseParser::feed(std::string_view bytes) {
 void ResponseParser::end() {
   if (state_ != State::incomplete) return;
   const auto line = std::string_view(collected_).substr(line_start_);
-  if (collected_.empty()) {
-    refuse("the program ended without any output", line);
-  } else if (line_start_ == 0 && !fault_of(line).empty()) {
-    take_line(line);
-  } else {
+  if (collected_.empty()) return refuse("the program ended without any output", line);
+  if (line_start_ == 0 && !fault_of(line).empty()) take_line(line);
+  // Also a first line whose only fault was that it ended between CR and LF.
+  if (state_ == State::incomplete)
     refuse("the program's output ended within its header: an empty line must follow it", line);
-  }
 }
 
 void ResponseParser::take_line(std::string_view line) {

@@ -60,7 +60,8 @@ std::expected<Value, ConfigError> parse_document(std::string_view text, const st
   } catch (const toml::parse_error& error) {
     const Position at = position(error.source());
     return std::unexpected(
-        ConfigError{file, at.line, at.column, fmt::format("not TOML: {}", error.description())});
+        ConfigError{file, at.line, at.column,
+                    fmt::format("not TOML: {}", text::printable(error.description()))});
   }
 }
 

@@ -243,6 +243,7 @@ TEST(ResponseParser, TooManyFieldsAreRefused) {
 TEST(ResponseParser, OutputThatEndsTooSoonIsRefused) {
   EXPECT_THAT(problem_of(""), HasSubstr("without any output"));
   EXPECT_THAT(problem_of("Status: 200"), HasSubstr("ended within its header"));
+  EXPECT_THAT(problem_of("Status: 200\r"), HasSubstr("ended within its header"));
   EXPECT_THAT(problem_of("Status: 200\n"), HasSubstr("ended within its header"));
   EXPECT_THAT(problem_of("Status: 200\nX-"), HasSubstr("ended within its header"));
 }
