@@ -1,9 +1,11 @@
-# Sourced by ./run, ./test and .ci/run: which Debian packages each needs, and how to install them.
+# Sourced by ./run, ./test, .ci/run and tests/fuzz/run: which Debian packages each needs, and how to
+# install them.
 
 build_packages="g++ cmake ninja-build libfmt-dev libcli11-dev libtomlplusplus-dev node-llhttp"
-test_packages="libgtest-dev libgmock-dev python3 python3-pytest python3-selenium chromium
+test_packages="libgtest-dev libgmock-dev libboost-dev python3 python3-pytest python3-selenium chromium
   chromium-driver fonts-noto-cjk curl git gcc perl procps"
 lint_packages="clang-format-14 clang-tidy-19"
+fuzz_packages="clang-19 libclang-rt-19-dev"
 
 # install_missing PACKAGE...: asks apt only for what is not there, so that it costs nothing when
 # everything is.

@@ -1,0 +1,66 @@
+// A configuration: it is either complete and within its limits, or every fault that was found is a
+// line that a person can read, in the order of the file.
+#include "server/config.h"
+
+#include <algorithm>
+
+#include "fuzz.h"
+#include "net/address.h"
+#include "server/document.h"
+
+namespace cgisrv::fuzz {
+namespace {
+
+using server::Config;
+using server::ConfigError;
+
+void check_faults(const std::vector<ConfigError>& faults, std::string_view text) {
+  const auto lines = static_cast<std::size_t>(std::ranges::count(text, '\n')) + 1;
+  CGISRV_CHECK(!faults.empty());
+  CGISRV_CHECK(std::ranges::is_sorted(
+      faults, {}, [](const ConfigError& fault) { return std::pair(fault.line, fault.column); }));
+  for (const ConfigError& fault : faults) {
+    CGISRV_CHECK(!fault.message.empty() && is_printable(fault.text()));
+    CGISRV_CHECK(fault.line <= lines + 1);
+  }
+}
+
+void check_location(const server::Location& location) {
+  CGISRV_CHECK(location.match.text.starts_with(
+      location.match.kind == server::MatchKind::extension ? '.' : '/'));
+  const bool has_path = location.program == server::ProgramKind::directory ||
+                        location.program == server::ProgramKind::single;
+  CGISRV_CHECK(has_path == location.path.starts_with('/'));
+  CGISRV_CHECK(location.interpreter.empty() || location.interpreter.starts_with('/'));
+  CGISRV_CHECK(location.interpreter.empty() || location.program == server::ProgramKind::in_place);
+}
+
+void check_config(const Config& config) {
+  CGISRV_CHECK(!config.sites.empty() && !config.listen.empty());
+  for (const auto& listen : config.listen)
+    CGISRV_CHECK(net::parse_address(listen.address));
+  for (const auto& site : config.sites) {
+    CGISRV_CHECK(site.root.starts_with('/') && site.root.size() > 1 && !site.root.ends_with('/'));
+    for (const auto& index : site.index)
+      CGISRV_CHECK(!index.empty() && !index.contains('/'));
+    for (const auto& location : site.locations)
+      check_location(location);
+  }
+  CGISRV_CHECK(config.limits.header_size >= config.limits.target_size ||
+               config.limits.header_size > 0);
+  CGISRV_CHECK(config.limits.header_timeout.count() > 0);
+  CGISRV_CHECK(config.server.worker_connections > 0);
+}
+
+}  // namespace
+
+CGISRV_FUZZ_TARGET(config) {
+  const auto config = server::parse_config(input, "/etc/cgisrv.toml");
+  if (config) {
+    check_config(*config);
+  } else {
+    check_faults(config.error(), input);
+  }
+}
+
+}  // namespace cgisrv::fuzz

@@ -1,0 +1,52 @@
+// Single values as people write them: what was read, written again, is read as the same.
+#include "fuzz.h"
+#include "net/address.h"
+#include "server/suggest.h"
+#include "server/units.h"
+#include "server/value_check.h"
+
+namespace cgisrv::fuzz {
+namespace {
+
+void check_address(std::string_view input) {
+  const auto address = net::parse_address(input);
+  if (!address) {
+    CGISRV_CHECK(!address.error().what.empty());
+    return;
+  }
+  const auto again = net::parse_address(address->text());
+  CGISRV_CHECK(again && again->text() == address->text());
+  CGISRV_CHECK(again->port() == address->port() && again->loopback() == address->loopback());
+}
+
+void check_match(const std::string& input) {
+  const auto match = server::parse_match(input);
+  if (match) CGISRV_CHECK(server::format_match(*match) == input);
+}
+
+void check_units(std::string_view input) {
+  if (const auto bytes = server::parse_size(input))
+    CGISRV_CHECK(server::parse_size(server::format_size(*bytes)) == bytes);
+  if (const auto time = server::parse_duration(input))
+    CGISRV_CHECK(server::parse_duration(server::format_duration(*time)) == time);
+}
+
+}  // namespace
+
+CGISRV_FUZZ_TARGET(values) {
+  check_address(input);
+  check_units(input);
+  if (!input.contains('\0')) check_match(std::string(input));
+  server::check_server_name(std::string(input));
+  server::check_media_type(std::string(input));
+  server::check_variable_name(std::string(input));
+
+  const auto half = input.substr(0, std::min<std::size_t>(input.size() / 2, 40));
+  const auto other = input.substr(half.size(), 40);
+  const auto distance = server::edit_distance(half, other);
+  CGISRV_CHECK(distance == server::edit_distance(other, half));
+  CGISRV_CHECK((distance == 0) == (half == other));
+  CGISRV_CHECK(distance <= std::max(half.size(), other.size()));
+}
+
+}  // namespace cgisrv::fuzz
