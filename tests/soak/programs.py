@@ -97,7 +97,7 @@ send_timeout = "5s"
 keepalive_timeout = "5s"
 body_size = "100m"
 [cgi]
-header_timeout = "2s"
+header_timeout = "4s"
 idle_timeout = "4s"
 timeout = "20s"
 grace = "500ms"
