@@ -34,6 +34,18 @@ enum class Dispatch : std::uint8_t {
 inline constexpr unsigned workers_max = 256;
 inline constexpr unsigned listeners_max = 64;
 
+inline constexpr std::size_t message_bytes_max = 200;
+
+// In the master process: what its own code may use besides the pool.
+class Master {
+ public:
+  virtual ~Master() = default;
+  virtual Loop& loop() = 0;
+  // To Service::told() of that worker: at most message_bytes_max bytes. False when the worker is
+  // down or has not read for long; the message is lost then.
+  virtual bool tell(unsigned worker, std::string_view message) = 0;
+};
+
 struct Options {
   unsigned workers = 0;  // 0: one per core; at most workers_max
   unsigned worker_connections = 65'535;
@@ -43,6 +55,10 @@ struct Options {
   std::chrono::milliseconds shutdown_timeout{30'000};   // QUIT: then what is still open is cut
   std::chrono::milliseconds stop_timeout{3'000};        // TERM: then workers are killed
 
+  // In the master, before the first worker is started. `master` lives until run() returns.
+  std::function<void(Master& master)> on_start;
+  // In the master: what Worker::tell_master() said.
+  std::function<void(unsigned worker, std::string_view message)> on_message;
   // In the master. Every worker has said that it is ready, for the first time.
   std::function<void()> on_ready;
   // In the master, after worker `index` has ended, whichever way: settle what it shared.
@@ -87,6 +103,8 @@ class Service {
   virtual void drain() = 0;
   // Fast stop: let go of everything now.
   virtual void stop() = 0;
+  // What Master::tell() said.
+  virtual void told(std::string_view) {}
   // Whether there is nothing left to wait for besides connections; tell the worker with
   // Worker::check_finished() when that becomes true.
   virtual bool finished() const { return true; }
@@ -101,6 +119,9 @@ class Worker {
   // What is being done, for the obituary should it be the last; cut at 127 bytes.
   virtual void describe(std::string_view what) = 0;
   virtual void check_finished() = 0;
+  // To Options::on_message: at most message_bytes_max bytes. In order; kept while the master is
+  // busy, and lost with it.
+  virtual void tell_master(std::string_view message) = 0;
 
  private:
   friend class Seat;

@@ -20,6 +20,7 @@ struct Endpoints {
   std::string_view server_address;
   std::string_view server_port;
   bool https = false;
+  std::uint64_t client = 0;  // who is calling, for counting: net::Address::client()
 };
 
 // Variables the administrator sets, in the order of configuration.

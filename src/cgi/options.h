@@ -20,10 +20,20 @@ struct ResourceLimits {
   std::optional<std::uint64_t> cpu_seconds, address_space, open_files, processes, file_size, core;
 };
 
+// Requests that wait for their program because enough of it run already.
+struct QueueOptions {
+  unsigned size = 256;
+  std::chrono::milliseconds timeout{5000};
+};
+
 // [cgi], and again in each location. Duration::max() stands for "unlimited".
 struct Options {
   using Duration = std::chrono::milliseconds;
 
+  std::uint32_t location = 0;           // tells locations apart: programs are counted in each
+  unsigned max_running = 64;            // of one program at a time, over all workers: others wait
+  unsigned max_running_per_client = 0;  // 0: no limit but that
+  QueueOptions queue;
   Duration header_timeout{60'000};  // from start to the end of the program's header: 504
   Duration idle_timeout{60'000};    // between its writes: cut
   Duration timeout{600'000};        // in all: 504 or cut

@@ -42,6 +42,7 @@ class ResponseParser {
 
   State state() const { return state_; }
   ResponseHead& head() { return head_; }
+  const ResponseHead& head() const { return head_; }
   std::string_view problem() const { return problem_; }
   std::string_view offending_line() const { return line_; }
   // What was fed so far, while incomplete or malformed: for headerless programs and diagnosis.

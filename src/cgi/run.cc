@@ -1,16 +1,11 @@
 #include "cgi/run.h"
 
-#include <fcntl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
-#include <vector>
 
 #include "base/log.h"
-#include "base/text.h"
 #include "cgi/diagnosis.h"
 
 namespace cgisrv::cgi {
@@ -26,33 +21,11 @@ constexpr Duration exit_patience{1000};
 
 constexpr std::size_t turn_bytes_max = 512 << 10;  // of output, before other connections' turn
 
-struct Pipe {
-  Fd ours;    // non-blocking
-  Fd theirs;  // blocking, as programs expect
+// A place to run in belongs to the process: it is free when that is gone, not when its response is.
+struct Tenancy final : process::Holding {
+  explicit Tenancy(admission::Place taken) : place(std::move(taken)) {}
+  admission::Place place;
 };
-
-std::optional<Pipe> open_pipe(bool we_write) {
-  std::array<int, 2> ends{};
-  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return std::nullopt;
-  Pipe pipe{Fd(ends[we_write ? 1 : 0]), Fd(ends[we_write ? 0 : 1])};
-  if (::fcntl(pipe.ours.get(), F_SETFL, O_NONBLOCK) != 0) return std::nullopt;
-  return pipe;
-}
-
-std::vector<process::ResourceLimit> system_limits(const ResourceLimits& limits,
-                                                  const rlimit& descriptors) {
-  std::vector<process::ResourceLimit> result = {{RLIMIT_NOFILE, descriptors}};
-  const auto add = [&](int resource, const std::optional<std::uint64_t>& value) {
-    if (value) result.push_back({resource, {*value, *value}});
-  };
-  add(RLIMIT_CPU, limits.cpu_seconds);
-  add(RLIMIT_AS, limits.address_space);
-  add(RLIMIT_NOFILE, limits.open_files);
-  add(RLIMIT_NPROC, limits.processes);
-  add(RLIMIT_FSIZE, limits.file_size);
-  add(RLIMIT_CORE, limits.core);
-  return result;
-}
 
 std::string seconds(Duration duration) {
   return fmt::format("{:g} s", std::chrono::duration<double>(duration).count());
@@ -70,6 +43,7 @@ Run::Run(RunContext& context, http::Exchange& exchange, Script script, const End
       redirect_url_(std::move(redirect_url)),
       request_id_(exchange.request_id()),
       spool_(options.spool_memory),
+      relay_(exchange, script_, options),
       stderr_log_(request_id_, script_.name),
       phase_timer_(context.loop, Callback::of<&Run::phase_due>(*this)),
       total_timer_(context.loop, Callback::of<&Run::total_due>(*this)),
@@ -87,12 +61,13 @@ Run::~Run() {
 
 void Run::start() {
   const http::Request& request = exchange_.request();
-  if (request.framing != http::Framing::none) exchange_.open_body();
-  if (request.framing == http::Framing::chunked && options_.chunked == ChunkedBody::spool)
+  if (request.framing == http::Framing::chunked && options_.chunked == ChunkedBody::spool) {
+    exchange_.open_body();
     return spool_more();
+  }
   std::optional<std::uint64_t> length;
   if (request.framing == http::Framing::length) length = request.content_length;
-  launch(Fd(), length);
+  enter(Fd(), length);
 }
 
 void Run::body_ready() {
@@ -110,7 +85,7 @@ void Run::spool_more() {
   const std::uint64_t length = spool_.size();
   auto input = spool_.take();
   if (!input) return fail(500, input.error().what);
-  launch(std::move(*input), length);
+  enter(std::move(*input), length);
 }
 
 void Run::feed_stdin() {
@@ -128,9 +103,7 @@ void Run::feed_stdin() {
     exchange_.consume(static_cast<std::size_t>(written));
     moved += static_cast<std::size_t>(written);
     // A program cannot answer before it has its input: its time starts anew.
-    if (stdout_ && phase_timer_.armed())
-      phase_timer_.arm_after(state_ == State::head ? options_.header_timeout
-                                                   : options_.idle_timeout);
+    if (stdout_ && phase_timer_.armed()) phase_timer_.arm_after(patience());
   }
   if (exchange_.body_complete()) close_stdin();
 }
@@ -147,8 +120,39 @@ void Run::close_stdin() {
 
 // ---- start -------------------------------------------------------------------------------------
 
-void Run::launch(Fd input, std::optional<std::uint64_t> content_length) {
-  const bool streams = !input && exchange_.request().framing != http::Framing::none;
+// A spooled body is whole by now, so that nobody holds a place while it comes in; any other is not
+// asked for before there is a place.
+void Run::enter(Fd input, std::optional<std::uint64_t> content_length) {
+  input_ = std::move(input);
+  content_length_ = content_length;
+  state_ = State::waiting;
+  if (context_.door == nullptr) return launch();
+  entry_.emplace(*context_.door, Callback::of<&Run::decided>(*this));
+  const auto state =
+      entry_->enter({.location = options_.location,
+                     .file = script_.filename,
+                     .client = endpoints_.client,
+                     .limits = {.max_running = options_.max_running,
+                                .max_running_per_client = options_.max_running_per_client,
+                                .queue_size = options_.queue.size},
+                     .timeout = options_.queue.timeout});
+  if (state != admission::Entry::State::waiting) decided(0);
+}
+
+void Run::decided(std::uint32_t) {
+  using enum admission::Entry::State;
+  if (entry_->state() == admitted) return launch();
+  if (entry_->state() == timed_out)
+    return fail(503, fmt::format("{}: no place became free for it within {} (queue.timeout)",
+                                 script_.filename, seconds(options_.queue.timeout)));
+  fail(503, fmt::format("{}: no place to run in, and none to wait in (max_running {}, "
+                        "queue.size {})",
+                        script_.filename, options_.max_running, options_.queue.size));
+}
+
+void Run::launch() {
+  const bool streams = !input_ && exchange_.request().framing != http::Framing::none;
+  if (streams) exchange_.open_body();
   auto output = open_pipe(false);
   auto error = open_pipe(false);
   std::optional<Pipe> body = streams ? open_pipe(true) : std::nullopt;
@@ -157,25 +161,33 @@ void Run::launch(Fd input, std::optional<std::uint64_t> content_length) {
                 fmt::format("{}: no pipe to it could be opened: {}; raise the limit of open files",
                             script_.filename, errno_text(errno)));
   context_.permissions.look(script_, options_);
-  const int null_or_file = input ? input.get() : context_.null_input;
-  auto child = spawn(body ? body->theirs.get() : null_or_file, output->theirs.get(),
-                     error->theirs.get(), content_length);
+  Environment environment = build_environment({.request = exchange_.request(),
+                                               .script = script_,
+                                               .endpoints = endpoints_,
+                                               .configured = options_.env,
+                                               .request_id = request_id_,
+                                               .content_length = content_length_,
+                                               .pass_authorization = options_.authorization,
+                                               .redirect_url = redirect_url_});
+  const int null_or_file = input_ ? input_.get() : context_.null_input;
+  auto child = cgi::launch({.script = script_,
+                            .options = options_,
+                            .environment = environment,
+                            .stdin_fd = body ? body->theirs.get() : null_or_file,
+                            .stdout_fd = output->theirs.get(),
+                            .stderr_fd = error->theirs.get(),
+                            .descriptors = context_.descriptors},
+                           context_.roster);
   if (!child) {
     auto [status, sentence] = diagnose_start(child.error(), script_);
     return fail(status, std::move(sentence));
   }
   child_ = std::move(*child);
+  if (entry_) child_.hold(std::make_unique<Tenancy>(entry_->take()));
+  input_.reset();
   started_ = context_.loop.now();
-  state_ = State::head;
-  stdout_ = WatchedFd(context_.loop, std::move(output->ours), EPOLLIN | EPOLLET,
-                      Callback::of<&Run::stdout_readable>(*this));
-  stderr_ = WatchedFd(context_.loop, std::move(error->ours), EPOLLIN,
-                      Callback::of<&Run::stderr_readable>(*this));
-  if (body)
-    stdin_ = WatchedFd(context_.loop, std::move(body->ours), EPOLLOUT | EPOLLET,
-                       Callback::of<&Run::stdin_writable>(*this));
-  exit_watch_ = Watch(context_.loop, child_.pidfd(), EPOLLIN, Callback::of<&Run::exited>(*this));
-  if (!stdout_ || !stderr_ || (body && !stdin_) || !exit_watch_)
+  state_ = State::running;
+  if (!watch(std::move(output->ours), std::move(error->ours), std::move(body)))
     return fail(503,
                 "the kernel refused to watch one more descriptor; raise "
                 "fs.epoll.max_user_watches or add memory");
@@ -184,50 +196,22 @@ void Run::launch(Fd input, std::optional<std::uint64_t> content_length) {
   feed_stdin();
 }
 
-std::expected<process::Child, process::SpawnFailure> Run::spawn(
-    int input, int output, int error, std::optional<std::uint64_t> content_length) {
-  Environment environment = build_environment({.request = exchange_.request(),
-                                               .script = script_,
-                                               .endpoints = endpoints_,
-                                               .configured = options_.env,
-                                               .request_id = request_id_,
-                                               .content_length = content_length,
-                                               .pass_authorization = options_.authorization,
-                                               .redirect_url = redirect_url_});
-  process::RosterPlace place = context_.roster.claim();
-  if (!place) return std::unexpected(process::SpawnFailure{process::SpawnStep::clone, EAGAIN});
-  const bool interpreted = !script_.interpreter.empty();
-  Tree::Place file;
-  if (script_.links != Links::follow && !interpreted) {
-    auto found = Tree{script_.tree, script_.links}.place(script_.filename);
-    if (!found)
-      return std::unexpected(process::SpawnFailure{process::SpawnStep::exec, found.error().code});
-    file = std::move(*found);
-    file.name.insert(0, "./");
-  }
-  const char* const program = interpreted ? script_.interpreter.c_str() : script_.filename.c_str();
-  const std::array<char*, 3> argv = {
-      const_cast<char*>(program),
-      interpreted ? const_cast<char*>(script_.filename.c_str()) : nullptr, nullptr};
-  const std::string directory = script_.filename.substr(0, script_.filename.rfind('/') + 1);
-  const auto limits = system_limits(options_.rlimits, context_.descriptors);
-  return process::spawn({.path = file.directory ? file.name.c_str() : program,
-                         .argv = argv.data(),
-                         .envp = environment.envp(),
-                         .directory = directory.c_str(),
-                         .stdin_fd = input,
-                         .stdout_fd = output,
-                         .stderr_fd = error,
-                         .limits = limits,
-                         .gains_privileges = options_.allow_setuid,
-                         .directory_fd = file.directory.get()},
-                        std::move(place));
+bool Run::watch(Fd output, Fd error, std::optional<Pipe> body) {
+  stdout_ = WatchedFd(context_.loop, std::move(output), EPOLLIN | EPOLLET,
+                      Callback::of<&Run::stdout_readable>(*this));
+  stderr_ = WatchedFd(context_.loop, std::move(error), EPOLLIN,
+                      Callback::of<&Run::stderr_readable>(*this));
+  if (body)
+    stdin_ = WatchedFd(context_.loop, std::move(body->ours), EPOLLOUT | EPOLLET,
+                       Callback::of<&Run::stdin_writable>(*this));
+  exit_watch_ = Watch(context_.loop, child_.pidfd(), EPOLLIN, Callback::of<&Run::exited>(*this));
+  return stdout_ && stderr_ && (!body || stdin_) && exit_watch_;
 }
 
 // ---- output ------------------------------------------------------------------------------------
 
-void Run::stdout_readable(std::uint32_t events) {
-  pump_output(events);
+void Run::stdout_readable(std::uint32_t) {
+  pump_output();
 }
 
 void Run::room_ready() {
@@ -241,7 +225,7 @@ void Run::resume(std::uint32_t) {
 }
 
 // Moves output to the client until there is none, or the client or our share of the turn is full.
-void Run::pump_output(std::uint32_t) {
+void Run::pump_output() {
   if (over()) return;
   std::size_t turns = turn_bytes_max / context_.scratch.size();
   while (turns > 0 && !over() && stdout_ && read_output())
@@ -255,7 +239,7 @@ void Run::pump_output(std::uint32_t) {
 // Returns whether there may be more to read now.
 bool Run::read_output() {
   std::size_t room = context_.scratch.size();
-  if (state_ == State::body) {
+  if (!in_head()) {
     if (exchange_.room() == 0) exchange_.flush();
     room = std::min(room, exchange_.room());
     if (room == 0) {
@@ -269,7 +253,7 @@ bool Run::read_output() {
     return true;
   }
   if (size < 0 && errno == EAGAIN) {
-    if (state_ == State::body && !exit_ && !phase_timer_.armed())
+    if (!in_head() && !exit_ && !phase_timer_.armed())
       phase_timer_.arm_after(options_.idle_timeout);
     if (exit_ && !phase_timer_.armed()) phase_timer_.arm_after(drain_patience);
     return false;
@@ -280,61 +264,9 @@ bool Run::read_output() {
 }
 
 void Run::take_output(std::string_view bytes) {
-  if (state_ == State::head) return take_head(bytes);
-  if (!redirects()) exchange_.write(bytes);
-  if (!exit_) phase_timer_.arm_after(options_.idle_timeout);
-}
-
-void Run::take_head(std::string_view bytes) {
-  if (script_.nph) {
-    state_ = State::body;
-    exchange_.respond_raw(raw_status(bytes));
-    return take_output(bytes);
-  }
-  const std::size_t taken = parser_.feed(bytes);
-  if (parser_.looks_headerless() && !options_.headerless.empty()) {
-    take_headerless();
-    return take_output(bytes.substr(taken));
-  }
-  if (parser_.state() == ResponseParser::State::malformed) return fail_head();
-  if (parser_.state() == ResponseParser::State::incomplete) return;
-  // A local redirect waits for the program's end; its body, if any, is nobody's.
-  if (!redirects()) respond();
-  state_ = State::body;
-  if (!exit_) phase_timer_.arm_after(options_.idle_timeout);
-  if (taken < bytes.size()) take_output(bytes.substr(taken));
-}
-
-void Run::fail_head() {
-  std::string reason = fmt::format("{}: {}", script_.filename, parser_.problem());
-  if (!parser_.offending_line().empty())
-    reason += fmt::format(": \"{}\"", text::escape(parser_.offending_line(), 200));
-  fail(502, std::move(reason), parser_.collected());
-}
-
-void Run::take_headerless() {
-  http::Response response;
-  response.add("Content-Type", options_.headerless);
-  exchange_.respond(std::move(response));
-  state_ = State::body;
-  take_output(parser_.collected());
-}
-
-void Run::respond() {
-  exchange_.respond(parser_.head().response);
-}
-
-// Cookies that came with the redirect are meant for the client whatever is answered.
-void Run::redirect() {
-  std::vector<http::Field> cookies;
-  for (http::Field& field : parser_.head().response.fields)
-    if (text::equals_ignoring_case(field.name, "Set-Cookie")) cookies.push_back(std::move(field));
-  exchange_.redirect(parser_.head().location, std::move(cookies));
-}
-
-bool Run::redirects() {
-  return parser_.state() == ResponseParser::State::complete &&
-         parser_.head().kind == ResponseKind::local_redirect;
+  relay_.take(bytes);
+  if (relay_.phase() == Relay::Phase::broken) return fail_head();
+  if (!in_head() && !exit_) phase_timer_.arm_after(options_.idle_timeout);
 }
 
 void Run::stderr_readable(std::uint32_t) {
@@ -369,8 +301,15 @@ void Run::join() {
 
 void Run::complete() {
   stderr_log_.end();
-  if (state_ == State::head) return complete_without_head();
-  if (exit_ && exit_->signalled && redirects())
+  if (in_head()) {
+    if (exit_ && !exit_->success() && relay_.collected().empty())
+      return fail(
+          502, fmt::format("{}: {} before it printed a header{}", script_.filename, exit_->text(),
+                           stderr_log_.tail().empty() ? "" : "; its standard error says why"));
+    relay_.end();
+    if (relay_.phase() == Relay::Phase::broken) return fail_head();
+  }
+  if (exit_ && exit_->signalled && relay_.redirects())
     return fail(502, fmt::format("{}: {} after its Location", script_.filename, exit_->text()));
   if (exit_ && exit_->signalled)
     return cut(fmt::format("{}: {} after its header; the response is cut", script_.filename,
@@ -379,27 +318,8 @@ void Run::complete() {
     log::write(log::Level::notice, request_id_,
                fmt::format("{}: ended with {}", script_.filename, exit_->text()));
   state_ = State::over;
-  if (redirects()) return redirect();
+  if (relay_.redirects()) return relay_.redirect();
   exchange_.finish();
-}
-
-void Run::complete_without_head() {
-  if (exit_ && !exit_->success() && parser_.collected().empty())
-    return fail(502,
-                fmt::format("{}: {} before it printed a header{}", script_.filename, exit_->text(),
-                            stderr_log_.tail().empty() ? "" : "; its standard error says why"));
-  const bool headerless = !options_.headerless.empty() && !parser_.collected().empty();
-  parser_.end();
-  if (headerless && parser_.state() != ResponseParser::State::complete) {
-    take_headerless();
-    return complete();
-  }
-  if (parser_.state() == ResponseParser::State::complete) {
-    if (!redirects()) respond();
-    state_ = State::body;
-    return complete();
-  }
-  fail(502, fmt::format("{}: {}", script_.filename, parser_.problem()), parser_.collected());
 }
 
 void Run::phase_due(std::uint32_t) {
@@ -412,8 +332,7 @@ void Run::phase_due(std::uint32_t) {
     context_.reaper.release(std::move(child_), options_.timeout, options_.grace);
     return complete();
   }
-  if (state_ == State::head)
-    return overdue("printed no header", "header_timeout", options_.header_timeout);
+  if (in_head()) return overdue("printed no header", "header_timeout", options_.header_timeout);
   overdue("printed nothing", "idle_timeout", options_.idle_timeout);
 }
 
@@ -424,7 +343,7 @@ void Run::total_due(std::uint32_t) {
 void Run::overdue(std::string_view what, std::string_view limit, Duration duration) {
   std::string reason = fmt::format("{}: {} within {} ({}); it was ended", script_.filename, what,
                                    seconds(duration), limit);
-  if (state_ == State::head || redirects()) return fail(504, std::move(reason));
+  if (in_head() || relay_.redirects()) return fail(504, std::move(reason));
   cut(reason);
 }
 
@@ -438,6 +357,10 @@ void Run::fail(int status, std::string reason, std::string_view output_head) {
                   .exit = exit_ ? exit_->text() : std::string(),
                   .stderr_tail = stderr_log_.tail(),
                   .output_head = std::string(output_head.substr(0, 1024))});
+}
+
+void Run::fail_head() {
+  fail(502, fmt::format("{}: {}", script_.filename, relay_.problem()), relay_.collected());
 }
 
 void Run::cut(const std::string& reason) {

@@ -1,8 +1,8 @@
 // One run of a CGI program for one exchange: standard input, output and error, and the exit.
 //
-//   spooling --> head --> body --> over          stdout and exit are joined: the run is over when
-//       |          |        |                    the program has ended and its output too, or when
-//       +----------+--------+--> over (failed)   one of them has and the other will not in time
+//   spooling --> waiting --> running --> over     stdout and exit are joined: the run is over when
+//       |           |           |                 the program has ended and its output too, or when
+//       +-----------+-----------+--> over (failed) one of them has and the other will not in time
 #pragma once
 
 #include <cgisrv/loop.h>
@@ -13,17 +13,18 @@
 #include <string>
 #include <string_view>
 
+#include "admission/door.h"
 #include "cgi/environment.h"
+#include "cgi/launch.h"
 #include "cgi/options.h"
 #include "cgi/permissions.h"
-#include "cgi/response.h"
+#include "cgi/relay.h"
 #include "cgi/script.h"
 #include "cgi/spool.h"
 #include "cgi/stderr_log.h"
 #include "http/exchange.h"
 #include "process/reaper.h"
 #include "process/roster.h"
-#include "process/spawn.h"
 
 namespace cgisrv::cgi {
 
@@ -32,9 +33,10 @@ struct RunContext {
   Loop& loop;
   process::Reaper& reaper;
   process::Roster& roster;
-  std::span<char> scratch;  // for the length of one call
-  int null_input;           // /dev/null, open for reading
-  rlimit descriptors;       // for programs, where their options do not set it
+  std::span<char> scratch;          // for the length of one call
+  int null_input;                   // /dev/null, open for reading
+  rlimit descriptors;               // for programs, where their options do not set it
+  admission::Door* door = nullptr;  // none: every program is admitted
   PermissionReview permissions{};
 };
 
@@ -51,7 +53,7 @@ class Run final : public http::Handler {
   void room_ready() override;
 
  private:
-  enum class State : std::uint8_t { spooling, head, body, over };
+  enum class State : std::uint8_t { spooling, waiting, running, over };
 
   // ---- input
   void spool_more();
@@ -60,21 +62,16 @@ class Run final : public http::Handler {
   void close_stdin();
 
   // ---- start
-  void launch(Fd input, std::optional<std::uint64_t> content_length);
-  std::expected<process::Child, process::SpawnFailure> spawn(
-      int input, int output, int error, std::optional<std::uint64_t> content_length);
+  void enter(Fd input, std::optional<std::uint64_t> content_length);
+  void decided(std::uint32_t);
+  void launch();
+  bool watch(Fd output, Fd error, std::optional<Pipe> body);
 
   // ---- output
   void stdout_readable(std::uint32_t events);
-  void pump_output(std::uint32_t events = 0);
+  void pump_output();
   bool read_output();
   void take_output(std::string_view bytes);
-  void take_head(std::string_view bytes);
-  void fail_head();
-  void take_headerless();
-  void respond();
-  bool redirects();
-  void redirect();
   void resume(std::uint32_t);
   void stderr_readable(std::uint32_t events);
 
@@ -82,13 +79,17 @@ class Run final : public http::Handler {
   void exited(std::uint32_t events);
   void join();
   void complete();
-  void complete_without_head();
   void phase_due(std::uint32_t);
   void total_due(std::uint32_t);
   void overdue(std::string_view what, std::string_view limit, Options::Duration duration);
   void fail(int status, std::string reason, std::string_view output_head = {});
+  void fail_head();
   void cut(const std::string& reason);
   bool over() const { return state_ == State::over; }
+  bool in_head() const { return relay_.phase() == Relay::Phase::head; }
+  Options::Duration patience() const {
+    return in_head() ? options_.header_timeout : options_.idle_timeout;
+  }
 
   RunContext& context_;
   http::Exchange& exchange_;
@@ -100,7 +101,10 @@ class Run final : public http::Handler {
 
   State state_ = State::spooling;
   Spool spool_;
-  ResponseParser parser_;
+  Fd input_;  // a body that was spooled
+  std::optional<std::uint64_t> content_length_;
+  std::optional<admission::Entry> entry_;
+  Relay relay_;
   StderrLog stderr_log_;
   process::Child child_;
   std::optional<process::Exit> exit_;

@@ -126,6 +126,17 @@ bool Address::loopback() const {
   return IN6_IS_ADDR_LOOPBACK(&v6) || (IN6_IS_ADDR_V4MAPPED(&v6) && v6.s6_addr[12] == 127);
 }
 
+std::uint64_t Address::client() const {
+  if (family() == AF_INET) return ntohl(as_v4(storage_).sin_addr.s_addr);
+  if (family() != AF_INET6) return 0;
+  const auto& bytes = as_v6(storage_).sin6_addr.s6_addr;
+  const bool mapped = IN6_IS_ADDR_V4MAPPED(&as_v6(storage_).sin6_addr);
+  std::uint64_t number = 0;
+  for (std::size_t i = mapped ? 12 : 0; i < (mapped ? 16 : 8); ++i)
+    number = number << 8 | bytes[i];
+  return number;
+}
+
 std::string Address::text() const {
   if (family() == AF_UNIX) return "unix:" + host();
   const bool v6 = family() == AF_INET6 && host().find(':') != std::string::npos;

@@ -24,7 +24,10 @@ class Address {
   std::string host() const;    // "127.0.0.1", "::1" (IPv4 in IPv6 form as IPv4); unix: the path
   std::uint16_t port() const;  // 0 for unix
   bool loopback() const;       // 127.0.0.0/8, ::1; a unix socket is no network at all: true
-  std::string text() const;    // "127.0.0.1:80", "[::1]:80", "unix:/path"
+  // Whose it is, for counting: the IPv4 address, or the /64 of an IPv6 one, since that much is
+  // given to one customer. 0 for unix: everybody.
+  std::uint64_t client() const;
+  std::string text() const;  // "127.0.0.1:80", "[::1]:80", "unix:/path"
 
  private:
   friend Result<Address> parse_address(std::string_view text);

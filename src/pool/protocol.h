@@ -1,13 +1,18 @@
-// What goes over the socketpair between master and worker: single bytes, each a whole message.
+// What goes over the socketpair between master and worker: packets that are told by their first
+// byte.
 #pragma once
 
 #include <cgisrv/pool.h>
 
 #include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "pool/channel.h"
 
 namespace cgisrv::pool {
 
-// Master to worker: a byte under listeners_max is a ticket for that listener; the others:
+// Master to worker: bytes under listeners_max are tickets, each for that listener; the others:
 enum class Command : std::uint8_t { drain = 0xf0, stop = 0xf1 };
 
 // Worker to master.
@@ -16,6 +21,19 @@ enum class Report : std::uint8_t {
   room = 0x02,   // it was full or starved and no longer is
 };
 
+// Either way: what follows is between the service and the master's own code.
+inline constexpr char message_mark = '\xf8';
+
+inline std::string make_message(std::string_view text) {
+  return std::string(1, message_mark).append(text);
+}
+
+template <typename Byte>
+std::string make_packet(Byte byte) {
+  return std::string(1, static_cast<char>(byte));
+}
+
 static_assert(listeners_max <= 0xf0);
+static_assert(message_bytes_max < Channel::packet_bytes_max);
 
 }  // namespace cgisrv::pool

@@ -72,6 +72,7 @@ int Supervisor::run() {
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
   for (unsigned i = 0; i < count_; ++i)
     members_.push_back(std::make_unique<Member>(*this, i));
+  if (options_.on_start) options_.on_start(*this);
   for (const auto& member : members_)
     apply(*member, Event::start);
   if (options_.dispatch != Dispatch::kernel)
@@ -103,11 +104,11 @@ void Supervisor::act(Member& member, Action action) {
       start_worker(member);
       break;
     case Action::send_drain:
-      tell(member, Command::drain);
+      command(member, Command::drain);
       member.timer.arm_after(options_.shutdown_timeout);
       break;
     case Action::send_stop:
-      tell(member, Command::stop);
+      command(member, Command::stop);
       member.timer.arm_after(options_.stop_timeout);
       break;
     case Action::kill:
@@ -124,14 +125,13 @@ void Supervisor::act(Member& member, Action action) {
 }
 
 void Supervisor::start_worker(Member& member) {
-  std::array<int, 2> ends{};
   member.started = Clock::now();  // also of a life that fails to begin
-  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends.data()) != 0) {
+  auto ends = Channel::open();
+  if (!ends) {
     log::line(log::Level::error, "worker {}: no socketpair: {}", member.index, errno_text(errno));
     return apply(member, Event::exited);
   }
-  Fd mine(ends[0]);
-  Fd theirs(ends[1]);
+  auto& [mine, theirs] = *ends;
   scoreboard_.row(member.index).clear();
   member.tickets_sent.assign(listeners_.size(), 0);
   member.beats_seen = member.beats_missed = 0;
@@ -147,8 +147,7 @@ void Supervisor::start_worker(Member& member) {
     member.pid = 0;
     return apply(member, Event::exited);
   }
-  member.channel =
-      WatchedFd(loop_, std::move(mine), EPOLLIN, Callback::of<&Member::channel_ready>(member));
+  member.channel = Channel(loop_, std::move(mine), Callback::of<&Member::channel_ready>(member));
 }
 
 void Supervisor::become_worker(Member& self, Fd channel) {
@@ -162,32 +161,38 @@ void Supervisor::become_worker(Member& self, Fd channel) {
   std::exit(worker.run(factory_));
 }
 
-void Supervisor::Member::channel_ready(std::uint32_t events) {
-  if ((events & EPOLLOUT) != 0) channel.modify(EPOLLIN);
-  std::array<std::uint8_t, 64> bytes;
-  const ssize_t count = ::read(channel.get(), bytes.data(), bytes.size());
-  if (count == 0) channel.reset();  // it has ended; SIGCHLD tells how
-  for (ssize_t i = 0; i < count; ++i)
-    if (bytes[static_cast<std::size_t>(i)] == static_cast<std::uint8_t>(Report::ready) &&
-        !std::exchange(was_ready, true)) {  // one that says it again must not confuse us
-
-      supervisor.apply(*this, Event::ready);
-    }
-  if (!supervisor.announced_ && supervisor.everyone(State::running)) {
-    supervisor.announced_ = true;
-    if (supervisor.options_.on_ready) supervisor.options_.on_ready();
-  }
+void Supervisor::Member::channel_ready(std::uint32_t) {
+  while (const auto packet = channel.receive())
+    on_packet(*packet);
+  if (channel.ended()) channel.reset();  // SIGCHLD tells how
   // Ready, with room again, or with room in its channel: somebody may be waiting for this.
   supervisor.listeners_ready(0);
+}
+
+void Supervisor::Member::on_packet(std::string_view packet) {
+  if (packet.front() == message_mark) {
+    if (supervisor.options_.on_message) supervisor.options_.on_message(index, packet.substr(1));
+    return;
+  }
+  if (packet != make_packet(Report::ready)) return;
+  if (std::exchange(was_ready, true)) return;  // one that says it again must not confuse us
+  supervisor.apply(*this, Event::ready);
+  if (supervisor.announced_ || !supervisor.everyone(State::running)) return;
+  supervisor.announced_ = true;
+  if (supervisor.options_.on_ready) supervisor.options_.on_ready();
 }
 
 void Supervisor::Member::timer_due(std::uint32_t) {
   supervisor.apply(*this, state == State::down ? Event::start : Event::overdue);
 }
 
-void Supervisor::tell(Member& member, Command command) {
+void Supervisor::command(Member& member, Command command) {
   // A full channel means a worker that reads nothing: the timer that is now armed will end it.
-  ::send(member.channel.get(), &command, sizeof command, MSG_DONTWAIT | MSG_NOSIGNAL);
+  member.channel.post(make_packet(command));
+}
+
+bool Supervisor::tell(unsigned worker, std::string_view message) {
+  return members_[worker]->channel.send(make_message(message));
 }
 
 void Supervisor::reap() {
@@ -328,16 +333,17 @@ void Supervisor::hand_out(unsigned listener) {
     ++tickets[*chosen];
     candidates[*chosen].eligible = ++candidates[*chosen].load < options_.worker_connections;
   }
-  for (const auto& member : members_) {
-    if (tickets[member->index] == 0) continue;
-    const std::vector<std::uint8_t> bytes(tickets[member->index],
-                                          static_cast<std::uint8_t>(listener));
-    const ssize_t sent =
-        ::send(member->channel.get(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (sent > 0) member->tickets_sent[listener] += static_cast<std::uint32_t>(sent);
-    // The rest when it has read some: watched for only then, since every byte it reads would count.
-    if (sent < static_cast<ssize_t>(bytes.size()) && member->channel)
-      member->channel.modify(EPOLLIN | EPOLLOUT);
+  for (const auto& member : members_)
+    send_tickets(*member, listener, tickets[member->index]);
+}
+
+// What does not fit goes out when the worker has read some: its channel wakes us then.
+void Supervisor::send_tickets(Member& member, unsigned listener, std::uint32_t count) {
+  while (count > 0) {
+    const auto size = std::min<std::size_t>(count, Channel::packet_bytes_max);
+    if (!member.channel.send(std::string(size, static_cast<char>(listener)))) return;
+    member.tickets_sent[listener] += static_cast<std::uint32_t>(size);
+    count -= static_cast<std::uint32_t>(size);
   }
 }
 

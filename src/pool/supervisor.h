@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "event/signals.h"
+#include "pool/channel.h"
 #include "pool/dispatch.h"
 #include "pool/lifecycle.h"
 #include "pool/protocol.h"
@@ -17,24 +18,28 @@
 
 namespace cgisrv::pool {
 
-class Supervisor {
+class Supervisor final : public Master {
  public:
   Supervisor(const Options& options, std::vector<Fd> listeners, const ServiceFactory& factory);
 
   int run();
+
+  Loop& loop() override { return loop_; }
+  bool tell(unsigned worker, std::string_view message) override;
 
  private:
   // One worker as the master sees it.
   struct Member {
     Member(Supervisor& supervisor, unsigned index);
     void channel_ready(std::uint32_t events);
+    void on_packet(std::string_view packet);
     void timer_due(std::uint32_t);
 
     Supervisor& supervisor;
     const unsigned index;
     State state = State::down;
     pid_t pid = 0;
-    WatchedFd channel;
+    Channel channel;
     Timer timer;  // down: back-off is over; draining, stopping: overdue
     TimePoint started;
     bool was_ready = false;
@@ -50,7 +55,7 @@ class Supervisor {
   [[noreturn]] void become_worker(Member& member, Fd channel);
   void ended(Member& member, int status);
   void write_obituary(const Member& member, int status, bool expected) const;
-  void tell(Member& member, Command command);
+  void command(Member& member, Command command);
   bool everyone(State state) const;
 
   void on_signal(std::uint32_t number);
@@ -60,6 +65,7 @@ class Supervisor {
 
   void listeners_ready(std::uint32_t events);
   void hand_out(unsigned listener);
+  static void send_tickets(Member& member, unsigned listener, std::uint32_t count);
   std::uint32_t pending(unsigned listener) const;
   std::uint32_t outstanding(const Member& member, unsigned listener) const;
   bool responsive(const Member& member) const { return member.beats_missed < 2; }

@@ -3,7 +3,6 @@
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
@@ -35,8 +34,7 @@ WorkerProcess::WorkerProcess(const Options& options, unsigned index, std::vector
       // The terminal sends INT, QUIT and HUP to the whole group; they are the master's to act on.
       signals_(loop_, {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2},
                Callback::of<&WorkerProcess::on_signal>(*this)),
-      channel_(loop_, std::move(channel), EPOLLIN | EPOLLRDHUP,
-               Callback::of<&WorkerProcess::channel_ready>(*this)),
+      channel_(loop_, std::move(channel), Callback::of<&WorkerProcess::channel_ready>(*this)),
       heartbeat_(loop_, Callback::of<&WorkerProcess::beat>(*this)),
       recovery_(loop_, Callback::of<&WorkerProcess::recover>(*this)) {}
 
@@ -56,24 +54,23 @@ void WorkerProcess::describe(std::string_view what) {
   row_.doing[size] = '\0';
 }
 
-void WorkerProcess::channel_ready(std::uint32_t events) {
-  std::array<std::uint8_t, 256> bytes;
-  const ssize_t count = ::read(channel_.get(), bytes.data(), bytes.size());
-  for (ssize_t i = 0; i < count; ++i)
-    on_message(bytes[static_cast<std::size_t>(i)]);
-  const bool master_gone = count == 0 || (count < 0 && errno != EAGAIN) ||
-                           (count < 0 && (events & (EPOLLHUP | EPOLLERR)) != 0);
-  if (master_gone) {
-    channel_.reset();
-    log::line(log::Level::error, "worker {}: the master is gone; stopping", index_);
-    stop();
-  }
+void WorkerProcess::channel_ready(std::uint32_t) {
+  while (const auto packet = channel_.receive())
+    on_packet(*packet);
+  if (!channel_.ended()) return;
+  channel_.reset();
+  log::line(log::Level::error, "worker {}: the master is gone; stopping", index_);
+  stop();
 }
 
-void WorkerProcess::on_message(std::uint8_t byte) {
-  if (byte < listeners_.size()) return take_ticket(byte);
-  if (byte == static_cast<std::uint8_t>(Command::drain)) return drain();
-  if (byte == static_cast<std::uint8_t>(Command::stop)) return stop();
+void WorkerProcess::on_packet(std::string_view packet) {
+  if (packet.front() == message_mark) return service_->told(packet.substr(1));
+  for (const char c : packet) {
+    const auto byte = static_cast<std::uint8_t>(c);
+    if (byte < listeners_.size()) take_ticket(byte);
+    if (byte == static_cast<std::uint8_t>(Command::drain)) drain();
+    if (byte == static_cast<std::uint8_t>(Command::stop)) stop();
+  }
 }
 
 void WorkerProcess::take_ticket(unsigned listener) {
@@ -167,7 +164,11 @@ void WorkerProcess::beat(std::uint32_t) {
 }
 
 void WorkerProcess::report(Report report) {
-  if (channel_) ::send(channel_.get(), &report, sizeof report, MSG_DONTWAIT | MSG_NOSIGNAL);
+  channel_.post(make_packet(report));
+}
+
+void WorkerProcess::tell_master(std::string_view message) {
+  channel_.post(make_message(message));
 }
 
 void WorkerProcess::drain() {

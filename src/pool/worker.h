@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "event/signals.h"
+#include "pool/channel.h"
 #include "pool/protocol.h"
 #include "pool/scoreboard.h"
 
@@ -26,13 +27,14 @@ class WorkerProcess final : public Worker {
   unsigned index() const override { return index_; }
   void describe(std::string_view what) override;
   void check_finished() override;
+  void tell_master(std::string_view message) override;
 
  private:
   void seat_taken() override;
   void seat_released() override;
 
   void channel_ready(std::uint32_t events);
-  void on_message(std::uint8_t byte);
+  void on_packet(std::string_view packet);
   void take_ticket(unsigned listener);
   void listener_ready(std::uint32_t events);
   void watch_listeners();
@@ -53,7 +55,7 @@ class WorkerProcess final : public Worker {
   WorkerRow& row_;
   Loop loop_;
   Signals signals_;
-  WatchedFd channel_;
+  Channel channel_;
   std::vector<Watch> listener_watches_;  // dispatch = kernel only
   Timer heartbeat_;
   Timer recovery_;

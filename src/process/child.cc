@@ -20,12 +20,14 @@ std::string Exit::text() const {
 Child::Child(Child&& other) noexcept
     : pid_(std::exchange(other.pid_, 0)),
       pidfd_(std::move(other.pidfd_)),
-      place_(std::move(other.place_)) {}
+      place_(std::move(other.place_)),
+      holding_(std::move(other.holding_)) {}
 
 Child& Child::operator=(Child&& other) noexcept {
   pid_ = std::exchange(other.pid_, 0);
   pidfd_ = std::move(other.pidfd_);
   place_ = std::move(other.place_);
+  holding_ = std::move(other.holding_);
   return *this;
 }
 
@@ -41,6 +43,7 @@ std::optional<Exit> Child::try_wait() {
   exit.code = info.si_status;
   pid_ = 0;
   place_.release();
+  holding_.reset();
   return exit;
 }
 

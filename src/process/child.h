@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -22,6 +23,12 @@ struct Exit {
   std::string text() const;
 };
 
+// What a process has as long as it lives.
+class Holding {
+ public:
+  virtual ~Holding() = default;
+};
+
 // Move-only. Knows its process until it is reaped; from then on nothing can be sent to a pid that
 // may be somebody else's.
 class Child {
@@ -36,6 +43,9 @@ class Child {
   pid_t pid() const { return pid_; }
   int pidfd() const { return pidfd_.get(); }  // readable once it has ended
 
+  // Kept until it is reaped.
+  void hold(std::unique_ptr<Holding> holding) { holding_ = std::move(holding); }
+
   // Reaps it if it has ended. At most one call returns a value.
   std::optional<Exit> try_wait();
 
@@ -46,6 +56,7 @@ class Child {
   pid_t pid_ = 0;
   Fd pidfd_;
   RosterPlace place_;
+  std::unique_ptr<Holding> holding_;
 };
 
 // For a group whose leader has been reaped: whether anybody is left in it.

@@ -19,6 +19,17 @@ std::string ConfigError::text() const {
   return fmt::format("{}:{}:{}: {}", file, line, column, message);
 }
 
+namespace {
+
+void number_locations(Config& config) {
+  std::uint32_t last = 0;
+  for (Site& site : config.sites)
+    for (Location& location : site.locations)
+      location.cgi.location = ++last;
+}
+
+}  // namespace
+
 std::expected<Config, std::vector<ConfigError>> load_config(const std::string& file) {
   std::ifstream stream(file, std::ios::binary);
   std::ostringstream text;
@@ -38,6 +49,7 @@ std::expected<Config, std::vector<ConfigError>> parse_config(std::string_view te
       read_config(*document, std::filesystem::absolute(file).parent_path().string(), faults);
   check_sites(*document, config, faults);
   if (!faults.empty()) return std::unexpected(std::move(faults).in_order_of_file());
+  number_locations(config);
   config.file = file;
   if (config.listen.empty()) config.listen.emplace_back();
   return config;
@@ -61,6 +73,7 @@ Result<Config> directory_config(const std::string& directory) {
   site.locations[1].match = {MatchKind::extension, ".cgi"};
   for (Location& location : site.locations)
     location.program = ProgramKind::in_place;
+  number_locations(config);
   return config;
 }
 

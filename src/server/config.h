@@ -32,6 +32,7 @@ struct ServerOptions {
   unsigned workers = 0;  // 0: one per core
   unsigned worker_connections = 65535;
   unsigned worker_events = 10000;
+  unsigned max_running = 512;  // programs of all kinds at a time
   Dispatch dispatch = Dispatch::round_robin;
   Duration shutdown_timeout{30'000};
   Duration heartbeat_timeout{10'000};
@@ -55,6 +56,7 @@ struct Limits {
 // [cgi] and what a location sets again; declared where it is used.
 using CgiOptions = cgi::Options;
 using cgi::ChunkedBody;
+using cgi::QueueOptions;
 using cgi::ResourceLimits;
 
 enum class MatchKind : std::uint8_t { exact, prefix, extension };

@@ -347,7 +347,8 @@ const cgi::Endpoints& Connection::endpoints() {
   endpoints_ = {.remote_address = names_->remote_address,
                 .remote_port = names_->remote_port,
                 .server_address = names_->server_address,
-                .server_port = names_->server_port};
+                .server_port = names_->server_port,
+                .client = peer.client()};
   return endpoints_;
 }
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "admission/messages.h"
+#include "admission/table.h"
 #include "server/value_check.h"
 
 namespace cgisrv::server {
@@ -38,6 +40,7 @@ constexpr Range any_count{0, 1'000'000'000};
 constexpr Range a_timeout{100 * ms, day};
 constexpr Word automatic{"auto", 0};
 constexpr Word unlimited{"unlimited", bytes_unlimited};
+constexpr Word unlimited_count{"unlimited", 0};
 
 // In the order of the enumerators.
 constexpr std::string_view dispatches[] = {"round-robin", "least-busy", "kernel"};
@@ -69,6 +72,9 @@ constexpr Parameter server_rows[] = {
     {.key = "worker_events", .type = integer, .slot = in<&ServerOptions::worker_events>,
      .range = {1, 1'000'000}, .unit = "events",
      .about = "How many events one worker takes from the kernel at a time."},
+    {.key = "max_running", .type = integer, .slot = in<&ServerOptions::max_running>,
+     .range = {1, admission::total_max}, .unit = "programs",
+     .about = "How many programs run at a time, all together; more requests wait."},
     {.key = "dispatch", .type = choice, .slot = in<&ServerOptions::dispatch>,
      .choices = dispatches,
      .about = "Who gives connections to workers: the master in turn, the master to the one with "
@@ -147,7 +153,28 @@ constexpr Section rlimits_section{"[cgi.rlimits]", rlimits_rows, defaults<Resour
     "The resource limits of programs, setrlimit(2). Mostly written as "
     "`rlimits = { cpu = \"60s\", as = \"1g\" }`."};
 
+constexpr Parameter queue_rows[] = {
+    {.key = "size", .type = integer, .slot = in<&QueueOptions::size>, .range = {0, admission::queue_size_max},
+     .unit = "requests", .about = "How many requests wait for one program; answers 503 past it."},
+    {.key = "timeout", .type = duration, .slot = in<&QueueOptions::timeout>,
+     .range = {0, hour}, .about = "How long a request waits; answers 503 past it."},
+};
+constexpr Section queue_section{"[cgi.queue]", queue_rows, defaults<QueueOptions>,
+    "Requests for a program of which enough run already, first come, first served. Mostly written "
+    "as `queue = { size = 256, timeout = \"5s\" }`."};
+
 constexpr Parameter cgi_rows[] = {
+    {.key = "max_running", .type = integer, .slot = in<&CgiOptions::max_running>,
+     .range = {1, admission::running_max}, .unit = "processes",
+     .about = "How many processes of one program run at a time, over all workers; further requests "
+              "wait in its queue."},
+    {.key = "max_running_per_client", .type = integer,
+     .slot = in<&CgiOptions::max_running_per_client>, .range = {1, admission::running_max},
+     .unit = "processes", .word = unlimited_count,
+     .about = "How many of them run for one client (an IPv4 address, or the /64 of an IPv6 one), so "
+              "that no client takes all. Not for servers behind a proxy, whose clients are one."},
+    {.key = "queue", .type = table, .slot = in<&CgiOptions::queue>, .inside = &queue_section,
+     .unset = "see below", .about = "Requests that wait, see `[cgi.queue]`."},
     {.key = "header_timeout", .type = duration, .slot = in<&CgiOptions::header_timeout>,
      .range = a_timeout, .word = unlimited,
      .about = "How long a program may take to print its header; answers 504."},
@@ -267,9 +294,10 @@ constexpr Parameter root_rows[] = {
 constexpr Section root{"the file", root_rows, defaults<Config>, ""};
 // clang-format on
 
-constexpr const Section* all_sections[] = {
-    &server_section, &listen_section,   &limits_section, &cgi_section,    &rlimits_section,
-    &site_section,   &location_section, &log_section,    &access_section, &error_section};
+constexpr const Section* all_sections[] = {&server_section, &listen_section,   &limits_section,
+                                           &cgi_section,    &queue_section,    &rlimits_section,
+                                           &site_section,   &location_section, &log_section,
+                                           &access_section, &error_section};
 
 }  // namespace
 

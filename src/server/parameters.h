@@ -32,13 +32,14 @@ enum class Type : std::uint8_t {
 };
 
 // The structs that a section fills in, and the places in them that a row fills in.
-using Part = std::variant<Config*, ServerOptions*, Listen*, Limits*, CgiOptions*, ResourceLimits*,
-                          Site*, Location*, LogTarget*>;
-using Slot = std::variant<bool*, unsigned*, std::uint64_t*, std::optional<std::uint64_t>*,
-                          Duration*, std::string*, std::vector<std::string>*, Dispatch*, LogFormat*,
-                          ChunkedBody*, Links*, Match*, cgi::Variables*, Config*, ServerOptions*,
-                          Limits*, CgiOptions*, ResourceLimits*, Location*, LogTarget*,
-                          std::vector<Listen>*, std::vector<Site>*, std::vector<Location>*>;
+using Part = std::variant<Config*, ServerOptions*, Listen*, Limits*, CgiOptions*, QueueOptions*,
+                          ResourceLimits*, Site*, Location*, LogTarget*>;
+using Slot =
+    std::variant<bool*, unsigned*, std::uint64_t*, std::optional<std::uint64_t>*, Duration*,
+                 std::string*, std::vector<std::string>*, Dispatch*, LogFormat*, ChunkedBody*,
+                 Links*, Match*, cgi::Variables*, Config*, ServerOptions*, Limits*, CgiOptions*,
+                 QueueOptions*, ResourceLimits*, Location*, LogTarget*, std::vector<Listen>*,
+                 std::vector<Site>*, std::vector<Location>*>;
 
 // Both ends included: integers as they are, sizes in bytes, durations in milliseconds.
 struct Range {

@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <thread>
 
+#include "admission/arbiter.h"
 #include "base/log.h"
 #include "net/listener.h"
 #include "process/privileges.h"
@@ -132,10 +133,24 @@ int serve(const Config& config, const std::string& what) {
       config.server.workers != 0 ? config.server.workers : std::thread::hardware_concurrency();
   const unsigned workers = std::clamp(wanted, 1U, pool::workers_max);
   process::Roster roster(workers, programs_per_worker_max);
+  admission::Table table;
+  std::optional<admission::Arbiter> arbiter;
 
   pool::Options options = pool_options(config, workers);
   options.on_ready = [&] { announce(addresses, what); };
-  options.on_worker_end = [&](unsigned worker) { roster.end_programs_of(worker); };
+  options.on_start = [&](pool::Master& master) {
+    arbiter.emplace(table, config.server.max_running,
+                    [&master](unsigned worker, const admission::Message& message) {
+                      return master.tell(worker, admission::bytes_of(message));
+                    });
+  };
+  options.on_message = [&](unsigned worker, std::string_view bytes) {
+    if (const auto message = admission::message_from(bytes)) arbiter->told(worker, *message);
+  };
+  options.on_worker_end = [&](unsigned worker) {
+    roster.end_programs_of(worker);
+    arbiter->worker_ended(worker);
+  };
   // A terminal that closes stops a server in directory mode; an administrator who means "reload"
   // must not lose one that runs by configuration.
   if (!config.file.empty())
@@ -147,7 +162,8 @@ int serve(const Config& config, const std::string& what) {
   const int result = pool::run(options, std::move(sockets), [&](pool::Worker& worker) {
     if (auto dropped = process::drop_privileges(privileges); !dropped)
       std::exit(complain(dropped.error(), status::permission));
-    return std::make_unique<Service>(worker, config, addresses, roster, *access_log, descriptors);
+    return std::make_unique<Service>(worker, config, addresses, roster, table, *access_log,
+                                     descriptors);
   });
 
   for (const net::Address& address : addresses)

@@ -14,14 +14,17 @@ constexpr auto hurried_grace = std::chrono::milliseconds(1000);
 
 Service::Service(pool::Worker& worker, const Config& config,
                  const std::vector<net::Address>& addresses, process::Roster& roster,
-                 AccessLog& access_log, const rlimit& descriptors)
+                 admission::Table& table, AccessLog& access_log, const rlimit& descriptors)
     : worker_(worker),
       config_(config),
       addresses_(addresses),
       access_log_(access_log),
+      door_(worker.loop(), table, worker.index(),
+            [&worker](const auto& message) { worker.tell_master(admission::bytes_of(message)); }),
       reaper_(worker.loop(), Callback::of<&Service::programs_gone>(*this)),
       null_input_(::open("/dev/null", O_RDONLY | O_CLOEXEC)),
-      run_context_{worker.loop(), reaper_, roster, scratch_, null_input_.get(), descriptors} {
+      run_context_{worker.loop(),     reaper_,     roster, scratch_,
+                   null_input_.get(), descriptors, &door_} {
   CGISRV_CHECK(null_input_);
   CGISRV_CHECK(::getrandom(&id_base_, sizeof id_base_, 0) == sizeof id_base_);
   roster.use_row(worker.index());
@@ -49,6 +52,10 @@ void Service::stop() {
   for (auto next = connections_.begin(); next != connections_.end();)
     (*next++)->close();
   reaper_.hurry(hurried_grace);
+}
+
+void Service::told(std::string_view message) {
+  if (const auto said = admission::message_from(message)) door_.told(*said);
 }
 
 void Service::programs_gone(std::uint32_t) {

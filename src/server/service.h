@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "admission/door.h"
 #include "cgi/run.h"
 #include "net/address.h"
 #include "process/reaper.h"
@@ -23,11 +24,13 @@ class Service final : public pool::Service {
  public:
   // `addresses` are those of the listeners, in their order. All references outlive the service.
   Service(pool::Worker& worker, const Config& config, const std::vector<net::Address>& addresses,
-          process::Roster& roster, AccessLog& access_log, const rlimit& descriptors);
+          process::Roster& roster, admission::Table& table, AccessLog& access_log,
+          const rlimit& descriptors);
 
   void accepted(pool::Connection connection) override;
   void drain() override;
   void stop() override;
+  void told(std::string_view message) override;
   bool finished() const override { return reaper_.idle(); }
 
   pool::Worker& worker() { return worker_; }
@@ -47,6 +50,7 @@ class Service final : public pool::Service {
   const Config& config_;
   const std::vector<net::Address>& addresses_;
   AccessLog& access_log_;
+  admission::Door door_;  // before those who hold places
   std::list<std::unique_ptr<Connection>> connections_;
   process::Reaper reaper_;
   Fd null_input_;

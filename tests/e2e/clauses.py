@@ -234,6 +234,7 @@ GROUPS: dict[str, dict[str, str]] = {
             "One that is not executable is 403, with the reason in the log, never its source.",
         "rfc9110-15.6.3-bad-gateway":
             "One that cannot be started, dies before its header, or prints a malformed one is 502.",
+        "rfc9110-15.6.4-no-place": "No place for a program is 503 with Retry-After.",
         "rfc9110-15.6.5-gateway-timeout": "A header that is too late is 504.",
         "rfc9112-8-response-cut-short":
             "One that dies after its header: no last chunk, and the connection is closed.",

@@ -70,7 +70,8 @@ LAST_CHUNK = b"0\r\n\r\n"
 class Connection:
     """One connection. `address` is (host, port) or the path of a unix socket."""
 
-    def __init__(self, address: tuple[str, int] | str, timeout: float = 20.0):
+    def __init__(self, address: tuple[str, int] | str, timeout: float = 20.0,
+                 source: str | None = None):
         if isinstance(address, str):
             self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         else:
@@ -79,6 +80,8 @@ class Connection:
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket.settimeout(timeout)
         try:
+            if source:
+                self.socket.bind((source, 0))
             self.socket.connect(address)
         except BaseException:
             self.socket.close()

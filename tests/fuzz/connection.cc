@@ -41,6 +41,7 @@ class Worker final : public pool::Worker {
   unsigned index() const override { return 0; }
   void describe(std::string_view) override {}
   void check_finished() override {}
+  void tell_master(std::string_view) override {}
   int seats = 0;
 
  private:
@@ -57,7 +58,8 @@ struct Server {
   std::vector<net::Address> addresses{*net::parse_address("unix:/fuzz")};
   process::Roster roster{1, 1};
   server::AccessLog access_log = *server::AccessLog::open({.path = "off"});
-  server::Service service{worker, config, addresses, roster, access_log, {256, 256}};
+  admission::Table table;
+  server::Service service{worker, config, addresses, roster, table, access_log, {256, 256}};
 };
 
 class Client {

@@ -29,6 +29,7 @@ class FakeWorker final : public pool::Worker {
   unsigned index() const override { return 0; }
   void describe(std::string_view what) override { doing = what; }
   void check_finished() override {}
+  void tell_master(std::string_view) override {}
   int seats = 0;
   std::string doing;
 
@@ -115,7 +116,8 @@ class ConnectionTest : public testing::Test {
   std::vector<net::Address> addresses{*net::parse_address("unix:/test")};
   process::Roster roster{1, 8};
   AccessLog access_log = *AccessLog::open(config.access_log);
-  Service service{worker, config, addresses, roster, access_log, {256, 256}};
+  admission::Table table;
+  Service service{worker, config, addresses, roster, table, access_log, {256, 256}};
   Fd client;
   std::string received;
 };

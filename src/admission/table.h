@@ -1,0 +1,62 @@
+// What all processes know of the programs: who runs, how many wait. Shared memory, made by the
+// master before its workers; pages that are not used cost nothing.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <string_view>
+
+#include "admission/places.h"
+
+namespace cgisrv::admission {
+
+inline constexpr unsigned programs_max = 1024;  // further ones share the last row
+inline constexpr unsigned running_max = 4096;   // of one program
+inline constexpr unsigned total_max = 16384;
+
+// One program at one location. Whoever comes first fills in who it is; a row is never given up.
+struct ProgramRow {
+  std::atomic<std::uint64_t> key;      // 0: unused
+  std::atomic<bool> named;             // name is whole
+  std::array<char, 247> name;          // its file, cut if need be; ends in NUL
+  std::atomic<std::uint32_t> waiting;  // written by the master alone
+  std::atomic<std::uint32_t> limit;    // its max_running, for those who look
+  std::atomic<std::uint64_t> refused;  // answered 503 for want of a place
+  Places<running_max> places;
+
+  std::string_view text() const { return named ? name.data() : std::string_view("?"); }
+};
+
+class Table {
+ public:
+  Table();
+  ~Table();
+  Table(const Table&) = delete;
+  Table& operator=(const Table&) = delete;
+
+  // The row of a program; `location` tells two places apart that run the same file.
+  ProgramRow& find(std::uint32_t location, std::string_view file);
+  ProgramRow& row(unsigned index) { return shared_->rows[index]; }
+  unsigned index(const ProgramRow& row) const {
+    return static_cast<unsigned>(&row - shared_->rows.data());
+  }
+
+  // Of all programs together.
+  Places<total_max>& total() { return shared_->total; }
+  // How many of them may run now. Written by the master alone.
+  std::atomic<std::uint32_t>& total_limit() { return shared_->total_limit; }
+  // How many requests wait for want of such a place, whatever their program. Likewise.
+  std::atomic<std::uint32_t>& total_waiting() { return shared_->total_waiting; }
+
+ private:
+  struct Shared {
+    std::atomic<std::uint32_t> total_limit;
+    std::atomic<std::uint32_t> total_waiting;
+    Places<total_max> total;
+    std::array<ProgramRow, programs_max> rows;
+  };
+  Shared* shared_;
+};
+
+}  // namespace cgisrv::admission

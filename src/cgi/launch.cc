@@ -1,0 +1,73 @@
+#include "cgi/launch.h"
+
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <vector>
+
+namespace cgisrv::cgi {
+
+namespace {
+
+std::vector<process::ResourceLimit> system_limits(const ResourceLimits& limits,
+                                                  const rlimit& descriptors) {
+  std::vector<process::ResourceLimit> result = {{RLIMIT_NOFILE, descriptors}};
+  const auto add = [&](int resource, const std::optional<std::uint64_t>& value) {
+    if (value) result.push_back({resource, {*value, *value}});
+  };
+  add(RLIMIT_CPU, limits.cpu_seconds);
+  add(RLIMIT_AS, limits.address_space);
+  add(RLIMIT_NOFILE, limits.open_files);
+  add(RLIMIT_NPROC, limits.processes);
+  add(RLIMIT_FSIZE, limits.file_size);
+  add(RLIMIT_CORE, limits.core);
+  return result;
+}
+
+}  // namespace
+
+std::optional<Pipe> open_pipe(bool we_write) {
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return std::nullopt;
+  Pipe pipe{Fd(ends[we_write ? 1 : 0]), Fd(ends[we_write ? 0 : 1])};
+  if (::fcntl(pipe.ours.get(), F_SETFL, O_NONBLOCK) != 0) return std::nullopt;
+  return pipe;
+}
+
+std::expected<process::Child, process::SpawnFailure> launch(const Launch& launch,
+                                                            process::Roster& roster) {
+  process::RosterPlace place = roster.claim();
+  if (!place) return std::unexpected(process::SpawnFailure{process::SpawnStep::clone, EAGAIN});
+  const Script& script = launch.script;
+  const bool interpreted = !script.interpreter.empty();
+  Tree::Place file;
+  if (script.links != Links::follow && !interpreted) {
+    auto found = Tree{script.tree, script.links}.place(script.filename);
+    if (!found)
+      return std::unexpected(process::SpawnFailure{process::SpawnStep::exec, found.error().code});
+    file = std::move(*found);
+    file.name.insert(0, "./");
+  }
+  const char* const program = interpreted ? script.interpreter.c_str() : script.filename.c_str();
+  const std::array<char*, 3> argv = {
+      const_cast<char*>(program),
+      interpreted ? const_cast<char*>(script.filename.c_str()) : nullptr, nullptr};
+  const std::string directory = script.filename.substr(0, script.filename.rfind('/') + 1);
+  const auto limits = system_limits(launch.options.rlimits, launch.descriptors);
+  return process::spawn({.path = file.directory ? file.name.c_str() : program,
+                         .argv = argv.data(),
+                         .envp = launch.environment.envp(),
+                         .directory = directory.c_str(),
+                         .stdin_fd = launch.stdin_fd,
+                         .stdout_fd = launch.stdout_fd,
+                         .stderr_fd = launch.stderr_fd,
+                         .limits = limits,
+                         .gains_privileges = launch.options.allow_setuid,
+                         .directory_fd = file.directory.get()},
+                        std::move(place));
+}
+
+}  // namespace cgisrv::cgi
