@@ -58,7 +58,7 @@ void Arbiter::leave(unsigned worker, const Message& request) {
 void Arbiter::worker_ended(unsigned worker) {
   table_.total().give_back_all_of(worker);
   for (unsigned i = 0; i < programs_max; ++i)
-    if (table_.row(i).key != 0) table_.row(i).places.give_back_all_of(worker);
+    if (table_.used(i)) table_.row(i).places.give_back_all_of(worker);
   for (const auto& [client, count] : clients_of_worker_[worker])
     if ((clients_[client] -= count) == 0) clients_.erase(client);
   clients_of_worker_.erase(worker);

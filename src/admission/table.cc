@@ -29,25 +29,26 @@ Table::~Table() {
 ProgramRow& Table::find(std::uint32_t location, std::string_view file) {
   const std::uint64_t key =
       (std::hash<std::string_view>{}(file) ^ (location * 0x9e3779b97f4a7c15ULL)) | 1;
-  ProgramRow* found = &shared_->rows.back();
+  unsigned found = programs_max - 1;
   for (unsigned i = 0; i < probes_max; ++i) {
-    ProgramRow& row = shared_->rows[(key / 2 + i) % (programs_max - 1)];
+    const auto at = static_cast<unsigned>((key / 2 + i) % (programs_max - 1));
     std::uint64_t unused = 0;
-    if (row.key.load(std::memory_order_acquire) == key ||
-        row.key.compare_exchange_strong(unused, key) || unused == key) {
-      found = &row;
+    if (shared_->keys[at] == key || shared_->keys[at].compare_exchange_strong(unused, key) ||
+        unused == key) {
+      found = at;
       break;
     }
   }
-  if (!found->named.load(std::memory_order_acquire)) {
-    const bool shared = found == &shared_->rows.back();
+  ProgramRow& row = shared_->rows[found];
+  if (!row.named.load(std::memory_order_acquire)) {
+    const bool shared = found == programs_max - 1;
     if (shared) file = "(other programs)";
     // Several may write at once: the same bytes.
-    std::ranges::copy(file.substr(0, found->name.size() - 1), found->name.begin());
-    if (shared) found->key = key;
-    found->named.store(true, std::memory_order_release);
+    std::ranges::copy(file.substr(0, row.name.size() - 1), row.name.begin());
+    if (shared) shared_->keys[found] = key;
+    row.named.store(true, std::memory_order_release);
   }
-  return *found;
+  return row;
 }
 
 }  // namespace cgisrv::admission

@@ -17,7 +17,6 @@ inline constexpr unsigned total_max = 16384;
 
 // One program at one location. Whoever comes first fills in who it is; a row is never given up.
 struct ProgramRow {
-  std::atomic<std::uint64_t> key;      // 0: unused
   std::atomic<bool> named;             // name is whole
   std::array<char, 247> name;          // its file, cut if need be; ends in NUL
   std::atomic<std::uint32_t> waiting;  // written by the master alone
@@ -38,6 +37,8 @@ class Table {
   // The row of a program; `location` tells two places apart that run the same file.
   ProgramRow& find(std::uint32_t location, std::string_view file);
   ProgramRow& row(unsigned index) { return shared_->rows[index]; }
+  // Asked first, so that rows nobody uses stay without memory.
+  bool used(unsigned index) const { return shared_->keys[index] != 0; }
   unsigned index(const ProgramRow& row) const {
     return static_cast<unsigned>(&row - shared_->rows.data());
   }
@@ -54,6 +55,7 @@ class Table {
     std::atomic<std::uint32_t> total_limit;
     std::atomic<std::uint32_t> total_waiting;
     Places<total_max> total;
+    std::array<std::atomic<std::uint64_t>, programs_max> keys;  // of the rows; 0: unused
     std::array<ProgramRow, programs_max> rows;
   };
   Shared* shared_;
