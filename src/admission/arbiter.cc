@@ -59,8 +59,10 @@ void Arbiter::worker_ended(unsigned worker) {
   table_.total().give_back_all_of(worker);
   for (unsigned i = 0; i < programs_max; ++i)
     if (table_.used(i)) table_.row(i).places.give_back_all_of(worker);
-  for (const auto& [client, count] : clients_of_worker_[worker])
-    if ((clients_[client] -= count) == 0) clients_.erase(client);
+  for (const auto& [client, count] : clients_of_worker_[worker]) {
+    clients_[client] -= count;
+    if (clients_[client] == 0) clients_.erase(client);
+  }
   clients_of_worker_.erase(worker);
   for (auto next = queues_.begin(); next != queues_.end();) {
     const auto program = next->first;

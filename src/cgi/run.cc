@@ -141,7 +141,7 @@ void Run::enter(Fd input, std::optional<std::uint64_t> content_length) {
 
 void Run::decided(std::uint32_t) {
   using enum admission::Entry::State;
-  if (entry_->state() == admitted) return launch();
+  if (!entry_ || entry_->state() == admitted) return launch();
   if (entry_->state() == timed_out)
     return fail(503, fmt::format("{}: no place became free for it within {} (queue.timeout)",
                                  script_.filename, seconds(options_.queue.timeout)));
