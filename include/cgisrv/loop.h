@@ -34,7 +34,7 @@ class Timer;
 
 class Loop {
  public:
-  // `events_max` bounds one epoll_wait. Aborts when the kernel has no descriptor for us.
+  // `events_max` bounds one epoll_wait. Exits when the kernel has no descriptor for us.
   explicit Loop(unsigned events_max = 10'000);
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;

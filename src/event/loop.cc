@@ -9,7 +9,7 @@
 namespace cgisrv {
 
 Loop::Loop(unsigned events_max) : epoll_(::epoll_create1(EPOLL_CLOEXEC)), events_(events_max) {
-  CGISRV_CHECK(epoll_);
+  if (!epoll_) cannot_begin("epoll");
 }
 
 void Loop::run() {

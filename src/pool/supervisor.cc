@@ -20,6 +20,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "base/text.h"
 #include "net/listener.h"
 #include "pool/worker.h"
@@ -78,8 +79,9 @@ int Supervisor::run() {
   if (options_.dispatch != Dispatch::kernel)
     // Edge-triggered: one event per connection that arrives, and no spinning while it waits.
     for (const Fd& listener : listeners_)
-      watches_.emplace_back(loop_, listener.get(), EPOLLIN | EPOLLET,
-                            Callback::of<&Supervisor::listeners_ready>(*this));
+      if (!watches_.emplace_back(loop_, listener.get(), EPOLLIN | EPOLLET,
+                                 Callback::of<&Supervisor::listeners_ready>(*this)))
+        cannot_begin("watching a listener");
   check_heartbeats(0);
   loop_.run();
   return status_;
@@ -136,18 +138,21 @@ void Supervisor::start_worker(Member& member) {
   member.tickets_sent.assign(listeners_.size(), 0);
   member.beats_seen = member.beats_missed = 0;
   member.was_ready = false;
+  member.channel = Channel(loop_, std::move(mine), Callback::of<&Member::channel_ready>(member));
+  if (!member.channel) {
+    log::line(log::Level::error, "worker {}: cannot watch its channel: {}", member.index,
+              errno_text(errno));
+    return apply(member, Event::exited);
+  }
   std::fflush(nullptr);
   member.pid = ::fork();
-  if (member.pid == 0) {
-    mine.reset();
-    become_worker(member, std::move(theirs));
-  }
+  if (member.pid == 0) become_worker(member, std::move(theirs));
   if (member.pid < 0) {
     log::line(log::Level::error, "worker {}: cannot fork: {}", member.index, errno_text(errno));
     member.pid = 0;
+    member.channel.reset();
     return apply(member, Event::exited);
   }
-  member.channel = Channel(loop_, std::move(mine), Callback::of<&Member::channel_ready>(member));
 }
 
 void Supervisor::become_worker(Member& self, Fd channel) {
@@ -361,6 +366,7 @@ std::vector<Fd> listen(std::string_view address) {
 
 int run(const Options& options, std::vector<Fd> listeners, const ServiceFactory& factory) {
   set_default_dispositions();
+  memory::keep_reserve();
   return Supervisor(options, std::move(listeners), factory).run();
 }
 

@@ -7,7 +7,9 @@
 #include <csignal>
 #include <cstring>
 
+#include "base/check.h"
 #include "base/log.h"
+#include "base/memory.h"
 
 namespace cgisrv::pool {
 
@@ -39,6 +41,7 @@ WorkerProcess::WorkerProcess(const Options& options, unsigned index, std::vector
       recovery_(loop_, Callback::of<&WorkerProcess::recover>(*this)) {}
 
 int WorkerProcess::run(const ServiceFactory& factory) {
+  if (!channel_) cannot_begin("watching the channel to the master");
   service_ = factory(*this);
   beat(0);
   if (options_.dispatch == Dispatch::kernel) watch_listeners();
@@ -90,6 +93,10 @@ bool WorkerProcess::accept_one(unsigned listener) {
     if (!std::exchange(was_full_, true)) report(Report::room);
     return false;
   }
+  if (!memory::sufficient()) {
+    accept_failed(ENOMEM);
+    return false;
+  }
   Connection connection;
   connection.listener = listener;
   connection.peer_size = sizeof connection.peer;
@@ -102,6 +109,7 @@ bool WorkerProcess::accept_one(unsigned listener) {
     return false;
   }
   connection.socket.reset(socket);
+  starvation_told_ = false;
   row_.accepted.fetch_add(1, std::memory_order_relaxed);
   connection.seat = Seat(*this);
   service_->accepted(std::move(connection));
@@ -111,7 +119,8 @@ bool WorkerProcess::accept_one(unsigned listener) {
 // Out of descriptors or memory: say so once, and let the connection wait in the backlog, for
 // another worker or for better times.
 void WorkerProcess::accept_failed(int code) {
-  if (!row_.starved.exchange(true))
+  row_.starved = true;
+  if (!std::exchange(starvation_told_, true))
     log::line(log::Level::warn, "worker {}: cannot accept a connection: {}; it waits", index_,
               errno_text(code));
   was_full_ = true;
@@ -128,8 +137,11 @@ void WorkerProcess::recover(std::uint32_t) {
 void WorkerProcess::watch_listeners() {
   listener_watches_.clear();
   for (const Fd& listener : listeners_)
-    listener_watches_.emplace_back(loop_, listener.get(), EPOLLIN | EPOLLEXCLUSIVE,
-                                   Callback::of<&WorkerProcess::listener_ready>(*this));
+    if (!listener_watches_.emplace_back(loop_, listener.get(), EPOLLIN | EPOLLEXCLUSIVE,
+                                        Callback::of<&WorkerProcess::listener_ready>(*this))) {
+      accept_failed(errno);
+      return listener_watches_.clear();
+    }
 }
 
 void WorkerProcess::listener_ready(std::uint32_t) {

@@ -61,6 +61,7 @@ class WorkerProcess final : public Worker {
   Timer recovery_;
   std::unique_ptr<Service> service_;
   bool was_full_ = false;
+  bool starvation_told_ = false;  // and no connection was accepted since
   bool draining_ = false;
 };
 

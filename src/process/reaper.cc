@@ -60,9 +60,10 @@ void Reaper::Dying::exited(std::uint32_t) {
 
 void Reaper::Dying::timer_due(std::uint32_t) {
   if (stage == Stage::released) return terminate();
+  if (child && !watch) child.try_wait();
   if (!child && group_gone()) return reaper.remove(*this);
   if (stage == Stage::terminated && reaper.loop_.now() >= kill_at) return kill();
-  timer.arm(child ? kill_at : std::min(kill_at, reaper.loop_.now() + group_poll));
+  arm();
 }
 
 void Reaper::Dying::terminate() {
@@ -70,7 +71,7 @@ void Reaper::Dying::terminate() {
   kill_at = reaper.loop_.now() + grace;
   child.signal_group(SIGTERM);
   child.signal_group(SIGCONT);  // one that is stopped could not die of TERM
-  timer.arm(kill_at);
+  arm();
 }
 
 void Reaper::Dying::kill() {
@@ -78,9 +79,17 @@ void Reaper::Dying::kill() {
   ::kill(-group, SIGKILL);
   child.signal_group(SIGKILL);
   kill_at = TimePoint::max();
-  timer.disarm();
+  arm();
   // Nobody resists KILL: a leader is still to be reaped, but a group without one needs no watching.
   if (!child) reaper.remove(*this);
+}
+
+// A leader's end is an event, unless the kernel had no memory to watch for it; a group's is none.
+void Reaper::Dying::arm() {
+  const TimePoint look_at = reaper.loop_.now() + group_poll;
+  if (!child || !watch) return timer.arm(std::min(kill_at, look_at));
+  if (stage == Stage::killed) return timer.disarm();
+  timer.arm(kill_at);
 }
 
 bool Reaper::Dying::group_gone() const {

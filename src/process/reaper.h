@@ -33,6 +33,7 @@ class Reaper {
     void timer_due(std::uint32_t);
     void terminate();
     void kill();
+    void arm();
     bool group_gone() const;
 
     Reaper& reaper;

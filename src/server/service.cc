@@ -25,7 +25,7 @@ Service::Service(pool::Worker& worker, const Config& config,
       null_input_(::open("/dev/null", O_RDONLY | O_CLOEXEC)),
       run_context_{worker.loop(),     reaper_,     roster, scratch_,
                    null_input_.get(), descriptors, &door_} {
-  CGISRV_CHECK(null_input_);
+  if (!null_input_) cannot_begin("opening /dev/null");
   CGISRV_CHECK(::getrandom(&id_base_, sizeof id_base_, 0) == sizeof id_base_);
   roster.use_row(worker.index());
 }
