@@ -10,6 +10,10 @@ namespace cgisrv::net {
 
 namespace {
 
+// Accepted sockets inherit it: a client that reads slowly, or not at all, holds no more than this
+// of the kernel's memory beyond what is under way to it.
+constexpr int unsent_bytes_max = 128 * 1024;
+
 // A unix socket's file outlives its server. Only one that nobody answers on may go, and nothing
 // that is no socket: connect(2) refuses that in the same words.
 void remove_stale(const Address& address) {
@@ -55,6 +59,8 @@ Result<Listener> listen(std::string_view text) {
   } else {
     ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent_bytes_max,
+                 sizeof unsent_bytes_max);
   }
   // Only the unspecified address stands for IPv4 as well.
   if (family == AF_INET6)

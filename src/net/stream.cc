@@ -36,9 +36,9 @@ Io Stream::send_file(int file, std::uint64_t offset, std::uint64_t length) {
       Io::Status::failed);
 }
 
-bool Stream::all_acknowledged() const {
-  int waiting = 0;
-  return ::ioctl(fd(), SIOCOUTQ, &waiting) == 0 && waiting == 0;
+std::uint64_t Stream::unacknowledged() const {
+  int bytes = 0;
+  return ::ioctl(fd(), SIOCOUTQ, &bytes) == 0 ? static_cast<std::uint64_t>(bytes) : UINT64_MAX;
 }
 
 void Stream::reset_on_close() {

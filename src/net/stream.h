@@ -31,9 +31,9 @@ class Stream {
   Io write(std::string_view bytes, bool more);
   // sendfile(2). A file that has become shorter: failed.
   Io send_file(int file, std::uint64_t offset, std::uint64_t length);
-  // Whether the peer's kernel has taken all that was written. Of TCP; a unix socket has its peer's
-  // own reading to wait for.
-  bool all_acknowledged() const;
+  // Bytes written that the peer's kernel has not taken yet (SIOCOUTQ, tcp(7)); of a unix socket
+  // that the peer has not read, and more, since the kernel counts its own expense.
+  std::uint64_t unacknowledged() const;
   void finish_writing();  // the peer sees the end of what we send
   void reset_on_close();  // the peer sees a reset: what it has is not whole
   void close() { socket_.reset(); }

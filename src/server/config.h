@@ -46,8 +46,11 @@ struct Limits {
   unsigned header_fields = 100;
   std::uint64_t body_size = 10 * 1024 * 1024;
   Duration header_timeout{10'000};
-  Duration body_timeout{60'000};  // between two reads of a request's body
-  Duration send_timeout{60'000};  // between two writes that the client takes
+  // A client's slowness, as net::Patience measures it: the bucket, and bytes a second.
+  Duration body_timeout{60'000};
+  std::uint64_t body_rate = 500;
+  Duration send_timeout{60'000};
+  std::uint64_t send_rate = 500;
   Duration keepalive_timeout{60'000};
   Duration half_close_timeout{500};     // a client that has shut its sending side gets this long
   unsigned keepalive_requests = 10000;  // per connection

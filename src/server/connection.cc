@@ -20,18 +20,17 @@ constexpr std::uint64_t discard_bytes_max = 16 << 20;  // of a body that nobody 
 // What each state waits for, and for how long.
 struct Connection::StateRow {
   std::string_view name;
-  Duration Limits::*deadline;  // none: the exchange sets its own
-  bool answers_late;           // 408 when the deadline passes, else a silent close
+  Duration Limits::*deadline;  // none: what it waits for has its own
 };
 
 const Connection::StateRow& Connection::row(State state) {
   static constexpr std::array<StateRow, 6> rows = {{
-      {"idle", &Limits::keepalive_timeout, false},
-      {"head", &Limits::header_timeout, true},
-      {"exchange", nullptr, true},
-      {"discard", &Limits::body_timeout, false},
-      {"linger", nullptr, false},
-      {"closed", nullptr, false},
+      {"idle", &Limits::keepalive_timeout},
+      {"head", &Limits::header_timeout},
+      {"exchange", nullptr},
+      {"discard", nullptr},
+      {"linger", nullptr},
+      {"closed", nullptr},
   }};
   return rows[static_cast<std::size_t>(state)];
 }
@@ -41,7 +40,8 @@ Connection::Connection(Service& service, pool::Connection accepted)
       accepted_(std::move(accepted)),
       stream_(std::move(accepted_.socket)),
       input_timer_(service.loop(), Callback::of<&Connection::input_due>(*this)),
-      output_timer_(service.loop(), Callback::of<&Connection::output_due>(*this)),
+      body_patience_(service.loop(), Callback::of<&Connection::body_due>(*this)),
+      send_patience_(service.loop(), Callback::of<&Connection::output_due>(*this)),
       half_close_timer_(service.loop(), Callback::of<&Connection::half_close_due>(*this)),
       resume_timer_(service.loop(), Callback::of<&Connection::resume>(*this)) {}
 
@@ -54,6 +54,8 @@ void Connection::start() {
 
 void Connection::enter(State state) {
   state_ = state;
+  body_patience_.pause();
+  if (state == State::discard) body_patience_.wait();
   if (state == State::linger) return input_timer_.arm_after(linger_timeout);
   if (const auto deadline = row(state).deadline)
     return input_timer_.arm_after(service_.config().limits.*deadline);
@@ -69,7 +71,7 @@ void Connection::close() {
   if (closed()) return;
   if (state_ == State::exchange) log_access();
   enter(State::closed);
-  output_timer_.disarm();
+  send_patience_.pause();
   half_close_timer_.disarm();
   resume_timer_.disarm();
   drop_handler();
@@ -110,16 +112,22 @@ void Connection::resume(std::uint32_t) {
 void Connection::input_due(std::uint32_t) {
   if (state_ == State::head && !input_.empty())
     return refuse(408, "the request's head did not arrive in time (header_timeout)");
-  if (state_ == State::exchange) {
-    note_body_fault(408, "the request's body did not arrive in time (body_timeout)");
-    take_body_fault();
-    return advance();
-  }
   close();
 }
 
+void Connection::body_due(std::uint32_t) {
+  if (state_ != State::exchange) return close();
+  note_body_fault(408, "the request's body came too slowly (body_timeout, body_rate)");
+  take_body_fault();
+  advance();
+}
+
+// Whether the client has taken something can be seen before the kernel has room for more: it asks
+// for more only when much of a large buffer is free.
 void Connection::output_due(std::uint32_t) {
-  close();
+  earn_delivered();
+  if (send_patience_.left() == Clock::duration::zero()) return close();
+  send_patience_.wait();
 }
 
 // A client that has shut its sending side may still be reading, or may be gone: the two look the
@@ -132,7 +140,7 @@ void Connection::watch_half_close() {
 void Connection::half_close_due(std::uint32_t) {
   if (responded_ && !output_.empty()) return;  // slow, as any client may be: see send_timeout
   if (!sent_since_half_close_) return close();
-  peer_reads_on_ = stream_.all_acknowledged();
+  peer_reads_on_ = stream_.unacknowledged() == 0;
   if (!peer_reads_on_) half_close_timer_.arm_after(acknowledgement_patience);
 }
 
@@ -148,7 +156,10 @@ bool Connection::read_input() {
   const net::Io io = stream_.read(space);
   // Short reads have emptied the socket: what comes later is a new edge.
   if (io.status != net::Io::Status::ok || io.bytes < space.size()) readable_ = false;
-  if (io.status == net::Io::Status::ok) input_.append({space.data(), io.bytes});
+  if (io.status == net::Io::Status::ok) {
+    input_.append({space.data(), io.bytes});
+    body_patience_.earn(io.bytes);
+  }
   if (io.status == net::Io::Status::ended || io.status == net::Io::Status::failed)
     input_ended_ = true;
   // The end of the stream comes without another edge when it was there before the last read.
@@ -160,13 +171,25 @@ void Connection::send_output() {
   if (closed() || !writable_ || output_.empty()) return;
   const std::uint64_t before = bytes_sent_;
   const auto status = output_.flush(stream_, bytes_sent_);
+  written_ += bytes_sent_ - before;
   if (status == net::Io::Status::failed) return close();
   sent_since_half_close_ |= peer_half_closed_ && bytes_sent_ != before;
-  if (output_.empty()) return output_timer_.disarm();
   writable_ = status != net::Io::Status::blocked;
-  if (writable_) resume_timer_.arm_after(Duration::zero());  // the turn's share is used up
-  if (bytes_sent_ != before || !output_timer_.armed())
-    output_timer_.arm_after(service_.config().limits.send_timeout);
+  if (!writable_) return wait_for_reader();
+  send_patience_.pause();
+  if (!output_.empty()) resume_timer_.arm_after(Duration::zero());  // the turn's share is used up
+}
+
+void Connection::wait_for_reader() {
+  if (!send_patience_.waiting()) earn_delivered();
+  send_patience_.wait();
+}
+
+// What is on its way to the client is not yet taken by it.
+void Connection::earn_delivered() {
+  const std::uint64_t delivered = written_ - std::min(written_, stream_.unacknowledged());
+  if (delivered > delivered_) send_patience_.earn(delivered - delivered_);
+  delivered_ = std::max(delivered, delivered_);
 }
 
 // ---- states ------------------------------------------------------------------------------------

@@ -25,6 +25,7 @@
 #include "http/head.h"
 #include "http/writer.h"
 #include "net/output.h"
+#include "net/patience.h"
 #include "net/stream.h"
 #include "server/config.h"
 
@@ -88,6 +89,7 @@ class Connection final : public http::Exchange {
   void end_exchange();
   void refuse(int status, std::string_view reason);
   void input_due(std::uint32_t);
+  void body_due(std::uint32_t);
   void output_due(std::uint32_t);
   void watch_half_close();
   void half_close_due(std::uint32_t);
@@ -95,6 +97,8 @@ class Connection final : public http::Exchange {
   void socket_ready(std::uint32_t events);
   bool read_input();
   void send_output();
+  void wait_for_reader();
+  void earn_delivered();
 
   // ---- the exchange (exchange.cc)
   void reset_exchange();
@@ -112,8 +116,9 @@ class Connection final : public http::Exchange {
   net::Stream stream_;
   Watch watch_;
   Position position_;
-  Timer input_timer_;   // the state's deadline
-  Timer output_timer_;  // the client takes nothing
+  Timer input_timer_;  // the state's deadline
+  net::Patience body_patience_;
+  net::Patience send_patience_;
   Timer half_close_timer_;
   Timer resume_timer_;  // work that must not be done on the handler's stack, or not this turn
 
@@ -129,6 +134,8 @@ class Connection final : public http::Exchange {
   unsigned requests_served_ = 0;
   Buffer input_;
   net::Output output_;
+  std::uint64_t written_ = 0;    // to the socket, on this connection
+  std::uint64_t delivered_ = 0;  // of that, what the client's kernel had when we last asked
 
   // ---- the exchange under way
   std::size_t head_scanned_ = 0;

@@ -25,8 +25,10 @@ constexpr std::uint64_t unread_body_max = 1 << 20;  // more is not worth keeping
 // ---- beginning and end -------------------------------------------------------------------------
 
 void Connection::reset_exchange() {
-  state_ = State::exchange;
-  input_timer_.disarm();
+  const Limits& limits = service_.config().limits;
+  enter(State::exchange);
+  body_patience_.refill(limits.body_timeout, limits.body_rate);
+  send_patience_.refill(limits.send_timeout, limits.send_rate);
   request_id_ = service_.next_request_id();
   exchange_started_ = service_.loop().now();
   redirect_url_.clear();
@@ -133,7 +135,7 @@ void Connection::open_body() {
     output_.append(http::continue_head);
     send_output();
   }
-  input_timer_.arm_after(service_.config().limits.body_timeout);
+  body_patience_.wait();
 }
 
 std::string_view Connection::body() {
@@ -142,11 +144,11 @@ std::string_view Connection::body() {
   while (bytes.empty() && body_.state() == http::BodyReader::State::open && read_input())
     bytes = body_.peek(input_);
   const bool waits = bytes.empty() && body_.state() == http::BodyReader::State::open;
-  // The deadline runs only while it is the client that is waited for.
+  // Only while it is the client that is waited for.
   if (waits && !input_ended_ && !body_discarded_) {
-    if (!input_timer_.armed()) input_timer_.arm_after(service_.config().limits.body_timeout);
+    body_patience_.wait();
   } else {
-    input_timer_.disarm();
+    body_patience_.pause();
   }
   if (waits && input_ended_) note_body_fault(400, "the request's body was cut short");
   if (body_.state() == http::BodyReader::State::malformed)
@@ -168,7 +170,7 @@ bool Connection::body_complete() {
 
 void Connection::discard_body() {
   body_discarded_ = true;
-  input_timer_.disarm();
+  body_patience_.pause();
   const std::uint64_t most = body_.received() + discard_turn_bytes_max;
   for (auto bytes = body(); !bytes.empty(); bytes = body()) {
     if (body_.received() > most) return resume_timer_.arm_after(Duration::zero());
@@ -182,7 +184,7 @@ void Connection::note_body_fault(int status, std::string_view reason) {
   if (body_fault_status_ != 0 || body_discarded_) return;  // whom nobody listens to cannot err
   body_fault_status_ = status;
   body_fault_reason_ = reason;
-  input_timer_.disarm();
+  body_patience_.pause();
   resume_timer_.arm_after(Duration::zero());
 }
 

@@ -38,7 +38,9 @@ constexpr std::uint64_t ms = 1, second = 1000, hour = 3600 * second, day = 24 * 
 constexpr Range any_size{0, 1024 * tib};
 constexpr Range any_count{0, 1'000'000'000};
 constexpr Range a_timeout{100 * ms, day};
+constexpr Range a_rate{1, gib};
 constexpr Word automatic{"auto", 0};
+constexpr Word off{"off", 0};
 constexpr Word unlimited{"unlimited", bytes_unlimited};
 constexpr Word unlimited_count{"unlimited", 0};
 
@@ -115,9 +117,21 @@ constexpr Parameter limits_rows[] = {
      .range = a_timeout,
      .about = "How long a client may take to send a request's header; answers 408."},
     {.key = "body_timeout", .type = duration, .slot = in<&Limits::body_timeout>,
-     .range = a_timeout, .about = "How long a client may pause while it sends a body."},
+     .range = a_timeout,
+     .about = "How long a client may keep the server waiting for a body; what it sends earns it "
+              "more time, at `body_rate`. Answers 408."},
+    {.key = "body_rate", .type = size, .slot = in<&Limits::body_rate>, .range = a_rate,
+     .word = off,
+     .about = "Bytes of a body for which a client is given one more second, up to `body_timeout`: "
+              "slower ones are cut off in the end. `\"off\"`: any byte earns all of it."},
     {.key = "send_timeout", .type = duration, .slot = in<&Limits::send_timeout>,
-     .range = a_timeout, .about = "How long a client may take nothing of a response."},
+     .range = a_timeout,
+     .about = "How long a client may keep a response waiting; what it takes earns it more time, "
+              "at `send_rate`. Then the connection is closed."},
+    {.key = "send_rate", .type = size, .slot = in<&Limits::send_rate>, .range = a_rate,
+     .word = off,
+     .about = "Bytes of a response for which a client is given one more second, up to "
+              "`send_timeout`. `\"off\"`: any byte earns all of it."},
     {.key = "keepalive_timeout", .type = duration, .slot = in<&Limits::keepalive_timeout>,
      .range = {0, day}, .about = "How long an idle connection is kept for a further request."},
     {.key = "half_close_timeout", .type = duration, .slot = in<&Limits::half_close_timeout>,

@@ -159,14 +159,17 @@ TEST_F(ConnectionTest, ManyPipelinedRequestsTakeMoreThanATurn) {
   for (int i = 0; i < 200; ++i)
     many += get;
   send(many);
-  std::size_t answers = 0;
-  EXPECT_TRUE(run_until(worker.loop(), [&] {
+  const auto answers = [&] {
     receive();
-    answers = 0;
+    std::size_t count = 0;
     for (std::size_t at = 0; (at = received.find("\r\n\r\nhello", at)) != std::string::npos; ++at)
-      ++answers;
-    return answers == 200;
-  })) << answers;
+      ++count;
+    return count;
+  };
+  run_for(worker.loop(), milliseconds(0));  // one turn
+  EXPECT_GT(answers(), 0U);
+  EXPECT_LE(answers(), 64U);
+  EXPECT_TRUE(run_until(worker.loop(), [&] { return answers() == 200; })) << answers();
 }
 
 TEST_F(ConnectionTest, RefusedIsAnsweredAndShut) {
@@ -265,12 +268,116 @@ TEST_F(ConnectionTest, BodyThatDoesNotComeIs408) {
   EXPECT_THAT(received, StartsWith("HTTP/1.1 408 Request Timeout\r\n"));
 }
 
+TEST_F(ConnectionTest, BodyThatTricklesIs408) {
+  config.limits.body_timeout = milliseconds(50);
+  config.limits.body_rate = 1'000'000;
+  connect();
+  send("POST /read.cgi HTTP/1.1\r\nHost: x\r\nContent-Length: 5000000\r\n\r\n");
+  EXPECT_TRUE(run_until(worker.loop(), [&] {
+    ::send(client.get(), "a", 1, MSG_NOSIGNAL);
+    return receive();
+  }));
+  EXPECT_THAT(received, StartsWith("HTTP/1.1 408 Request Timeout\r\n"));
+}
+
+TEST_F(ConnectionTest, SlowBodyIsTakenAtAnyRateWhereNoneIsAsked) {
+  config.limits.body_timeout = milliseconds(500);
+  config.limits.body_rate = 0;
+  connect();
+  send("POST /read.cgi HTTP/1.1\r\nHost: x\r\nContent-Length: 12\r\n\r\n");
+  for (int i = 0; i < 12; ++i) {
+    run_for(worker.loop(), milliseconds(50));
+    send("a");
+  }
+  EXPECT_TRUE(until_received("0\r\n\r\n"));
+  EXPECT_THAT(received, HasSubstr("aaaaaaaaaaaa"));
+}
+
+// It reads when it is told to: until then the client has sent all it can.
+TEST_F(ConnectionTest, ProgramThatDoesNotReadIsNotTheClientsFault) {
+  config.limits.body_timeout = milliseconds(20);
+  directory.file("later.cgi", 0755,
+                 "#!/bin/sh\nwhile [ ! -e go ]; do :; done\n"
+                 "echo Content-Type: text/plain; echo; exec cat\n");
+  connect();
+  const std::string body(400'000, 'x');
+  send("POST /later.cgi HTTP/1.1\r\nHost: x\r\nContent-Length: 400000\r\n\r\n");
+  std::size_t sent = 0;
+  const auto send_on = [&] {
+    const ssize_t some = ::send(client.get(), body.data() + sent, body.size() - sent, MSG_NOSIGNAL);
+    if (some > 0) sent += static_cast<std::size_t>(some);
+    return sent == body.size();
+  };
+  const TimePoint end = Clock::now() + milliseconds(200);
+  run_until(worker.loop(), [&] { return send_on() || Clock::now() > end; });
+  EXPECT_LT(sent, body.size());
+  directory.file("go");
+  EXPECT_TRUE(run_until(worker.loop(), send_on));
+  EXPECT_TRUE(until_received("0\r\n\r\n"));
+  EXPECT_THAT(received, StartsWith("HTTP/1.1 200 OK\r\n"));
+}
+
+TEST_F(ConnectionTest, UnwantedBodyMayComeAsSlowlyAsAnother) {
+  config.limits.body_timeout = milliseconds(300);
+  connect();
+  send("POST /a.txt HTTP/1.1\r\nHost: x\r\nContent-Length: 10000\r\n\r\n");
+  const std::string some(1000, 'x');
+  for (int i = 0; i < 10; ++i) {
+    run_for(worker.loop(), milliseconds(50));
+    send(some);
+  }
+  run_for(worker.loop(), milliseconds(5));
+  receive();
+  expect_next_is_answered();
+}
+
+TEST_F(ConnectionTest, UnwantedBodyThatDoesNotComeIsNotWaitedFor) {
+  config.limits.body_timeout = milliseconds(20);
+  connect();
+  send("POST /a.txt HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n");
+  EXPECT_TRUE(until_shut());
+  EXPECT_THAT(received, StartsWith("HTTP/1.1 405 "));
+  EXPECT_TRUE(until_freed());
+}
+
 TEST_F(ConnectionTest, ClientThatTakesNothingIsClosed) {
   config.limits.send_timeout = milliseconds(20);
   directory.file("large", 0644, std::string(4'000'000, 'x'));
   connect();
   send("GET /large HTTP/1.1\r\nHost: x\r\n\r\n");
   EXPECT_TRUE(until_freed());
+}
+
+TEST_F(ConnectionTest, ClientThatTakesTooLittleIsClosed) {
+  config.limits.send_timeout = milliseconds(50);
+  config.limits.send_rate = 1 << 30;
+  directory.file("large", 0644, std::string(40'000'000, 'x'));
+  connect();
+  send("GET /large HTTP/1.1\r\nHost: x\r\n\r\n");
+  std::array<char, 16'384> some;
+  std::size_t taken = 0;
+  EXPECT_TRUE(run_until(worker.loop(), [&] {
+    const ssize_t size = ::recv(client.get(), some.data(), some.size(), 0);
+    if (size > 0) taken += static_cast<std::size_t>(size);
+    return worker.seats == 0;
+  }));
+  EXPECT_LT(taken, 40'000'000U);
+}
+
+TEST_F(ConnectionTest, ClientThatTakesEnoughIsServed) {
+  config.limits.send_timeout = milliseconds(200);
+  config.limits.send_rate = 10'000;
+  directory.file("large", 0644, std::string(4'000'000, 'x'));
+  connect();
+  send("GET /large HTTP/1.1\r\nHost: x\r\n\r\n");
+  std::array<char, 8192> some;
+  std::size_t taken = 0;
+  EXPECT_TRUE(run_until(worker.loop(), [&] {
+    const ssize_t size = ::recv(client.get(), some.data(), some.size(), 0);
+    if (size > 0) taken += static_cast<std::size_t>(size);
+    return taken > 4'000'000 || worker.seats == 0;
+  }));
+  EXPECT_GT(taken, 4'000'000U);
 }
 
 // ---- the client goes ---------------------------------------------------------------------------

@@ -1,0 +1,43 @@
+#include "net/patience.h"
+
+#include <algorithm>
+
+namespace cgisrv::net {
+
+void Patience::refill(Clock::duration most, std::uint64_t rate) {
+  timer_.disarm();
+  most_ = left_ = most;
+  rate_ = rate;
+}
+
+void Patience::earn(std::uint64_t bytes) {
+  if (bytes == 0) return;
+  const bool waits = waiting();
+  pause();
+  const std::chrono::duration<double> earned(static_cast<double>(bytes) /
+                                             static_cast<double>(rate_));
+  const bool full = rate_ == 0 || earned >= most_ - left_;
+  left_ = full ? most_ : left_ + std::chrono::duration_cast<Clock::duration>(earned);
+  if (waits) wait();
+}
+
+void Patience::wait() {
+  if (!waiting()) timer_.arm_after(left_);
+}
+
+void Patience::pause() {
+  left_ = left();
+  timer_.disarm();
+}
+
+void Patience::due(std::uint32_t) {
+  left_ = Clock::duration::zero();
+  empty_(0);
+}
+
+Clock::duration Patience::left() const {
+  if (!waiting()) return left_;
+  return std::max(timer_.deadline() - loop_.now(), Clock::duration::zero());
+}
+
+}  // namespace cgisrv::net
