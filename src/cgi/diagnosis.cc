@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "base/shortage.h"
 #include "base/text.h"
 
 namespace cgisrv::cgi {
@@ -88,7 +89,8 @@ Diagnosis explain_exec(int code, const Script& script) {
     case E2BIG:
       return {502, fmt::format("{}: the request's variables are too large for a program", file)};
     default:
-      return {502, fmt::format("{} could not be run: {}", file, errno_text(code))};
+      return {is_shortage(code) ? 503 : 502,
+              fmt::format("{} could not be run: {}", file, errno_text(code))};
   }
 }
 
@@ -100,7 +102,8 @@ Diagnosis diagnose_start(const process::SpawnFailure& failure, const Script& scr
     case process::SpawnStep::exec:
       return explain_exec(failure.code, script);
     case process::SpawnStep::directory:
-      return {502, fmt::format("{}: cannot enter its directory: {}", script.filename, what)};
+      return {is_shortage(failure.code) ? 503 : 502,
+              fmt::format("{}: cannot enter its directory: {}", script.filename, what)};
     case process::SpawnStep::limits:
       return {500, fmt::format("{}: its resource limits cannot be set: {}; see [cgi] rlimits",
                                script.filename, what)};

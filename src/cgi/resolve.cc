@@ -10,6 +10,7 @@
 #include <cerrno>
 
 #include "base/result.h"
+#include "base/shortage.h"
 #include "base/text.h"
 
 namespace cgisrv::cgi {
@@ -36,7 +37,9 @@ Resolution unreachable(const std::string& file, int code) {
           "{} cannot be reached: a directory above it may not be entered; run: chmod a+x on it",
           file));
     default:
-      return forbidden(fmt::format("{} cannot be examined: {}", file, errno_text(code)));
+      return {is_shortage(code) ? Found::unavailable : Found::forbidden,
+              {},
+              text::escape(fmt::format("{} cannot be examined: {}", file, errno_text(code)))};
   }
 }
 

@@ -10,12 +10,13 @@
 
 namespace cgisrv::cgi {
 
-enum class Found { program, missing, forbidden, directory };
+// unavailable: what is needed to find out has run out for now.
+enum class Found { program, missing, forbidden, unavailable, directory };
 
 struct Resolution {
   Found found = Found::missing;
   Script script;        // program: complete but for root and interpreter
-  std::string problem;  // forbidden, missing: one sentence with the remedy, escaped for the log
+  std::string problem;  // of all the others: one sentence with the remedy, escaped for the log
 };
 
 // Walks `path` from `directory` (absolute, no slash at its end), which stands for the first

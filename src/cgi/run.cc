@@ -6,6 +6,7 @@
 #include <cerrno>
 
 #include "base/log.h"
+#include "base/shortage.h"
 #include "cgi/diagnosis.h"
 
 namespace cgisrv::cgi {
@@ -19,7 +20,7 @@ using Duration = Options::Duration;
 constexpr Duration drain_patience{100};
 constexpr Duration exit_patience{1000};
 
-constexpr std::size_t turn_bytes_max = 512 << 10;  // of output, before other connections' turn
+constexpr std::size_t turn_bytes_max = 512 << 10;  // each way, before other connections' turn
 
 // A place to run in belongs to the process: it is free when that is gone, not when its response is.
 struct Tenancy final : process::Holding {
@@ -77,14 +78,18 @@ void Run::body_ready() {
 }
 
 void Run::spool_more() {
+  std::size_t moved = 0;
   for (auto bytes = exchange_.body(); !bytes.empty(); bytes = exchange_.body()) {
-    if (auto kept = spool_.append(bytes); !kept) return fail(500, kept.error().what);
+    if (moved >= turn_bytes_max) return resume_timer_.arm_after(Duration::zero());
+    moved += bytes.size();
+    if (auto kept = spool_.append(bytes); !kept)
+      return fail(failure_status(kept.error().code), kept.error().what);
     exchange_.consume(bytes.size());
   }
   if (!exchange_.body_complete()) return;
   const std::uint64_t length = spool_.size();
   auto input = spool_.take();
-  if (!input) return fail(500, input.error().what);
+  if (!input) return fail(failure_status(input.error().code), input.error().what);
   enter(std::move(*input), length);
 }
 
@@ -220,6 +225,7 @@ void Run::room_ready() {
 
 void Run::resume(std::uint32_t) {
   if (over()) return;
+  if (state_ == State::spooling) return spool_more();
   feed_stdin();
   if (!over()) pump_output();
 }

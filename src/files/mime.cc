@@ -90,7 +90,16 @@ Types read_types(const char* file) {
   return types;
 }
 
+const Types& system_types() {
+  static const Types types = read_types("/etc/mime.types");
+  return types;
+}
+
 }  // namespace
+
+void load_mime_types() {
+  system_types();
+}
 
 std::string_view mime_type(std::string_view path) {
   const auto dot = path.find_last_of("./");
@@ -101,9 +110,8 @@ std::string_view mime_type(std::string_view path) {
   const auto first = &std::pair<std::string_view, std::string_view>::first;
   const auto web = std::ranges::lower_bound(web_types, ending, {}, first);
   if (web != web_types.end() && web->first == ending) return web->second;
-  static const Types system_types = read_types("/etc/mime.types");
-  const auto system = system_types.find(ending);
-  return system == system_types.end() ? unknown : system->second;
+  const auto system = system_types().find(ending);
+  return system == system_types().end() ? unknown : system->second;
 }
 
 }  // namespace cgisrv::files

@@ -5,6 +5,8 @@
 
 #include <ctime>
 
+#include "base/memory.h"
+#include "base/shortage.h"
 #include "base/text.h"
 #include "cgi/run.h"
 #include "files/listing.h"
@@ -94,7 +96,7 @@ HandlerPtr cannot_open(Connection& connection, const std::string& path, int code
     case ELOOP:
       return refuse(connection, 403, path + " has become a link that may not be followed");
     default:
-      return refuse(connection, code == EMFILE || code == ENFILE ? 503 : 500,
+      return refuse(connection, failure_status(code),
                     fmt::format("{} cannot be opened: {}", path, errno_text(code)));
   }
 }
@@ -105,8 +107,10 @@ HandlerPtr send_file(Connection& connection, const Tree& tree, const std::string
   auto file = tree.open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
   if (!file) return cannot_open(connection, path, file.error().code);
   struct stat status {};
-  if (::fstat(file->get(), &status) != 0 || !S_ISREG(status.st_mode))
-    return refuse(connection, 403, path + " is not a regular file");
+  if (::fstat(file->get(), &status) != 0)
+    return refuse(connection, failure_status(errno),
+                  fmt::format("{} cannot be looked at: {}", path, errno_text(errno)));
+  if (!S_ISREG(status.st_mode)) return refuse(connection, 403, path + " is not a regular file");
   auto answer =
       files::answer_file(connection.request(), status, files::mime_type(path), std::time(nullptr));
   return std::make_unique<FileHandler>(connection, std::move(*file), std::move(answer));
@@ -118,7 +122,9 @@ HandlerPtr list(Connection& connection, const Tree& tree, const std::string& dir
   bool more = false;
   auto entries = files::list_directory(tree, directory, more);
   if (!entries)
-    return refuse(connection, entries.error().code == EACCES ? 403 : 503, entries.error().what);
+    return refuse(connection,
+                  entries.error().code == EACCES ? 403 : failure_status(entries.error().code),
+                  entries.error().what);
   const http::Request& request = connection.request();
   return page(connection, 200,
               listing_page(path.text, std::move(*entries), more, request.target.query,
@@ -130,6 +136,7 @@ HandlerPtr list(Connection& connection, const Tree& tree, const std::string& dir
 HandlerPtr choose_answer(Service& service, Connection& connection,
                          const std::string& redirect_url) {
   const http::Request& request = connection.request();
+  if (!memory::sufficient()) return refuse(connection, 503, "memory is short");
   if (request.method == "TRACE" || request.method == "CONNECT")
     return method_not_allowed(connection);
   if (request.target.form == http::TargetForm::asterisk) return allowed_methods(connection);

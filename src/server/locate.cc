@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "base/result.h"
+#include "base/shortage.h"
 #include "base/text.h"
 #include "base/tree.h"
 #include "cgi/resolve.h"
@@ -68,7 +69,7 @@ int status_for(int code) {
     case EACCES:
       return 403;
     default:
-      return 500;
+      return failure_status(code);
   }
 }
 
@@ -90,12 +91,19 @@ Located locate_static(const Site& site, const Location& location, const http::Pa
   if (!S_ISREG(status.st_mode)) {
     return refuse(location, 403, file + " is neither a file nor a directory");
   }
-  if (const auto* program = location_that_runs(site, file, status.st_mode)) {
+  const auto program = location_that_runs(site, file, status.st_mode);
+  if (!program) return refuse(location, status_for(program.error().code), program.error().what);
+  if (*program != nullptr) {
     return refuse(location, 403,
                   fmt::format("{} belongs to the programs of location {}; its source is not sent",
-                              file, program->match.text));
+                              file, (*program)->match.text));
   }
   return {.kind = Kind::file, .location = &location, .file = std::move(file)};
+}
+
+int status_for(cgi::Found found) {
+  if (found == cgi::Found::unavailable) return 503;
+  return found == cgi::Found::missing ? 404 : 403;
 }
 
 Located run(const Site& site, const Location& location, const http::Path& path,
@@ -103,7 +111,7 @@ Located run(const Site& site, const Location& location, const http::Path& path,
   if (found.found == cgi::Found::directory) return locate_directory(site, location, path);
   if (found.found != cgi::Found::program) {
     return {.location = &location,
-            .status = found.found == cgi::Found::missing ? 404 : 403,
+            .status = status_for(found.found),
             .problem = std::move(found.problem)};
   }
   found.script.root = site.root;

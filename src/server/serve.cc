@@ -11,6 +11,7 @@
 
 #include "admission/arbiter.h"
 #include "base/log.h"
+#include "files/mime.h"
 #include "net/listener.h"
 #include "process/privileges.h"
 #include "process/roster.h"
@@ -123,6 +124,7 @@ int serve(const Config& config, const std::string& what) {
   if (auto written = write_pid_file(config.server.pid_file); !written)
     return complain(written.error(), status::permission);
 
+  files::load_mime_types();
   std::vector<Fd> sockets;
   std::vector<net::Address> addresses;
   for (net::Listener& listener : *listeners) {

@@ -123,5 +123,13 @@ TEST_F(DiagnosisTest, WhatTheFileSaysDrivesNoTerminal) {
   expect(directory.file("a", 0755, "#!/no/\x1b[31m\n"), 502, "/no/\\x1b[31m");
 }
 
+TEST_F(DiagnosisTest, ShortageIsNotTheProgramsFault) {
+  for (const SpawnStep step : {SpawnStep::clone, SpawnStep::directory, SpawnStep::exec})
+    for (const int code : {EAGAIN, EMFILE, ENFILE, ENOMEM})
+      EXPECT_EQ(explain({step, code}, "/a").status, 503) << errno_text(code);
+  EXPECT_EQ(explain({SpawnStep::directory, ENOENT}, "/a").status, 502);
+  EXPECT_EQ(explain({SpawnStep::exec, EIO}, "/a").status, 502);
+}
+
 }  // namespace
 }  // namespace cgisrv::cgi

@@ -17,8 +17,9 @@ class FakeExchange final : public http::Exchange {
 
   // ---- for the test
   http::Request asked;
-  std::string arrived;              // of the body, not yet consumed
-  bool all_arrived = true;          // no more of it will come
+  std::string arrived;               // of the body, not yet consumed
+  bool all_arrived = true;           // no more of it will come
+  std::size_t piece_max = SIZE_MAX;  // what body() gives at a time
   std::size_t room_max = SIZE_MAX;  // what room() begins with; write() uses it up, as a slow client
 
   End end = End::none;
@@ -44,7 +45,7 @@ class FakeExchange final : public http::Exchange {
   const http::Request& request() const override { return asked; }
   std::string_view request_id() const override { return "5f3a"; }
   void open_body() override { opened = true; }
-  std::string_view body() override { return arrived; }
+  std::string_view body() override { return std::string_view(arrived).substr(0, piece_max); }
   void consume(std::size_t bytes) override { arrived.erase(0, bytes); }
   bool body_complete() override { return all_arrived && arrived.empty(); }
   void discard_body() override {

@@ -165,6 +165,17 @@ TEST_F(Spooling, ChunkedBodyIsCollectedOnDisk) {
   expect_length_is_known();
 }
 
+TEST_F(Running, SpoolingLeavesTheOthersTheirTurn) {
+  exchange.piece_max = 64 << 10;
+  with_body(http::Framing::chunked);
+  start(std::string(head) + "wc -c");
+  arrive(std::string(2'000'000, 'x'), true);
+  EXPECT_GT(exchange.arrived.size(), 1'000'000U);
+  EXPECT_LT(exchange.arrived.size(), 2'000'000U);
+  expect_over();
+  EXPECT_EQ(exchange.written, "2000000\n");
+}
+
 TEST_F(Running, ChunkedBodyMayBeStreamed) {
   options.chunked = ChunkedBody::stream;
   with_body(http::Framing::chunked);
