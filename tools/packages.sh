@@ -3,7 +3,7 @@
 
 build_packages="g++ cmake ninja-build libfmt-dev libcli11-dev libtomlplusplus-dev node-llhttp"
 test_packages="libgtest-dev libgmock-dev libboost-dev python3 python3-pytest python3-selenium chromium
-  chromium-driver fonts-noto-cjk curl git gcc perl procps"
+  chromium-driver fonts-noto-cjk curl git gcc perl procps slowhttptest"
 lint_packages="clang-format-14 clang-tidy-19"
 fuzz_packages="clang-19 libclang-rt-19-dev"
 

@@ -18,7 +18,8 @@ PR_SET_CHILD_SUBREAPER = 36
 
 _lock = threading.RLock()  # held while Popen makes a child that is not yet in _own
 _own: dict[int, subprocess.Popen] = {}
-_child_ended = threading.Event()
+_woken, _wake = os.pipe()
+os.set_blocking(_wake, False)
 
 
 def adopted() -> list[Process]:
@@ -42,9 +43,16 @@ def _is_own(pid: int) -> bool:
     return pid in _own and _own[pid].returncode is None
 
 
+def _child_ended(*_: object) -> None:
+    """In a signal handler, perhaps within itself: no lock is safe there."""
+    try:
+        os.write(_wake, b"!")
+    except BlockingIOError:
+        pass  # it is awake
+
+
 def _reap() -> None:
-    while _child_ended.wait():
-        _child_ended.clear()
+    while os.read(_woken, 4096):
         adopted()
 
 
@@ -58,5 +66,5 @@ def install() -> None:
             _own[self.pid] = self
 
     subprocess.Popen.__init__ = initialise_and_remember
-    signal.signal(signal.SIGCHLD, lambda *_: _child_ended.set())
+    signal.signal(signal.SIGCHLD, _child_ended)
     threading.Thread(target=_reap, daemon=True, name="reaper").start()

@@ -1,0 +1,121 @@
+"""Orders faults for a server that has faults.c preloaded, and looks at what it then does."""
+
+from __future__ import annotations
+
+import mmap
+import struct
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from client import Closed, Connection, Response, chunk, head, LAST_CHUNK
+from harness import Server
+from processes import process
+
+FOREVER = 0xFFFF_FFFF
+ANYBODY = -1
+_RULE = struct.Struct("16s i i I I I I")  # struct rule in faults.c
+
+
+class Faults:
+    def __init__(self, library: Path, plan: Path):
+        self.environment = {"LD_PRELOAD": str(library), "CHAOS_PLAN": str(plan)}
+        self.plan = plan
+        self._memory: mmap.mmap | None = None
+
+    def _map(self) -> mmap.mmap:
+        if self._memory is None:  # the server has made the file by now
+            with open(self.plan, "r+b") as file:
+                self._memory = mmap.mmap(file.fileno(), 0)
+        return self._memory
+
+    def _place(self, function: str) -> int:
+        at = 8
+        while self._map()[at : at + 16].rstrip(b"\0").decode() != function:
+            at += _RULE.size
+        return at
+
+    def fail(self, process: int, function: str, code: int, first: int = 1,
+             last: int = FOREVER) -> None:
+        """From now on, the first-th to last-th call of `function` in that process fails."""
+        at = self._place(function)
+        self._map()[at + 16 : at + 20] = struct.pack("i", 0)
+        rule = _RULE.pack(function.encode(), 0, code, first, last, 0, 0)
+        self._map()[at : at + _RULE.size] = rule
+        self._map()[at + 16 : at + 20] = struct.pack("i", process)
+
+    def stop(self, function: str) -> int:
+        """Ends that, and returns how many calls have failed."""
+        at = self._place(function)
+        self._map()[at + 16 : at + 20] = struct.pack("i", 0)
+        return self.failed(function)
+
+    def failed(self, function: str) -> int:
+        at = self._place(function)
+        return _RULE.unpack(self._map()[at : at + _RULE.size])[6]
+
+    @contextmanager
+    def failing(self, process: int, function: str, code: int, first: int = 1,
+                last: int = FOREVER) -> Iterator[None]:
+        self.fail(process, function, code, first, last)
+        try:
+            yield
+        finally:
+            self.stop(function)
+
+    def move_wall_clock(self, seconds: int) -> None:
+        self._map()[0:8] = struct.pack("l", seconds)
+
+
+# What a server is asked, one of each kind of answer: its name, the bytes, what it says when well.
+
+BODY = b"b" * 100_000
+REQUESTS = {
+    "file": (head("GET", "/hello.txt"), b"hello"),
+    "large file": (head("GET", "/large"), b"x" * 300_000),
+    "listing": (head("GET", "/folder/"), None),
+    "program": (head("GET", "/worker.cgi"), None),
+    "body": (head("POST", "/cat.cgi", [("Content-Length", "5")]) + b"hello", b"hello"),
+    "spooled body": (head("POST", "/cat.cgi", [("Transfer-Encoding", "chunked")])
+                     + chunk(b"hello") + LAST_CHUNK, b"hello"),
+    "body on disk": (head("POST", "/cat.cgi", [("Transfer-Encoding", "chunked")])
+                     + chunk(BODY) + LAST_CHUNK, BODY),
+}
+
+
+def ask(server: Server, kind: str, timeout: float = 10.0) -> Response | None:
+    """The answer to one request on a connection of its own; None when there was none."""
+    request, _ = REQUESTS[kind]
+    try:
+        with Connection(server.address, timeout) as connection:
+            connection.send_as_far_as_taken(request)
+            return connection.read_response()
+    except (Closed, ConnectionError):
+        return None
+
+
+def is_well(kind: str, response: Response | None) -> bool:
+    if response is None or response.status != 200 or not response.complete:
+        return False
+    expected = REQUESTS[kind][1]
+    return expected is None or response.body == expected
+
+
+def assert_well(server: Server) -> None:
+    """Everything is answered as if nothing had ever happened."""
+    for kind in REQUESTS:
+        response = ask(server, kind)
+        assert is_well(kind, response), f"{kind}: {response}\n{server.log()[-3000:]}"
+
+
+@contextmanager
+def no_spin(*pids: int, share: float = 0.5) -> Iterator[None]:
+    """Those processes may use that share of one processor's time at most, and a little."""
+    before = {pid: process(pid).ticks for pid in pids}
+    began = time.monotonic()
+    yield
+    allowed = 100 * (share * (time.monotonic() - began)) + 5
+    for pid, ticks in before.items():
+        if now := process(pid):
+            assert now.ticks - ticks <= allowed, f"{now} used {now.ticks - ticks} ticks: it spins"
