@@ -16,6 +16,7 @@
 #include "process/privileges.h"
 #include "process/roster.h"
 #include "server/access_log.h"
+#include "server/run_as.h"
 #include "server/service.h"
 
 namespace cgisrv::server {
@@ -69,31 +70,6 @@ pool::Options pool_options(const Config& config, unsigned workers) {
   return options;
 }
 
-// Programs run as root only where somebody has said so, or at least is there to read it.
-int check_user(const Config& config) {
-  const std::string& user = config.server.user;
-  const std::string& group = config.server.group;
-  const bool in_directory_mode = config.file.empty();
-  std::string problem;
-  if (user.empty() && !group.empty()) problem = "[server] group needs a user";
-  if (user.empty() && ::geteuid() == 0 && !in_directory_mode)
-    problem =
-        "started as root, so [server] must say whom programs run as: user = \"www-data\", "
-        "or user = \"root\" if that is meant";
-  if (!problem.empty())
-    return complain({0, fmt::format("{}: {}", config.file, problem)}, status::configuration);
-  if (user.empty()) return status::ok;
-  const auto may = process::may_become_user(user, group);
-  return may ? status::ok : complain(may.error(), status::permission);
-}
-
-bool allows_setuid(const Config& config) {
-  return std::ranges::any_of(config.sites, [](const Site& site) {
-    return std::ranges::any_of(site.locations,
-                               [](const Location& location) { return location.cgi.allow_setuid; });
-  });
-}
-
 void announce(const std::vector<net::Address>& addresses, const std::string& what) {
   for (const net::Address& address : addresses)
     std::printf("cgisrv: serving %s at %s\n", what.c_str(), url(address).c_str());
@@ -108,7 +84,8 @@ int serve(const Config& config, const std::string& what) {
   // A connection needs one descriptor, or five while a program runs for it.
   const rlimit descriptors =
       process::raise_descriptor_limit(config.server.worker_connections + descriptors_spare);
-  if (const int refused = check_user(config); refused != status::ok) return refused;
+  if (const auto may = check_user(config); !may)
+    return complain(may.error(), status::configuration);
   if (!config.file.empty()) process::forbid_tracing();  // an author may trace what he tries out
   auto listeners = open_listeners(config);
   if (!listeners) return complain(listeners.error(), status::usage);
@@ -159,8 +136,7 @@ int serve(const Config& config, const std::string& what) {
     options.on_hangup = [] {
       log::line(log::Level::notice, "HUP: the configuration is not reloaded yet; restart instead");
     };
-  const process::Privileges privileges = {config.server.user, config.server.group,
-                                          allows_setuid(config)};
+  const process::Privileges privileges = privileges_of(config);
   const int result = pool::run(options, std::move(sockets), [&](pool::Worker& worker) {
     if (auto dropped = process::drop_privileges(privileges); !dropped)
       std::exit(complain(dropped.error(), status::permission));
