@@ -92,6 +92,8 @@ class Entry {
 
   State enter(const Request& request);
   State state() const { return state_; }
+  // Of the program, once it has been entered for.
+  account::Figures* figures() { return program_ == nullptr ? nullptr : &program_->figures; }
   // Once, when admitted.
   Place take() { return std::move(place_); }
 

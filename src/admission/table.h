@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "account/figures.h"
 #include "admission/places.h"
 
 namespace cgisrv::admission {
@@ -22,6 +23,7 @@ struct ProgramRow {
   std::atomic<std::uint32_t> waiting;  // written by the master alone
   std::atomic<std::uint32_t> limit;    // its max_running, for those who look
   std::atomic<std::uint64_t> refused;  // answered 503 for want of a place
+  account::Figures figures;            // what it has cost
   Places<running_max> places;
 
   std::string_view text() const { return named ? name.data() : std::string_view("?"); }

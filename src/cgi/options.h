@@ -43,6 +43,7 @@ struct Options {
   ChunkedBody chunked = ChunkedBody::spool;
   std::uint64_t spool_memory = 1024 * 1024;  // past it a spooled body goes to a temporary file
   std::string headerless;      // Content-Type for programs that print no header; empty: 502
+  bool server_timing = false;  // tell clients, in Server-Timing, what took how long
   bool allow_setuid = false;   // setuid bits and file capabilities have their effect
   bool authorization = false;  // pass the Authorization field to programs
 };

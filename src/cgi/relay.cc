@@ -8,6 +8,20 @@
 
 namespace cgisrv::cgi {
 
+namespace {
+
+// What is known when the head goes out; https://www.w3.org/TR/server-timing/
+std::string server_timing(const account::Costs& costs) {
+  const auto ms = [](std::optional<account::Duration> span) {
+    return std::chrono::duration<double, std::milli>(span.value_or(account::Duration::zero()))
+        .count();
+  };
+  return fmt::format("queue;dur={:.3f}, start;dur={:.3f}, header;dur={:.3f}", ms(costs.queue),
+                     ms(costs.start), ms(costs.header));
+}
+
+}  // namespace
+
 void Relay::take(std::string_view output) {
   if (phase_ == Phase::head) return take_head(output);
   if (phase_ == Phase::body && !redirects()) exchange_.write(output);
@@ -16,6 +30,7 @@ void Relay::take(std::string_view output) {
 void Relay::take_head(std::string_view output) {
   if (script_.nph) {
     phase_ = Phase::body;
+    account_.header_whole();
     exchange_.respond_raw(raw_status(output));
     return take(output);
   }
@@ -27,7 +42,7 @@ void Relay::take_head(std::string_view output) {
   if (parser_.state() == ResponseParser::State::malformed) phase_ = Phase::broken;
   if (parser_.state() != ResponseParser::State::complete) return;
   phase_ = Phase::body;
-  if (!redirects()) exchange_.respond(parser_.head().response);
+  respond(parser_.head().response);
   if (taken < output.size()) take(output.substr(taken));
 }
 
@@ -37,7 +52,7 @@ void Relay::end() {
   parser_.end();
   if (parser_.state() == ResponseParser::State::complete) {
     phase_ = Phase::body;
-    if (!redirects()) exchange_.respond(parser_.head().response);
+    respond(parser_.head().response);
   } else if (printed && !options_.headerless.empty()) {
     take_without_head();
   } else {
@@ -48,9 +63,16 @@ void Relay::end() {
 void Relay::take_without_head() {
   http::Response response;
   response.add("Content-Type", options_.headerless);
-  exchange_.respond(std::move(response));
+  respond(std::move(response));
   phase_ = Phase::body;
   exchange_.write(parser_.collected());
+}
+
+void Relay::respond(http::Response response) {
+  account_.header_whole();
+  if (redirects()) return;
+  if (options_.server_timing) response.add("Server-Timing", server_timing(account_.costs()));
+  exchange_.respond(std::move(response));
 }
 
 bool Relay::redirects() const {

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "account/account.h"
 #include "cgi/options.h"
 #include "cgi/response.h"
 #include "cgi/script.h"
@@ -19,8 +20,9 @@ class Relay {
  public:
   enum class Phase : std::uint8_t { head, body, broken };
 
-  Relay(http::Exchange& exchange, const Script& script, const Options& options)
-      : exchange_(exchange), script_(script), options_(options) {}
+  Relay(http::Exchange& exchange, const Script& script, const Options& options,
+        account::Account& account)
+      : exchange_(exchange), script_(script), options_(options), account_(account) {}
 
   Phase phase() const { return phase_; }
   void take(std::string_view output);
@@ -40,10 +42,12 @@ class Relay {
  private:
   void take_head(std::string_view output);
   void take_without_head();
+  void respond(http::Response response);
 
   http::Exchange& exchange_;
   const Script& script_;
   const Options& options_;
+  account::Account& account_;
   ResponseParser parser_;
   Phase phase_ = Phase::head;
 };

@@ -14,6 +14,7 @@ namespace cgisrv::cgi {
 namespace {
 
 using Duration = Options::Duration;
+using account::Outcome;
 
 // The program has ended, but its output has not (a child of its own holds it), or the other way
 // round: how long the other half is waited for.
@@ -23,9 +24,13 @@ constexpr Duration exit_patience{1000};
 constexpr std::size_t turn_bytes_max = 512 << 10;  // each way, before other connections' turn
 
 // A place to run in belongs to the process: it is free when that is gone, not when its response is.
+// Only then is it known, too, what it has cost.
 struct Tenancy final : process::Holding {
-  explicit Tenancy(admission::Place taken) : place(std::move(taken)) {}
+  Tenancy(admission::Place taken, std::shared_ptr<account::Account> charged)
+      : place(std::move(taken)), account(std::move(charged)) {}
+  void ended(const process::Exit& exit) override { account->reaped(exit); }
   admission::Place place;
+  std::shared_ptr<account::Account> account;
 };
 
 std::string seconds(Duration duration) {
@@ -44,7 +49,8 @@ Run::Run(RunContext& context, http::Exchange& exchange, Script script, const End
       redirect_url_(std::move(redirect_url)),
       request_id_(exchange.request_id()),
       spool_(options.spool_memory),
-      relay_(exchange, script_, options),
+      account_(std::make_shared<account::Account>()),
+      relay_(exchange, script_, options, *account_),
       stderr_log_(request_id_, script_.name),
       phase_timer_(context.loop, Callback::of<&Run::phase_due>(*this)),
       total_timer_(context.loop, Callback::of<&Run::total_due>(*this)),
@@ -54,6 +60,7 @@ Run::~Run() {
   if (child_ && !over())
     log::write(log::Level::info, request_id_,
                fmt::format("{}: ended, since its client has gone", script_.filename));
+  account_->close(Outcome::client_left);
   exit_watch_.cancel();  // the reaper watches from here on
   context_.reaper.end(std::move(child_), options_.grace);
 }
@@ -61,6 +68,7 @@ Run::~Run() {
 // ---- input -------------------------------------------------------------------------------------
 
 void Run::start() {
+  exchange_.charge(account_);
   const http::Request& request = exchange_.request();
   if (request.framing == http::Framing::chunked && options_.chunked == ChunkedBody::spool) {
     exchange_.open_body();
@@ -83,13 +91,14 @@ void Run::spool_more() {
     if (moved >= turn_bytes_max) return resume_timer_.arm_after(Duration::zero());
     moved += bytes.size();
     if (auto kept = spool_.append(bytes); !kept)
-      return fail(failure_status(kept.error().code), kept.error().what);
+      return fail(Outcome::not_started, failure_status(kept.error().code), kept.error().what);
     exchange_.consume(bytes.size());
   }
   if (!exchange_.body_complete()) return;
   const std::uint64_t length = spool_.size();
   auto input = spool_.take();
-  if (!input) return fail(failure_status(input.error().code), input.error().what);
+  if (!input)
+    return fail(Outcome::not_started, failure_status(input.error().code), input.error().what);
   enter(std::move(*input), length);
 }
 
@@ -106,6 +115,7 @@ void Run::feed_stdin() {
       return exchange_.discard_body();
     }
     exchange_.consume(static_cast<std::size_t>(written));
+    account_->wrote(static_cast<std::uint64_t>(written));
     moved += static_cast<std::size_t>(written);
     // A program cannot answer before it has its input: its time starts anew.
     if (stdout_ && phase_timer_.armed()) phase_timer_.arm_after(patience());
@@ -131,6 +141,7 @@ void Run::enter(Fd input, std::optional<std::uint64_t> content_length) {
   input_ = std::move(input);
   content_length_ = content_length;
   state_ = State::waiting;
+  account_->asks();
   if (context_.door == nullptr) return launch();
   entry_.emplace(*context_.door, Callback::of<&Run::decided>(*this));
   const auto state =
@@ -141,6 +152,7 @@ void Run::enter(Fd input, std::optional<std::uint64_t> content_length) {
                                 .max_running_per_client = options_.max_running_per_client,
                                 .queue_size = options_.queue.size},
                      .timeout = options_.queue.timeout});
+  account_->belongs_to(*entry_->figures());
   if (state != admission::Entry::State::waiting) decided(0);
 }
 
@@ -148,21 +160,24 @@ void Run::decided(std::uint32_t) {
   using enum admission::Entry::State;
   if (!entry_ || entry_->state() == admitted) return launch();
   if (entry_->state() == timed_out)
-    return fail(503, fmt::format("{}: no place became free for it within {} (queue.timeout)",
-                                 script_.filename, seconds(options_.queue.timeout)));
-  fail(503, fmt::format("{}: no place to run in, and none to wait in (max_running {}, "
-                        "queue.size {})",
-                        script_.filename, options_.max_running, options_.queue.size));
+    return fail(Outcome::refused, 503,
+                fmt::format("{}: no place became free for it within {} (queue.timeout)",
+                            script_.filename, seconds(options_.queue.timeout)));
+  fail(Outcome::refused, 503,
+       fmt::format("{}: no place to run in, and none to wait in (max_running {}, "
+                   "queue.size {})",
+                   script_.filename, options_.max_running, options_.queue.size));
 }
 
 void Run::launch() {
+  account_->admitted();
   const bool streams = !input_ && exchange_.request().framing != http::Framing::none;
   if (streams) exchange_.open_body();
   auto output = open_pipe(false);
   auto error = open_pipe(false);
   std::optional<Pipe> body = streams ? open_pipe(true) : std::nullopt;
   if (!output || !error || (streams && !body))
-    return fail(503,
+    return fail(Outcome::not_started, 503,
                 fmt::format("{}: no pipe to it could be opened: {}; raise the limit of open files",
                             script_.filename, errno_text(errno)));
   context_.permissions.look(script_, options_);
@@ -185,15 +200,17 @@ void Run::launch() {
                            context_.roster);
   if (!child) {
     auto [status, sentence] = diagnose_start(child.error(), script_);
-    return fail(status, std::move(sentence));
+    return fail(Outcome::not_started, status, std::move(sentence));
   }
   child_ = std::move(*child);
-  if (entry_) child_.hold(std::make_unique<Tenancy>(entry_->take()));
+  account_->started();
+  if (input_) account_->wrote(content_length_.value_or(0));
+  child_.hold(std::make_unique<Tenancy>(entry_ ? entry_->take() : admission::Place(), account_));
   input_.reset();
   started_ = context_.loop.now();
   state_ = State::running;
   if (!watch(std::move(output->ours), std::move(error->ours), std::move(body)))
-    return fail(503,
+    return fail(Outcome::not_started, 503,
                 "the kernel refused to watch one more descriptor; raise "
                 "fs.epoll.max_user_watches or add memory");
   phase_timer_.arm_after(options_.header_timeout);
@@ -270,6 +287,7 @@ bool Run::read_output() {
 }
 
 void Run::take_output(std::string_view bytes) {
+  account_->read(bytes.size());
   relay_.take(bytes);
   if (relay_.phase() == Relay::Phase::broken) return fail_head();
   if (!in_head() && !exit_) phase_timer_.arm_after(options_.idle_timeout);
@@ -310,20 +328,23 @@ void Run::complete() {
   if (in_head()) {
     if (exit_ && !exit_->success() && relay_.collected().empty())
       return fail(
-          502, fmt::format("{}: {} before it printed a header{}", script_.filename, exit_->text(),
-                           stderr_log_.tail().empty() ? "" : "; its standard error says why"));
+          exit_->signalled ? Outcome::signal : Outcome::exit_status, 502,
+          fmt::format("{}: {} before it printed a header{}", script_.filename, exit_->text(),
+                      stderr_log_.tail().empty() ? "" : "; its standard error says why"));
     relay_.end();
     if (relay_.phase() == Relay::Phase::broken) return fail_head();
   }
   if (exit_ && exit_->signalled && relay_.redirects())
-    return fail(502, fmt::format("{}: {} after its Location", script_.filename, exit_->text()));
+    return fail(Outcome::signal, 502,
+                fmt::format("{}: {} after its Location", script_.filename, exit_->text()));
   if (exit_ && exit_->signalled)
-    return cut(fmt::format("{}: {} after its header; the response is cut", script_.filename,
-                           exit_->text()));
+    return cut(Outcome::signal, fmt::format("{}: {} after its header; the response is cut",
+                                            script_.filename, exit_->text()));
   if (exit_ && !exit_->success())
     log::write(log::Level::notice, request_id_,
                fmt::format("{}: ended with {}", script_.filename, exit_->text()));
   state_ = State::over;
+  account_->close(Outcome::answered);
   if (relay_.redirects()) return relay_.redirect();
   exchange_.finish();
 }
@@ -336,6 +357,7 @@ void Run::phase_due(std::uint32_t) {
     stdout_.reset();
     exit_watch_.cancel();
     context_.reaper.release(std::move(child_), options_.timeout, options_.grace);
+    account_->let_go();
     return complete();
   }
   if (in_head()) return overdue("printed no header", "header_timeout", options_.header_timeout);
@@ -349,12 +371,13 @@ void Run::total_due(std::uint32_t) {
 void Run::overdue(std::string_view what, std::string_view limit, Duration duration) {
   std::string reason = fmt::format("{}: {} within {} ({}); it was ended", script_.filename, what,
                                    seconds(duration), limit);
-  if (in_head() || relay_.redirects()) return fail(504, std::move(reason));
-  cut(reason);
+  if (in_head() || relay_.redirects()) return fail(Outcome::timeout, 504, std::move(reason));
+  cut(Outcome::timeout, reason);
 }
 
-void Run::fail(int status, std::string reason, std::string_view output_head) {
+void Run::fail(Outcome outcome, int status, std::string reason, std::string_view output_head) {
   state_ = State::over;
+  account_->close(outcome);
   if (stderr_) stderr_readable(0);
   if (exit_)
     if (const auto lost = lost_privileges(script_, options_); !lost.empty()) reason += "; " + lost;
@@ -366,12 +389,14 @@ void Run::fail(int status, std::string reason, std::string_view output_head) {
 }
 
 void Run::fail_head() {
-  fail(502, fmt::format("{}: {}", script_.filename, relay_.problem()), relay_.collected());
+  fail(Outcome::bad_header, 502, fmt::format("{}: {}", script_.filename, relay_.problem()),
+       relay_.collected());
 }
 
-void Run::cut(const std::string& reason) {
+void Run::cut(Outcome outcome, const std::string& reason) {
   log::write(log::Level::warn, request_id_, reason);
   state_ = State::over;
+  account_->close(outcome);
   exchange_.abort();
 }
 

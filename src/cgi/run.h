@@ -8,11 +8,13 @@
 #include <cgisrv/loop.h>
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 
+#include "account/account.h"
 #include "admission/door.h"
 #include "cgi/environment.h"
 #include "cgi/launch.h"
@@ -82,9 +84,10 @@ class Run final : public http::Handler {
   void phase_due(std::uint32_t);
   void total_due(std::uint32_t);
   void overdue(std::string_view what, std::string_view limit, Options::Duration duration);
-  void fail(int status, std::string reason, std::string_view output_head = {});
+  void fail(account::Outcome outcome, int status, std::string reason,
+            std::string_view output_head = {});
   void fail_head();
-  void cut(const std::string& reason);
+  void cut(account::Outcome outcome, const std::string& reason);
   bool over() const { return state_ == State::over; }
   bool in_head() const { return relay_.phase() == Relay::Phase::head; }
   Options::Duration patience() const {
@@ -104,6 +107,7 @@ class Run final : public http::Handler {
   Fd input_;  // a body that was spooled
   std::optional<std::uint64_t> content_length_;
   std::optional<admission::Entry> entry_;
+  std::shared_ptr<account::Account> account_;
   Relay relay_;
   StderrLog stderr_log_;
   process::Child child_;

@@ -4,11 +4,16 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "http/message.h"
+
+namespace cgisrv::account {
+class Account;
+}
 
 namespace cgisrv::http {
 
@@ -62,6 +67,9 @@ class Exchange {
   // What was written goes out. A handler calls it at the end of each of its turns, and when there
   // is no room; room() may have grown after it.
   virtual void flush() = 0;
+
+  // What answering costs; of several programs that of the last. Handed on unopened.
+  virtual void charge(std::shared_ptr<account::Account>) {}
 
   // ---- the end: one of these, as the last thing a handler does; it may be gone afterwards
   virtual void finish() = 0;               // the response is whole

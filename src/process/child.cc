@@ -43,7 +43,7 @@ std::optional<Exit> Child::try_wait() {
   exit.code = info.si_status;
   pid_ = 0;
   place_.release();
-  holding_.reset();
+  if (const auto held = std::exchange(holding_, nullptr)) held->ended(exit);
   return exit;
 }
 

@@ -27,6 +27,8 @@ struct Exit {
 class Holding {
  public:
   virtual ~Holding() = default;
+  // It has been reaped; the last call.
+  virtual void ended(const Exit&) {}
 };
 
 // Move-only. Knows its process until it is reaped; from then on nothing can be sent to a pid that

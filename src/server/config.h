@@ -23,7 +23,6 @@ inline constexpr Duration duration_unlimited = Duration::max();
 inline constexpr std::uint64_t bytes_unlimited = std::numeric_limits<std::uint64_t>::max();
 
 using Dispatch = pool::Dispatch;
-enum class LogFormat : std::uint8_t { combined, common, json };
 
 // [server]
 struct ServerOptions {
@@ -100,7 +99,7 @@ struct Site {
 
 struct LogTarget {
   std::string path = "stderr";  // "stderr", "off", or an absolute path
-  LogFormat format = LogFormat::combined;
+  std::string format = "combined";  // as AccessFormat::parse() reads it
 };
 
 // [[listen]]

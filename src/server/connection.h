@@ -18,6 +18,7 @@
 #include <string>
 #include <string_view>
 
+#include "account/account.h"
 #include "base/buffer.h"
 #include "cgi/environment.h"
 #include "http/body.h"
@@ -62,6 +63,7 @@ class Connection final : public http::Exchange {
   void write(std::string_view bytes) override;
   void send_file(int file, std::uint64_t offset, std::uint64_t length) override;
   void flush() override;
+  void charge(std::shared_ptr<account::Account> account) override;
   void finish() override;
   void abort() override;
   void fail(http::Failure failure) override;
@@ -154,6 +156,7 @@ class Connection final : public http::Exchange {
   std::unique_ptr<http::Handler> handler_;
   std::string script_name_;
   std::string script_filename_;
+  std::shared_ptr<account::Account> account_;  // of the program that answers
   bool responded_ = false;
   bool response_ended_ = false;
   bool aborted_ = false;

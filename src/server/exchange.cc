@@ -40,6 +40,7 @@ void Connection::reset_exchange() {
   body_fault_status_ = 0;
   script_name_.clear();
   script_filename_.clear();
+  account_.reset();
   responded_ = response_ended_ = aborted_ = false;
   keep_alive_ = false;
   status_ = 0;
@@ -106,18 +107,28 @@ void Connection::log_access() {
   if (!request_.method.empty())
     line = fmt::format("{} {} HTTP/1.{}", request_.method, request_.raw_target,
                        request_.version == http::Version::http11 ? 1 : 0);
-  service_.access_log().write({.remote_address = endpoints().remote_address,
-                               .request_line = line,
-                               .method = request_.method,
-                               .target = request_.raw_target,
-                               .host = request_.host,
-                               .referer = field("Referer"),
-                               .user_agent = field("User-Agent"),
-                               .request_id = request_id_,
-                               .script = script_name_,
-                               .status = status_,
-                               .bytes_sent = bytes_sent_ - std::min(bytes_sent_, overhead_bytes_),
-                               .duration = Clock::now() - exchange_started_});
+  AccessEntry entry = {.remote_address = endpoints().remote_address,
+                       .request_line = line,
+                       .method = request_.method,
+                       .target = request_.raw_target,
+                       .host = request_.host,
+                       .referer = field("Referer"),
+                       .user_agent = field("User-Agent"),
+                       .request_id = request_id_,
+                       .script = script_name_,
+                       .status = status_,
+                       .bytes_sent = bytes_sent_ - std::min(bytes_sent_, overhead_bytes_),
+                       .bytes_received = body_.received(),
+                       .duration = Clock::now() - exchange_started_};
+  if (account_ && !account_->settled())
+    return account_->when_settled(
+        [kept = KeptEntry(entry), &log = service_.access_log()](const account::Costs& costs) {
+          AccessEntry late = kept.entry();
+          late.costs = &costs;
+          log.write(late);
+        });
+  if (account_) entry.costs = &account_->costs();
+  service_.access_log().write(entry);
 }
 
 // ---- the request's body ------------------------------------------------------------------------
@@ -263,6 +274,10 @@ void Connection::send_file(int file, std::uint64_t offset, std::uint64_t length)
 
 void Connection::flush() {
   send_output();
+}
+
+void Connection::charge(std::shared_ptr<account::Account> account) {
+  account_ = std::move(account);
 }
 
 void Connection::finish() {

@@ -4,6 +4,7 @@
 
 #include "admission/messages.h"
 #include "admission/table.h"
+#include "server/access_format.h"
 #include "server/value_check.h"
 
 namespace cgisrv::server {
@@ -46,7 +47,6 @@ constexpr Word unlimited_count{"unlimited", 0};
 
 // In the order of the enumerators.
 constexpr std::string_view dispatches[] = {"round-robin", "least-busy", "kernel"};
-constexpr std::string_view log_formats[] = {"combined", "common", "json"};
 constexpr std::string_view chunked_bodies[] = {"spool", "stream"};
 constexpr std::string_view links_followed[] = {"follow", "owner", "never"};
 constexpr std::string_view log_levels[] = {"debug", "info", "notice", "warn", "error"};
@@ -216,6 +216,9 @@ constexpr Parameter cgi_rows[] = {
     {.key = "headerless", .type = text, .slot = in<&CgiOptions::headerless>,
      .check = check_media_type, .unset = "none: answers 502",
      .about = "The Content-Type of programs that print no CGI header."},
+    {.key = "server_timing", .type = boolean, .slot = in<&CgiOptions::server_timing>,
+     .about = "Whether answers have a Server-Timing field: how long a request waited for a place, "
+              "the program took to start, and to print its header; browsers show it."},
     {.key = "authorization", .type = boolean, .slot = in<&CgiOptions::authorization>,
      .about = "Whether programs are given the Authorization field, and with it passwords."},
 };
@@ -272,8 +275,9 @@ constexpr Section site_section{"[[site]]", site_rows, defaults<Site>,
 constexpr Parameter access_rows[] = {
     {.key = "path", .type = path, .slot = in<&LogTarget::path>, .choices = access_words,
      .about = "A file, `\"stderr\"` or `\"off\"`."},
-    {.key = "format", .type = choice, .slot = in<&LogTarget::format>, .choices = log_formats,
-     .about = "How a line is written."},
+    {.key = "format", .type = text, .slot = in<&LogTarget::format>, .check = check_access_format,
+     .about = "How a line is written: `\"combined\"`, `\"common\"`, `\"json\"`, or a text such as "
+              "`\"{remote_address} {status} {cpu_user_ms}\"` with the fields listed at the end."},
 };
 constexpr Section access_section{"[log.access]", access_rows, defaults<LogTarget>,
     "A line for every request. `access = \"/path\"` sets the path alone."};

@@ -3,6 +3,7 @@
 
 #include <iterator>
 
+#include "server/access_format.h"
 #include "server/parameters.h"
 
 namespace cgisrv::server {
@@ -86,6 +87,15 @@ access = { path = "/var/log/cgisrv/access.log", format = "combined" }
 error = { path = "stderr", level = "info" }
 )";
 
+constexpr std::string_view access_fields = R"(
+## Fields of the access log
+
+`format = "json"` writes all of them but `local_time`; those from `script` on only where a program
+was asked for. In a format of your own each stands in braces, a brace is written twice, and what is
+missing is a `-`. A line is written when the answer is complete and its program has ended.
+
+)";
+
 std::string default_text(const Section& section, const Parameter& row) {
   if (row.required) return "required";
   if (!row.unset.empty()) return std::string(row.unset);
@@ -116,7 +126,7 @@ std::string reference_page() {
   fmt::format_to(std::back_inserter(page), "## Example\n\n```toml\n{}```\n", example);
   for (const Section* section : sections())
     append_section(page, *section);
-  return page;
+  return page.append(access_fields).append(access_field_table());
 }
 
 }  // namespace cgisrv::server

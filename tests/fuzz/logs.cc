@@ -43,13 +43,18 @@ void check_access_line(std::string_view input) {
                      &entry.user_agent, &entry.script})
     *part = choices.line();
   entry.user_agent = choices.rest();
-  using enum server::LogFormat;
-  for (const auto format : {combined, common, json}) {
-    const auto line = server::format_entry(entry, format, 0);
+  struct Form {
+    std::string_view format;
+    long quotes;
+  };
+  for (const auto& [format, expected] : {Form{"combined", 6}, {"common", 2}, {"json", 44}}) {
+    const auto line =
+        server::AccessFormat::parse(format)->line(server::KeptEntry(entry).entry(), 0);
     CGISRV_CHECK(line.ends_with('\n'));
     CGISRV_CHECK(is_printable(std::string_view(line).substr(0, line.size() - 1)));
     const auto quotes = std::ranges::count(line, '"');
-    CGISRV_CHECK(quotes == (format == common ? 2 : format == combined ? 6 : 42));
+    // In JSON what is empty is null, without quotes.
+    CGISRV_CHECK(format == "json" ? quotes % 2 == 0 && quotes <= expected : quotes == expected);
   }
 }
 

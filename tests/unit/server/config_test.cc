@@ -145,7 +145,7 @@ log = { access = { path = "/var/log/a", format = "json" }, error = "e.log" })");
   EXPECT_EQ(config.limits.header_fields, 50);
   EXPECT_EQ(config.limits.body_size, bytes_unlimited);
   EXPECT_EQ(config.access_log.path, "/var/log/a");
-  EXPECT_EQ(config.access_log.format, LogFormat::json);
+  EXPECT_EQ(config.access_log.format, "json");
   EXPECT_EQ(config.error_log, path("e.log"));
   EXPECT_EQ(config.log_level, "info");
   EXPECT_EQ(with_site("[log]\naccess = 'off'").access_log.path, "off");

@@ -1,0 +1,84 @@
+#include "account/account.h"
+
+#include <array>
+#include <utility>
+
+#include "account/figures.h"
+
+namespace cgisrv::account {
+
+namespace {
+
+Duration since(Account::Clock::time_point then) {
+  return std::chrono::duration_cast<Duration>(Account::Clock::now() - then);
+}
+
+Duration time_of(const timeval& value) {
+  return std::chrono::seconds(value.tv_sec) + Duration(value.tv_usec);
+}
+
+}  // namespace
+
+std::string_view text(Outcome outcome) {
+  static constexpr std::array<std::string_view, outcomes> names = {
+      "answered", "not-started", "exit-status", "bad-header",
+      "signal",   "timeout",     "client-left", "refused"};
+  return names[static_cast<unsigned>(outcome)];
+}
+
+Duration user_time(const process::Exit& exit) {
+  return time_of(exit.usage.ru_utime);
+}
+Duration system_time(const process::Exit& exit) {
+  return time_of(exit.usage.ru_stime);
+}
+
+Duration Account::lap() {
+  const Duration span = since(mark_);
+  mark_ = Clock::now();
+  return span;
+}
+
+void Account::asks() {
+  lap();
+}
+
+void Account::admitted() {
+  costs_.queue = lap();
+}
+
+void Account::started() {
+  costs_.start = lap();
+}
+
+void Account::header_whole() {
+  costs_.header = since(mark_);
+}
+
+void Account::reaped(const process::Exit& exit) {
+  if (figures_ != nullptr) figures_->add(exit);
+  if (settled()) return;  // let go before
+  costs_.run = since(mark_);
+  costs_.exit = exit;
+  settle();
+}
+
+void Account::let_go() {
+  let_go_ = true;
+  settle();
+}
+
+void Account::close(Outcome outcome) {
+  if (std::exchange(closed_, true)) return;
+  costs_.outcome = outcome;
+  costs_.total = since(opened_);
+  settle();
+}
+
+void Account::settle() {
+  if (!settled()) return;
+  if (figures_ != nullptr) figures_->add(costs_);
+  if (const auto charge = std::exchange(charge_, nullptr)) charge(costs_);
+}
+
+}  // namespace cgisrv::account

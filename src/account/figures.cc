@@ -1,0 +1,41 @@
+#include "account/figures.h"
+
+namespace cgisrv::account {
+
+namespace {
+constexpr auto relaxed = std::memory_order_relaxed;
+}  // namespace
+
+void Figures::add(const Costs& costs) {
+  by_outcome[static_cast<unsigned>(costs.outcome)].fetch_add(1, relaxed);
+  if (!costs.start) return;
+  total.add(costs.total);
+  queue.add(costs.queue.value_or(Duration::zero()));
+  bytes_in.fetch_add(costs.bytes_in, relaxed);
+  bytes_out.fetch_add(costs.bytes_out, relaxed);
+}
+
+void Figures::add(const process::Exit& exit) {
+  const auto cpu = user_time(exit) + system_time(exit);
+  cpu_us.fetch_add(static_cast<std::uint64_t>(cpu.count()), relaxed);
+  const auto peak = static_cast<std::uint64_t>(exit.usage.ru_maxrss);
+  std::uint64_t known = peak_rss_kib.load(relaxed);
+  while (peak > known && !peak_rss_kib.compare_exchange_weak(known, peak, relaxed)) {
+  }
+}
+
+std::uint64_t Figures::count() const {
+  std::uint64_t sum = 0;
+  for (const auto& outcome : by_outcome)
+    sum += outcome.load(relaxed);
+  return sum;
+}
+
+std::uint64_t Figures::failed() const {
+  const auto of = [&](Outcome outcome) {
+    return by_outcome[static_cast<unsigned>(outcome)].load(relaxed);
+  };
+  return count() - of(Outcome::answered) - of(Outcome::client_left);
+}
+
+}  // namespace cgisrv::account

@@ -1,0 +1,64 @@
+// A line of the access log: the fields that it can be made of, and its form.
+#pragma once
+
+#include <cgisrv/loop.h>
+
+#include <ctime>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "account/account.h"
+#include "base/result.h"
+
+namespace cgisrv::server {
+
+struct AccessEntry {
+  std::string_view remote_address;
+  std::string_view request_line;  // "GET /path HTTP/1.1"; empty when there was none to read
+  std::string_view method, target, host, referer, user_agent;
+  std::string_view request_id;
+  std::string_view script;       // SCRIPT_NAME; empty for files and pages
+  int status = 0;                // 0: the client left before there was an answer, written as 499
+  std::uint64_t bytes_sent = 0;  // of the body, without head and framing
+  std::uint64_t bytes_received = 0;  // likewise
+  Clock::duration duration{};
+  const account::Costs* costs = nullptr;  // of the program; null for files and pages
+};
+
+// An entry whose texts are its own, for one that is written later.
+class KeptEntry {
+ public:
+  explicit KeptEntry(const AccessEntry& entry);
+  AccessEntry entry() const;
+
+ private:
+  AccessEntry entry_;
+  std::string texts_;
+};
+
+class AccessFormat {
+ public:
+  // "combined", "common", "json", or a text in which {name} stands for a field, {{ and }} for
+  // braces.
+  static Result<AccessFormat> parse(std::string_view text);
+
+  // With its end. What clients sent is escaped; what is missing is "-". Pure.
+  std::string line(const AccessEntry& entry, std::time_t now) const;
+
+ private:
+  struct Piece {
+    std::string text;  // before the field
+    int field = -1;
+  };
+  bool json_ = false;
+  std::vector<Piece> pieces_;
+};
+
+// What is wrong with a format, or an empty string.
+std::string check_access_format(const std::string& text);
+
+// The fields as a table in Markdown, for the reference.
+std::string access_field_table();
+
+}  // namespace cgisrv::server

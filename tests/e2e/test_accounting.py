@@ -1,0 +1,208 @@
+"""What a line of the access log, and Server-Timing, tell of what a request cost."""
+
+import json
+import os
+import re
+import signal
+
+import pytest
+
+from client import head
+from harness import PLAIN, until
+
+CONFIGURATION = """
+[log]
+access = {{ path = "{log}", format = '{format}' }}
+[[site]]
+root = "{root}"
+[[site.location]]
+match = "*.cgi"
+cgi = true
+{cgi}
+"""
+
+# Burns a second of processor time, as the kernel counts it, with 100 MiB of memory in use.
+BURNS = r"""
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+int main(void) {
+  size_t size = 100 << 20;
+  volatile char *all = malloc(size);
+  memset((char *)all, 1, size);
+  while (clock() < CLOCKS_PER_SEC) all[rand() % size]++;
+  puts("Content-Type: text/plain\n");
+}
+"""
+
+OF_PROGRAMS = {"script", "outcome", "queue_ms", "start_ms", "header_ms", "run_ms", "exit", "signal",
+               "cpu_user_ms", "cpu_system_ms", "peak_rss_kib", "minor_faults", "major_faults"}
+
+
+class Accounted:
+    def __init__(self, server, log):
+        self.server = server
+        self.log = log
+
+    def lines(self, count: int = 1) -> list[dict]:
+        until(lambda: self.text().count("\n") >= count)
+        return [json.loads(line) for line in self.text().splitlines()]
+
+    def text(self) -> str:
+        return self.log.read_text() if self.log.exists() else ""
+
+    def line(self) -> dict:
+        [line] = self.lines()
+        return line
+
+
+@pytest.fixture
+def accounted(start, site, tmp_path):
+    """accounted(cgi, format): a server with that access log and those keys of the location."""
+
+    def start_server(cgi: str = "", format: str = "json") -> Accounted:
+        log = tmp_path / "access.log"
+        return Accounted(start(config=CONFIGURATION.format(log=log, format=format, root=site.root,
+                                                           cgi=cgi)), log)
+
+    return start_server
+
+
+def test_processor_time_and_memory_within_5_percent(accounted, site):
+    site.c_program("burns.cgi", BURNS)
+    running = accounted()
+    assert running.server.get("/burns.cgi").status == 200
+    line = running.line()
+    assert line["cpu_user_ms"] + line["cpu_system_ms"] == pytest.approx(1000, rel=0.05)
+    assert line["peak_rss_kib"] == pytest.approx(100 << 10, rel=0.05)
+    assert line["minor_faults"] > 1000
+    # What it burnt it took, and its header came last.
+    assert line["duration_ms"] >= line["run_ms"] >= 950
+    assert line["header_ms"] >= 950
+
+
+def test_children_that_were_waited_for_are_counted(accounted, site):
+    site.c_program("burns", BURNS)
+    site.program("parent.cgi", PLAIN + "./burns >/dev/null\n")
+    running = accounted()
+    assert running.server.get("/parent.cgi").status == 200
+    line = running.line()
+    assert line["cpu_user_ms"] + line["cpu_system_ms"] == pytest.approx(1000, rel=0.05)
+
+
+def test_line_of_a_program_and_line_of_a_file(accounted, site):
+    site.file("file.txt", "12345")
+    site.program("echo.cgi", PLAIN + "cat\nexit 3\n")
+    running = accounted()
+    assert running.server.request("POST", "/echo.cgi?a=b", body=b"twelve bytes").status == 200
+    assert running.server.get("/file.txt").status == 200
+    of_program, of_file = running.lines(2)
+    assert of_program.keys() - of_file.keys() == OF_PROGRAMS
+    assert not of_file.keys() & OF_PROGRAMS
+    assert of_program["bytes_received"] == of_program["bytes_sent"] == 12
+    assert (of_program["script"], of_program["outcome"]) == ("/echo.cgi", "answered")
+    assert (of_program["exit"], of_program["signal"]) == (3, None)
+    assert 0 <= of_program["queue_ms"] < of_program["duration_ms"]
+    spans = [of_program[name] for name in ("queue_ms", "start_ms", "run_ms")]
+    assert sum(spans) <= of_program["duration_ms"]
+
+
+@pytest.mark.parametrize("name, commands, cgi, outcome, exit", [
+    ("no-header", "echo nothing of the kind; exec sleep 30", "", "bad-header",
+     (None, "SIGTERM")),
+    ("status", "exit 3", "", "exit-status", (3, None)),
+    ("signal", "kill -SEGV $$", "", "signal", (None, "SIGSEGV")),
+    ("slow", "exec sleep 30", "header_timeout = '200ms'", "timeout", (None, "SIGTERM")),
+    ("stuck", "trap '' TERM; sleep 30 & wait; wait", "header_timeout = '200ms'\ngrace = '200ms'",
+     "timeout", (None, "SIGKILL")),
+])
+def test_outcome_of_a_failure(accounted, site, name, commands, cgi, outcome, exit):
+    """Written when the program has ended, however long that takes."""
+    site.program("fails.cgi", f"#!/bin/sh\n{commands}\n")
+    running = accounted(cgi)
+    assert running.server.get("/fails.cgi").status in (502, 504)
+    line = running.line()
+    assert line["outcome"] == outcome
+    assert (line["exit"], line["signal"]) == exit
+    assert line["peak_rss_kib"] > 0 and line["cpu_user_ms"] is not None
+
+
+def test_program_that_was_never_started(accounted, site):
+    site.program("nothing.cgi", "echo without an interpreter line\n")
+    running = accounted()
+    assert running.server.get("/nothing.cgi").status == 502
+    line = running.line()
+    assert line["outcome"] == "not-started"
+    assert line["start_ms"] is line["exit"] is line["peak_rss_kib"] is None
+
+
+def test_client_that_left(accounted, site):
+    site.program("slow.cgi", "#!/bin/sh\nexec sleep 30\n")
+    running = accounted()
+    connection = running.server.connect()
+    connection.send(head("GET", "/slow.cgi"))
+    assert until(running.server.programs)
+    connection.close()
+    line = running.line()
+    assert (line["outcome"], line["status"], line["signal"]) == ("client-left", 499, "SIGTERM")
+
+
+def test_no_place_to_run(accounted, site):
+    site.program("slow.cgi", PLAIN + "sleep 30\n")
+    running = accounted("max_running = 1\nqueue = { size = 0 }")
+    first = running.server.connect()
+    first.send(head("GET", "/slow.cgi"))
+    assert until(running.server.programs)
+    assert running.server.get("/slow.cgi").status == 503
+    line = running.line()
+    assert (line["outcome"], line["status"], line["start_ms"]) == ("refused", 503, None)
+
+
+def test_wait_for_a_place_is_told(accounted, site):
+    site.program("slow.cgi", PLAIN + "sleep 0.5\n")
+    running = accounted("max_running = 1\nserver_timing = true")
+    connections = [running.server.connect() for _ in range(2)]
+    for connection in connections:
+        connection.send(head("GET", "/slow.cgi"))
+    responses = [connection.read_response() for connection in connections]
+    waits = sorted(line["queue_ms"] for line in running.lines(2))
+    assert waits[0] < 250 <= waits[1]
+    told = [re.fullmatch(r"queue;dur=([\d.]+), start;dur=([\d.]+), header;dur=([\d.]+)",
+                         response.header("Server-Timing")) for response in responses]
+    assert waits == pytest.approx(sorted(float(one.group(1)) for one in told), abs=0.001)
+
+
+def test_server_timing_is_off_unless_asked_for(accounted, site):
+    site.program("hello.cgi", PLAIN)
+    running = accounted()
+    assert running.server.get("/hello.cgi").header("Server-Timing") is None
+
+
+def test_program_that_works_on_is_not_waited_for(accounted, site):
+    """It closed its output: the line is written now, without what is not known yet."""
+    site.program("works-on.cgi", PLAIN + "exec >&-\nexec sleep 4\n")
+    running = accounted()
+    assert running.server.get("/works-on.cgi").status == 200
+    line = running.line()
+    assert line["outcome"] == "answered"
+    assert line["exit"] is line["run_ms"] is line["cpu_user_ms"] is None
+    for program in running.server.programs():
+        os.kill(program.pid, signal.SIGKILL)
+
+
+def test_format_of_ones_own(accounted, site):
+    site.program("hello.cgi", PLAIN + "echo hello\n")
+    running = accounted(format="{{{status}}} {exit} {bytes_sent} {outcome} {referer}")
+    assert running.server.get("/hello.cgi").status == 200
+    assert until(running.text)
+    assert running.text() == "{200} 0 6 answered -\n"
+
+
+def test_field_that_does_not_exist(run, site, tmp_path):
+    file = tmp_path / "wrong.toml"
+    file.write_text(f"[log.access]\nformat = '{{peak_rs_kib}}'\n[[site]]\nroot = '{site.root}'\n")
+    checked = run("check", "-c", file)
+    assert checked.returncode == 78
+    assert f"{file}:2:10: " in checked.stderr
+    assert "there is no field {peak_rs_kib}; did you mean {peak_rss_kib}?" in checked.stderr
