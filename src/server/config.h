@@ -98,7 +98,7 @@ struct Site {
 };
 
 struct LogTarget {
-  std::string path = "stderr";  // "stderr", "off", or an absolute path
+  std::string path = "stderr";      // "stderr", "off", or an absolute path
   std::string format = "combined";  // as AccessFormat::parse() reads it
 };
 
