@@ -1,8 +1,5 @@
 #include "cgi/diagnosis.h"
 
-#include <cgisrv/fd.h>
-#include <fcntl.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <array>
@@ -12,69 +9,103 @@
 #include "base/result.h"
 #include "base/shortage.h"
 #include "base/text.h"
+#include "cgi/elf.h"
+#include "cgi/permissions.h"
+#include "cgi/shebang.h"
 
 namespace cgisrv::cgi {
 
 namespace {
 
-// The first line, or as much of it as matters; execve(2) reads 256 bytes.
-std::string first_line(const std::string& file) {
-  const Fd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  std::array<char, 256> bytes{};
-  const ssize_t size = fd ? ::read(fd.get(), bytes.data(), bytes.size()) : 0;
-  const std::string_view text(bytes.data(), size > 0 ? static_cast<std::size_t>(size) : 0);
-  return std::string(text.substr(0, text.find('\n')));
+bool exists(const std::string& file) {
+  return ::access(file.c_str(), F_OK) == 0;
 }
 
-// "/usr/bin/env" of "#!/usr/bin/env python3"; empty when there is no shebang.
-std::string_view shebang_program(std::string_view line) {
-  if (!line.starts_with("#!")) return {};
-  const auto rest = text::trim(line.substr(2));
-  return rest.substr(0, rest.find_first_of(" \t"));
+// It is there, but the loader that it names is not.
+std::string explain_loader(const std::string& file, const ElfHead& elf) {
+  const std::string loader = text::escape(elf.loader, 200);
+  if (elf.loader.find("musl") != elf.loader.npos)
+    return fmt::format(
+        "{} was built for the C library musl, whose loader {} does not exist; install musl, or "
+        "link it statically",
+        file, loader);
+  if (elf.bits == 32)
+    return fmt::format(
+        "{} is a 32-bit binary, whose loader {} does not exist; install the 32-bit C library, or "
+        "build it for 64 bits",
+        file, loader);
+  return fmt::format("{}: its loader {} does not exist; build it on this machine, or one like it",
+                     file, loader);
 }
 
-std::string explain_missing(const std::string& file) {
-  const std::string line = first_line(file);
-  const auto program = shebang_program(line);
-  if (line.ends_with('\r'))
+// Something is not there: the file, its interpreter, that one's own, or the loader of the last.
+std::string explain_missing(const std::string& file, unsigned depth = 0) {
+  constexpr unsigned interpreters_max = 4;
+  if (!exists(file)) return fmt::format("{} does not exist; install it, or correct the name", file);
+  const std::string bytes = file_head(file);
+  if (const auto elf = read_elf_head(bytes); elf && !elf->loader.empty())
+    return explain_loader(file, *elf);
+  const Shebang shebang = read_shebang(bytes);
+  if (shebang.program.empty() || depth == interpreters_max)
+    return fmt::format("{}: what should run it does not exist; check its first line", file);
+  if (shebang.windows_line_end)
     return fmt::format(
         "{0} has Windows line ends, so its first line names '{1}', which does not exist; convert "
         "it: sed -i 's/\\r$//' {0}",
-        file, text::escape(program));
-  if (!program.empty())
-    return fmt::format(
-        "{}: its interpreter {} does not exist; correct the first line, or install it", file,
-        text::escape(program));
-  return fmt::format(
-      "{} could not be run: it, or the loader or library that it is linked to, does not exist",
-      file);
+        file, text::escape(shebang.program + "\r", 200));
+  const std::string name = text::escape(shebang.program, 200);
+  if (shebang.program.starts_with('/') && exists(shebang.program))
+    return fmt::format("{}: its interpreter {}", file, explain_missing(shebang.program, depth + 1));
+  const auto there = find_program(shebang.program);
+  return fmt::format("{}: its interpreter {} does not exist; correct the first line{}", file, name,
+                     there.empty() ? ", or install it" : fmt::format(" to #!{}", there));
 }
 
 std::string explain_denied(const std::string& file) {
-  struct statvfs mount {};
-  if (::statvfs(file.c_str(), &mount) == 0 && (mount.f_flag & ST_NOEXEC) != 0)
-    return fmt::format("{} lies on a file system mounted noexec; move it, or remount with exec",
-                       file);
-  if (::access(file.c_str(), X_OK) != 0)
-    return fmt::format("{0} is not executable; run: chmod +x {0}", file);
-  const std::string line = first_line(file);
-  return fmt::format("{}: its interpreter {} may not be executed; check its permissions", file,
-                     text::escape(shebang_program(line)));
+  const Shebang shebang = read_shebang(file_head(file));
+  if (shebang.program.empty() || ::access(file.c_str(), X_OK) != 0) return why_not_executable(file);
+  return fmt::format("{}: its interpreter {}", file, why_not_executable(shebang.program));
+}
+
+// What a text begins with when it is no script, and what would run it by its ending.
+std::string explain_text(const std::string& file, std::string_view bytes) {
+  if (bytes.empty()) return fmt::format("{} is empty; was it copied in whole?", file);
+  if (bytes.starts_with("\xef\xbb\xbf#!"))
+    return fmt::format(
+        "{0} has a byte order mark before its #!; remove it: sed -i '1s/^\\xef\\xbb\\xbf//' {0}",
+        file);
+  if (bytes.starts_with("MZ"))
+    return fmt::format("{} is a program for Windows; build it for this machine", file);
+  if (bytes.starts_with("\xcf\xfa\xed\xfe") || bytes.starts_with("\xca\xfe\xba\xbe"))
+    return fmt::format("{} is a program for macOS; build it for this machine", file);
+  constexpr std::array<std::array<std::string_view, 2>, 5> usual = {{{".py", "#!/usr/bin/python3"},
+                                                                     {".pl", "#!/usr/bin/perl"},
+                                                                     {".rb", "#!/usr/bin/ruby"},
+                                                                     {".php", "#!/usr/bin/php-cgi"},
+                                                                     {".lua", "#!/usr/bin/lua"}}};
+  std::string_view line = "#!/bin/sh";
+  for (const auto& [ending, interpreter] : usual)
+    if (file.ends_with(ending)) line = interpreter;
+  return fmt::format(
+      "{} has no interpreter line; let it begin with #! and the path of one, such as {}", file,
+      line);
 }
 
 std::string explain_format(const std::string& file) {
-  const std::string line = first_line(file);
-  if (line.starts_with("\x7f"
-                       "ELF"))
-    return fmt::format("{} is a binary for another kind of machine; build it for this one", file);
-  if (line.empty()) return fmt::format("{} is empty", file);
-  return fmt::format(
-      "{} has no interpreter line; let it begin with #! and the path of one, such as #!/bin/sh",
-      file);
+  const std::string bytes = file_head(file);
+  if (const auto elf = read_elf_head(bytes); elf && elf->machine != this_machine())
+    return fmt::format("{} is a binary for {}, and this machine is {}; build it for this one", file,
+                       machine_name(elf->machine), machine_name(this_machine()));
+  if (bytes.starts_with("\x7f"
+                        "ELF"))
+    return fmt::format("{} is a damaged binary; build it, or copy it here, again", file);
+  const Shebang shebang = read_shebang(bytes);
+  if (shebang.program.empty()) return explain_text(file, bytes);
+  return fmt::format("{}: its interpreter {} is no program; correct the first line", file,
+                     text::escape(shebang.program, 200));
 }
 
-Diagnosis explain_exec(int code, const Script& script) {
-  const std::string& file = script.interpreter.empty() ? script.filename : script.interpreter;
+Diagnosis explain_exec(int code, const std::string& file) {
   switch (code) {
     case ENOENT:
       return {502, explain_missing(file)};
@@ -83,11 +114,15 @@ Diagnosis explain_exec(int code, const Script& script) {
     case ENOEXEC:
       return {502, explain_format(file)};
     case ELOOP:
-      return {502, fmt::format("{}: too many interpreters or links in a row", file)};
+      return {502, fmt::format("{}: too many interpreters or links in a row; let its first line "
+                               "name a binary",
+                               file)};
     case ETXTBSY:
       return {503, fmt::format("{} is being written to; try again when it is done", file)};
     case E2BIG:
-      return {502, fmt::format("{}: the request's variables are too large for a program", file)};
+      return {502, fmt::format("{}: the request's variables are too large for a program; lower "
+                               "header_size in [limits], or shorten env in [cgi]",
+                               file)};
     default:
       return {is_shortage(code) ? 503 : 502,
               fmt::format("{} could not be run: {}", file, errno_text(code))};
@@ -99,11 +134,17 @@ Diagnosis explain_exec(int code, const Script& script) {
 Diagnosis diagnose_start(const process::SpawnFailure& failure, const Script& script) {
   const std::string what = errno_text(failure.code);
   switch (failure.step) {
-    case process::SpawnStep::exec:
-      return explain_exec(failure.code, script);
+    case process::SpawnStep::exec: {
+      const bool interpreted = !script.interpreter.empty();
+      auto found = explain_exec(failure.code, interpreted ? script.interpreter : script.filename);
+      if (interpreted) found.sentence.insert(0, script.filename + ": its configured interpreter ");
+      found.sentence = text::printable(found.sentence);
+      return found;
+    }
     case process::SpawnStep::directory:
       return {is_shortage(failure.code) ? 503 : 502,
-              fmt::format("{}: cannot enter its directory: {}", script.filename, what)};
+              fmt::format("{}: cannot enter its directory: {}; a program runs in the one it is in",
+                          script.filename, what)};
     case process::SpawnStep::limits:
       return {500, fmt::format("{}: its resource limits cannot be set: {}; see [cgi] rlimits",
                                script.filename, what)};

@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <vector>
@@ -12,13 +13,23 @@ namespace cgisrv::cgi {
 
 namespace {
 
+// At the soft limit the kernel sends SIGXCPU, at the hard one SIGKILL, which says nothing: the hard
+// one is a little higher where it may be.
+rlimit processor_time(rlim_t seconds) {
+  constexpr rlim_t until_kill = 2;
+  rlimit now{};
+  ::getrlimit(RLIMIT_CPU, &now);
+  const rlim_t most = std::max(seconds, now.rlim_max);
+  return {seconds, seconds > most - until_kill ? most : seconds + until_kill};
+}
+
 std::vector<process::ResourceLimit> system_limits(const ResourceLimits& limits,
                                                   const rlimit& descriptors) {
   std::vector<process::ResourceLimit> result = {{RLIMIT_NOFILE, descriptors}};
   const auto add = [&](int resource, const std::optional<std::uint64_t>& value) {
     if (value) result.push_back({resource, {*value, *value}});
   };
-  add(RLIMIT_CPU, limits.cpu_seconds);
+  if (limits.cpu_seconds) result.push_back({RLIMIT_CPU, processor_time(*limits.cpu_seconds)});
   add(RLIMIT_AS, limits.address_space);
   add(RLIMIT_NOFILE, limits.open_files);
   add(RLIMIT_NPROC, limits.processes);

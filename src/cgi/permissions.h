@@ -13,6 +13,9 @@ namespace cgisrv::cgi {
 // because its location does not allow that, or because it is no binary. Else empty.
 std::string lost_privileges(const Script& script, const Options& options);
 
+// Of a file that the kernel refuses to execute for us: what stands in the way, and what to do.
+std::string why_not_executable(const std::string& file);
+
 // Tells the log about files that run as they should but that an administrator ought to look at:
 // those that everybody on the machine can change, and lost privileges. Once for each file.
 class PermissionReview {

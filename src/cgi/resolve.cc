@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,6 +11,7 @@
 #include "base/result.h"
 #include "base/shortage.h"
 #include "base/text.h"
+#include "cgi/permissions.h"
 
 namespace cgisrv::cgi {
 namespace {
@@ -24,6 +24,18 @@ Resolution forbidden(std::string_view problem) {
   return {Found::forbidden, {}, text::escape(problem)};
 }
 
+bool may(const std::string& file, int mode) {
+  return ::faccessat(AT_FDCWD, file.c_str(), mode, AT_EACCESS) == 0;
+}
+
+// The first folder on the way to `file` that we may not enter.
+std::string closed_folder(const std::string& file) {
+  std::size_t end = file.find('/', 1);
+  while (end != file.npos && may(file.substr(0, end), X_OK))
+    end = file.find('/', end + 1);
+  return file.substr(0, end);
+}
+
 Resolution unreachable(const std::string& file, int code) {
   switch (code) {
     case ENOENT:
@@ -33,9 +45,10 @@ Resolution unreachable(const std::string& file, int code) {
     case ELOOP:
       return missing(fmt::format("{} is a symbolic link that leads nowhere", file));
     case EACCES:
-      return forbidden(fmt::format(
-          "{} cannot be reached: a directory above it may not be entered; run: chmod a+x on it",
-          file));
+      return forbidden(
+          fmt::format("{0} cannot be reached: user {1} may not enter {2}; run: chmod "
+                      "a+x {2}",
+                      file, ::geteuid(), closed_folder(file)));
     default:
       return {is_shortage(code) ? Found::unavailable : Found::forbidden,
               {},
@@ -48,23 +61,9 @@ Resolution refused_link(const std::string& file, Links links) {
                                links == Links::never ? "" : " to what its owner does not own"));
 }
 
-bool may(const std::string& file, int mode) {
-  return ::faccessat(AT_FDCWD, file.c_str(), mode, AT_EACCESS) == 0;
-}
-
-std::string not_executable(const std::string& file, mode_t mode) {
-  struct statvfs system {};
-  if ((mode & 0111) == 0) return fmt::format("{0} is not executable; run: chmod +x {0}", file);
-  if (::statvfs(file.c_str(), &system) == 0 && (system.f_flag & ST_NOEXEC) != 0) {
-    return fmt::format("{} is on a file system that is mounted noexec; move it or remount", file);
-  }
-  return fmt::format("{0} is not executable for user {1}; run: chmod a+x {0}", file, ::geteuid());
-}
-
 // The regular file `file` as the program that the first `end` bytes of `path` name.
-Resolution program(std::string file, mode_t mode, bool needs_execute, const std::string& path,
-                   std::size_t end) {
-  if (needs_execute && !may(file, X_OK)) return forbidden(not_executable(file, mode));
+Resolution program(std::string file, bool needs_execute, const std::string& path, std::size_t end) {
+  if (needs_execute && !may(file, X_OK)) return {Found::forbidden, {}, why_not_executable(file)};
   if (!needs_execute && !may(file, R_OK)) {
     return forbidden(fmt::format("{0} is not readable; run: chmod a+r {0}", file));
   }
@@ -99,7 +98,7 @@ Resolution resolve_script(const std::string& directory, const http::Path& path, 
     if (error == ELOOP && tree.links != Links::follow) return refused_link(file, tree.links);
     if (error != 0) return unreachable(file, error);
     if (S_ISREG(status.st_mode)) {
-      auto found = program(std::move(file), status.st_mode, needs_execute, text, end);
+      auto found = program(std::move(file), needs_execute, text, end);
       found.script.links = tree.links;
       found.script.tree = tree.root;
       return found;
@@ -115,7 +114,7 @@ Resolution single_program(const std::string& file, const http::Path& path, std::
   struct stat status {};
   if (::stat(file.c_str(), &status) != 0) return unreachable(file, errno);
   if (!S_ISREG(status.st_mode)) return special(file);
-  return program(file, status.st_mode, true, path.text, prefix);
+  return program(file, true, path.text, prefix);
 }
 
 }  // namespace cgisrv::cgi

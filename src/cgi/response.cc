@@ -100,7 +100,11 @@ std::size_t ResponseParser::feed(std::string_view bytes) {
 void ResponseParser::end() {
   if (state_ != State::incomplete) return;
   const auto line = std::string_view(collected_).substr(line_start_);
-  if (collected_.empty()) return refuse("the program ended without any output", line);
+  if (collected_.empty())
+    return refuse(
+        "the program ended without any output; let it print "
+        "\"Content-Type: text/html\", an empty line and a page",
+        line);
   if (line_start_ == 0 && !fault_of(line).empty()) take_line(line);
   // Also a first line whose only fault was that it ended between CR and LF.
   if (state_ == State::incomplete)
@@ -116,6 +120,11 @@ void ResponseParser::take_line(std::string_view line) {
   }
   if (const auto fault = fault_of(line); !fault.empty()) {
     headerless_ = is_first;
+    if (is_first && line.starts_with("HTTP/"))
+      return refuse(
+          "the program prints a whole HTTP response; print \"Status: 200 OK\" in the "
+          "place of its first line, or name the file nph-...",
+          line);
     return refuse(
         is_first ? fmt::format(
                        "the program's output does not begin with a CGI header: its first "

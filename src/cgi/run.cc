@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 
 #include "base/log.h"
 #include "base/shortage.h"
 #include "cgi/diagnosis.h"
+#include "cgi/ending.h"
 
 namespace cgisrv::cgi {
 
@@ -208,6 +210,7 @@ void Run::launch() {
   child_.hold(std::make_unique<Tenancy>(entry_ ? entry_->take() : admission::Place(), account_));
   input_.reset();
   started_ = context_.loop.now();
+  oom_kills_ = context_.oom_kills.recent_count(started_);
   state_ = State::running;
   if (!watch(std::move(output->ours), std::move(error->ours), std::move(body)))
     return fail(Outcome::not_started, 503,
@@ -326,20 +329,16 @@ void Run::join() {
 void Run::complete() {
   stderr_log_.end();
   if (in_head()) {
-    if (exit_ && !exit_->success() && relay_.collected().empty())
-      return fail(
-          exit_->signalled ? Outcome::signal : Outcome::exit_status, 502,
-          fmt::format("{}: {} before it printed a header{}", script_.filename, exit_->text(),
-                      stderr_log_.tail().empty() ? "" : "; its standard error says why"));
+    if (exit_ && !exit_->success() && (exit_->signalled || relay_.collected().empty()))
+      return fail(exit_->signalled ? Outcome::signal : Outcome::exit_status, 502,
+                  ending("before it printed a header"), relay_.collected());
     relay_.end();
     if (relay_.phase() == Relay::Phase::broken) return fail_head();
   }
   if (exit_ && exit_->signalled && relay_.redirects())
-    return fail(Outcome::signal, 502,
-                fmt::format("{}: {} after its Location", script_.filename, exit_->text()));
+    return fail(Outcome::signal, 502, ending("after its Location"));
   if (exit_ && exit_->signalled)
-    return cut(Outcome::signal, fmt::format("{}: {} after its header; the response is cut",
-                                            script_.filename, exit_->text()));
+    return cut(Outcome::signal, ending("after its header, so that the response is cut"));
   if (exit_ && !exit_->success())
     log::write(log::Level::notice, request_id_,
                fmt::format("{}: ended with {}", script_.filename, exit_->text()));
@@ -347,6 +346,18 @@ void Run::complete() {
   account_->close(Outcome::answered);
   if (relay_.redirects()) return relay_.redirect();
   exchange_.finish();
+}
+
+// How the program ended, why, and what to do.
+std::string Run::ending(std::string_view when) const {
+  const bool killed = exit_->signalled && exit_->code == SIGKILL;
+  const std::string why =
+      explain_ending({.exit = *exit_,
+                      .script = script_,
+                      .options = options_,
+                      .stderr_tail = stderr_log_.tail(),
+                      .memory_ran_out = killed && context_.oom_kills.count() > oom_kills_});
+  return fmt::format("{}: {} {}: {}", script_.filename, exit_->text(), when, why);
 }
 
 void Run::phase_due(std::uint32_t) {
@@ -369,8 +380,9 @@ void Run::total_due(std::uint32_t) {
 }
 
 void Run::overdue(std::string_view what, std::string_view limit, Duration duration) {
-  std::string reason = fmt::format("{}: {} within {} ({}); it was ended", script_.filename, what,
-                                   seconds(duration), limit);
+  std::string reason =
+      fmt::format("{0}: {1} within {2} ({3}); it was ended; raise {3} if it needs longer",
+                  script_.filename, what, seconds(duration), limit);
   if (in_head() || relay_.redirects()) return fail(Outcome::timeout, 504, std::move(reason));
   cut(Outcome::timeout, reason);
 }

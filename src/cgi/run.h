@@ -25,6 +25,7 @@
 #include "cgi/spool.h"
 #include "cgi/stderr_log.h"
 #include "http/exchange.h"
+#include "process/oom.h"
 #include "process/reaper.h"
 #include "process/roster.h"
 
@@ -40,6 +41,7 @@ struct RunContext {
   rlimit descriptors;               // for programs, where their options do not set it
   admission::Door* door = nullptr;  // none: every program is admitted
   PermissionReview permissions{};
+  process::OomKills oom_kills{};
 };
 
 class Run final : public http::Handler {
@@ -81,6 +83,7 @@ class Run final : public http::Handler {
   void exited(std::uint32_t events);
   void join();
   void complete();
+  std::string ending(std::string_view when) const;
   void phase_due(std::uint32_t);
   void total_due(std::uint32_t);
   void overdue(std::string_view what, std::string_view limit, Options::Duration duration);
@@ -120,6 +123,7 @@ class Run final : public http::Handler {
   Timer total_timer_;
   Timer resume_timer_;  // more to move than one turn's share: the others come first
   TimePoint started_{};
+  std::uint64_t oom_kills_ = 0;  // when it was started
 };
 
 }  // namespace cgisrv::cgi

@@ -1,8 +1,6 @@
 """Programs that fail: the status the client gets, and the sentence that the log has for it."""
 
-import ctypes
 import re
-from pathlib import Path
 
 import pytest
 
@@ -74,56 +72,6 @@ def test_closed_output_before_the_header_502(shared, fails):
 @clause("rfc9110-15.6.3-bad-gateway")
 def test_ended_within_its_header_502(shared, fails):
     assert fails("printf 'Content-Type: text'").status == 502
-
-
-@clause("rfc9110-15.6.3-bad-gateway", "failures-precise-log")
-@pytest.mark.parametrize("script, words", [
-    ("echo hello\n", r"#!|shebang|interpreter|format"),
-    ("#!/bin/sh\r\necho\r\n", r"CRLF|CR |carriage return|line end|\\r"),
-    ("#!/nonexistent/interpreter\n", r"/nonexistent/interpreter"),
-    ("#!\n", r"#!|shebang|interpreter|format"),
-    ("\x7fELF", r"format|binary|machine"),
-    ("", r"empty|#!|shebang|interpreter|format"),
-], ids=["no shebang", "CRLF in the shebang", "missing interpreter", "empty shebang",
-        "broken binary", "empty file"])
-def test_program_that_cannot_be_started_502_says_why(shared, shared_site, script, words):
-    shared_site.program("unstartable.cgi", script)
-    assert shared.get("/unstartable.cgi").status == 502
-    shared.wait_log(rf"unstartable\.cgi.*({words})|({words}).*unstartable\.cgi")
-
-
-CLONE_NEWNS, MS_NOEXEC, MS_REC, MS_PRIVATE = 0x20000, 8, 0x4000, 0x40000
-
-
-@clause("failures-precise-log", "rfc9110-15.5.4-not-executable")
-def test_program_on_a_noexec_mount_403_says_why(start, site):
-    """In a mount namespace of the server's own."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    folder = site.root / "noexec"
-    folder.mkdir(exist_ok=True)
-    site.program("probe.cgi", f"#!/bin/sh\n{PLAIN}\n")
-
-    def mount() -> None:
-        if (libc.unshare(CLONE_NEWNS) != 0
-                or libc.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None) != 0
-                or libc.mount(b"none", bytes(folder), b"tmpfs", MS_NOEXEC, b"size=1m") != 0):
-            (site.root / "refused").write_text("x")
-
-    server = start(site, preexec=mount)
-    if (site.root / "refused").exists():
-        pytest.skip("mounting is not allowed here")
-    inside = Path(f"/proc/{server.pid}/root{folder}/there.cgi")
-    inside.write_text(f"#!/bin/sh\n{PLAIN}\n")
-    inside.chmod(0o755)
-    assert server.get("/noexec/there.cgi").status == 403
-    assert server.get("/probe.cgi").status == 200
-    server.wait_log(r"there\.cgi.*noexec")
-
-
-def test_interpreter_that_is_a_directory(shared, shared_site):
-    shared_site.program("unstartable.cgi", "#!/tmp\n")
-    assert shared.get("/unstartable.cgi").status == 502
-    shared.wait_log("unstartable.cgi")
 
 
 def test_directory_and_device_are_no_programs(shared, shared_site):

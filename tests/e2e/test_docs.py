@@ -177,13 +177,16 @@ FAILING = {
     "neither Content-Type, Location nor Status": "#!/bin/sh\necho X-Field: value\necho\n",
     "ended without any output": "#!/bin/sh\n",
     "before it printed a header": "#!/bin/sh\nexit 3\n",
+    "has env look for": "#!/usr/bin/env no-such-interpreter\n",
 }
 
 
 def test_table_of_failures_is_complete():
-    """A file system that is mounted noexec is for root to make; setuid is in test_privileges."""
+    """What needs root or limits is in test_diagnosis, setuid in test_privileges."""
     table = first_column("## When a program fails")
-    elsewhere = {"mounted noexec", "is setuid, which has no effect here"}
+    elsewhere = {"mounted noexec", "the kernel ran out of memory",
+                 "of processor time`, `wrote a file of more than",
+                 "is setuid, which has no effect here"}
     assert sorted(set(table) - elsewhere) == sorted(FAILING)
 
 

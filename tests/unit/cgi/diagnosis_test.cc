@@ -62,7 +62,8 @@ TEST_F(DiagnosisTest, MissingInterpreter) {
 TEST_F(DiagnosisTest, ConfiguredInterpreterIsMissing) {
   const auto file = directory.file("a", 0644, "print()\n");
   const auto found = diagnose(file, "/no/such/python");
-  EXPECT_THAT(found.sentence, HasSubstr("/no/such/python could not be run"));
+  EXPECT_THAT(found.sentence,
+              HasSubstr("its configured interpreter /no/such/python does not exist"));
 }
 
 TEST_F(DiagnosisTest, MissingFile) {
@@ -77,7 +78,7 @@ TEST_F(DiagnosisTest, NotExecutable) {
 TEST_F(DiagnosisTest, InterpreterThatMayNotBeExecuted) {
   const auto interpreter = directory.file("python", 0644);
   expect(directory.file("a", 0755, "#!" + interpreter + "\n"), 502,
-         "its interpreter " + interpreter + " may not be executed");
+         "its interpreter " + interpreter + " is not executable; run: chmod +x");
 }
 
 TEST_F(DiagnosisTest, NoInterpreterLine) {
@@ -95,7 +96,21 @@ TEST_F(DiagnosisTest, BinaryForAnotherMachine) {
   elf.resize(64);
   elf[16] = 2;       // an executable
   elf[18] = '\x7e';  // for no machine of ours
-  expect(directory.file("a", 0755, elf), 502, "is a binary for another kind of machine");
+  expect(directory.file("a", 0755, elf), 502, "is a binary for machine 126, and this machine is ");
+}
+
+TEST_F(DiagnosisTest, DamagedBinary) {
+  expect(directory.file("a", 0755,
+                        "\x7f"
+                        "ELF"),
+         502, "is a damaged binary");
+}
+
+TEST_F(DiagnosisTest, InterpretersInACircle) {
+  const auto file = directory.path() + "/a";
+  directory.file("a", 0755, "#!" + file + "\n");
+  const auto found = explain({SpawnStep::exec, ENOENT}, file);
+  EXPECT_THAT(found.sentence, HasSubstr("what should run it does not exist"));
 }
 
 TEST_F(DiagnosisTest, FileThatIsBeingWritten) {

@@ -1,0 +1,25 @@
+// Why a program that was started failed, as far as its end and its standard error tell.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "cgi/options.h"
+#include "cgi/script.h"
+#include "process/child.h"
+
+namespace cgisrv::cgi {
+
+struct Ending {
+  const process::Exit& exit;
+  const Script& script;
+  const Options& options;
+  std::string_view stderr_tail;
+  bool memory_ran_out = false;  // the kernel has killed a process for that, while this one ran
+};
+
+// The cause and the remedy, to follow "killed by signal 24 (SIGXCPU)" or "exit status 3" after a
+// colon; empty: nothing is known. Fit for the log.
+std::string explain_ending(const Ending& ending);
+
+}  // namespace cgisrv::cgi

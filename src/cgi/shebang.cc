@@ -1,0 +1,47 @@
+#include "cgi/shebang.h"
+
+#include <cgisrv/fd.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
+
+#include "base/text.h"
+
+namespace cgisrv::cgi {
+
+Shebang read_shebang(std::string_view bytes) {
+  constexpr std::size_t line_bytes_max = 256;
+  if (!bytes.starts_with("#!")) return {};
+  auto line = bytes.substr(0, line_bytes_max);
+  line = line.substr(2, line.find('\n') - 2);
+  Shebang shebang;
+  shebang.windows_line_end = line.ends_with('\r');
+  if (shebang.windows_line_end) line.remove_suffix(1);
+  line = text::trim(line);
+  const auto end = std::min(line.find_first_of(" \t"), line.size());
+  shebang.program = line.substr(0, end);
+  shebang.argument = text::trim(line.substr(end));
+  return shebang;
+}
+
+std::string file_head(const std::string& file) {
+  const Fd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  std::string bytes(4096, '\0');
+  const ssize_t size = fd ? ::read(fd.get(), bytes.data(), bytes.size()) : 0;
+  bytes.resize(size > 0 ? static_cast<std::size_t>(size) : 0);
+  return bytes;
+}
+
+std::string find_program(std::string_view path) {
+  const auto name = path.substr(path.rfind('/') + 1);
+  if (name.empty()) return {};
+  for (const std::string_view suffix : {"", "3"})
+    for (const std::string_view folder : {"/usr/local/bin/", "/usr/bin/", "/bin/"}) {
+      const auto file = std::string(folder).append(name).append(suffix);
+      if (::access(file.c_str(), X_OK) == 0) return file;
+    }
+  return {};
+}
+
+}  // namespace cgisrv::cgi

@@ -1,0 +1,27 @@
+// The first line of a script, as execve(2) reads it.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace cgisrv::cgi {
+
+// "#!/usr/bin/env -S python3 -u": program and the rest of the line as one argument. Empty when the
+// file does not begin with "#!".
+struct Shebang {
+  std::string program;
+  std::string argument;
+  bool windows_line_end = false;  // CR LF: the CR is not in the above, but the kernel has it there
+};
+
+// `bytes`: the beginning of the file; the kernel reads 256 bytes of it.
+Shebang read_shebang(std::string_view bytes);
+
+// The beginning of a file, empty if it cannot be read; never waits.
+std::string file_head(const std::string& file);
+
+// Where the program of that name, or one like it with a number, is usually installed: "python3" for
+// "/opt/python/bin/python". Empty: nowhere.
+std::string find_program(std::string_view path);
+
+}  // namespace cgisrv::cgi
