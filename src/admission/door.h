@@ -110,7 +110,6 @@ class Entry {
   Place place_;
   ProgramRow* program_ = nullptr;
   std::uint32_t number_ = 0;
-  std::uint64_t client_ = 0;  // where it is counted
 };
 
 }  // namespace cgisrv::admission

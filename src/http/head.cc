@@ -171,16 +171,18 @@ Fault read_framing(Request& request) {
   return {};
 }
 
-// RFC 9112 section 9.3.
+// RFC 9112 section 9.3, RFC 9110 section 7.6.1. Who reads "close;" may or may not see a close.
 Fault read_connection(Request& request) {
+  bool tokens = true;
   bool close = false;
   bool keep_alive = request.version == Version::http11;
   for_each_member(request, "connection", [&](std::string_view option) {
+    tokens &= option.empty() || is_token(option);
     close |= text::equals_ignoring_case(option, "close");
     keep_alive |= text::equals_ignoring_case(option, "keep-alive");
   });
   request.keep_alive = keep_alive && !close;
-  return {};
+  return tokens ? Fault{} : bad("a Connection field that is no list of tokens");
 }
 
 // RFC 9110 section 10.1.1.
@@ -199,8 +201,15 @@ Fault read_expect(Request& request) {
   return {};
 }
 
+bool frames_alike(const llhttp_t& parser, const Request& request) {
+  const bool has_length = (parser.flags & F_CONTENT_LENGTH) != 0;
+  return ((parser.flags & F_CHUNKED) != 0) == (request.framing == Framing::chunked) &&
+         has_length == (request.framing == Framing::length) &&
+         (!has_length || parser.content_length == request.content_length);
+}
+
 // Smuggling lives on two readings of one head, so llhttp reads it too and must come to the same
-// end and the same number of fields.
+// end, the same number of fields and the same body.
 Fault ask_llhttp(std::string_view head, const Request& request) {
   static const llhttp_settings_t settings = [] {
     llhttp_settings_t s;
@@ -219,7 +228,8 @@ Fault ask_llhttp(std::string_view head, const Request& request) {
   parser.lenient_flags = LENIENT_VERSION;  // 1.2 and up are read as 1.1, RFC 9110 section 2.5
   const auto outcome = llhttp_execute(&parser, head.data(), head.size());
   const bool agreed = outcome == HPE_PAUSED && fields == request.fields.size() &&
-                      llhttp_get_error_pos(&parser) == head.data() + head.size();
+                      llhttp_get_error_pos(&parser) == head.data() + head.size() &&
+                      frames_alike(parser, request);
   return agreed ? Fault{} : bad("a request head that llhttp reads differently");
 }
 
@@ -294,6 +304,10 @@ HeadStatus parse_head(std::string_view bytes, std::size_t& scanned, const HeadLi
     return refused(fault);
   }
   return {HeadStatus::State::complete, scanned, 0, {}};
+}
+
+bool asks_for_no_content(std::string_view bytes) {
+  return bytes.substr(skip_empty_lines(bytes)).starts_with("HEAD ");
 }
 
 bool is_token(std::string_view s) {

@@ -1,7 +1,8 @@
 // The head of an HTTP/1.x request: from bytes to a Request or the status that refuses it.
 //
 // Read twice: strictly by us, because llhttp lets bare LF, obs-fold, a missing version and more
-// pass; then by llhttp, which must find the same. Everything about llhttp stays behind this header.
+// pass; then by llhttp, which must find the same. docs/differences.md lists where the two, and
+// another parser, differ. Everything about llhttp stays behind this header.
 #pragma once
 
 #include <cstddef>
@@ -32,6 +33,10 @@ struct HeadStatus {
 // On complete, `request` is filled in; on any other outcome it is unspecified.
 HeadStatus parse_head(std::string_view bytes, std::size_t& scanned, const HeadLimits& limits,
                       Request& request);
+
+// Whether a head that may be cut short or refused has the method HEAD: its answer, too, has no
+// content (RFC 9110 section 9.3.2).
+bool asks_for_no_content(std::string_view bytes);
 
 // RFC 9110 section 5.6.2.
 bool is_token(std::string_view s);

@@ -227,12 +227,13 @@ bool Connection::step() {
 
 bool Connection::step_head() {
   const bool more = read_input();
-  // Empty lines between requests are no request (RFC 9112 section 2.2), and start no deadline.
+  // Empty lines between requests are no request (RFC 9112 section 2.2), and start no deadline; nor
+  // does a CR whose LF is still to come.
   while (state_ == State::idle && input_.view().starts_with("\r\n"))
     input_.drop(2);
-  if (input_.empty()) {
+  if (input_.empty() || (state_ == State::idle && input_.view() == "\r")) {
     if (input_ended_) close();
-    return false;
+    return more;
   }
   if (state_ == State::idle) {
     enter(State::head);

@@ -59,7 +59,9 @@ void Connection::begin_exchange() {
 
 // A request that could not be read: no handler sees it, and nothing after it is read.
 void Connection::refuse(int status, std::string_view reason) {
+  const bool asks_for_no_content = http::asks_for_no_content(input_.view());
   request_.reset("");
+  if (asks_for_no_content) request_.method = "HEAD";
   reset_exchange();
   input_.drop(input_.size());
   answer(std::make_unique<FailureHandler>(
@@ -93,9 +95,9 @@ void Connection::end_exchange() {
     if (!body_left) input_.release_if_empty();
     return;
   }
-  // Of a head that was refused nobody knows what follows; its request has no method.
+  // Of a head that was refused nobody knows what follows; its request has no target.
   if (!body_left && input_.empty() && request_.framing == http::Framing::none && status_ != 400 &&
-      !request_.method.empty())
+      !request_.raw_target.empty())
     return close();
   stream_.finish_writing();
   enter(State::linger);
@@ -104,7 +106,7 @@ void Connection::end_exchange() {
 void Connection::log_access() {
   const auto field = [&](std::string_view name) { return request_.field(name).value_or(""); };
   std::string line;
-  if (!request_.method.empty())
+  if (!request_.raw_target.empty())
     line = fmt::format("{} {} HTTP/1.{}", request_.method, request_.raw_target,
                        request_.version == http::Version::http11 ? 1 : 0);
   AccessEntry entry = {.remote_address = endpoints().remote_address,

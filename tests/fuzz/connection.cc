@@ -235,7 +235,7 @@ CGISRV_FUZZ_TARGET(connection) {
   const auto sent = read_requests(client.sent(), {.head_bytes_max = limits.header_size,
                                                   .target_bytes_max = limits.target_size,
                                                   .fields_max = limits.header_fields});
-  const auto responses = read_responses(client.received(), sent.requests);
+  const auto responses = read_responses(client.received(), sent);
   check_order(sent, responses);
   if (client.calm()) check_complete(sent, responses);
   client.leave();

@@ -24,6 +24,7 @@ struct SentRequest {
 struct Sent {
   std::vector<SentRequest> requests;  // the heads that are whole and well-formed
   bool malformed = false;             // what follows them is no head
+  bool asks_for_head = false;         // but begins as one of method HEAD
 };
 
 inline Sent read_requests(std::string_view stream, const http::HeadLimits& limits) {
@@ -34,6 +35,7 @@ inline Sent read_requests(std::string_view stream, const http::HeadLimits& limit
     http::Request request;
     const auto head = parse(stream, request, limits);
     sent.malformed = head.state == http::HeadStatus::State::refused;
+    sent.asks_for_head = http::asks_for_no_content(stream);
     if (head.state != http::HeadStatus::State::complete) return sent;
     Buffer rest;
     rest.append(stream.substr(head.consumed));
@@ -121,15 +123,18 @@ inline std::optional<Received> take_response(std::string_view& stream, bool is_h
 
 }  // namespace wire
 
-// The responses to `requests`, in order. After the last nothing may follow.
-inline std::vector<Received> read_responses(std::string_view stream,
-                                            const std::vector<SentRequest>& requests) {
+// The responses to what was sent, in order. After the last nothing may follow.
+inline std::vector<Received> read_responses(std::string_view stream, const Sent& sent) {
   std::vector<Received> all;
   while (!stream.empty()) {
-    const bool is_head = all.size() < requests.size() && requests[all.size()].method == "HEAD";
+    const bool is_head = all.size() < sent.requests.size()
+                             ? sent.requests[all.size()].method == "HEAD"
+                             : sent.asks_for_head;
     auto response = wire::take_response(stream, is_head);
     if (!response) break;
     all.push_back(std::move(*response));
+    // It may have come before the method had: then it has a body, and is the last.
+    if (is_head && all.back().status == 408) break;
     if (all.back().close || !all.back().whole) {
       CGISRV_CHECK(stream.empty());  // never a response after the last
     }

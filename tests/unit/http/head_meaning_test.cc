@@ -121,6 +121,7 @@ TEST(Rfc9112_9_3, Persistence) {
       {"HTTP/1.1", "Connection: upgrade\r\nConnection: close", false},
       {"HTTP/1.1", "Connection: upgrade\r\nUpgrade: websocket", true},
       {"HTTP/1.1", "Connection: closed", true},
+      {"HTTP/1.1", "Connection: , keep-alive,, TE ,", true},
       {"HTTP/1.0", "A: b", false},
       {"HTTP/1.0", "Connection: Keep-Alive", true},
       {"HTTP/1.0", "Connection: keep-alive, close", false},
@@ -129,6 +130,11 @@ TEST(Rfc9112_9_3, Persistence) {
     ASSERT_EQ(fields(c.connection, c.version), accepted) << c.connection;
     EXPECT_EQ(request.keep_alive, c.keep_alive) << c.version << ' ' << c.connection;
   }
+}
+
+TEST(Rfc9110_7_6_1, ConnectionIsAListOfTokens) {
+  for (const char* value : {"close;", "keep alive", "\"close\"", "close, a=b", "TE:"})
+    EXPECT_EQ(fields(std::string("Connection: ") + value), 400) << value;
 }
 
 TEST(Rfc9110_10_1_1, ContinueIsExpectedWithABodyIn11Only) {

@@ -1,18 +1,7 @@
-// The walk of a connection through its states: a service without a pool, and we are the client at
-// the other end of a socketpair.
+// The walk of a connection through its states.
 #include "server/connection.h"
 
-#include <gmock/gmock.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
-
-#include <array>
-#include <csignal>
-
-#include "../run_until.h"
-#include "../temporary_directory.h"
-#include "base/log.h"
-#include "server/service.h"
+#include "connection_fixture.h"
 
 namespace cgisrv::server {
 namespace {
@@ -22,105 +11,6 @@ using testing::EndsWith;
 using testing::HasSubstr;
 using testing::Not;
 using testing::StartsWith;
-
-class FakeWorker final : public pool::Worker {
- public:
-  Loop& loop() override { return loop_; }
-  unsigned index() const override { return 0; }
-  void describe(std::string_view what) override { doing = what; }
-  void check_finished() override {}
-  void tell_master(std::string_view) override {}
-  int seats = 0;
-  std::string doing;
-
- private:
-  void seat_taken() override { ++seats; }
-  void seat_released() override { --seats; }
-  Loop loop_;
-};
-
-Config make_config(const TemporaryDirectory& directory) {
-  auto config = directory_config(directory.path());
-  EXPECT_TRUE(config);
-  config->access_log.path = "off";
-  return *config;
-}
-
-class ConnectionTest : public testing::Test {
- protected:
-  ConnectionTest() {
-    EXPECT_EQ(::prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
-    ::signal(SIGPIPE, [](int) {});
-    log::set_level(log::Level::fatal);
-    // The programs have no children: nobody here would reap them, and a zombie keeps its group.
-    directory.file("a.txt", 0644, "hello");
-    directory.file("cat.cgi", 0755, "#!/bin/sh\necho Content-Type: text/plain; echo; exec cat\n");
-    directory.file(
-        "read.cgi", 0755,
-        "#!/bin/sh\nread -r body\necho Content-Type: text/plain; echo; echo \"$body\"\n");
-    directory.file("wait.cgi", 0755,
-                   "#!/bin/sh\necho Content-Type: text/plain; echo; echo begun\n"
-                   "while [ ! -e go ]; do :; done; echo done\n");
-  }
-  ~ConnectionTest() override {
-    service.stop();
-    EXPECT_TRUE(run_until(worker.loop(), [&] { return service.finished(); }));
-    EXPECT_EQ(worker.seats, 0);
-    log::set_level(log::Level::info);
-  }
-  void connect() {
-    std::array<int, 2> ends{};
-    ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends.data()), 0);
-    client.reset(ends[1]);
-    received.clear();
-    pool::Connection connection;
-    connection.socket.reset(ends[0]);
-    connection.seat = pool::Seat(worker);
-    service.accepted(std::move(connection));
-  }
-  void send(std::string_view bytes) {
-    EXPECT_EQ(::send(client.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL),
-              static_cast<ssize_t>(bytes.size()));
-  }
-  // Adds what has arrived to `received`; whether the server has shut its side.
-  bool receive() {
-    std::array<char, 4096> bytes;
-    ssize_t size = 0;
-    while ((size = ::recv(client.get(), bytes.data(), bytes.size(), 0)) > 0)
-      received.append(bytes.data(), static_cast<std::size_t>(size));
-    return size == 0 || errno != EAGAIN;
-  }
-  bool until_received(std::string_view end) {
-    return run_until(worker.loop(), [&] {
-      receive();
-      return received.ends_with(end);
-    });
-  }
-  bool until_shut() {
-    return run_until(worker.loop(), [&] { return receive(); });
-  }
-  bool until_freed() {
-    return run_until(worker.loop(), [&] { return worker.seats == 0; });
-  }
-  // Whether a further request on this connection is answered.
-  void expect_next_is_answered() {
-    received.clear();
-    send("GET /a.txt HTTP/1.1\r\nHost: x\r\n\r\n");
-    EXPECT_TRUE(until_received("hello")) << received;
-    EXPECT_THAT(received, StartsWith("HTTP/1.1 200 OK\r\n"));
-  }
-
-  TemporaryDirectory directory;
-  FakeWorker worker;
-  Config config = make_config(directory);
-  std::vector<net::Address> addresses{*net::parse_address("unix:/test")};
-  process::Roster roster{1, 8};
-  AccessLog access_log = *AccessLog::open(config.access_log);
-  admission::Table table;
-  Service service{worker, config, addresses, roster, table, access_log, {256, 256}};
-  Fd client;
-  std::string received;
-};
 
 constexpr std::string_view get = "GET /a.txt HTTP/1.1\r\nHost: x\r\n\r\n";
 
@@ -181,6 +71,47 @@ TEST_F(ConnectionTest, RefusedIsAnsweredAndShut) {
   EXPECT_EQ(worker.seats, 1);  // lingers until we have seen it
   client.reset();
   EXPECT_TRUE(until_freed());
+}
+
+// RFC 9110 section 9.3.2: whatever else is wrong with it.
+TEST_F(ConnectionTest, RefusedHeadRequestHasNoContent) {
+  config.limits.header_timeout = milliseconds(50);
+  for (const std::string_view head : {"HEAD / HTTP/1.1\r\n\r\n", "\r\nHEAD / HT"}) {
+    connect();
+    send(head);
+    EXPECT_TRUE(until_shut());
+    EXPECT_THAT(received, StartsWith("HTTP/1.1 40"));
+    EXPECT_THAT(received, Not(HasSubstr("\r\nContent-Length: 0\r\n")));
+    EXPECT_THAT(received, EndsWith("\r\nConnection: close\r\n\r\n"));
+  }
+}
+
+TEST_F(ConnectionTest, EmptyLinesBetweenRequestsAreIgnoredHoweverTheyAreCut) {
+  connect();
+  expect_next_is_answered();
+  for (int i = 0; i < 20; ++i) {
+    send("\r");
+    run_for(worker.loop(), milliseconds(0));
+    send("\n\r\n");
+  }
+  expect_next_is_answered();
+  send("\r");
+  run_for(worker.loop(), milliseconds(0));
+  received.clear();
+  send(get);
+  EXPECT_TRUE(until_shut());
+  EXPECT_THAT(received, StartsWith("HTTP/1.1 400 "));
+}
+
+// They fill what is read at once, and what follows them is read all the same.
+TEST_F(ConnectionTest, ManyEmptyLinesDoNotHideARequest) {
+  connect();
+  expect_next_is_answered();
+  std::string lines;
+  while (lines.size() < 2 * service.scratch().size())
+    lines += "\r\n";
+  send(lines);
+  expect_next_is_answered();
 }
 
 TEST_F(ConnectionTest, UnwantedBodyIsDiscarded) {
