@@ -45,6 +45,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "rfc9110-5.5-field-values":
             "NUL, CR, LF and other control bytes in a value are refused; white space around it is "
             "not part of it.",
+        "rfc9110-7.6.1-connection": "Connection is a list of tokens; anything else is refused.",
     },
     "HTTP/1.1: the request's body": {
         "rfc9112-6.3-length":
@@ -74,6 +75,9 @@ GROUPS: dict[str, dict[str, str]] = {
         "rfc9112-11.2-smuggling":
             "Ambiguous framing (CL.TE, TE.CL, TE.TE, CL.0, 0.CL, chunk tricks) gets one refusal "
             "and a close; never does a second request come out of a body.",
+        "rfc9112-11.2-second-opinions":
+            "What llhttp or Boost.Beast refuses reaches a program only where an RFC asks for it: "
+            "see differences.md.",
     },
     "HTTP/1.1: responses and connections": {
         "rfc9112-6.1-no-coding-for-1.0":
@@ -274,6 +278,9 @@ GROUPS: dict[str, dict[str, str]] = {
         "faults-slow-readers": "1 000 slow readers: a new request is answered within a second.",
         "faults-resets":
             "Resets at every byte of an exchange, ten thousand of them: nothing stays counted.",
+        "faults-fuzz":
+            "Every parser, and whole connections, are fuzzed with sanitizers; the tests replay "
+            "their corpora.",
         "faults-half-closed": "Connections half-closed at every byte of an exchange are let go.",
     },
 }

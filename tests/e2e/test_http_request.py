@@ -123,6 +123,11 @@ BAD_FIELDS = {
         "escape byte": with_field(b"Foo: a\x1bb"),
         "DEL": with_field(b"Foo: a\x7fb"),
     },
+    "rfc9110-7.6.1-connection": {
+        "option with a semicolon": with_field(b"Connection: close;"),
+        "option in quotes": with_field(b'Connection: "close"'),
+        "two words for an option": with_field(b"Connection: keep alive"),
+    },
     "rfc9112-5.1-space-before-colon": {
         "space before the colon": with_field(b"Foo : a"),
         "tab before the colon": with_field(b"Foo\t: a"),
