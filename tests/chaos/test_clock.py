@@ -5,6 +5,7 @@ from email.utils import parsedate_to_datetime
 
 import pytest
 
+from clauses import clause
 from client import head
 from faults import assert_well, no_spin
 from harness import until
@@ -14,6 +15,7 @@ HOUR = 3600
 YEAR = 365 * 24 * HOUR
 
 
+@clause("faults-clock")
 @pytest.mark.parametrize("jump", [HOUR, -HOUR, YEAR, -YEAR, 30 * YEAR], ids=str)
 def test_jump_in_the_middle_of_everything(serve, faults, site, jump):
     """No deadline is early or late, nobody is replaced, and the dates are the new ones."""

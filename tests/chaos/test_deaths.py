@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from clauses import clause
 from faults import assert_well
 from harness import sanitized, slowness, until
 from processes import alive, descendants, process
@@ -29,6 +30,7 @@ def assert_gone(pids, seconds: float = 2.0) -> None:
     assert until(lambda: not any(map(alive, pids)), seconds * slowness()), list(map(process, pids))
 
 
+@clause("faults-worker-killed")
 @pytest.mark.kills_worker
 @at_each_stage
 def test_worker_is_killed(serve, stages, stage):
@@ -43,6 +45,7 @@ def test_worker_is_killed(serve, stages, stage):
     assert_well(server)
 
 
+@clause("faults-master-killed")
 @pytest.mark.kills_master
 @at_each_stage
 def test_master_is_killed(serve, stages, stage):
@@ -58,6 +61,7 @@ def test_master_is_killed(serve, stages, stage):
         pass
 
 
+@clause("faults-killed-program")
 @pytest.mark.parametrize("stage", [s for s in STAGES if s.programs], ids=str)
 def test_program_is_killed(serve, stages, stage):
     """The client is told so, or sees that its answer is cut; the worker goes on."""
@@ -102,6 +106,7 @@ def test_stopped_program_is_out_of_time(serve, stages):
     assert_well(server)
 
 
+@clause("faults-worker-stopped")
 @pytest.mark.kills_worker
 def test_worker_is_stopped_at_every_stage_at_once(serve, stages):
     """Its heartbeat stops, and it is replaced with all that hung on it."""

@@ -12,6 +12,7 @@ import time
 
 import pytest
 
+from clauses import clause
 from faults import ANYBODY, REQUESTS, ask, assert_well, is_well, no_spin
 from harness import until
 
@@ -51,6 +52,7 @@ REFUSALS = {"recv": (400,)}
 NEEDS = {"openat2": 'symlinks = "never"'}
 
 
+@clause("faults-system-calls")
 @pytest.mark.parametrize("case", CALLS + IN_THE_CHILD, ids=ids)
 def test_nth_call_fails(serve, faults, case):
     function, code = case
@@ -79,6 +81,7 @@ def test_nth_call_fails(serve, faults, case):
     end_gracefully(server)
 
 
+@clause("faults-system-calls")
 @pytest.mark.parametrize("case", CALLS + IN_THE_CHILD, ids=ids)
 def test_every_call_fails_for_a_while(serve, faults, case):
     function, code = case
@@ -107,6 +110,7 @@ def test_every_call_fails_for_a_while(serve, faults, case):
 # What the master needs for a new worker, and a worker to begin.
 
 
+@clause("faults-system-calls")
 @pytest.mark.kills_worker
 @pytest.mark.expect_log("worker|cannot begin")
 @pytest.mark.parametrize("case", [

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from clauses import clause
 from client import Connection, LAST_CHUNK, chunk, head
 from faults import REQUESTS, ask, assert_well, no_spin
 from harness import until
@@ -33,6 +34,7 @@ def set_process_limit(pid: int, value: str) -> str:
     return re.search(r"^Max processes +(\w+)", limits, re.MULTILINE)[1]
 
 
+@clause("faults-system-calls")
 @pytest.mark.parametrize("spare", range(8))
 def test_few_descriptors_left(serve, spare):
     """RLIMIT_NOFILE. A program takes five descriptors at most, a file two, and there is no more."""
@@ -101,6 +103,7 @@ def as_nobody(serve, site, tmp_path):
     return server
 
 
+@clause("faults-system-calls")
 def test_no_more_processes(as_nobody):
     """RLIMIT_NPROC: files are served, programs are not, until there is room again."""
     server = as_nobody
@@ -166,6 +169,7 @@ def test_more_is_asked_than_there_is_memory(serve, site):
     assert_well(server)
 
 
+@clause("faults-system-calls")
 @pytest.mark.parametrize("step", [1, 2, 3])
 def test_every_allocation_fails_once(serve, faults, step):
     """The reserve takes the place of what was not there: no client notices."""
@@ -228,6 +232,7 @@ def spool(server, size: int):
         return connection.read_response()
 
 
+@clause("faults-full-disk")
 def test_disk_for_bodies_is_full(small_disk, serve):
     server = serve(environment={"TMPDIR": str(small_disk)})
     worker, = server.workers()
@@ -253,6 +258,7 @@ def test_bodies_may_not_be_as_large_as_they_are(serve):
     assert server.workers() == [worker]
 
 
+@clause("faults-full-disk")
 def test_disk_for_logs_is_full(small_disk, serve):
     """Nothing is served less for it, and the logs go on when there is room."""
     access, error, filler = (small_disk / name for name in ("access", "error", "filler"))

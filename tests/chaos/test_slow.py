@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from clauses import clause
 from client import chunk, head
 from harness import until
 from processes import descriptors, peak_memory, process
@@ -43,6 +44,7 @@ def kernel_memory() -> int:
     return int(pages) * resource.getpagesize()
 
 
+@clause("faults-slow-heads", "faults-slow-bodies", "faults-slow-readers")
 @pytest.mark.slow
 @pytest.mark.parametrize("crowd", CROWDS)
 def test_a_thousand_at_once(serve, site, crowd):
@@ -75,6 +77,7 @@ keepalive_timeout = "1s"
 """
 
 
+@clause("faults-body-rate")
 @pytest.mark.parametrize("crowd", CROWDS)
 def test_none_is_kept_for_ever(serve, site, crowd):
     """They all move a little, now and then; that is not enough."""
@@ -101,6 +104,7 @@ def test_none_is_kept_for_ever(serve, site, crowd):
     assert until(lambda: held() <= 0, 15, 0.1), f"{held()} descriptors are still held"
 
 
+@clause("faults-body-rate")
 def test_slow_but_steady_sender_is_served(serve):
     """Longer than body_timeout in all, and no faster than a telephone line."""
     server = serve(limits='body_timeout = "1s"\nbody_rate = "1k"')
@@ -110,6 +114,7 @@ def test_slow_but_steady_sender_is_served(serve):
     assert connection.read_response().body == body
 
 
+@clause("faults-body-rate")
 def test_slow_but_steady_reader_is_served(serve, site):
     """Though the kernel has no room to offer for much longer than send_timeout."""
     site.file("huge", b"x" * 20_000_000)

@@ -243,8 +243,8 @@ GROUPS: dict[str, dict[str, str]] = {
         "rfc9112-8-response-cut-short":
             "One that dies after its header: no last chunk, and the connection is closed.",
         "failures-precise-log":
-            "CRLF in the shebang, no shebang, a missing interpreter, a noexec mount: each has its "
-            "own sentence in the log.",
+            "CRLF in the shebang, no shebang, a missing interpreter, a noexec mount, setuid, "
+            "writable by everyone: each has its own sentence in the log.",
         "failures-exit-status": "An exit status after a full response is logged, no more.",
     },
     "Programs": {
@@ -273,6 +273,19 @@ GROUPS: dict[str, dict[str, str]] = {
             "and another serves within 100 ms.",
         "faults-master-killed":
             "kill -9 of the master: all is gone within a second, and the port is free.",
+        "faults-worker-stopped":
+            "A worker that hangs is replaced; what it served is cut, and its programs are gone.",
+        "faults-killed-program":
+            "A program that is killed at any stage of its exchange is told from one that answered.",
+        "faults-system-calls":
+            "Every call that can fail (memory, processes, pipes, descriptors, disk), failing at the "
+            "first, second, … time or for a while: 503 or 500, no crash, no spin, full recovery.",
+        "faults-full-disk":
+            "A full disk for spooled bodies or logs stops neither the server nor other requests.",
+        "faults-clock": "A clock that jumps changes no deadline.",
+        "faults-body-rate":
+            "Clients that send or read more slowly than a minimum rate are let go in the end; slow "
+            "but steady ones are served.",
         "faults-slow-heads": "1 000 slow heads: a new request is answered within a second.",
         "faults-slow-bodies": "1 000 slow bodies: a new request is answered within a second.",
         "faults-slow-readers": "1 000 slow readers: a new request is answered within a second.",

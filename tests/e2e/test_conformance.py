@@ -16,7 +16,7 @@ PAGE = REPOSITORY / "docs/conformance.md"
 def record(request):
     record = request.config.pluginmanager.get_plugin("conformance")
     if not record.whole:
-        pytest.skip("only some of the tests are run")
+        pytest.skip("only some of the tests were run, or those of tests/chaos with another binary")
     return record
 
 

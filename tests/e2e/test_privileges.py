@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 import harness
+from clauses import clause
 from harness import PLAIN, Site, sanitized, until
 from processes import status_field
 
@@ -211,6 +212,7 @@ def test_no_new_privs_for_programs_and_workers(server, site):
     assert [status_field(pid, "NoNewPrivs") for pid in server.workers()] == ["1", "1"]
 
 
+@clause("failures-precise-log")
 @as_root
 def test_setuid_has_no_effect(start, site):
     site.c_program("who.cgi", WHO).chmod(0o4755)
@@ -267,6 +269,7 @@ def test_failure_of_any_other_program_says_nothing_of_it(server, site):
 # Files that others can change.
 
 
+@clause("failures-precise-log")
 def test_program_that_everyone_can_write_is_reported_once_a_worker(server, site):
     site.program("open.cgi", PLAIN, 0o777)
     for _ in range(10):
@@ -275,6 +278,7 @@ def test_program_that_everyone_can_write_is_reported_once_a_worker(server, site)
     assert 1 <= len(re.findall(r"open\.cgi is writable", server.log())) <= 2
 
 
+@clause("failures-precise-log")
 def test_program_in_a_folder_that_everyone_can_write_is_reported(server, site):
     site.program("open/one.cgi", PLAIN)
     (site.root / "open").chmod(0o777)
