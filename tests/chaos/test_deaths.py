@@ -75,7 +75,7 @@ def test_program_is_killed(serve, stages, stage):
     if stage.name in ("body-going-out", "header-printed", "client-slow"):
         while connection.socket.recv(1 << 20):
             pass  # no last chunk could make it whole: the log says that it was cut
-        server.wait_log("SIGKILL.* after its header; the response is cut")
+        server.wait_log("SIGKILL.* after its header, so that the response is cut")
     else:
         assert connection.read_response().status == 502
     assert_well(server)
