@@ -16,6 +16,7 @@
 #include <cgisrv/fd.h>
 #include <cgisrv/loop.h>
 #include <sys/socket.h>
+#include <sys/types.h>
 
 #include <chrono>
 #include <functional>
@@ -36,11 +37,27 @@ inline constexpr unsigned listeners_max = 64;
 
 inline constexpr std::size_t message_bytes_max = 200;
 
+enum class Stop : std::uint8_t {
+  finish,  // as SIGQUIT: when the open connections are done, at the latest after shutdown_timeout
+  now,     // as SIGTERM
+};
+
+struct WorkerStatus {
+  unsigned index = 0;
+  pid_t pid = 0;                  // 0: there is no process just now
+  std::string_view state;         // down, starting, running, draining, stopping, killed
+  std::uint32_t connections = 0;  // open
+  std::uint64_t accepted = 0;     // since this process was started
+  unsigned restarts = 0;          // of the worker, since the server was started
+};
+
 // In the master process: what its own code may use besides the pool.
 class Master {
  public:
   virtual ~Master() = default;
   virtual Loop& loop() = 0;
+  virtual std::vector<WorkerStatus> workers() const = 0;
+  virtual void stop(Stop how) = 0;
   // To Service::told() of that worker: at most message_bytes_max bytes. False when the worker is
   // down or has not read for long; the message is lost then.
   virtual bool tell(unsigned worker, std::string_view message) = 0;
@@ -57,6 +74,8 @@ struct Options {
 
   // In the master, before the first worker is started. `master` lives until run() returns.
   std::function<void(Master& master)> on_start;
+  // In the master, when everything has ended: the last moment to use `master` and its loop.
+  std::function<void()> on_end;
   // In the master: what Worker::tell_master() said.
   std::function<void(unsigned worker, std::string_view message)> on_message;
   // In the master. Every worker has said that it is ready, for the first time.

@@ -31,6 +31,7 @@ class Scoreboard {
   Scoreboard& operator=(const Scoreboard&) = delete;
 
   WorkerRow& row(unsigned worker) { return rows_[worker]; }
+  const WorkerRow& row(unsigned worker) const { return rows_[worker]; }
 
  private:
   unsigned workers_;

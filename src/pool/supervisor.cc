@@ -84,6 +84,7 @@ int Supervisor::run() {
         cannot_begin("watching a listener");
   check_heartbeats(0);
   loop_.run();
+  if (options_.on_end) options_.on_end();
   return status_;
 }
 
@@ -138,6 +139,7 @@ void Supervisor::start_worker(Member& member) {
   member.tickets_sent.assign(listeners_.size(), 0);
   member.beats_seen = member.beats_missed = 0;
   member.was_ready = false;
+  ++member.starts;
   member.channel = Channel(loop_, std::move(mine), Callback::of<&Member::channel_ready>(member));
   if (!member.channel) {
     log::line(log::Level::error, "worker {}: cannot watch its channel: {}", member.index,
@@ -198,6 +200,20 @@ void Supervisor::command(Member& member, Command command) {
 
 bool Supervisor::tell(unsigned worker, std::string_view message) {
   return members_[worker]->channel.send(make_message(message));
+}
+
+std::vector<WorkerStatus> Supervisor::workers() const {
+  std::vector<WorkerStatus> found;
+  for (const auto& member : members_) {
+    const WorkerRow& row = scoreboard_.row(member->index);
+    found.push_back({.index = member->index,
+                     .pid = member->pid,
+                     .state = name(member->state),
+                     .connections = row.connections,
+                     .accepted = row.accepted,
+                     .restarts = member->starts > 0 ? member->starts - 1 : 0});
+  }
+  return found;
 }
 
 void Supervisor::reap() {
@@ -267,9 +283,9 @@ void Supervisor::on_signal(std::uint32_t number) {
       return reap();
     case SIGINT:
     case SIGTERM:
-      return end_all(Event::stop);
+      return stop(Stop::now);
     case SIGQUIT:
-      return end_all(Event::drain);
+      return stop(Stop::finish);
     case SIGHUP:
       return options_.on_hangup ? options_.on_hangup() : end_all(Event::stop);
     case SIGUSR1:

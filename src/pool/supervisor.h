@@ -26,6 +26,8 @@ class Supervisor final : public Master {
 
   Loop& loop() override { return loop_; }
   bool tell(unsigned worker, std::string_view message) override;
+  std::vector<WorkerStatus> workers() const override;
+  void stop(Stop how) override { end_all(how == Stop::finish ? Event::drain : Event::stop); }
 
  private:
   // One worker as the master sees it.
@@ -43,6 +45,7 @@ class Supervisor final : public Master {
     Timer timer;  // down: back-off is over; draining, stopping: overdue
     TimePoint started;
     bool was_ready = false;
+    unsigned starts = 0;
     RestartPolicy restarts;
     std::uint32_t beats_seen = 0;
     unsigned beats_missed = 0;
