@@ -7,6 +7,7 @@
 #include "server/cli.h"
 #include "server/config.h"
 #include "server/parameters.h"
+#include "server/remote.h"
 #include "server/serve.h"
 
 namespace {
@@ -53,6 +54,7 @@ void show_on_loopback(Config& config) {
 int main(int argc, char** argv) {
   const Command command = server::parse_command_line(argc, argv);
   if (command.kind == Command::Kind::done) return command.status;
+  if (command.kind == Command::Kind::remote) return server::run_remote(command.remote);
   if (command.kind == Command::Kind::reference) {
     std::fputs(server::reference_page().c_str(), stdout);
     return server::status::ok;

@@ -1,7 +1,8 @@
 # Sourced by ./run, ./test, .ci/run and tests/fuzz/run: which Debian packages each needs, and how to
 # install them.
 
-build_packages="g++ cmake ninja-build libfmt-dev libcli11-dev libtomlplusplus-dev node-llhttp"
+build_packages="g++ cmake ninja-build libfmt-dev libcli11-dev libtomlplusplus-dev
+  nlohmann-json3-dev node-llhttp"
 test_packages="libgtest-dev libgmock-dev libboost-dev python3 python3-pytest python3-selenium chromium
   chromium-driver fonts-noto-cjk curl git gcc perl procps slowhttptest"
 lint_packages="clang-format-14 clang-tidy-19"

@@ -36,6 +36,7 @@ struct ServerOptions {
   Duration shutdown_timeout{30'000};
   Duration heartbeat_timeout{10'000};
   std::string pid_file;
+  std::string runtime_dir;  // of the control socket; empty: control::runtime_directories()
 };
 
 // [limits]; body_size can be set per location too.

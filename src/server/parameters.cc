@@ -87,6 +87,10 @@ constexpr Parameter server_rows[] = {
     {.key = "heartbeat_timeout", .type = duration,
      .slot = in<&ServerOptions::heartbeat_timeout>, .range = {second, hour}, .word = unlimited,
      .about = "A worker that shows no sign of life for this long is killed and replaced."},
+    {.key = "runtime_dir", .type = path, .slot = in<&ServerOptions::runtime_dir>,
+     .unset = "see the guide",
+     .about = "Directory of the control socket, by which `cgisrv status`, `quit` and the others "
+              "reach this server. It is made if need be, and must be this user's alone."},
     {.key = "pid_file", .type = path, .slot = in<&ServerOptions::pid_file>,
      .unset = "none", .about = "File that holds the process id of the master while it runs."},
 };

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <filesystem>
 #include <thread>
 
 #include "admission/arbiter.h"
@@ -16,6 +17,7 @@
 #include "process/privileges.h"
 #include "process/roster.h"
 #include "server/access_log.h"
+#include "server/operator.h"
 #include "server/run_as.h"
 #include "server/service.h"
 
@@ -59,6 +61,18 @@ Result<void> write_pid_file(const std::string& path) {
   return {};
 }
 
+Result<AccessLog> open_logs(const Config& config) {
+  auto access_log = AccessLog::open(config.access_log);
+  if (!access_log) return access_log;
+  if (auto opened = log::open(config.error_log); !opened) return std::unexpected(opened.error());
+  log::set_level(log::parse_level(config.log_level).value_or(log::Level::info));
+  if (config.server.user.empty() && ::geteuid() == 0)
+    log::line(log::Level::warn,
+              "programs run as root: a mistake in one of them gives the machine away; start as "
+              "another user, or use a configuration that names one");
+  return access_log;
+}
+
 pool::Options pool_options(const Config& config, unsigned workers) {
   pool::Options options;
   options.workers = workers;
@@ -76,6 +90,13 @@ void announce(const std::vector<net::Address>& addresses, const std::string& wha
   std::fflush(stdout);
 }
 
+std::vector<std::string> texts(const std::vector<net::Address>& addresses) {
+  std::vector<std::string> found;
+  for (const net::Address& address : addresses)
+    found.push_back(url(address));
+  return found;
+}
+
 }  // namespace
 
 int serve(const Config& config, const std::string& what) {
@@ -89,15 +110,8 @@ int serve(const Config& config, const std::string& what) {
   if (!config.file.empty()) process::forbid_tracing();  // an author may trace what he tries out
   auto listeners = open_listeners(config);
   if (!listeners) return complain(listeners.error(), status::usage);
-  auto access_log = AccessLog::open(config.access_log);
+  auto access_log = open_logs(config);
   if (!access_log) return complain(access_log.error(), status::configuration);
-  if (auto opened = log::open(config.error_log); !opened)
-    return complain(opened.error(), status::configuration);
-  log::set_level(log::parse_level(config.log_level).value_or(log::Level::info));
-  if (config.server.user.empty() && ::geteuid() == 0)
-    log::line(log::Level::warn,
-              "programs run as root: a mistake in one of them gives the machine away; start as "
-              "another user, or use a configuration that names one");
   if (auto written = write_pid_file(config.server.pid_file); !written)
     return complain(written.error(), status::permission);
 
@@ -117,7 +131,10 @@ int serve(const Config& config, const std::string& what) {
 
   pool::Options options = pool_options(config, workers);
   options.on_ready = [&] { announce(addresses, what); };
+  std::optional<Operator> administrator;
   options.on_start = [&](pool::Master& master) {
+    administrator.emplace(master, config, std::filesystem::weakly_canonical(what).string(),
+                          texts(addresses), table);
     arbiter.emplace(table, config.server.max_running,
                     [&master](unsigned worker, const admission::Message& message) {
                       return master.tell(worker, admission::bytes_of(message));
@@ -130,14 +147,14 @@ int serve(const Config& config, const std::string& what) {
     roster.end_programs_of(worker);
     arbiter->worker_ended(worker);
   };
+  options.on_end = [&] { administrator.reset(); };
   // A terminal that closes stops a server in directory mode; an administrator who means "reload"
   // must not lose one that runs by configuration.
-  if (!config.file.empty())
-    options.on_hangup = [] {
-      log::line(log::Level::notice, "HUP: the configuration is not reloaded yet; restart instead");
-    };
+  if (!config.file.empty()) options.on_hangup = [&] { administrator->reload(); };
+  options.on_user1 = [&] { administrator->reopen(); };
   const process::Privileges privileges = privileges_of(config);
   const int result = pool::run(options, std::move(sockets), [&](pool::Worker& worker) {
+    administrator->abandon();
     if (auto dropped = process::drop_privileges(privileges); !dropped)
       std::exit(complain(dropped.error(), status::permission));
     return std::make_unique<Service>(worker, config, addresses, roster, table, *access_log,

@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -129,6 +130,8 @@ class Server:
                  preexec: Callable[[], None] | None = None):
         self.temporary = folder / "tmp"  # where the server must leave nothing
         self.temporary.mkdir(parents=True)
+        # Of its own, so that no test finds another's server; short, for a socket's path is.
+        self.runtime = Path(tempfile.mkdtemp(prefix="cgisrv-run-"))
         self.stdout, self.stderr = folder / "stdout", folder / "stderr"
         self.connections: list[client.Connection] = []
         self.address_override: str | None = None
@@ -137,7 +140,8 @@ class Server:
         with open(self.stdout, "wb") as out, open(self.stderr, "ab") as err:
             self.popen = subprocess.Popen(
                 [str(BINARY), *arguments], stdin=subprocess.DEVNULL, stdout=out, stderr=err,
-                env={**os.environ, "TMPDIR": str(self.temporary), **(environment or {})},
+                env={**os.environ, "TMPDIR": str(self.temporary),
+                     "RUNTIME_DIRECTORY": str(self.runtime), **(environment or {})},
                 preexec_fn=preexec)
         self.pid = self.popen.pid
         try:
@@ -296,6 +300,7 @@ class Server:
         if self.popen.poll() is None:
             self.popen.kill()
         self.popen.wait()
+        shutil.rmtree(self.runtime, ignore_errors=True)
         for p in family:
             if alive(p.pid):
                 os.kill(p.pid, signal.SIGKILL)

@@ -1,0 +1,86 @@
+#include "control/directory.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstdlib>
+#include <filesystem>
+#include <string_view>
+
+#include "control/client.h"
+
+namespace cgisrv::control {
+
+namespace {
+
+constexpr std::string_view suffix = ".sock";
+
+std::string environment(const char* name) {
+  const char* const value = std::getenv(name);
+  return value != nullptr ? value : "";
+}
+
+Result<void> check(const std::string& directory, bool of_anybody) {
+  struct stat found {};
+  if (::lstat(directory.c_str(), &found) != 0)
+    return fail_errno(errno, "the runtime directory {}", directory);
+  if (!S_ISDIR(found.st_mode)) return fail("{} is not a directory", directory);
+  if (found.st_uid != ::geteuid() && !of_anybody) return fail("{} is another user's", directory);
+  if ((found.st_mode & 022) != 0) return fail("others may write to {}", directory);
+  return {};
+}
+
+}  // namespace
+
+std::vector<std::string> runtime_directories(const std::string& configured) {
+  if (!configured.empty()) return {configured};
+  std::vector<std::string> found;
+  const std::string of_service = environment("RUNTIME_DIRECTORY");  // several: divided by colons
+  if (!of_service.empty()) found.push_back(of_service.substr(0, of_service.find(':')));
+  if (::geteuid() != 0) {
+    const std::string of_user = environment("XDG_RUNTIME_DIR");
+    if (!of_user.empty()) found.push_back(of_user + "/cgisrv");
+    found.push_back(fmt::format("/tmp/cgisrv-{}", ::geteuid()));
+  }
+  if (std::ranges::find(found, "/run/cgisrv") == found.end()) found.emplace_back("/run/cgisrv");
+  return found;
+}
+
+Result<void> make_directory(const std::string& directory) {
+  if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST)
+    return fail_errno(errno, "making the runtime directory {}", directory);
+  return check(directory, false);
+}
+
+bool trusted(const std::string& directory) {
+  return check(directory, ::geteuid() == 0).has_value();
+}
+
+std::string socket_path(const std::string& directory, pid_t pid) {
+  return fmt::format("{}/{}{}", directory, pid, suffix);
+}
+
+std::vector<SocketFile> sockets_in(const std::string& directory) {
+  std::vector<SocketFile> found;
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(directory, ignored)) {
+    const std::string name = entry.path().filename().string();
+    SocketFile file{.path = entry.path().string()};
+    const char* const end = name.data() + name.size();
+    const auto [rest, error] = std::from_chars(name.data(), end, file.pid);
+    if (error == std::errc{} && std::string_view(rest, end) == suffix) found.push_back(file);
+  }
+  std::ranges::sort(found, {}, &SocketFile::pid);
+  return found;
+}
+
+void remove_stale_sockets(const std::string& directory) {
+  for (const SocketFile& file : sockets_in(directory))
+    if (const auto client = Client::connect(file.path);
+        !client && client.error().code == ECONNREFUSED)
+      ::unlink(file.path.c_str());
+}
+
+}  // namespace cgisrv::control

@@ -1,0 +1,58 @@
+// A server's end of its control socket, on its loop: never waits for a client.
+//
+//   accept --> reading a line --> answer --> writing it --> close
+//                   \____ too long, or too late ____/
+//
+// Only the same user and root get an answer. What they can cost is bounded: the length of a line,
+// the time for all of it, and how many there are at a time; the oldest makes room.
+#pragma once
+
+#include <cgisrv/loop.h>
+#include <sys/socket.h>
+
+#include <functional>
+#include <list>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "control/answer.h"
+
+namespace cgisrv::control {
+
+inline constexpr std::size_t line_bytes_max = 256;
+inline constexpr std::size_t clients_max = 32;
+
+class Server {
+ public:
+  using Handler = std::function<Answer(std::string_view verb, const ucred& peer)>;
+
+  // Listens at DIRECTORY/PID.sock, mode 0600, in a directory that make_directory() was asked for.
+  static Result<std::unique_ptr<Server>> open(Loop& loop, const std::string& directory,
+                                              Handler handler);
+  ~Server();  // removes the socket
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  const std::string& path() const { return path_; }
+  // In a child of fork(2): closes everything, and leaves the socket to the parent.
+  void abandon();
+
+ private:
+  struct Session;
+
+  Server(Loop& loop, Fd listener, std::string path, Handler handler);
+  void connection_waits(std::uint32_t);
+  void resume(std::uint32_t);
+  void drop(Session& session);
+
+  Loop& loop_;
+  std::string path_;
+  const Handler handler_;
+  WatchedFd listener_;
+  Timer resume_;                                  // when no descriptor was left
+  std::list<std::unique_ptr<Session>> sessions_;  // the oldest first
+};
+
+}  // namespace cgisrv::control

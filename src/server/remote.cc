@@ -1,0 +1,159 @@
+#include "server/remote.h"
+
+#include <cstdio>
+#include <filesystem>
+#include <optional>
+#include <vector>
+
+#include "base/text.h"
+#include "control/client.h"
+#include "control/directory.h"
+#include "server/config.h"
+#include "server/report.h"
+#include "server/report_table.h"
+#include "server/serve.h"
+#include "server/watch.h"
+
+namespace cgisrv::server {
+
+namespace {
+
+using control::Answer;
+using control::Client;
+
+// Of the commands that are no server's own exit status.
+int complain(int exit_status, const std::string& what) {
+  std::fprintf(stderr, "cgisrv: %s\n", what.c_str());
+  return exit_status;
+}
+
+Result<Answer> ask_status(const std::string& path) {
+  auto client = Client::connect(path);
+  if (!client) return std::unexpected(client.error());
+  return client->ask("status");
+}
+
+Result<Report> fetch(const std::string& path) {
+  const auto answer = ask_status(path);
+  if (!answer) return std::unexpected(answer.error());
+  return report_from_json(answer->text);
+}
+
+std::string canonical(const std::string& path) {
+  std::error_code error;
+  const auto found = std::filesystem::weakly_canonical(path, error);
+  return error ? path : found.string();
+}
+
+// Where the server of that configuration would have its socket; one with mistakes in it may be
+// that of a server that runs nevertheless.
+std::string configured_directory(const std::string& file) {
+  if (file.empty()) return {};
+  const auto config = load_config(file);
+  return config ? config->server.runtime_dir : std::string();
+}
+
+struct Found {
+  std::string path;
+  Report report;
+};
+
+struct Search {
+  std::vector<std::string> directories;
+  std::vector<Found> servers;       // that answer, and are meant
+  std::vector<std::string> silent;  // why others do not
+};
+
+Search search(const RemoteCommand& command) {
+  Search search{.directories =
+                    control::runtime_directories(configured_directory(command.config_file))};
+  for (const std::string& directory : search.directories) {
+    if (!control::trusted(directory)) continue;
+    for (const auto& file : control::sockets_in(directory)) {
+      auto report = fetch(file.path);
+      if (!report && report.error().code != ECONNREFUSED)
+        search.silent.push_back(fmt::format("{}: {}", file.path, report.error().what));
+      if (!report) continue;
+      const Report::Server& server = report->server;
+      const bool meant = (command.pid == 0 || command.pid == server.pid) &&
+                         (command.config_file.empty() ||
+                          (server.configured && server.serves == canonical(command.config_file)));
+      if (meant) search.servers.push_back({file.path, std::move(*report)});
+    }
+  }
+  return search;
+}
+
+std::string none_found(const RemoteCommand& command, const Search& search) {
+  std::string what = "no server is running";
+  if (command.pid != 0) what = fmt::format("no server with pid {} is running", command.pid);
+  if (!command.config_file.empty())
+    what = fmt::format("no server is running by {}", command.config_file);
+  what += "; looked in";
+  for (const std::string& directory : search.directories)
+    what.append(&directory == &search.directories.front() ? " " : ", ").append(directory);
+  for (const std::string& silent : search.silent)
+    what.append("\n  ").append(silent);
+  return what;
+}
+
+std::string several_found(const Search& search) {
+  std::string what = "several servers are running; say which:";
+  for (const Found& server : search.servers)
+    what += fmt::format("\n  --pid {:<8} {} {}", server.report.server.pid,
+                        server.report.server.configured ? "-c" : "  ",
+                        text::escape(server.report.server.serves));
+  return what;
+}
+
+// The path of its socket, or, after saying why there is none, the exit status.
+std::expected<std::string, int> choose(const RemoteCommand& command) {
+  if (!command.socket.empty()) return command.socket;
+  const Search found = search(command);
+  if (found.servers.empty())
+    return std::unexpected(complain(status::unavailable, none_found(command, found)));
+  if (found.servers.size() > 1)
+    return std::unexpected(complain(status::usage, several_found(found)));
+  return found.servers.front().path;
+}
+
+int tell(const RemoteCommand& command, const std::string& path) {
+  auto client = Client::connect(path);
+  if (!client) return complain(status::unavailable, client.error().what);
+  const auto answer = client->ask(command.verb);
+  if (!answer) return complain(status::unavailable, answer.error().what);
+  std::string text = answer->text;
+  if (!text.empty() && text.back() == '\n') text.pop_back();
+  if (answer->status != status::ok) return complain(answer->status, text);
+  std::printf("%s\n", text.c_str());
+  std::fflush(stdout);
+  const bool ends = command.verb == "quit" || command.verb == "stop";
+  if (ends && command.wait && !client->wait_for_end())
+    return complain(status::ok, "its end cannot be seen from here, so it was not waited for");
+  return status::ok;
+}
+
+int show(const RemoteCommand& command, const std::string& path) {
+  if (command.watch)
+    return watch([&] { return fetch(path); }, std::chrono::duration<double>(command.watch_seconds));
+  const auto answer = ask_status(path);
+  if (!answer) return complain(status::unavailable, answer.error().what);
+  if (command.json) {
+    std::fputs(answer->text.c_str(), stdout);
+    return status::ok;
+  }
+  const auto report = report_from_json(answer->text);
+  if (!report) return complain(status::unavailable, report.error().what);
+  std::fputs(report_table(*report, nullptr, {.columns = output_screen().columns}).c_str(), stdout);
+  return status::ok;
+}
+
+}  // namespace
+
+int run_remote(const RemoteCommand& command) {
+  const auto path = choose(command);
+  if (!path) return path.error();
+  return command.verb == "status" ? show(command, *path) : tell(command, *path);
+}
+
+}  // namespace cgisrv::server

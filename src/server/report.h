@@ -1,0 +1,71 @@
+// What a running server says of itself: made by the master, sent as JSON over the control socket,
+// read by `cgisrv status`. Counts are since the server was started.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace cgisrv::server {
+
+struct Report {
+  struct Server {
+    int pid = 0;
+    std::string version;
+    std::string state;  // starting, serving, finishing, stopping
+    double uptime_seconds = 0;
+    std::string serves;       // the directory, or the configuration file; absolute
+    bool configured = false;  // it is a file
+    std::vector<std::string> listeners;
+  };
+  struct Worker {
+    unsigned index = 0;
+    int pid = 0;  // 0: there is none just now
+    std::string state;
+    std::uint32_t connections = 0;
+    std::uint64_t accepted = 0;  // by this process
+    unsigned restarts = 0;
+    std::uint64_t memory_bytes = 0;  // resident
+  };
+  struct Admission {
+    std::uint64_t running = 0;
+    std::uint64_t waiting = 0;
+    std::uint64_t limit = 0;
+  };
+  struct Program {
+    unsigned id = 0;  // the same for as long as the server runs
+    std::string file;
+    std::uint64_t running = 0;
+    std::uint64_t waiting = 0;
+    std::uint64_t limit = 0;
+    std::uint64_t refused = 0;   // answered 503 for want of a place
+    std::uint64_t finished = 0;  // requests that are over
+    std::uint64_t failed = 0;    // those of them where the program is to blame
+    std::map<std::string, std::uint64_t> outcomes;
+    double time_p50_seconds = 0;  // of a request, waiting included
+    double time_p90_seconds = 0;
+    double time_p99_seconds = 0;
+    double wait_p99_seconds = 0;
+    double cpu_seconds = 0;
+    std::uint64_t memory_peak_bytes = 0;  // of the largest
+    std::uint64_t bytes_in = 0;           // to programs
+    std::uint64_t bytes_out = 0;          // from them
+  };
+
+  Server server;
+  std::vector<Worker> workers;
+  Admission admission;
+  std::vector<Program> programs;
+};
+
+// On one line. What is not UTF-8 in a file's name becomes U+FFFD.
+std::string to_json(const Report& report);
+// Members that it does not know are left aside, and those that are missing have their defaults: a
+// command may be of another version than the server.
+Result<Report> report_from_json(std::string_view json);
+
+}  // namespace cgisrv::server
