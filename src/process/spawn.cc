@@ -1,12 +1,14 @@
 #include "process/spawn.h"
 
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 #include <cstddef>
@@ -14,6 +16,57 @@
 namespace cgisrv::process {
 
 namespace {
+
+// Numbers that are ours for good and open nothing but /dev/null. What a child is to have is put
+// there before it is started: it cuts off its table of descriptors above them, so that nobody has
+// to copy the rest, nor to close it at exec.
+class Landing {
+ public:
+  enum Number : unsigned { input, output, error, directory };
+
+  bool reserve() {
+    if (number_[directory] >= 0) return true;
+    if (!null_) null_.reset(::open("/dev/null", O_RDWR | O_CLOEXEC));
+    if (!null_) return false;
+    for (int& number : number_)
+      if (number < 0 && (number = ::fcntl(null_.get(), F_DUPFD_CLOEXEC, 3)) < 0) return false;
+    return true;
+  }
+  bool put(Number number, int fd) const { return ::dup3(fd, number_[number], O_CLOEXEC) >= 0; }
+  void clear(Number number) const { ::dup3(null_.get(), number_[number], O_CLOEXEC); }
+
+  int at(Number number) const { return number_[number]; }
+  unsigned end() const { return static_cast<unsigned>(*std::ranges::max_element(number_)) + 1; }
+
+ private:
+  Fd null_;
+  std::array<int, 4> number_{-1, -1, -1, -1};
+};
+
+Landing landing;
+
+// The descriptors of one child, as long as it takes to start it.
+class Landed {
+ public:
+  explicit Landed(const Program& program)
+      : placed_(program.directory_fd >= 0),
+        all_(landing.put(Landing::input, program.stdin_fd) &&
+             landing.put(Landing::output, program.stdout_fd) &&
+             landing.put(Landing::error, program.stderr_fd) &&
+             (!placed_ || landing.put(Landing::directory, program.directory_fd))) {}
+  Landed(const Landed&) = delete;
+  Landed& operator=(const Landed&) = delete;
+  ~Landed() {
+    for (const auto number : {Landing::input, Landing::output, Landing::error})
+      landing.clear(number);
+    if (placed_) landing.clear(Landing::directory);
+  }
+  explicit operator bool() const { return all_; }
+
+ private:
+  bool placed_;
+  bool all_;
+};
 
 struct Start {
   const Program& program;
@@ -32,15 +85,20 @@ struct Start {
 __attribute__((no_sanitize("address", "undefined"))) int become_program(void* argument) {
   auto& start = *static_cast<Start*>(argument);
   const Program& program = start.program;
+  // Before anything else: until then the table is the parent's too. Old kernels and some filters
+  // have no close_range: then the whole table is copied.
+  if (::syscall(SYS_close_range, landing.end(), ~0U, CLOSE_RANGE_UNSHARE) != 0 &&
+      ::syscall(SYS_unshare, CLONE_FILES) != 0)
+    give_up(start, SpawnStep::clone);
   if (start.slot != nullptr)
     start.slot->store(static_cast<pid_t>(::syscall(SYS_getpid)), std::memory_order_release);
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   ::setsid();  // with our terminal it could type commands into the shell that started us
-  ::dup2(program.stdin_fd, 0);
-  ::dup2(program.stdout_fd, 1);
-  ::dup2(program.stderr_fd, 2);
+  ::dup2(landing.at(Landing::input), 0);
+  ::dup2(landing.at(Landing::output), 1);
+  ::dup2(landing.at(Landing::error), 2);
   const bool placed = program.directory_fd >= 0;
-  if ((placed ? ::fchdir(program.directory_fd) : ::chdir(program.directory)) != 0)
+  if ((placed ? ::fchdir(landing.at(Landing::directory)) : ::chdir(program.directory)) != 0)
     give_up(start, SpawnStep::directory);
   for (const ResourceLimit& limit : program.limits)
     if (::setrlimit(static_cast<__rlimit_resource_t>(limit.resource), &limit.value) != 0)
@@ -61,17 +119,25 @@ __attribute__((no_sanitize("address", "undefined"))) int become_program(void* ar
 }  // namespace
 
 std::expected<Child, SpawnFailure> spawn(const Program& program, RosterPlace place) {
+  if (!landing.reserve()) return std::unexpected(SpawnFailure{SpawnStep::clone, errno});
+  const Landed landed(program);
+  if (!landed) return std::unexpected(SpawnFailure{SpawnStep::clone, errno});
   // CLONE_VFORK suspends us until the child has let go of our memory, so one stack is enough.
   alignas(64) static std::array<std::byte, 64 * 1024> stack;
   Start start{program, place.slot(), {}};
   int pidfd = -1;
-  const pid_t pid = ::clone(become_program, stack.data() + stack.size(),
-                            CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &start, &pidfd);
+  const pid_t pid =
+      ::clone(become_program, stack.data() + stack.size(),
+              CLONE_VM | CLONE_FILES | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &start, &pidfd);
   if (pid < 0) return std::unexpected(SpawnFailure{SpawnStep::clone, errno});
   if (start.failure.step == SpawnStep::none) return Child(pid, Fd(pidfd), std::move(place));
   ::close(pidfd);
   ::waitpid(pid, nullptr, 0);
   return std::unexpected(start.failure);
+}
+
+bool prepare_to_spawn() {
+  return landing.reserve();
 }
 
 }  // namespace cgisrv::process

@@ -40,7 +40,15 @@ struct SpawnFailure {
 // The program is the leader of a session and process group of its own, so that it has no terminal;
 // has descriptors 0, 1 and 2 and no other (all of ours are close-on-exec), default signal
 // dispositions and an empty mask; and is killed should the calling process die; `place` holds its
-// pid meanwhile. The caller's three descriptors stay open.
+// pid meanwhile. The caller's descriptors stay open.
+//
+// What it costs does not depend on how much memory or how many descriptors the caller has: the
+// child borrows both, and takes along only the few descriptors below those that are reserved here.
 std::expected<Child, SpawnFailure> spawn(const Program& program, RosterPlace place);
+
+// Reserves the numbers by which children find their descriptors; spawn() does it otherwise. Best
+// done early in a process, while low ones are free: what is open below them costs each child a
+// little. False, with errno set, when there are none.
+bool prepare_to_spawn();
 
 }  // namespace cgisrv::process

@@ -4,6 +4,7 @@
 #include <sys/random.h>
 
 #include "base/check.h"
+#include "process/spawn.h"
 
 namespace cgisrv::server {
 
@@ -25,7 +26,7 @@ Service::Service(pool::Worker& worker, const Config& config,
       null_input_(::open("/dev/null", O_RDONLY | O_CLOEXEC)),
       run_context_{worker.loop(),     reaper_,     roster, scratch_,
                    null_input_.get(), descriptors, &door_} {
-  if (!null_input_) cannot_begin("opening /dev/null");
+  if (!null_input_ || !process::prepare_to_spawn()) cannot_begin("opening /dev/null");
   CGISRV_CHECK(::getrandom(&id_base_, sizeof id_base_, 0) == sizeof id_base_);
   roster.use_row(worker.index());
 }

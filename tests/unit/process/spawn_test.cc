@@ -1,7 +1,11 @@
 #include "process/spawn.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <sys/stat.h>
+
+#include <filesystem>
+#include <map>
 
 #include "../temporary_directory.h"
 #include "process/privileges.h"
@@ -36,6 +40,41 @@ TEST_F(Spawn, RunsWithItsArgumentsAndStreams) {
 
 TEST_F(Spawn, HasDescriptors0To2AndNoOther) {
   const Fd ours(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  Shell shell("ls /proc/$$/fd; true");
+  EXPECT_EQ(shell.rest(), "0\n1\n2\n");
+  Child child = shell.take();
+  wait_for(child);
+}
+
+std::map<std::string, std::string> open_descriptors() {
+  std::map<std::string, std::string> found;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+    std::error_code gone;  // the iterator's own
+    const auto target = std::filesystem::read_symlink(entry.path(), gone);
+    if (!gone) found[entry.path().filename()] = target;
+  }
+  return found;
+}
+
+// The child borrows our table of descriptors until it has cut off its own.
+TEST_F(Spawn, LeavesOurDescriptorsAsTheyWere) {
+  ASSERT_TRUE(prepare_to_spawn());
+  const auto before = open_descriptors();
+  for (int i = 0; i < 3; ++i) {
+    Shell shell("exec 0<&- 1>&- 2>&-");
+    EXPECT_EQ(shell.rest(), "");
+    Child child = shell.take();
+    wait_for(child);
+  }
+  EXPECT_EQ(open_descriptors(), before);
+}
+
+TEST_F(Spawn, TakesNoDescriptorAlongHoweverManyThereAre) {
+  ASSERT_TRUE(prepare_to_spawn());
+  const Fd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  std::vector<Fd> many;
+  for (int i = 0; i < 500; ++i)  // not close-on-exec: they are cut off
+    many.emplace_back(::fcntl(null.get(), F_DUPFD, 100));
   Shell shell("ls /proc/$$/fd; true");
   EXPECT_EQ(shell.rest(), "0\n1\n2\n");
   Child child = shell.take();
