@@ -1,5 +1,5 @@
-# Sourced by ./run, ./test, .ci/run and tests/fuzz/run: which Debian packages each needs, and how to
-# install them.
+# Sourced by ./run, ./test, .ci/run, tests/fuzz/run and bench/run: which Debian packages each needs,
+# and how to install them.
 
 build_packages="g++ cmake ninja-build libfmt-dev libcli11-dev libtomlplusplus-dev
   nlohmann-json3-dev node-llhttp"
@@ -7,15 +7,21 @@ test_packages="libgtest-dev libgmock-dev libboost-dev python3 python3-pytest pyt
   chromium-driver fonts-noto-cjk curl git gcc perl procps slowhttptest"
 lint_packages="clang-format-14 clang-tidy-19"
 fuzz_packages="clang-19 libclang-rt-19-dev"
+bench_packages="wrk musl-tools gcc python3 perl libssl-dev zlib1g-dev lighttpd nginx fcgiwrap
+  apache2-bin golang-go busybox h2o"
+
+# missing_of PACKAGE...: those that are not there.
+missing_of() {
+  for package in "$@"; do
+    dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null | grep -q '^installed$' ||
+      printf ' %s' "$package"
+  done
+}
 
 # install_missing PACKAGE...: asks apt only for what is not there, so that it costs nothing when
 # everything is.
 install_missing() {
-  missing=""
-  for package in "$@"; do
-    dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null | grep -q '^installed$' ||
-      missing="$missing $package"
-  done
+  missing=$(missing_of "$@")
   [ -n "$missing" ] || return 0
   sudo=""
   if [ "$(id -u)" != 0 ]; then
@@ -32,6 +38,21 @@ install_missing() {
   $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
     $missing >/dev/null
 }
+
+# install_without_services PACKAGE...: the same for servers that are not to run (invoke-rc.d(8)).
+install_without_services() (
+  [ -n "$(missing_of "$@")" ] || return 0
+  sudo=""
+  [ "$(id -u)" = 0 ] || sudo=sudo
+  policy=/usr/sbin/policy-rc.d
+  if [ ! -e "$policy" ]; then
+    trap '$sudo rm -f "$policy"' EXIT
+    trap 'exit 130' INT TERM
+    printf '#!/bin/sh\nexit 101\n' | $sudo tee "$policy" >/dev/null
+    $sudo chmod +x "$policy"
+  fi
+  install_missing "$@"
+)
 
 # build PRESET TARGET...: configures once; ninja sees by itself when that must be done again.
 build() {

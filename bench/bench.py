@@ -1,0 +1,155 @@
+"""What all sections share: the site, the tools, the servers that run, and the results."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import load
+import peers
+import processes
+import programs
+from results import Key, Results, Section
+
+SETTLE_SECONDS = 0.15  # between two runs, for what the first has left under way
+LOOP = "bare loop"
+
+
+@dataclass(frozen=True)
+class Step:
+    label: str
+    seconds: float  # about
+    run: Callable[[], None]
+
+
+@dataclass(frozen=True)
+class Options:
+    servers: Sequence[peers.Peer]
+    programs: Sequence[programs.Program]
+    rounds: int
+    seconds: float  # of one run
+
+    @property
+    def brief_seconds(self) -> float:
+        """Of a run at one connection, which is steadier."""
+        return self.seconds / 4
+
+
+class Bench:
+    def __init__(self, options: Options, results: Results, tools: Path):
+        self.options, self.results = options, results
+        self.folder = Path(tempfile.mkdtemp(prefix="cgisrv-bench-"))
+        self.folder.chmod(0o755)
+        self.site, self.tools = self.folder / "site", self.folder / "tools"
+        self.servers: dict[str, peers.Server] = {}  # those of all sections
+        self.verified: set[tuple[str, str]] = set()
+        self.section = Section("", 0, 0)
+        shutil.copytree(tools, self.tools)  # where the other user may read them
+        programs.make_files(self.site)
+        for program in (*options.programs, programs.SLEEP):
+            fault = program.make(self.site)
+            if fault:
+                results.missing[program.name] = fault
+
+    def close(self) -> None:
+        for server in self.servers.values():
+            server.stop()
+        processes.end_strays(set())
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    # ---- servers
+
+    def peers(self, what: Callable[[peers.Peer], bool]) -> list[peers.Peer]:
+        return [peer for peer in self.options.servers
+                if what(peer) and peer.name not in self.results.missing]
+
+    def server(self, peer: peers.Peer) -> peers.Server:
+        """Started when it is first asked for, and left running."""
+        if peer.name in self.results.missing:
+            raise peers.Missing(self.results.missing[peer.name])
+        if peer.name not in self.servers:
+            server = self.make_server(peer, {})
+            self.servers[peer.name] = server
+            try:
+                server.start()
+            except peers.Missing as why:
+                self.results.missing[peer.name] = str(why)
+                server.stop()
+                raise
+        return self.servers[peer.name]
+
+    @contextmanager
+    def fresh_server(self, peer: peers.Peer,
+                     settings: Mapping[str, str]) -> Iterator[peers.Server]:
+        """One for a single step, with settings of its own."""
+        server = self.make_server(peer, settings)
+        try:
+            server.start()
+            yield server
+        finally:
+            server.stop()
+            processes.end_strays({process.pid for other in self.servers.values()
+                                  for process in other.started})
+            shutil.rmtree(server.folder, ignore_errors=True)
+
+    def make_server(self, peer: peers.Peer, settings: Mapping[str, str]) -> peers.Server:
+        folder = Path(tempfile.mkdtemp(prefix="server-", dir=self.folder))
+        folder.rmdir()
+        return peers.Server(peer, folder, self.site, self.tools, settings)
+
+    def verify(self, server: peers.Server, target: str, body: bytes | None = None) -> None:
+        """Once: that the server answers as it should. `body` is a pattern; a file's is the file."""
+        if (server.peer.name, target) in self.verified:
+            return
+        path = target.partition("?")[0]
+        body = body or re.escape((self.site / path[1:]).read_bytes())
+        end = time.monotonic() + 3
+        while True:  # fcgiwrap may still be starting
+            status, answer = load.fetch(server.port, target)
+            if status == 200 and re.search(body, answer):
+                break
+            if time.monotonic() > end:
+                raise load.Fault(f"wrong answer, status {status}: {answer[:60]!r}")
+            time.sleep(0.1)
+        self.verified.add((server.peer.name, target))
+
+    def program_target(self, server: peers.Server, program: programs.Program) -> str:
+        if program.name in self.results.missing:
+            raise peers.Missing(self.results.missing[program.name])
+        target = f"{program.path}?{programs.QUERY}"
+        self.verify(server, target, programs.ANSWER)
+        return target
+
+    def program_path(self, program: programs.Program) -> Path:
+        if program.name in self.results.missing:
+            raise peers.Missing(self.results.missing[program.name])
+        return self.site / program.path[1:]
+
+    # ---- steps
+
+    def begin(self, name: str) -> None:
+        when = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
+        self.section = Section(when, self.options.rounds, self.options.seconds)
+        self.results.sections[name] = self.section
+
+    def attempt(self, keys: Sequence[Key], unit: str, measure: Callable[[], None]) -> None:
+        """A fault voids the figures; what is missing is named once, and has no figure."""
+        try:
+            measure()
+        except peers.Missing:
+            return
+        except (load.Fault, OSError) as fault:
+            for key in keys:
+                self.section.void(key, unit, str(fault))
+        time.sleep(SETTLE_SECONDS)
+
+
+def cores() -> int:
+    return len(os.sched_getaffinity(0))

@@ -1,0 +1,175 @@
+"""Load and its measurement: wrk, the bare loop, and a client of our own for latencies."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import subprocess
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import processes
+
+WRK_REPORT = Path(__file__).resolve().parent / "wrk.lua"
+PATIENCE_SECONDS = 15  # for one answer
+
+
+class Fault(Exception):
+    """Why a figure does not count."""
+
+
+@dataclass(frozen=True)
+class Rate:
+    per_second: float
+    p99_ms: float
+
+
+def run_tool(command: Sequence[str | Path], seconds: float, **how) -> dict:
+    """Runs a tool that prints JSON in its last line."""
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                               start_new_session=True, **how)
+    try:
+        output, errors = process.communicate(timeout=seconds + 2 * PATIENCE_SECONDS)
+    except BaseException as problem:
+        for pid in reversed(processes.family(process.pid)):
+            processes.kill(pid)
+        process.communicate()
+        if isinstance(problem, subprocess.TimeoutExpired):
+            raise Fault(f"{Path(command[0]).name} did not come to its end") from None
+        raise
+    if process.returncode != 0:
+        raise Fault(f"{Path(command[0]).name}: {errors.strip()[-200:] or process.returncode}")
+    return json.loads(output.strip().splitlines()[-1])
+
+
+def wrk(port: int, target: str, connections: int, seconds: float, close: bool = False) -> Rate:
+    """One thread; a Fault for anything but answers of 2xx and 3xx."""
+    header = ["-H", "Connection: close"] if close else []
+    found = run_tool(
+        ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s",
+         f"--timeout={PATIENCE_SECONDS}s", "-s", WRK_REPORT, *header,
+         f"http://127.0.0.1:{port}{target}"], seconds)
+    faults = {"connect": "refused connections", "read": "read errors", "write": "write errors",
+              "status": "error statuses", "timeout": "time-outs"}
+    seen = ", ".join(f"{found[key]} {text}" for key, text in faults.items() if found[key])
+    if seen or not found["requests"]:
+        raise Fault(f"{seen or 'no answer'} in {found['requests']} requests")
+    return Rate(found["requests"] / found["duration_us"] * 1e6, found["p99_us"] / 1e3)
+
+
+def bare_loop(tool: Path, program: Path, seconds: float, count: int) -> float:
+    """Runs per second of `count` loops at once."""
+    found = run_tool([tool, program, str(seconds), str(count)], seconds, **processes.identity())
+    return found["runs"] / found["seconds"]
+
+
+def spawn_cost(tool: Path, program: Path, seconds: float, mib: int, descriptors: int) -> dict:
+    return run_tool([tool, program, str(seconds), str(mib), str(descriptors)], seconds,
+                    **processes.identity())
+
+
+def request(target: str, close: bool = False) -> bytes:
+    connection = "Connection: close\r\n" if close else ""
+    return f"GET {target} HTTP/1.1\r\nHost: 127.0.0.1\r\n{connection}\r\n".encode()
+
+
+def connect(port: int) -> socket.socket:
+    made = socket.create_connection(("127.0.0.1", port), PATIENCE_SECONDS)
+    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return made
+
+
+def split(answer: bytes) -> tuple[bytes, bytes] | None:
+    """Head and body, once the head is there. Busybox leaves a program's line ends as they are."""
+    found = re.search(rb"\r?\n\r?\n", answer)
+    return (answer[:found.start()], answer[found.end():]) if found else None
+
+
+def whole(answer: bytes) -> bool:
+    """Whether an answer is there to its end, as far as that can be told without a close."""
+    parts = split(answer)
+    if parts is None:
+        return False
+    head, body = parts
+    length = re.search(rb"(?i)\nContent-Length: *(\d+)", head)
+    if length:
+        return len(body) >= int(length[1])
+    return b"chunked" in head.lower() and body.endswith(b"0\r\n\r\n")
+
+
+def read_answer(connection: socket.socket, to_the_end: bool = False) -> bytes:
+    answer = b""
+    while to_the_end or not whole(answer):
+        some = connection.recv(1 << 18)
+        if not some:
+            break
+        answer += some
+    return answer
+
+
+def fetch(port: int, target: str) -> tuple[int, bytes]:
+    """Status and everything after the head, on a connection of its own."""
+    with connect(port) as connection:
+        connection.sendall(request(target, close=True))
+        head, body = split(read_answer(connection, to_the_end=True)) or (b"", b"")
+    status = head.split(b" ", 2)[1:2]
+    return (int(status[0]) if status else 0), body
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+def latencies_ms(port: int, target: str, seconds: float, close: bool) -> list[float]:
+    """One request after the other: on one connection, or each on one that is opened for it, timed
+    from connecting to the server's close."""
+    text = request(target, close)
+    found = []
+    connection = None
+    end = time.monotonic() + seconds
+    try:
+        while not found or time.monotonic() < end:
+            begin = time.perf_counter_ns()
+            if connection is None:
+                connection = connect(port)
+            connection.sendall(text)
+            answer = read_answer(connection, to_the_end=close)
+            took = time.perf_counter_ns() - begin
+            if b" 200 " not in answer[:16]:
+                raise Fault(f"answered {answer[:40]!r}")
+            found.append(took / 1e6)
+            if close:
+                connection.close()
+                connection = None
+    except OSError as problem:
+        raise Fault(str(problem)) from None
+    finally:
+        if connection is not None:
+            connection.close()
+    return found
+
+
+def open_connections(port: int, target: str, count: int, answered: bool) -> list[socket.socket]:
+    """Connections with a request each: one that has been answered, or one that has been sent."""
+    opened: list[socket.socket] = []
+    try:
+        for _ in range(count):
+            opened.append(connect(port))
+            opened[-1].sendall(request(target))
+            if answered and b" 200 " not in read_answer(opened[-1])[:16]:
+                raise Fault(f"no answer on connection {len(opened)}")
+    except BaseException as problem:
+        close_all(opened)
+        if isinstance(problem, OSError):
+            raise Fault(f"connection {len(opened)}: {problem}") from None
+        raise
+    return opened
+
+
+def close_all(connections: Sequence[socket.socket]) -> None:
+    for connection in connections:
+        connection.close()

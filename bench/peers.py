@@ -1,0 +1,136 @@
+"""The servers: a row for each, and one that runs."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import load
+import processes
+
+CONFIGURATIONS = Path(__file__).resolve().parent / "peers"
+START_SECONDS = 10.0
+RUNNING_SECONDS = 20.0  # for a thousand programs to be started
+
+
+class Missing(Exception):
+    """A server that is not installed or does not start, and why."""
+
+
+@dataclass(frozen=True)
+class Peer:
+    name: str
+    package: str  # whose version is told
+    commands: tuple[tuple[str, ...], ...]  # {port}, {folder}, {site}, {tools} are filled in
+    templates: tuple[str, ...] = ()  # from peers/ into the server's folder; so are @port@ and so on
+    programs: bool = True
+    files: bool = False
+    keeps_alive: bool = True
+
+
+APACHE = ("apache2", "-D", "FOREGROUND", "-f")
+NGINX = ("nginx", "-p", "{folder}", "-c", "{folder}/nginx.conf", "-e", "{folder}/error.log")
+
+PEERS = (
+    Peer("cgisrv", "", (("{tools}/cgisrv", "-c", "{folder}/cgisrv.toml"),), ("cgisrv.toml",),
+         files=True),
+    Peer("lighttpd", "lighttpd", (("lighttpd", "-D", "-f", "{folder}/lighttpd.conf"),),
+         ("lighttpd.conf",), files=True),
+    Peer("nginx", "nginx", (NGINX,), ("nginx.conf",), programs=False, files=True),
+    Peer("nginx+fcgiwrap", "fcgiwrap",
+         (("fcgiwrap", "-c", "32", "-s", "unix:{folder}/fcgiwrap.sock"), NGINX), ("nginx.conf",)),
+    Peer("apache-event", "apache2-bin", ((*APACHE, "{folder}/apache-event.conf"),),
+         ("apache.conf", "apache-event.conf"), files=True),
+    Peer("apache-prefork", "apache2-bin", ((*APACHE, "{folder}/apache-prefork.conf"),),
+         ("apache.conf", "apache-prefork.conf")),
+    Peer("go", "golang-go", (("{tools}/go-cgi", "127.0.0.1:{port}", "{site}"),)),
+    Peer("busybox", "busybox",
+         (("busybox", "httpd", "-f", "-p", "127.0.0.1:{port}", "-h", "{site}"),),
+         keeps_alive=False),
+    Peer("h2o", "h2o", (("h2o", "-m", "worker", "-c", "{folder}/h2o.conf"),), ("h2o.conf",),
+         programs=False, files=True),
+)
+# What a template is filled in with, unless a section wants it otherwise.
+SETTINGS = {"workers": "2", "dispatch": "round-robin", "running": "256"}
+
+
+def build_go(tools: Path, cache: Path) -> None:
+    """The server in Go, if there is a compiler; that it is missing is told when it is started."""
+    go = shutil.which("go")
+    if go is not None:
+        environment = processes.ENVIRONMENT | {"GOCACHE": str(cache), "GO111MODULE": "off",
+                                               "HOME": str(cache)}
+        subprocess.run([go, "build", "-o", tools / "go-cgi", CONFIGURATIONS / "go.go"],
+                       env=environment, timeout=300, check=False)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@dataclass
+class Server:
+    """A peer that has been started, in a folder of its own."""
+
+    peer: Peer
+    folder: Path
+    site: Path
+    tools: Path
+    settings: Mapping[str, str] = field(default_factory=dict)
+    started: list[subprocess.Popen] = field(default_factory=list)
+    port: int = field(default_factory=free_port)
+
+    def start(self) -> None:
+        """Missing, when it cannot be had. Whatever was started is ended by stop() all the same."""
+        self.folder.mkdir()
+        processes.give_away(self.folder)
+        values = {"port": str(self.port), "folder": str(self.folder), "site": str(self.site),
+                  "tools": str(self.tools), **SETTINGS, **self.settings}
+        for name in self.peer.templates:
+            text = (CONFIGURATIONS / name).read_text()
+            text = re.sub(r"@(\w+)@", lambda found: values[found[1]], text)
+            (self.folder / name).write_text(text)
+        for command in self.peer.commands:
+            program, *arguments = (word.format(**values) for word in command)
+            path = shutil.which(program, path=processes.ENVIRONMENT["PATH"])
+            if path is None:
+                raise Missing(f"{program} is not installed")
+            log = self.folder / "output.log"
+            self.started.append(processes.start([path, *arguments], log))
+        self.wait_until_ready()
+
+    def wait_until_ready(self) -> None:
+        end = time.monotonic() + START_SECONDS
+        while time.monotonic() < end:
+            if any(process.poll() is not None for process in self.started):
+                break
+            try:
+                if load.fetch(self.port, "/hello.txt")[0] == 200:
+                    return
+            except OSError:
+                pass
+            time.sleep(0.02)
+        said = "".join(log.read_text(errors="replace") for log in self.folder.glob("*.log"))
+        raise Missing(f"does not start: {' '.join(said.split())[-300:] or 'it says nothing'}")
+
+    def processes(self) -> int:
+        return sum(len(processes.family(process.pid)) for process in self.started)
+
+    def wait_until_running(self, count: int) -> None:
+        """Until there are so many processes, programs included."""
+        end = time.monotonic() + RUNNING_SECONDS
+        while (running := self.processes()) < count:
+            if time.monotonic() > end:
+                raise load.Fault(f"{running} processes instead of {count}")
+            time.sleep(0.1)
+
+    def stop(self) -> None:
+        processes.end(self.started)

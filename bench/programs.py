@@ -1,0 +1,65 @@
+"""The programs that are run, each of which answers with the time and its query."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+SOURCES = Path(__file__).resolve().parent / "programs"
+QUERY = "x=42"
+ANSWER = rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ x=42\n"  # what every one of them must answer
+
+
+@dataclass(frozen=True)
+class Program:
+    name: str
+    title: str
+    source: str
+    compile: tuple[str, ...] = ()  # how to compile it; a script is copied
+    libraries: tuple[str, ...] = ()
+
+    @property
+    def path(self) -> str:
+        return f"/cgi-bin/{self.name}.cgi"
+
+    def make(self, site: Path) -> str:
+        """Puts it into the site. Returns why that cannot be done, or nothing."""
+        source, target = SOURCES / self.source, site / self.path[1:]
+        if self.compile:
+            command = [*self.compile, "-O2", "-o", target, source, *self.libraries]
+            try:
+                done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+            except FileNotFoundError:
+                return f"{self.compile[0]} is not installed"
+            if done.returncode != 0:
+                return f"does not compile: {done.stderr.strip()[-500:]}"
+        else:
+            interpreter = source.read_text().split("\n", 1)[0][2:]
+            if not Path(interpreter).exists():
+                return f"{interpreter} is not installed"
+            shutil.copyfile(source, target)
+        target.chmod(0o755)
+        return ""
+
+
+PROGRAMS = (
+    Program("c-musl", "C, musl, static", "now.c", ("musl-gcc", "-static")),
+    Program("c-glibc", "C, glibc", "now.c", ("gcc",)),
+    Program("cxx-openssl", "C++, OpenSSL, zlib", "now.cc", ("g++", "-std=c++17"),
+            ("-lssl", "-lcrypto", "-lz")),
+    Program("sh", "sh and date", "now.sh"),
+    Program("perl", "Perl, POSIX", "now.pl"),
+    Program("python", "Python, json, urllib", "now.py"),
+)
+SLEEP = Program("sleep", "a program that sleeps", "sleep.c", ("musl-gcc", "-static"))
+
+FILES = {"6 B": "/hello.txt", "10 KB": "/10k.bin", "1 MB": "/1m.bin"}
+
+
+def make_files(site: Path) -> None:
+    (site / "cgi-bin").mkdir(parents=True)
+    (site / "hello.txt").write_bytes(b"hello\n")
+    (site / "10k.bin").write_bytes(bytes(range(256)) * 40)
+    (site / "1m.bin").write_bytes(bytes(range(256)) * 4096)

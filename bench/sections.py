@@ -1,0 +1,239 @@
+"""What is measured. Each section is a function from the bench to the steps that it takes; within a
+round servers take turns in an order that rotates, so that a drifting machine drifts for all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import load
+import peers
+import processes
+import programs
+from bench import LOOP, Bench, Step, cores
+from results import Key
+
+T = TypeVar("T")
+CONNECTIONS = 16  # of the load on programs
+FILE_CONNECTIONS = 64
+IDLE = 10_000
+SLEEPING = 1_000
+OVERHEAD = 0.35  # seconds of a step beside its measurement
+
+
+def rotated(items: Sequence[T], by: int) -> list[T]:
+    by %= len(items) or 1
+    return [*items[by:], *items[:by]]
+
+
+def simplest(bench: Bench) -> programs.Program:
+    """The program that leaves most of the time to the server."""
+    return next((program for program in programs.PROGRAMS
+                 if program in bench.options.programs
+                 and program.name not in bench.results.missing), programs.PROGRAMS[0])
+
+
+def rate_step(bench: Bench, turn: int, case: str, peer: peers.Peer,
+              target: Callable[[peers.Server], str], connections: int, close: bool = False) -> Step:
+    key = Key(case, peer.name, "rate")
+
+    def measure() -> None:
+        server = bench.server(peer)
+        rate = load.wrk(server.port, target(server), connections, bench.options.seconds, close)
+        bench.section.add(turn, key, "1/s", rate.per_second)
+
+    return Step(f"{case} on {peer.name}", max(1, bench.options.seconds) + OVERHEAD,
+                lambda: bench.attempt([key], "1/s", measure))
+
+
+def cold(bench: Bench) -> list[Step]:
+    """Each program, started for each request, by each server and by the bare loop."""
+    runners = [None, *bench.peers(lambda peer: peer.programs)]
+    cases = [(program, False) for program in bench.options.programs]
+    cases.insert(1, (simplest(bench), True))
+    steps = []
+    for turn in range(bench.options.rounds):
+        for program, close in cases:
+            case = program.title + (", connection per request" if close else "")
+            for runner in rotated(runners, turn):
+                steps.append(
+                    loop_step(bench, turn, case, program) if runner is None else
+                    rate_step(bench, turn, case, runner,
+                              lambda server, it=program: bench.program_target(server, it),
+                              CONNECTIONS, close))
+    return steps
+
+
+def loop_step(bench: Bench, turn: int, case: str, program: programs.Program) -> Step:
+    key = Key(case, LOOP, "rate")
+
+    def measure() -> None:
+        rate = load.bare_loop(bench.tools / "bench_limit", bench.program_path(program),
+                              bench.options.seconds, cores())
+        bench.section.add(turn, key, "1/s", rate)
+
+    return Step(f"{case} in a bare loop", bench.options.seconds + OVERHEAD,
+                lambda: bench.attempt([key], "1/s", measure))
+
+
+def latency(bench: Bench) -> list[Step]:
+    """One request at a time. The file's latency is what the client and the network cost."""
+    options = bench.options
+    chosen = [program for program in options.programs if program.name in ("c-musl", "c-glibc",
+                                                                          "python")]
+    steps = []
+    for turn in range(options.rounds):
+        for program in (None, *chosen):
+            for close in (False, True):
+                title = "6 B file" if program is None else program.title
+                case = f"{title}, {'connection per request' if close else 'keep-alive'}"
+                for peer in rotated(bench.peers(lambda peer: peer.programs), turn):
+                    if close or peer.keeps_alive:
+                        steps.append(latency_step(bench, turn, case, peer, program, close))
+    return steps
+
+
+def latency_step(bench: Bench, turn: int, case: str, peer: peers.Peer,
+                 program: programs.Program | None, close: bool) -> Step:
+    keys = [Key(case, peer.name, "p50"), Key(case, peer.name, "p99")]
+
+    def measure() -> None:
+        server = bench.server(peer)
+        target = "/hello.txt" if program is None else bench.program_target(server, program)
+        took = load.latencies_ms(server.port, target, bench.options.brief_seconds, close)
+        for key, share in zip(keys, (0.5, 0.99)):
+            bench.section.add(turn, key, "ms", load.percentile(took, share))
+
+    return Step(f"{case} on {peer.name}", bench.options.brief_seconds + OVERHEAD / 2,
+                lambda: bench.attempt(keys, "ms", measure))
+
+
+def static(bench: Bench) -> list[Step]:
+    def target(path: str) -> Callable[[peers.Server], str]:
+        def verified(server: peers.Server) -> str:
+            bench.verify(server, path)
+            return path
+        return verified
+
+    return [rate_step(bench, turn, name, peer, target(path), FILE_CONNECTIONS)
+            for turn in range(bench.options.rounds)
+            for name, path in programs.FILES.items()
+            for peer in rotated(bench.peers(lambda peer: peer.files), turn)]
+
+
+def idle(bench: Bench) -> list[Step]:
+    """Memory of all processes of a server, without and with connections that do nothing."""
+    case = f"{IDLE:,} connections".replace(",", " ")
+
+    def step(turn: int, peer: peers.Peer) -> Step:
+        keys = [Key(case, peer.name, metric) for metric in ("before", "after", "per connection")]
+
+        def measure() -> None:
+            with bench.fresh_server(peer, {}) as server:
+                load.close_all(load.open_connections(server.port, "/hello.txt", 64, True))
+                before = processes.memory_kib(server.started)
+                opened = load.open_connections(server.port, "/hello.txt", IDLE, True)
+                after = processes.memory_kib(server.started)
+                load.close_all(opened)
+            for key, value in zip(keys, (before, after, (after - before) / IDLE)):
+                bench.section.add(turn, key, "KiB", value)
+
+        return Step(f"{case} to {peer.name}", 3, lambda: bench.attempt(keys, "KiB", measure))
+
+    return [step(turn, peer) for turn in range(min(3, bench.options.rounds))
+            for peer in rotated(bench.peers(lambda peer: peer.name in ("cgisrv", "nginx")), turn)]
+
+
+@dataclass(frozen=True)
+class Sleepers:
+    """How many programs sleep while the next one's latency is measured."""
+
+    count: int
+
+    @property
+    def title(self) -> str:
+        return "idle" if self.count == 0 else f"{self.count:,} asleep".replace(",", " ")
+
+
+def sleeping(bench: Bench) -> list[Step]:
+    """The latency of a request while other programs sleep, against that of an idle server."""
+    program = simplest(bench)
+
+    def step(turn: int, peer: peers.Peer, sleepers: Sleepers) -> Step:
+        keys = [Key(peer.name, sleepers.title, metric) for metric in ("p50", "p99")]
+
+        def measure() -> None:
+            bench.program_path(programs.SLEEP)  # or it is missing
+            with bench.fresh_server(peer, {"running": str(SLEEPING + 64)}) as server:
+                target = bench.program_target(server, program)
+                alone = server.processes()
+                asleep = load.open_connections(server.port, programs.SLEEP.path, sleepers.count,
+                                               answered=False)
+                try:
+                    server.wait_until_running(alone + sleepers.count)
+                    took = load.latencies_ms(server.port, target, bench.options.brief_seconds,
+                                             close=False)
+                finally:
+                    load.close_all(asleep)
+            for key, share in zip(keys, (0.5, 0.99)):
+                bench.section.add(turn, key, "ms", load.percentile(took, share))
+
+        return Step(f"{sleepers.title} on {peer.name}",
+                    bench.options.brief_seconds + OVERHEAD + sleepers.count / 1000,
+                    lambda: bench.attempt(keys, "ms", measure))
+
+    return [step(turn, peer, sleepers) for turn in range(bench.options.rounds)
+            for peer in bench.peers(lambda peer: peer.name in ("cgisrv", "lighttpd", "go"))
+            for sleepers in rotated([Sleepers(0), Sleepers(SLEEPING)], turn)]
+
+
+def dispatch(bench: Bench) -> list[Step]:
+    """The ways to give connections to workers, against each other."""
+    program = simplest(bench)
+
+    def step(turn: int, peer: peers.Peer, policy: str, close: bool) -> Step:
+        case = f"{program.title}, {'connection per request' if close else 'keep-alive'}"
+        rate, tail = Key(case, policy, "rate"), Key(case, policy, "p99")
+
+        def measure() -> None:
+            with bench.fresh_server(peer, {"dispatch": policy}) as server:
+                target = bench.program_target(server, program)
+                found = load.wrk(server.port, target, CONNECTIONS, bench.options.seconds, close)
+            bench.section.add(turn, rate, "1/s", found.per_second)
+            bench.section.add(turn, tail, "ms", found.p99_ms)
+
+        return Step(f"{case}, {policy}", max(1, bench.options.seconds) + 2 * OVERHEAD,
+                    lambda: bench.attempt([rate, tail], "1/s", measure))
+
+    return [step(turn, peer, policy, close) for turn in range(bench.options.rounds)
+            for peer in bench.peers(lambda peer: peer.name == "cgisrv")
+            for close in (False, True)
+            for policy in rotated(["round-robin", "least-busy", "kernel"], turn)]
+
+
+def worker_size(bench: Bench) -> list[Step]:
+    """What the size of the process that starts a program adds to the start: nothing, if well done.
+    Measured on process::spawn itself, in a process of that size."""
+    program = simplest(bench)
+    sizes = {"1 MB": (1, 0), "100 MB": (100, 0), "1 GB": (1024, 0),
+             "10 000 descriptors": (1, 10_000)}
+
+    def step(turn: int, size: str) -> Step:
+        keys = [Key(program.title, size, metric) for metric in ("start", "whole run")]
+
+        def measure() -> None:
+            found = load.spawn_cost(bench.tools / "bench_spawn_cost", bench.program_path(program),
+                                    bench.options.brief_seconds, *sizes[size])
+            bench.section.add(turn, keys[0], "µs", found["spawn_us"])
+            bench.section.add(turn, keys[1], "µs", found["run_us"])
+
+        return Step(f"start with {size}", bench.options.brief_seconds + OVERHEAD,
+                    lambda: bench.attempt(keys, "µs", measure))
+
+    return [step(turn, size) for turn in range(bench.options.rounds)
+            for size in rotated(list(sizes), turn)]
+
+
+SECTIONS = {"cold": cold, "latency": latency, "static": static, "idle": idle, "sleeping": sleeping,
+            "dispatch": dispatch, "worker-size": worker_size}
