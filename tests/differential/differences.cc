@@ -83,6 +83,11 @@ constexpr Difference all[] = {
      .why = "RFC 9110 §5.5: the same."},
 
     // ---- the request line
+    {.ours = "too many empty lines before the request",
+     .llhttp = accepts,
+     .beast = "",
+     .example = "\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n",
+     .why = "RFC 9112 §2.2 asks to ignore one; eight are ignored."},
     {.ours = "bare CR in the request head",
      .llhttp = accepts,
      .beast = "",
