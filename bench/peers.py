@@ -31,7 +31,7 @@ class Peer:
     templates: tuple[str, ...] = ()  # from peers/ into the server's folder; so are @port@ and so on
     programs: bool = True
     files: bool = False
-    keeps_alive: bool = True
+    closes_unannounced: bool = False  # after each answer, though it is one of HTTP/1.1
 
 
 APACHE = ("apache2", "-D", "FOREGROUND", "-f")
@@ -52,7 +52,7 @@ PEERS = (
     Peer("go", "golang-go", (("{tools}/go-cgi", "127.0.0.1:{port}", "{site}"),)),
     Peer("busybox", "busybox",
          (("busybox", "httpd", "-f", "-p", "127.0.0.1:{port}", "-h", "{site}"),),
-         keeps_alive=False),
+         closes_unannounced=True),
     Peer("h2o", "h2o", (("h2o", "-m", "worker", "-c", "{folder}/h2o.conf"),), ("h2o.conf",),
          programs=False, files=True),
 )

@@ -40,7 +40,8 @@ def rate_step(bench: Bench, turn: int, case: str, peer: peers.Peer,
 
     def measure() -> None:
         server = bench.server(peer)
-        rate = load.wrk(server.port, target(server), connections, bench.options.seconds, close)
+        rate = load.wrk(server.port, target(server), connections, bench.options.seconds, close,
+                        peer.closes_unannounced)
         bench.section.add(turn, key, "1/s", rate.per_second)
 
     return Step(f"{case} on {peer.name}", max(1, bench.options.seconds) + OVERHEAD,
@@ -89,7 +90,7 @@ def latency(bench: Bench) -> list[Step]:
                 title = "6 B file" if program is None else program.title
                 case = f"{title}, {'connection per request' if close else 'keep-alive'}"
                 for peer in rotated(bench.peers(lambda peer: peer.programs), turn):
-                    if close or peer.keeps_alive:
+                    if close or not peer.closes_unannounced:
                         steps.append(latency_step(bench, turn, case, peer, program, close))
     return steps
 
