@@ -1,7 +1,9 @@
 """The queue in front of each program: how many run, who is next, and who is turned away."""
 
+import json
 import os
 import signal
+import socket
 import struct
 import threading
 import time
@@ -84,6 +86,16 @@ def go(site) -> None:
     site.path("go").touch()
 
 
+def admission(server) -> tuple[int, int]:
+    """(running, waiting) as the server counts them."""
+    with socket.socket(socket.AF_UNIX) as control:
+        control.settimeout(20)
+        control.connect(str(server.runtime / f"{server.pid}.sock"))
+        control.sendall(b"status\n")
+        report = json.loads(control.makefile().read().split("\n", 1)[1])["admission"]
+    return report["running"], report["waiting"]
+
+
 def ask(server, query: str = "") -> Connection:
     connection = server.connect(timeout=60)
     connection.send(head("GET", f"/counted.cgi?{query}"))
@@ -95,19 +107,25 @@ def answers(connections: list[Connection]) -> list:
 
 
 @pytest.mark.time_limit(120)
-def test_never_more_than_max_running_and_first_come_first_served(server, site):
+def test_never_more_than_max_running(server, site):
     """500 clients, 8 workers, 10 places."""
     running = server("max_running = 10\nqueue = { size = 500, timeout = '60s' }", workers=8)
-    connections = [running.connect(timeout=60) for _ in range(500)]
-    for connection in connections:
-        connection.send(head("GET", "/counted.cgi?50"))
-        time.sleep(0.001)
-    responses = answers(connections)
-    assert {response.status for response in responses} == {200}
+    connections = [ask(running, "50") for _ in range(500)]
+    assert {response.status for response in answers(connections)} == {200}
     assert counts(site)[1] == 10  # as many as may, never more
-    order = [int(response.body) for response in responses]
-    # The ten that run at a time overtake each other as they please.
-    assert max(abs(number - (i + 1)) for i, number in enumerate(order)) <= 30, order
+
+
+def test_first_come_first_served_over_all_workers(server, site):
+    """One place, so that nobody can overtake anybody else on the way to it."""
+    running = server("max_running = 1\nqueue = { size = 500, timeout = '60s' }", workers=8)
+    connections = []
+    for number in range(100):
+        connections.append(ask(running))
+        # Not before it is in its place is the next one sent, perhaps to another worker.
+        assert until(lambda: sum(admission(running)) == number + 1)
+    assert admission(running) == (1, 99)
+    go(site)
+    assert [int(response.body) for response in answers(connections)] == list(range(1, 101))
 
 
 @clause("rfc9110-15.6.4-no-place")
