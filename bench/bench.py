@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -50,7 +50,7 @@ class Bench:
         self.site, self.tools = self.folder / "site", self.folder / "tools"
         self.servers: dict[str, peers.Server] = {}  # those of all sections
         self.verified: set[tuple[str, str]] = set()
-        self.section = Section("", 0, 0)
+        self.section = Section("", 0)
         shutil.copytree(tools, self.tools)  # where the other user may read them
         programs.make_files(self.site)
         for program in (*options.programs, programs.SLEEP):
@@ -81,6 +81,7 @@ class Bench:
                 server.start()
             except peers.Missing as why:
                 self.results.missing[peer.name] = str(why)
+                print(f"{peer.name} is missing: {why}", file=sys.stderr)
                 server.stop()
                 raise
         return self.servers[peer.name]
@@ -136,7 +137,7 @@ class Bench:
 
     def begin(self, name: str) -> None:
         when = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
-        self.section = Section(when, self.options.rounds, self.options.seconds)
+        self.section = Section(when, self.options.seconds)
         self.results.sections[name] = self.section
 
     def attempt(self, keys: Sequence[Key], unit: str, measure: Callable[[], None]) -> None:
@@ -149,7 +150,3 @@ class Bench:
             for key in keys:
                 self.section.void(key, unit, str(fault))
         time.sleep(SETTLE_SECONDS)
-
-
-def cores() -> int:
-    return len(os.sched_getaffinity(0))

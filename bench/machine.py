@@ -10,6 +10,8 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+import processes
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -40,7 +42,7 @@ def describe(packages: Iterable[str]) -> dict[str, str]:
     return {
         "when": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
         "processor": f"{model[1] if model else platform.machine()}, "
-                     f"{len(os.sched_getaffinity(0))} cores{', virtual' if virtual else ''}",
+                     f"{processes.cores()} cores{', virtual' if virtual else ''}",
         "memory": f"{int(memory[1]) / 2**20:.0f} GiB" if memory else "unknown",
         "system": f"{release[1] if release else 'Linux'}, kernel {platform.release()}",
         "load at the start": f"{os.getloadavg()[0]:.1f}",

@@ -56,8 +56,8 @@ PEERS = (
     Peer("h2o", "h2o", (("h2o", "-m", "worker", "-c", "{folder}/h2o.conf"),), ("h2o.conf",),
          programs=False, files=True),
 )
-# What a template is filled in with, unless a section wants it otherwise.
-SETTINGS = {"workers": "2", "dispatch": "round-robin", "running": "256"}
+# What templates are filled in with, unless a section wants it otherwise.
+SETTINGS = {"workers": str(max(2, processes.cores())), "dispatch": "round-robin", "running": "256"}
 
 
 def build_go(tools: Path, cache: Path) -> None:

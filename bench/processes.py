@@ -16,6 +16,10 @@ USER = "www-data"  # whom all servers and programs run as, when root measures
 ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "LANG": "C.UTF-8"}
 
 
+def cores() -> int:
+    return len(os.sched_getaffinity(0))
+
+
 def adopt_orphans() -> None:
     """Whatever a server leaves behind becomes our child, so that it can be ended by its id."""
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)

@@ -82,7 +82,8 @@ def table(name: str, section: Section) -> str:
                 share = ratio(section, form, case, subject)
                 row.append("–" if share is None else f"{share:.2f}")
             rows.append(row)
-    rounds = f"{section.rounds} round" + ("s" if section.rounds != 1 else "")
+    count = section.rounds()
+    rounds = f"{count} round" + ("s" if count != 1 else "")
     return (f"{aligned(rows, 2)}\n\n{section.when}, {rounds} of {section.seconds:g} s: "
             "median (least – most).")
 

@@ -39,8 +39,8 @@ class Figure:
 class Section:
     """The figures of one section, in the order in which they came."""
 
-    def __init__(self, when: str, rounds: int, seconds: float):
-        self.when, self.rounds, self.seconds = when, rounds, seconds
+    def __init__(self, when: str, seconds: float):
+        self.when, self.seconds = when, seconds
         self.figures: dict[Key, Figure] = {}
 
     def add(self, turn: int, key: Key, unit: str, value: float) -> None:
@@ -52,6 +52,9 @@ class Section:
 
     def get(self, case: str, subject: str, metric: str) -> Figure | None:
         return self.figures.get(Key(case, subject, metric))
+
+    def rounds(self) -> int:
+        return max((len(figure.rounds) for figure in self.figures.values()), default=0)
 
     def cases(self) -> list[str]:
         return list(dict.fromkeys(key.case for key in self.figures))
@@ -69,11 +72,11 @@ class Section:
                    "unit": figure.unit, "median": figure.median(),
                    "rounds": {str(turn): value for turn, value in figure.rounds.items()}}
             rows.append(row | ({"fault": figure.fault} if figure.fault else {}))
-        return {"when": self.when, "rounds": self.rounds, "seconds": self.seconds, "figures": rows}
+        return {"when": self.when, "seconds": self.seconds, "figures": rows}
 
     @staticmethod
     def from_json(data: dict) -> Section:
-        section = Section(data["when"], data["rounds"], data["seconds"])
+        section = Section(data["when"], data["seconds"])
         for row in data["figures"]:
             key = Key(row["case"], row["subject"], row["metric"])
             section.figures[key] = Figure(

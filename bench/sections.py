@@ -11,7 +11,7 @@ import load
 import peers
 import processes
 import programs
-from bench import LOOP, Bench, Step, cores
+from bench import LOOP, Bench, Step
 from results import Key
 
 T = TypeVar("T")
@@ -71,7 +71,7 @@ def loop_step(bench: Bench, turn: int, case: str, program: programs.Program) -> 
 
     def measure() -> None:
         rate = load.bare_loop(bench.tools / "bench_limit", bench.program_path(program),
-                              bench.options.seconds, cores())
+                              bench.options.seconds, processes.cores())
         bench.section.add(turn, key, "1/s", rate)
 
     return Step(f"{case} in a bare loop", bench.options.seconds + OVERHEAD,

@@ -97,7 +97,9 @@ int main(int argc, char** argv) {
     return 64;
   }
   const int null = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
-  if (!grow(std::strtoul(argv[3], nullptr, 10)) || !open_descriptors(std::atoi(argv[4]))) {
+  // As a worker does, before it has connections.
+  if (!process::prepare_to_spawn() || !grow(std::strtoul(argv[3], nullptr, 10)) ||
+      !open_descriptors(std::atoi(argv[4]))) {
     std::perror("bench_spawn_cost");
     return 71;
   }

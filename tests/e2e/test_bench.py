@@ -22,7 +22,7 @@ RATES = {"bare loop": [2000.0, 1000.0, 4000.0], "cgisrv": [1000.0, 900.0, 2000.0
 
 @pytest.fixture
 def cold() -> Section:
-    section = Section("2026-01-02 03:04 UTC", 3, 4.0)
+    section = Section("2026-01-02 03:04 UTC", 4.0)
     for subject, rates in RATES.items():
         for turn, rate in enumerate(rates):
             section.add(turn, Key("C & musl", subject, "rate"), "1/s", rate)
