@@ -2,7 +2,6 @@
 
 #include <cstdio>
 #include <filesystem>
-#include <optional>
 #include <vector>
 
 #include "base/text.h"
@@ -21,7 +20,6 @@ namespace {
 using control::Answer;
 using control::Client;
 
-// Of the commands that are no server's own exit status.
 int complain(int exit_status, const std::string& what) {
   std::fprintf(stderr, "cgisrv: %s\n", what.c_str());
   return exit_status;
@@ -33,8 +31,14 @@ Result<Answer> ask_status(const std::string& path) {
   return client->ask("status");
 }
 
+bool has_ended(const Error& error) {
+  return error.code == ECONNREFUSED || error.code == ENOENT;
+}
+
 Result<Report> fetch(const std::string& path) {
   const auto answer = ask_status(path);
+  if (!answer && has_ended(answer.error()))
+    return std::unexpected(Error{ENOENT, "the server has ended"});
   if (!answer) return std::unexpected(answer.error());
   return report_from_json(answer->text);
 }
@@ -61,8 +65,12 @@ struct Found {
 struct Search {
   std::vector<std::string> directories;
   std::vector<Found> servers;       // that answer, and are meant
-  std::vector<std::string> silent;  // why others do not
+  std::vector<std::string> silent;  // others, which do not, and why
 };
+
+bool runs_by(const Report::Server& server, const std::string& config_file) {
+  return config_file.empty() || (server.configured && server.serves == canonical(config_file));
+}
 
 Search search(const RemoteCommand& command) {
   Search search{.directories =
@@ -70,15 +78,12 @@ Search search(const RemoteCommand& command) {
   for (const std::string& directory : search.directories) {
     if (!control::trusted(directory)) continue;
     for (const auto& file : control::sockets_in(directory)) {
+      if (command.pid != 0 && command.pid != file.pid) continue;
       auto report = fetch(file.path);
-      if (!report && report.error().code != ECONNREFUSED)
+      if (report && runs_by(report->server, command.config_file))
+        search.servers.push_back({file.path, std::move(*report)});
+      if (!report && !has_ended(report.error()))
         search.silent.push_back(fmt::format("{}: {}", file.path, report.error().what));
-      if (!report) continue;
-      const Report::Server& server = report->server;
-      const bool meant = (command.pid == 0 || command.pid == server.pid) &&
-                         (command.config_file.empty() ||
-                          (server.configured && server.serves == canonical(command.config_file)));
-      if (meant) search.servers.push_back({file.path, std::move(*report)});
     }
   }
   return search;
@@ -92,8 +97,6 @@ std::string none_found(const RemoteCommand& command, const Search& search) {
   what += "; looked in";
   for (const std::string& directory : search.directories)
     what.append(&directory == &search.directories.front() ? " " : ", ").append(directory);
-  for (const std::string& silent : search.silent)
-    what.append("\n  ").append(silent);
   return what;
 }
 
@@ -106,15 +109,33 @@ std::string several_found(const Search& search) {
   return what;
 }
 
+std::string silent_ones(const Search& search) {
+  std::string what;
+  for (const std::string& silent : search.silent)
+    what.append("\n  ").append(silent);
+  return what;
+}
+
 // The path of its socket, or, after saying why there is none, the exit status.
 std::expected<std::string, int> choose(const RemoteCommand& command) {
   if (!command.socket.empty()) return command.socket;
   const Search found = search(command);
   if (found.servers.empty())
-    return std::unexpected(complain(status::unavailable, none_found(command, found)));
-  if (found.servers.size() > 1)
-    return std::unexpected(complain(status::usage, several_found(found)));
+    return std::unexpected(
+        complain(status::unavailable, none_found(command, found) + silent_ones(found)));
+  // Without -c, one that does not answer may be the one that is meant.
+  const bool in_doubt = command.config_file.empty() && !found.silent.empty();
+  if (found.servers.size() > 1 || in_doubt)
+    return std::unexpected(complain(status::usage, several_found(found) + silent_ones(found)));
   return found.servers.front().path;
+}
+
+// What a server says is not trusted with the terminal: it may be another user's.
+std::string printable(std::string_view text) {
+  std::string out;
+  while (!text.empty())
+    out.append(out.empty() ? "" : "\n").append(text::printable(text::take_until(text, '\n')));
+  return out;
 }
 
 int tell(const RemoteCommand& command, const std::string& path) {
@@ -122,10 +143,8 @@ int tell(const RemoteCommand& command, const std::string& path) {
   if (!client) return complain(status::unavailable, client.error().what);
   const auto answer = client->ask(command.verb);
   if (!answer) return complain(status::unavailable, answer.error().what);
-  std::string text = answer->text;
-  if (!text.empty() && text.back() == '\n') text.pop_back();
-  if (answer->status != status::ok) return complain(answer->status, text);
-  std::printf("%s\n", text.c_str());
+  if (answer->status != status::ok) return complain(answer->status, printable(answer->text));
+  std::printf("%s\n", printable(answer->text).c_str());
   std::fflush(stdout);
   const bool ends = command.verb == "quit" || command.verb == "stop";
   if (ends && command.wait && !client->wait_for_end())

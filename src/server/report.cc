@@ -21,7 +21,7 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Report::Program, id, file, runni
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Report, server, workers, admission, programs)
 
 std::string to_json(const Report& report) {
-  return json(report).dump(-1, ' ', false, json::error_handler_t::replace);
+  return json(report).dump(-1, ' ', true, json::error_handler_t::replace);
 }
 
 Result<Report> report_from_json(std::string_view text) {

@@ -62,7 +62,7 @@ struct Report {
   std::vector<Program> programs;
 };
 
-// On one line. What is not UTF-8 in a file's name becomes U+FFFD.
+// On one line, in ASCII. What is not UTF-8 in a file's name becomes U+FFFD.
 std::string to_json(const Report& report);
 // Members that it does not know are left aside, and those that are missing have their defaults: a
 // command may be of another version than the server.

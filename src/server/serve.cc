@@ -92,6 +92,7 @@ void announce(const std::vector<net::Address>& addresses, const std::string& wha
 
 std::vector<std::string> texts(const std::vector<net::Address>& addresses) {
   std::vector<std::string> found;
+  found.reserve(addresses.size());
   for (const net::Address& address : addresses)
     found.push_back(url(address));
   return found;

@@ -495,6 +495,20 @@ def test_server_that_hangs_is_named(waiting, ask):
     assert socket_of(waiting) in result.stderr and "does not answer" in result.stderr
 
 
+@pytest.mark.time_limit(30)
+def test_server_that_hangs_may_be_the_one_that_is_meant(start, site, runtime, ask):
+    shared = {"RUNTIME_DIRECTORY": str(runtime)}
+    hangs, works = start(site, environment=shared), start(site, environment=shared)
+    os.kill(hangs.pid, signal.SIGSTOP)
+    try:
+        doubtful, picked = ask(runtime, "quit"), ask(runtime, "status", "--pid", works.pid)
+    finally:
+        os.kill(hangs.pid, signal.SIGCONT)
+    assert doubtful.returncode == USAGE and works.popen.poll() is None
+    assert f"--pid {works.pid}" in doubtful.stderr and f"{hangs.pid}.sock" in doubtful.stderr
+    assert picked.returncode == 0
+
+
 # Watching.
 
 
@@ -569,7 +583,7 @@ def test_watch_ends_with_its_server(start, site, ask):
     assert until(lambda: len(terminal.frames()) >= 1, 10 * slowness())
     assert ask(server, "stop").returncode == 0
     assert terminal.end() == NOT_THERE
-    assert b"\033[?25h\033[?1049lcgisrv: " in terminal.output
+    assert b"\033[?25h\033[?1049lcgisrv: the server has ended" in terminal.output
 
 
 def test_watch_gives_the_terminal_back_while_it_is_stopped(waiting):

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 #include <list>
@@ -197,6 +198,37 @@ TEST_F(RunningPool, QuitWaitsForOpenConnections) {
     EXPECT_EQ(::waitpid(master, nullptr, WNOHANG), 0);
   }
   EXPECT_EQ(status_after(0), 0);
+}
+
+TEST(Pool, CodeOfTheMasterSeesTheWorkersAndStopsThem) {
+  std::fflush(nullptr);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    Master* master = nullptr;
+    bool ran = false;
+    bool ended = false;
+    const auto all = [&](std::string_view state) {
+      const auto workers = master->workers();
+      return workers.size() == 2 && std::ranges::all_of(workers, [&](const WorkerStatus& worker) {
+               return worker.state == state && (worker.pid > 0) == (state == "running") &&
+                      worker.restarts == 0;
+             });
+    };
+    const Options options = {.workers = 2,
+                             .on_start = [&](Master& started) { master = &started; },
+                             .on_end = [&] { ended = all("down"); },
+                             .on_ready =
+                                 [&] {
+                                   ran = all("running");
+                                   master->stop(Stop::now);
+                                 }};
+    const int status =
+        run(options, {}, [](Worker& worker) { return std::make_unique<Echo>(worker); });
+    ::_exit(status == 0 && ran && ended ? 0 : 1);
+  }
+  int status = -1;
+  EXPECT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
 }
 
 }  // namespace

@@ -83,10 +83,13 @@ TEST(Report, WhatIsNoneIsAnError) {
 
 TEST(Report, NamesThatAreNotUtf8MakeNoBadJson) {
   Report report;
-  report.programs.push_back({.file = "/\xff\n\x1b.cgi"});
-  const auto read = report_from_json(to_json(report));
+  report.programs.push_back({.file = "/\xff\n\x1b\xc2\x9b.cgi"});
+  const std::string json = to_json(report);
+  for (const char c : json)
+    ASSERT_TRUE(c >= 0x20 && c < 0x7f) << static_cast<int>(c);
+  const auto read = report_from_json(json);
   ASSERT_TRUE(read);
-  EXPECT_EQ(read->programs[0].file, "/\xef\xbf\xbd\n\x1b.cgi");
+  EXPECT_EQ(read->programs[0].file, "/\xef\xbf\xbd\n\x1b\xc2\x9b.cgi");
 }
 
 TEST(ReportTable, WhatRunsComesFirstAndRatesAreOfTheInterval) {
