@@ -3,7 +3,6 @@
 //
 //   bench_limit PROGRAM SECONDS PROCESSES    prints {"runs": N, "seconds": S}
 #include <fcntl.h>
-#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -15,7 +14,6 @@
 #include <cstddef>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 
 namespace {
 

@@ -123,6 +123,13 @@ def static(bench: Bench) -> list[Step]:
             for peer in rotated(bench.peers(lambda peer: peer.files), turn)]
 
 
+def memory(server: peers.Server) -> int:
+    try:
+        return processes.memory_kib(server.started)
+    except PermissionError:
+        raise load.Fault("root alone may see its memory") from None
+
+
 def idle(bench: Bench) -> list[Step]:
     """Memory of all processes of a server, without and with connections that do nothing."""
     case = f"{IDLE:,} connections".replace(",", " ")
@@ -133,9 +140,9 @@ def idle(bench: Bench) -> list[Step]:
         def measure() -> None:
             with bench.fresh_server(peer, {}) as server:
                 load.close_all(load.open_connections(server.port, "/hello.txt", 64, True))
-                before = processes.memory_kib(server.started)
+                before = memory(server)
                 opened = load.open_connections(server.port, "/hello.txt", IDLE, True)
-                after = processes.memory_kib(server.started)
+                after = memory(server)
                 load.close_all(opened)
             for key, value in zip(keys, (before, after, (after - before) / IDLE)):
                 bench.section.add(turn, key, "KiB", value)

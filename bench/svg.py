@@ -42,7 +42,7 @@ def plot(section: Section) -> str:
     for case in cases:
         loop = section.get(case, form.baseline, "rate").median()
         parts.append(f'<text class="head" x="0" y="{y + 20}">{escape(case)}</text>')
-        parts.append(f'<text class="small" x="{LABEL + scale:.1f}" y="{y + 20}" text-anchor="end">'
+        parts.append(f'<text class="small" x="{WIDTH}" y="{y + 20}" text-anchor="end">'
                      f'bare loop: {report.number(loop) if loop else "void"}/s</text>')
         y += HEAD
         first = y
