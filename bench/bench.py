@@ -43,10 +43,11 @@ class Options:
 
 
 class Bench:
-    def __init__(self, options: Options, results: Results, tools: Path):
+    def __init__(self, options: Options, results: Results, tools: Path,
+                 folder: Path):
         self.options, self.results = options, results
-        self.folder = Path(tempfile.mkdtemp(prefix="cgisrv-bench-"))
-        self.folder.chmod(0o755)
+        self.folder = folder
+        self.folder.chmod(0o755)  # for the other user
         self.site, self.tools = self.folder / "site", self.folder / "tools"
         self.servers: dict[str, peers.Server] = {}  # those of all sections
         self.verified: set[tuple[str, str]] = set()
@@ -62,7 +63,6 @@ class Bench:
         for server in self.servers.values():
             server.stop()
         processes.end_strays(set())
-        shutil.rmtree(self.folder, ignore_errors=True)
 
     # ---- servers
 
@@ -102,7 +102,6 @@ class Bench:
 
     def make_server(self, peer: peers.Peer, settings: Mapping[str, str]) -> peers.Server:
         folder = Path(tempfile.mkdtemp(prefix="server-", dir=self.folder))
-        folder.rmdir()
         return peers.Server(peer, folder, self.site, self.tools, settings)
 
     def verify(self, server: peers.Server, target: str, body: bytes | None = None) -> None:

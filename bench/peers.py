@@ -27,8 +27,8 @@ class Missing(Exception):
 class Peer:
     name: str
     package: str  # whose version is told
-    commands: tuple[tuple[str, ...], ...]  # {port}, {folder}, {site}, {tools} are filled in
-    templates: tuple[str, ...] = ()  # from peers/ into the server's folder; so are @port@ and so on
+    commands: tuple[tuple[str, ...], ...]  # {port}, {folder} and so on are filled in
+    templates: tuple[str, ...] = ()  # into the server's folder, with @port@ and so on filled in
     programs: bool = True
     files: bool = False
     closes_unannounced: bool = False  # after each answer, though it is one of HTTP/1.1
@@ -44,7 +44,7 @@ PEERS = (
          ("lighttpd.conf",), files=True),
     Peer("nginx", "nginx", (NGINX,), ("nginx.conf",), programs=False, files=True),
     Peer("nginx+fcgiwrap", "fcgiwrap",
-         (("fcgiwrap", "-c", "32", "-s", "unix:{folder}/fcgiwrap.sock"), NGINX), ("nginx.conf",)),
+         (("fcgiwrap", "-c", "{fcgi_processes}", "-s", "unix:{folder}/fcgiwrap.sock"), NGINX), ("nginx.conf",)),
     Peer("apache-event", "apache2-bin", ((*APACHE, "{folder}/apache-event.conf"),),
          ("apache.conf", "apache-event.conf"), files=True),
     Peer("apache-prefork", "apache2-bin", ((*APACHE, "{folder}/apache-prefork.conf"),),
@@ -57,7 +57,9 @@ PEERS = (
          programs=False, files=True),
 )
 # What templates are filled in with, unless a section wants it otherwise.
-SETTINGS = {"workers": str(max(2, processes.cores())), "dispatch": "round-robin", "running": "256"}
+WORKERS = max(2, processes.cores())
+SETTINGS = {"workers": str(WORKERS), "fcgi_processes": str(16 * WORKERS),
+            "threads": str(64 * WORKERS), "dispatch": "round-robin", "running": "256"}
 
 
 def build_go(tools: Path, cache: Path) -> None:
@@ -78,7 +80,7 @@ def free_port() -> int:
 
 @dataclass
 class Server:
-    """A peer that has been started, in a folder of its own."""
+    """A peer that is started in a folder of its own, which is empty before."""
 
     peer: Peer
     folder: Path
@@ -90,7 +92,6 @@ class Server:
 
     def start(self) -> None:
         """Missing, when it cannot be had. Whatever was started is ended by stop() all the same."""
-        self.folder.mkdir()
         processes.give_away(self.folder)
         values = {"port": str(self.port), "folder": str(self.folder), "site": str(self.site),
                   "tools": str(self.tools), **SETTINGS, **self.settings}
