@@ -81,7 +81,7 @@ class Run final : public http::Handler {
 
   // ---- end
   void exited(std::uint32_t events);
-  void join();
+  bool reap();
   void complete();
   std::string ending(std::string_view when) const;
   void phase_due(std::uint32_t);

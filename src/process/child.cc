@@ -42,6 +42,7 @@ std::optional<Exit> Child::try_wait() {
   exit.signalled = info.si_code != CLD_EXITED;
   exit.code = info.si_status;
   pid_ = 0;
+  pidfd_.reset();
   place_.release();
   if (const auto held = std::exchange(holding_, nullptr)) held->ended(exit);
   return exit;

@@ -43,7 +43,7 @@ class Child {
 
   explicit operator bool() const { return pid_ > 0; }
   pid_t pid() const { return pid_; }
-  int pidfd() const { return pidfd_.get(); }  // readable once it has ended
+  int pidfd() const { return pidfd_.get(); }  // readable once it has ended; closed when reaped
 
   // Kept until it is reaped.
   void hold(std::unique_ptr<Holding> holding) { holding_ = std::move(holding); }

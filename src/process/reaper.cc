@@ -50,7 +50,7 @@ void Reaper::remove(Dying& dying) {
 
 void Reaper::Dying::exited(std::uint32_t) {
   if (!child.try_wait()) return;
-  watch.cancel();
+  watch.forget();  // its pidfd has been closed
   // One that ended by itself may leave others behind on purpose; one that we ended may not.
   // What is left of a group after KILL needs no watching: nobody resists it.
   const bool done = stage != Stage::terminated || group_gone();
