@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 
+#include "exec/exec.h"
 #include "net/address.h"
 #include "server/cli.h"
 #include "server/config.h"
@@ -59,9 +60,12 @@ int main(int argc, char** argv) {
     std::fputs(server::reference_page().c_str(), stdout);
     return server::status::ok;
   }
+  const bool executes = command.kind == Command::Kind::exec;
+  if (executes && command.config_file.empty()) return exec::run(command.exec);
   auto config = make_config(command);
   if (!config)
     return command.config_file.empty() ? server::status::usage : server::status::configuration;
+  if (executes) return exec::run(command.exec, std::move(*config));
   if (command.kind == Command::Kind::check) {
     std::printf("%s: the configuration is valid\n", command.config_file.c_str());
     return server::status::ok;

@@ -16,6 +16,7 @@ constexpr std::array<std::string_view, 6> names = {"debug", "info",  "notice",
                                                    "warn",  "error", "fatal"};
 Level threshold = Level::info;
 Fd file;
+Sink diverted;
 
 int descriptor() {
   return file ? file.get() : STDERR_FILENO;
@@ -46,6 +47,10 @@ Result<void> open(const std::string& path) {
   return {};
 }
 
+void divert(Sink sink) {
+  diverted = std::move(sink);
+}
+
 std::string timestamp() {
   timespec now{};
   ::clock_gettime(CLOCK_REALTIME, &now);
@@ -58,6 +63,7 @@ std::string timestamp() {
 
 void write(Level level, std::string_view request_id, std::string_view text) {
   if (!enabled(level)) return;
+  if (diverted) return diverted(level, request_id, text::printable(text));
   std::string line =
       fmt::format("{} {} [{}] ", timestamp(), names[static_cast<std::size_t>(level)], ::getpid());
   if (!request_id.empty()) line.append("[").append(request_id).append("] ");

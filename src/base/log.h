@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -25,6 +26,10 @@ bool enabled(Level level);
 
 // Appends to `path` from now on; "stderr" is the default.
 Result<void> open(const std::string& path);
+
+// From now on what would be written goes to `sink` instead; an empty one: to the log again.
+using Sink = std::function<void(Level, std::string_view request_id, std::string_view text)>;
+void divert(Sink sink);
 
 // Control bytes in `text` are escaped: no file name or program forges a line. Quotes around foreign
 // parts are the caller's business (text::escape).

@@ -167,6 +167,13 @@ std::optional<std::string_view> Environment::get(std::string_view name) const {
   return std::nullopt;
 }
 
+std::vector<std::string_view> Environment::entries() const {
+  std::vector<std::string_view> entries;
+  for (const auto offset : offsets_)
+    entries.emplace_back(block_.data() + offset);
+  return entries;
+}
+
 char* const* Environment::envp() {
   pointers_.clear();
   for (const auto offset : offsets_)

@@ -46,6 +46,7 @@ class Environment {
   void add(std::string_view name, std::string_view value);
   bool has(std::string_view name) const;
   std::optional<std::string_view> get(std::string_view name) const;
+  std::vector<std::string_view> entries() const;  // "NAME=value" in order; valid as envp() is
   std::size_t size() const { return offsets_.size(); }
   std::size_t bytes() const { return block_.size(); }
   // NULL-terminated; valid until the next add().

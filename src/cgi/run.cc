@@ -65,6 +65,7 @@ Run::~Run() {
   account_->close(Outcome::client_left);
   exit_watch_.cancel();  // the reaper watches from here on
   context_.reaper.end(std::move(child_), options_.grace);
+  if (context_.observer != nullptr) context_.observer->over();
 }
 
 // ---- input -------------------------------------------------------------------------------------
@@ -191,6 +192,7 @@ void Run::launch() {
                                                .content_length = content_length_,
                                                .pass_authorization = options_.authorization,
                                                .redirect_url = redirect_url_});
+  if (context_.observer != nullptr) context_.observer->starting(script_, environment, account_);
   const int null_or_file = input_ ? input_.get() : context_.null_input;
   auto child = cgi::launch({.script = script_,
                             .options = options_,
@@ -292,6 +294,7 @@ bool Run::read_output() {
 
 void Run::take_output(std::string_view bytes) {
   account_->read(bytes.size());
+  if (context_.observer != nullptr) context_.observer->printed(bytes);
   relay_.take(bytes);
   if (relay_.phase() == Relay::Phase::broken) return fail_head();
   if (!in_head() && !exit_) phase_timer_.arm_after(options_.idle_timeout);
@@ -300,10 +303,15 @@ void Run::take_output(std::string_view bytes) {
 void Run::stderr_readable(std::uint32_t) {
   // One read a turn: a flood of errors must not keep the output waiting.
   const ssize_t size = ::read(stderr_.get(), context_.scratch.data(), context_.scratch.size());
-  if (size > 0) return stderr_log_.feed({context_.scratch.data(), static_cast<std::size_t>(size)});
+  if (size > 0) return take_error({context_.scratch.data(), static_cast<std::size_t>(size)});
   if (size < 0 && errno == EAGAIN) return;
   stderr_.reset();
   stderr_log_.end();
+}
+
+void Run::take_error(std::string_view bytes) {
+  if (context_.observer != nullptr) context_.observer->complained(bytes);
+  stderr_log_.feed(bytes);
 }
 
 // ---- end ---------------------------------------------------------------------------------------

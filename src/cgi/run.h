@@ -18,6 +18,7 @@
 #include "admission/door.h"
 #include "cgi/environment.h"
 #include "cgi/launch.h"
+#include "cgi/observer.h"
 #include "cgi/options.h"
 #include "cgi/permissions.h"
 #include "cgi/relay.h"
@@ -42,6 +43,7 @@ struct RunContext {
   admission::Door* door = nullptr;  // none: every program is admitted
   PermissionReview permissions{};
   process::OomKills oom_kills{};
+  Observer* observer = nullptr;  // of all runs; none: nobody looks on
 };
 
 class Run final : public http::Handler {
@@ -78,6 +80,7 @@ class Run final : public http::Handler {
   void take_output(std::string_view bytes);
   void resume(std::uint32_t);
   void stderr_readable(std::uint32_t events);
+  void take_error(std::string_view bytes);
 
   // ---- end
   void exited(std::uint32_t events);

@@ -13,6 +13,8 @@ constexpr auto version = "cgisrv " CGISRV_VERSION;
 constexpr auto help = R"(Usage: cgisrv [DIR] [options]          serve DIR (default: this directory)
        cgisrv -c FILE                  serve by a configuration file
        cgisrv check -c FILE            check a configuration file
+       cgisrv exec SCRIPT [URL]        run a program once and show all of it;
+                                       see cgisrv exec --help
        cgisrv reference                print the reference of all parameters
        cgisrv status|reload|reopen|quit|stop     speak to a running server;
                                        cgisrv status --help says more
@@ -55,11 +57,53 @@ runtime_dir.
 Exit status: 0 done, 64 usage, 69 no such server, or it cannot do that.
 )";
 
+constexpr auto exec_help = R"(Usage: cgisrv exec SCRIPT [URL] [options]
+
+Runs a CGI program once, as the server would, and shows the request, what the
+program got and printed, the response, what it cost, and whether it is good.
+
+SCRIPT is the program's file. URL is what a client would ask for: a path such
+as /cgi-bin/hello.cgi/extra?x=1, http://HOST/PATH, or ?QUERY alone. What is
+left out leads to SCRIPT. Methods other than GET, HEAD, OPTIONS and DELETE send
+standard input as the body.
+
+  -X, --method METHOD    the request's method (default GET)
+  -H, --header 'N: V'    a header of the request; may repeat
+  -c, --config FILE      by this configuration; else as in directory mode
+      --env              print the program's environment alone
+      --raw              print what the program prints, as it prints it
+      --json             print everything as one JSON object
+  -h, --help             this text
+
+Exit status: 0 good; 1 bad (no valid response, a status of 500 or above, an
+exit status other than 0, a limit); 64 usage, 66 no such program,
+77 permission, 78 configuration; 130 after Ctrl-C.
+)";
+
 int usage_error(const std::string& message) {
   std::cerr << "cgisrv: " << message << "\nTry: cgisrv --help\n";
   return status::usage;
 }
-}  // namespace
+
+Command refuse(const std::string& message) {
+  return {.kind = Command::Kind::done, .status = usage_error(message)};
+}
+
+void add_exec(CLI::App& exec, ExecOptions& options) {
+  using Show = ExecOptions::Show;
+  exec.add_option("SCRIPT", options.script);
+  exec.add_option("URL", options.url);
+  exec.add_option("-X,--method", options.method);
+  exec.add_option("-H,--header", options.fields)->allow_extra_args(false);
+  const auto add_show = [&](const char* name, Show show) {
+    return exec.add_flag_callback(name, [&options, show] { options.show = show; });
+  };
+  auto* const environment = add_show("--env", Show::environment);
+  auto* const raw = add_show("--raw", Show::raw);
+  auto* const json = add_show("--json", Show::json);
+  environment->excludes(raw)->excludes(json);
+  raw->excludes(json);
+}
 
 // The commands that speak to a running server.
 void add_remote(CLI::App& app, RemoteCommand& remote) {
@@ -80,10 +124,33 @@ void add_remote(CLI::App& app, RemoteCommand& remote) {
     app.get_subcommand(verb)->add_flag("!--no-wait", remote.wait);
 }
 
+Command exec_command(Command command, bool has_directory) {
+  command.kind = Command::Kind::exec;
+  if (command.exec.script.empty())
+    return refuse("exec needs a program: cgisrv exec SCRIPT [URL]; see cgisrv exec --help");
+  if (has_directory) return refuse("exec takes SCRIPT and URL, and no more");
+  if (!command.listen.empty() || command.workers != 0)
+    return refuse("exec does not listen: leave out --listen and --workers");
+  return command;
+}
+
+Command remote_command(Command command, bool has_directory) {
+  const std::string& verb = command.remote.verb;
+  if (has_directory || !command.listen.empty() || command.workers != 0)
+    return refuse(fmt::format(
+        "{0} speaks to a server that runs already: cgisrv {0} [--pid N | -c FILE]", verb));
+  command.kind = Command::Kind::remote;
+  command.remote.config_file = command.config_file;
+  return command;
+}
+
+}  // namespace
+
 Command parse_command_line(int argc, char** argv) {
   Command command;
   CLI::App app;
   app.set_help_flag();
+  app.require_subcommand(0, 1);
   bool wants_help = false;
   bool wants_version = false;
   app.add_flag("-h,--help", wants_help);
@@ -94,35 +161,29 @@ Command parse_command_line(int argc, char** argv) {
   app.add_option("-c,--config", command.config_file);
   const auto* const check = app.add_subcommand("check")->fallthrough();
   add_remote(app, command.remote);
+  auto* const exec = app.add_subcommand("exec")->fallthrough();
+  exec->set_help_flag();
+  add_exec(*exec, command.exec);
   const auto* const reference = app.add_subcommand("reference")->fallthrough();
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return {.kind = Command::Kind::done, .status = usage_error(error.what())};
+    return refuse(error.what());
   }
   if (wants_help || wants_version) {
-    const auto* const text = command.remote.verb.empty() ? help : remote_help;
+    const auto* const text = *exec ? exec_help : command.remote.verb.empty() ? help : remote_help;
     std::cout << (wants_help ? text : version) << (wants_help ? "" : "\n");
     return {.kind = Command::Kind::done};
   }
-  if (*directory && !command.config_file.empty())
-    return {.kind = Command::Kind::done,
-            .status = usage_error("give a directory or a configuration, not both")};
-  if (!command.remote.verb.empty()) {
-    if (*directory || !command.listen.empty() || command.workers != 0)
-      return {.kind = Command::Kind::done,
-              .status = usage_error(fmt::format("{0} speaks to a server that runs already: "
-                                                "cgisrv {0} [--pid N | -c FILE]",
-                                                command.remote.verb))};
-    command.kind = Command::Kind::remote;
-    command.remote.config_file = command.config_file;
-  }
+  const bool has_directory = static_cast<bool>(*directory);
+  if (*exec) return exec_command(std::move(command), has_directory);
+  if (has_directory && !command.config_file.empty())
+    return refuse("give a directory or a configuration, not both");
+  if (!command.remote.verb.empty()) return remote_command(std::move(command), has_directory);
   if (*reference) command.kind = Command::Kind::reference;
   if (*check) {
     command.kind = Command::Kind::check;
-    if (command.config_file.empty())
-      return {.kind = Command::Kind::done,
-              .status = usage_error("check needs a file: cgisrv check -c FILE")};
+    if (command.config_file.empty()) return refuse("check needs a file: cgisrv check -c FILE");
   }
   return command;
 }

@@ -8,13 +8,24 @@
 
 namespace cgisrv::server {
 
+// cgisrv exec: one request without a server.
+struct ExecOptions {
+  enum class Show { report, environment, raw, json };
+  std::string script;
+  std::string url;  // empty: found by the script
+  std::string method = "GET";
+  std::vector<std::string> fields;  // "Name: value"
+  Show show = Show::report;
+};
+
 struct Command {
-  enum class Kind { serve, check, reference, remote, done };
+  enum class Kind { serve, check, exec, reference, remote, done };
   Kind kind = Kind::serve;
   int status = 0;  // done: nothing is left to do but to exit so (after --help, or a wrong flag)
   std::string directory = ".";
   std::string config_file;  // empty: serve the directory
   std::vector<std::string> listen;
+  ExecOptions exec;
   unsigned workers = 0;  // 0: as configured, or one per core
   RemoteCommand remote;
 };

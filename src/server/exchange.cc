@@ -358,8 +358,9 @@ void Connection::redirect(std::string path_query, std::vector<http::Field> field
 const cgi::Endpoints& Connection::endpoints() {
   if (names_) return endpoints_;
   const auto peer = net::Address::from_kernel(accepted_.peer, accepted_.peer_size);
-  const net::Address server =
-      stream_.fd() >= 0 ? net::local_address(stream_.fd()) : service_.address(accepted_.listener);
+  // A socket may have no address of its own: it is closed, or one of a pair. Its listener has.
+  net::Address server = stream_.fd() >= 0 ? net::local_address(stream_.fd()) : net::Address();
+  if (server.host().empty()) server = service_.address(accepted_.listener);
   const bool local = server.family() == AF_UNIX;
   names_ = Names{local ? "" : peer.host(), local ? "" : std::to_string(peer.port()),
                  local ? "" : server.host(), local ? "" : std::to_string(server.port())};

@@ -9,6 +9,7 @@ namespace cgisrv::server {
 namespace status {
 inline constexpr int ok = 0;
 inline constexpr int usage = 64;
+inline constexpr int no_input = 66;
 inline constexpr int unavailable = 69;
 inline constexpr int software = 70;
 inline constexpr int permission = 77;

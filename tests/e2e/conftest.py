@@ -24,6 +24,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 import adopted  # noqa: E402
 import conformance  # noqa: E402
+from executing import execute  # noqa: E402, F401
 from harness import BINARY, Server, Site, finish, slowness  # noqa: E402
 
 

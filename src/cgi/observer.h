@@ -1,0 +1,26 @@
+// Who looks on while programs run: cgisrv exec does; the server's workers have nobody.
+#pragma once
+
+#include <memory>
+#include <string_view>
+
+#include "account/account.h"
+#include "cgi/environment.h"
+#include "cgi/script.h"
+
+namespace cgisrv::cgi {
+
+// Runs of one exchange follow each other (local redirects): what is printed is the last one's.
+class Observer {
+ public:
+  virtual ~Observer() = default;
+  // It is about to be started with that environment.
+  virtual void starting(const Script& script, const Environment& environment,
+                        std::shared_ptr<const account::Account> account) = 0;
+  virtual void printed(std::string_view bytes) = 0;     // on standard output, raw
+  virtual void complained(std::string_view bytes) = 0;  // on standard error, raw
+  // A run is over, and its account closed; it may be settled by now.
+  virtual void over() = 0;
+};
+
+}  // namespace cgisrv::cgi

@@ -1,0 +1,37 @@
+// The client's end of a connection: sends one request, reads its response.
+#pragma once
+
+#include <cgisrv/fd.h>
+#include <cgisrv/loop.h>
+
+#include <string>
+
+#include "exec/request.h"
+#include "exec/response.h"
+
+namespace cgisrv::exec {
+
+class Client {
+ public:
+  // `over` is called once, when the response has ended, whichever way. `request` outlives us.
+  Client(Loop& loop, Fd socket, const Request& request, Callback over);
+
+  const Response& response() const { return response_; }
+
+ private:
+  void ready(std::uint32_t events);
+  void send_more();
+  bool fill();
+  void receive_more();
+
+  const Request& request_;
+  Callback over_;
+  Response response_;
+  Buffer output_;
+  std::uint64_t body_sent_ = 0;
+  bool body_ended_ = false;
+  bool sent_ = false;  // all of it, or as much as the server wants
+  WatchedFd socket_;
+};
+
+}  // namespace cgisrv::exec

@@ -1,0 +1,147 @@
+#include "exec/exec.h"
+
+#include <pwd.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+
+#include "event/signals.h"
+#include "exec/place.h"
+#include "exec/report.h"
+#include "exec/session.h"
+#include "process/privileges.h"
+#include "server/run_as.h"
+#include "server/serve.h"
+
+namespace cgisrv::exec {
+
+namespace {
+
+namespace status = server::status;
+using server::Config;
+using server::ExecOptions;
+
+constexpr rlim_t descriptors_wanted = 256;
+
+// What a worker does before it serves, and how.
+struct Standing {
+  rlimit descriptors{};
+  std::string user;
+  std::string note;
+};
+
+int complain(const Error& error, int exit_status) {
+  std::fprintf(stderr, "cgisrv: %s\n", error.what.c_str());
+  return exit_status;
+}
+
+std::string user_name(uid_t id) {
+  const passwd* const entry = ::getpwuid(id);
+  return entry != nullptr ? entry->pw_name : std::to_string(id);
+}
+
+// An author tries out what another user will run: better so than not at all.
+std::string stay_who_we_are(Config& config) {
+  if (::geteuid() == 0 || config.server.user.empty()) return {};
+  const std::string user = std::exchange(config.server.user, {});
+  config.server.group.clear();
+  if (user == user_name(::geteuid())) return {};
+  return fmt::format("the server runs it as {}; only root can try that", user);
+}
+
+Result<Standing> take_standing(Config& config) {
+  if (auto clean = process::clean_inheritance(); !clean) return std::unexpected(clean.error());
+  set_default_dispositions();
+  Standing standing;
+  standing.descriptors = process::raise_descriptor_limit(descriptors_wanted);
+  standing.note = stay_who_we_are(config);
+  if (auto may = server::check_user(config); !may) return std::unexpected(may.error());
+  if (auto dropped = process::drop_privileges(server::privileges_of(config)); !dropped)
+    return std::unexpected(dropped.error());
+  standing.user = user_name(::geteuid());
+  return standing;
+}
+
+Result<std::optional<Body>> body_of(const ExecOptions& options) {
+  if (!has_body(options.method, options.fields)) return std::nullopt;
+  if (::isatty(STDIN_FILENO) != 0)
+    std::fputs("cgisrv: the body is what you type, up to Ctrl-D; or give it a file: < FILE\n",
+               stderr);
+  auto body = read_body(STDIN_FILENO);
+  if (!body) return std::unexpected(body.error());
+  return std::move(*body);
+}
+
+Style style_of_output() {
+  const bool terminal = ::isatty(STDOUT_FILENO) != 0;
+  const char* const no_colour = std::getenv("NO_COLOR");
+  const char* const kind = std::getenv("TERM");
+  const bool dumb = kind == nullptr || std::string_view(kind) == "dumb";
+  return {.colour = terminal && !dumb && (no_colour == nullptr || *no_colour == '\0'),
+          .terminal = terminal};
+}
+
+void show(const Seen& seen, ExecOptions::Show what) {
+  switch (what) {
+    case ExecOptions::Show::report:
+      return write_all(STDOUT_FILENO, as_text(seen, style_of_output()));
+    case ExecOptions::Show::json:
+      return write_all(STDOUT_FILENO, as_json(seen));
+    case ExecOptions::Show::environment:
+      write_all(STDOUT_FILENO, as_environment(seen.record));
+      break;
+    case ExecOptions::Show::raw:
+      break;  // it has been shown as it came
+  }
+  if (!seen.verdict.good)
+    write_all(STDERR_FILENO, fmt::format("cgisrv: bad: {}\n", seen.verdict.reason));
+}
+
+int run_at(const ExecOptions& options, const Place& place, const Standing& standing) {
+  auto body = body_of(options);
+  if (!body) return complain(body.error(), status::no_input);
+  const auto request =
+      make_request(options.method, place.url, place.host, options.fields, std::move(*body));
+  if (!request) return complain(request.error(), status::usage);
+  Session session(place, *request, options.show == ExecOptions::Show::raw, standing.descriptors);
+  if (const int signal = session.run(); signal != 0) return 128 + signal;
+  const Seen seen = {.request = *request,
+                     .record = session.record(),
+                     .response = session.response(),
+                     .verdict = judge(session.record(), session.response(), session.took()),
+                     .took = session.took(),
+                     .user = standing.user,
+                     .note = standing.note};
+  show(seen, options.show);
+  return seen.verdict.good ? status::ok : 1;
+}
+
+int status_of(const Error& error) {
+  return error.code == EINVAL ? status::usage : status::no_input;
+}
+
+}  // namespace
+
+int run(const ExecOptions& options) {
+  Config none;
+  const auto standing = take_standing(none);
+  if (!standing) return complain(standing.error(), status::software);
+  const auto place = find_place(options.script, options.url);
+  if (!place) return complain(place.error(), status_of(place.error()));
+  return run_at(options, *place, *standing);
+}
+
+int run(const ExecOptions& options, Config config) {
+  const auto standing = take_standing(config);
+  if (!standing)
+    return complain(standing.error(),
+                    standing.error().code == EPERM ? status::permission : status::configuration);
+  if (!config.file.empty()) process::forbid_tracing();
+  const auto place = find_place(std::move(config), options.script, options.url);
+  if (!place) return complain(place.error(), status_of(place.error()));
+  return run_at(options, *place, *standing);
+}
+
+}  // namespace cgisrv::exec

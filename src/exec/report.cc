@@ -1,0 +1,223 @@
+#include "exec/report.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "base/text.h"
+#include "exec/json.h"
+
+namespace cgisrv::exec {
+
+namespace {
+
+using std::chrono::microseconds;
+
+constexpr std::size_t terminal_lines_max = 40;
+constexpr std::size_t terminal_bytes_max = 8 * 1024;
+
+// The same in every request to a server, or nothing that a program goes by.
+constexpr std::array<std::string_view, 13> usual_variables = {
+    "GATEWAY_INTERFACE", "REDIRECT_STATUS", "REMOTE_ADDR", "REMOTE_PORT",     "REQUEST_ID",
+    "REQUEST_SCHEME",    "SERVER_ADDR",     "SERVER_NAME", "SERVER_PROTOCOL", "SERVER_PORT",
+    "SERVER_SOFTWARE",   "UNIQUE_ID",       "PATH"};
+
+// Text as people write it; what holds other controls is for programs.
+bool is_text(std::string_view bytes) {
+  return std::ranges::none_of(bytes, [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte < 0x20 && (byte < '\b' || byte > '\r') && byte != 0x1b;
+  });
+}
+
+class Text {
+ public:
+  explicit Text(const Style& style) : style_(style) {}
+
+  void heading(std::string_view title) {
+    if (!out_.empty()) out_ += '\n';
+    out_.append(style_.colour ? "\x1b[1m" : "").append(title);
+    out_.append(style_.colour ? "\x1b[0m\n" : "\n");
+  }
+  void line(std::string_view text) { out_.append("  ").append(shown(text)).append("\n"); }
+  void row(std::string_view term, std::string_view value) {
+    if (!value.empty()) line(fmt::format("{:<11}{}", term, value));
+  }
+  void note(std::string_view text) { out_ += fmt::format("  ({})\n", text); }
+
+  // As much as one looks at, and how much more there is. `more` says how to see it.
+  void block(const Kept& kept, std::string_view more) {
+    if (!is_text(kept.bytes()))
+      return note(fmt::format("{}, binary; {}", bytes_text(kept.total()), more));
+    std::string_view rest = shown_of(kept);
+    std::uint64_t left = kept.total() - rest.size();
+    for (std::size_t lines = 0; !rest.empty(); ++lines) {
+      if (style_.terminal && lines == terminal_lines_max) break;
+      std::string_view next = text::take_until(rest, '\n');
+      if (next.ends_with('\r')) next.remove_suffix(1);
+      line(next);
+    }
+    left += rest.size();
+    if (left > 0) note(fmt::format("and {} more; {}", bytes_text(left), more));
+  }
+
+  void verdict(const Verdict& verdict) {
+    const std::string_view colour = verdict.good ? "\x1b[1;32m" : "\x1b[1;31m";
+    out_ +=
+        fmt::format("\n{}{}:{} {}\n", style_.colour ? colour : "", verdict.good ? "good" : "bad",
+                    style_.colour ? "\x1b[0m" : "", shown(verdict.reason));
+  }
+
+  std::string take() && { return std::move(out_); }
+
+ private:
+  std::string_view shown_of(const Kept& kept) const {
+    std::string_view bytes = kept.bytes();
+    if (style_.terminal) bytes = bytes.substr(0, terminal_bytes_max);
+    return bytes.size() < kept.total() ? without_cut_character(bytes) : bytes;
+  }
+  static std::string shown(std::string_view line) {
+    return is_utf8(line) ? text::printable(line, line.size()) : text::escape(line, line.size());
+  }
+
+  const Style& style_;
+  std::string out_;
+};
+
+void add_head(Text& text, std::string_view head) {
+  while (!head.empty()) {
+    std::string_view line = text::take_until(head, '\n');
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    if (!line.empty()) text.line(line);
+  }
+}
+
+void add_request(Text& text, const Request& request) {
+  text.heading("Request");
+  add_head(text, request.head);
+  if (request.body) text.note(bytes_text(request.body->length) + " of body");
+}
+
+void add_environment(Text& text, const Program& program) {
+  text.heading("Environment");
+  std::size_t hidden = 0;
+  for (const std::string& variable : program.environment) {
+    const auto name = std::string_view(variable).substr(0, variable.find('='));
+    if (std::ranges::find(usual_variables, name) != usual_variables.end()) {
+      ++hidden;
+    } else {
+      text.line(variable);
+    }
+  }
+  text.note(fmt::format("and {} that are much the same for all; see --env", hidden));
+}
+
+std::string how_it_ended(const Program& program) {
+  const auto& costs = program.costs();
+  if (!costs.start) return "never started";
+  return costs.exit ? costs.exit->text() : "unknown: it worked on after its output";
+}
+
+void add_program(Text& text, const Seen& seen, const Program& program, bool redirected) {
+  const std::string& file = program.script.filename;
+  text.heading(redirected ? "Program, after a local redirect" : "Program");
+  text.row("file", file);
+  text.row("run by", program.runs);
+  text.row("directory", file.substr(0, file.rfind('/')));
+  text.row("user", seen.user);
+  if (!seen.note.empty()) text.note(seen.note);
+  text.row("ended", how_it_ended(program));
+  add_environment(text, program);
+  if (program.errors.total() > 0) {
+    text.heading("Standard error");
+    text.block(program.errors, "see --raw");
+  }
+  // Otherwise it is in the response.
+  if (!seen.record.failure().empty() && program.output.total() > 0) {
+    text.heading("Standard output");
+    text.block(program.output, "see --raw");
+  }
+}
+
+// What the verdict does not say.
+void add_log(Text& text, const Record& record) {
+  std::vector<std::string> lines = record.log();
+  std::erase(lines, record.failure());
+  if (lines.empty()) return;
+  text.heading("Log");
+  for (const std::string& line : lines)
+    text.line(line);
+}
+
+void add_response(Text& text, const Seen& seen) {
+  text.heading("Response");
+  add_head(text, seen.response.head());
+  if (seen.response.body().total() > 0) {
+    text.line("");
+    text.block(seen.response.body(), "see --raw");
+  }
+  if (!seen.response.whole()) text.note("here the connection ended; the response is not whole");
+}
+
+// What happened when, counted from the request; an account has its own beginning.
+void add_times(Text& text, const Seen& seen) {
+  std::vector<std::pair<microseconds, std::string_view>> events;
+  microseconds begin{0};
+  for (const Program& program : seen.record.programs()) {
+    const account::Costs& costs = program.costs();
+    if (costs.start) {
+      const microseconds started = begin + costs.queue.value_or(microseconds(0)) + *costs.start;
+      events.emplace_back(started, "program started");
+      if (costs.header) events.emplace_back(started + *costs.header, "its header was whole");
+      if (costs.run) events.emplace_back(started + *costs.run, "it ended");
+    }
+    begin += costs.total;
+  }
+  events.emplace_back(seen.took, "response was whole");
+  std::ranges::stable_sort(events, {}, &std::pair<microseconds, std::string_view>::first);
+  text.heading("Time");
+  for (const auto& [when, what] : events)
+    text.line(fmt::format("{:>9}  {}", duration_text(when), what));
+}
+
+void add_resources(Text& text, const Program& program, bool one_of_many) {
+  const account::Costs& costs = program.costs();
+  if (!costs.exit) return;
+  const rusage& usage = costs.exit->usage;
+  text.heading(one_of_many ? "Resources of " + program.script.name : "Resources");
+  text.row("CPU", fmt::format("{} user, {} system", duration_text(account::user_time(*costs.exit)),
+                              duration_text(account::system_time(*costs.exit))));
+  text.row("memory",
+           fmt::format("{:.1f} MiB at its peak", static_cast<double>(usage.ru_maxrss) / 1024));
+  text.row("faults", fmt::format("{} minor, {} major", usage.ru_minflt, usage.ru_majflt));
+  text.row("input", bytes_text(costs.bytes_in));
+  text.row("output", bytes_text(costs.bytes_out));
+}
+
+}  // namespace
+
+std::string as_text(const Seen& seen, const Style& style) {
+  Text text(style);
+  add_request(text, seen.request);
+  bool redirected = false;
+  for (const Program& program : seen.record.programs())
+    add_program(text, seen, program, std::exchange(redirected, true));
+  add_response(text, seen);
+  add_log(text, seen.record);
+  add_times(text, seen);
+  for (const Program& program : seen.record.programs())
+    add_resources(text, program, seen.record.programs().size() > 1);
+  text.verdict(seen.verdict);
+  return std::move(text).take();
+}
+
+std::string as_environment(const Record& record) {
+  std::string out;
+  if (record.programs().empty()) return out;
+  for (const std::string& variable : record.programs().front().environment)
+    out.append(variable).append("\n");
+  return out;
+}
+
+}  // namespace cgisrv::exec
