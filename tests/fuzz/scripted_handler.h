@@ -194,6 +194,7 @@ class ScriptedHandler final : public http::Handler {
   Next respond_raw() {
     if (responded_) return Next::step;
     responded_ = true;
+    silent_ = exchange_.request().method == "HEAD";
     exchange_.respond_raw(200);
     exchange_.write("HTTP/1.1 200 OK\r\nConnection: close\r\nX-Number: " + std::to_string(number_) +
                     "\r\n\r\n");
@@ -217,6 +218,7 @@ class ScriptedHandler final : public http::Handler {
   }
 
   void put(std::string_view bytes) {
+    if (silent_) return;
     exchange_.write(bytes);
     if (length_) {
       bytes = bytes.substr(0, *length_);
@@ -238,6 +240,7 @@ class ScriptedHandler final : public http::Handler {
   bool waited_ = false;
   bool unsent_file_ = false;
   bool ended_ = false;
+  bool silent_ = false;                  // the server drops no body of a raw answer to HEAD
   std::optional<std::uint64_t> length_;  // still to be written
 };
 
