@@ -139,7 +139,7 @@ class Bench:
         self.section = Section(when, self.options.seconds)
         self.results.sections[name] = self.section
 
-    def attempt(self, keys: Sequence[Key], unit: str, measure: Callable[[], None]) -> None:
+    def attempt(self, keys: Sequence[Key], measure: Callable[[], None]) -> None:
         """A fault voids the figures; what is missing is named once, and has no figure."""
         try:
             measure()
@@ -147,5 +147,5 @@ class Bench:
             return
         except (load.Fault, OSError) as fault:
             for key in keys:
-                self.section.void(key, unit, str(fault))
+                self.section.void(key, str(fault))
         time.sleep(SETTLE_SECONDS)

@@ -23,6 +23,7 @@ class Fault(Exception):
 
 @dataclass(frozen=True)
 class Rate:
+    requests: int
     per_second: float
     p99_ms: float
 
@@ -61,7 +62,8 @@ def wrk(port: int, target: str, connections: int, seconds: float, close: bool = 
     seen = ", ".join(f"{found[key]} {text}" for key, text in faults.items() if found[key])
     if seen or not found["requests"]:
         raise Fault(f"{seen or 'no answer'} in {found['requests']} requests")
-    return Rate(found["requests"] / found["duration_us"] * 1e6, found["p99_us"] / 1e3)
+    requests = found["requests"]
+    return Rate(requests, requests / found["duration_us"] * 1e6, found["p99_us"] / 1e3)
 
 
 def bare_loop(tool: Path, program: Path, seconds: float, count: int) -> float:

@@ -32,6 +32,7 @@ class Peer:
     programs: bool = True
     files: bool = False
     closes_unannounced: bool = False  # after each answer, though it is one of HTTP/1.1
+    forks_to_serve: bool = False  # a process for each connection, which ends with it
 
 
 APACHE = ("apache2", "-D", "FOREGROUND", "-f")
@@ -44,7 +45,8 @@ PEERS = (
          ("lighttpd.conf",), files=True),
     Peer("nginx", "nginx", (NGINX,), ("nginx.conf",), programs=False, files=True),
     Peer("nginx+fcgiwrap", "fcgiwrap",
-         (("fcgiwrap", "-c", "{fcgi_processes}", "-s", "unix:{folder}/fcgiwrap.sock"), NGINX), ("nginx.conf",)),
+         (("fcgiwrap", "-c", "{fcgi_processes}", "-s", "unix:{folder}/fcgiwrap.sock"), NGINX),
+         ("nginx.conf",)),
     Peer("apache-event", "apache2-bin", ((*APACHE, "{folder}/apache-event.conf"),),
          ("apache.conf", "apache-event.conf"), files=True),
     Peer("apache-prefork", "apache2-bin", ((*APACHE, "{folder}/apache-prefork.conf"),),
@@ -52,7 +54,7 @@ PEERS = (
     Peer("go", "golang-go", (("{tools}/go-cgi", "127.0.0.1:{port}", "{site}"),)),
     Peer("busybox", "busybox",
          (("busybox", "httpd", "-f", "-p", "127.0.0.1:{port}", "-h", "{site}"),),
-         closes_unannounced=True),
+         closes_unannounced=True, forks_to_serve=True),
     Peer("h2o", "h2o", (("h2o", "-m", "worker", "-c", "{folder}/h2o.conf"),), ("h2o.conf",),
          programs=False, files=True),
 )

@@ -103,6 +103,19 @@ def kill(pid: int) -> None:
         pass
 
 
+def processor_seconds(processes: Sequence[subprocess.Popen]) -> dict[int, float]:
+    """What each of their processes has used so far, without those that it has reaped."""
+    tick = os.sysconf("SC_CLK_TCK")
+    found = {}
+    for pid in {pid for process in processes for pid in family(process.pid)}:
+        try:
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # has just ended
+        found[pid] = (int(fields[11]) + int(fields[12])) / tick
+    return found
+
+
 def memory_kib(processes: Sequence[subprocess.Popen]) -> int:
     """The proportional set size of all their processes: each page counted once."""
     total = 0

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from results import Figure, Results, Section
+from results import UNITS, Figure, Results, Section
 
 
 @dataclass(frozen=True)
@@ -69,15 +69,16 @@ def aligned(rows: Sequence[Sequence[str]], texts: int) -> str:
 def table(name: str, section: Section) -> str:
     form = FORMS[name]
     metrics = section.metrics()
-    units = {key.metric: figure.unit for key, figure in section.figures.items()}
-    heads = ["requests/s" if units[metric] == "1/s" else f"{metric}, {units[metric]}"
+    heads = ["requests/s" if metric == "rate" else f"{metric}, {UNITS[metric]}"
              for metric in metrics]
     rows = [[form.case, form.subject, *heads] + ([f"of {form.baseline}"] if form.baseline else [])]
     for case in section.cases():
         subjects = section.subjects(case)
         for subject in sorted(subjects, key=section.subjects().index):
-            row = [case, subject]
-            row += [cell(section.get(case, subject, metric)) for metric in metrics]
+            figures = [section.get(case, subject, metric) for metric in metrics]
+            row = [case, subject, *map(cell, figures)]
+            if all(figure and figure.fault for figure in figures):
+                row[3:] = ["–"] * len(metrics[1:])  # once is enough
             if form.baseline:
                 share = ratio(section, form, case, subject)
                 row.append("–" if share is None else f"{share:.2f}")

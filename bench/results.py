@@ -5,10 +5,14 @@ from __future__ import annotations
 import statistics
 from dataclasses import dataclass, field
 
+UNITS = {"rate": "1/s", "server": "µs", "p50": "ms", "p99": "ms", "before": "KiB", "after": "KiB",
+         "per connection": "KiB", "start": "µs", "whole run": "µs"}
+
 
 @dataclass(frozen=True)
 class Key:
-    """`case` is what is compared within (a program, a file), `subject` who is compared."""
+    """`case` is what is compared within (a program, a file), `subject` who is compared, `metric`
+    one of UNITS."""
 
     case: str
     subject: str
@@ -17,7 +21,6 @@ class Key:
 
 @dataclass
 class Figure:
-    unit: str
     rounds: dict[int, float] = field(default_factory=dict)
     fault: str = ""  # why it does not count; the last one
 
@@ -43,12 +46,12 @@ class Section:
         self.when, self.seconds = when, seconds
         self.figures: dict[Key, Figure] = {}
 
-    def add(self, turn: int, key: Key, unit: str, value: float) -> None:
-        self.figures.setdefault(key, Figure(unit)).rounds[turn] = value
+    def add(self, turn: int, key: Key, value: float) -> None:
+        self.figures.setdefault(key, Figure()).rounds[turn] = value
 
-    def void(self, key: Key, unit: str, fault: str) -> None:
+    def void(self, key: Key, fault: str) -> None:
         """Something went wrong in one of its rounds: the figure counts no more."""
-        self.figures.setdefault(key, Figure(unit)).fault = fault
+        self.figures.setdefault(key, Figure()).fault = fault
 
     def get(self, case: str, subject: str, metric: str) -> Figure | None:
         return self.figures.get(Key(case, subject, metric))
@@ -69,7 +72,7 @@ class Section:
         rows = []
         for key, figure in self.figures.items():
             row = {"case": key.case, "subject": key.subject, "metric": key.metric,
-                   "unit": figure.unit, "median": figure.median(),
+                   "unit": UNITS[key.metric], "median": figure.median(),
                    "rounds": {str(turn): value for turn, value in figure.rounds.items()}}
             rows.append(row | ({"fault": figure.fault} if figure.fault else {}))
         return {"when": self.when, "seconds": self.seconds, "figures": rows}
@@ -80,8 +83,7 @@ class Section:
         for row in data["figures"]:
             key = Key(row["case"], row["subject"], row["metric"])
             section.figures[key] = Figure(
-                row["unit"], {int(turn): value for turn, value in row["rounds"].items()},
-                row.get("fault", ""))
+                {int(turn): value for turn, value in row["rounds"].items()}, row.get("fault", ""))
         return section
 
 

@@ -37,15 +37,23 @@ def simplest(bench: Bench) -> programs.Program:
 def rate_step(bench: Bench, turn: int, case: str, peer: peers.Peer,
               target: Callable[[peers.Server], str], connections: int, close: bool = False) -> Step:
     key = Key(case, peer.name, "rate")
+    own_time = Key(case, peer.name, "server")
 
     def measure() -> None:
         server = bench.server(peer)
-        rate = load.wrk(server.port, target(server), connections, bench.options.seconds, close,
-                        peer.closes_unannounced)
-        bench.section.add(turn, key, "1/s", rate.per_second)
+        path = target(server)
+        before = processes.processor_seconds(server.started)
+        found = load.wrk(server.port, path, connections, bench.options.seconds, close,
+                         peer.closes_unannounced)
+        after = processes.processor_seconds(server.started)
+        bench.section.add(turn, key, found.per_second)
+        if not peer.forks_to_serve:
+            # Whoever is there both times is the server's own; programs come and go.
+            used = sum(after[pid] - before[pid] for pid in after if pid in before)
+            bench.section.add(turn, own_time, used / found.requests * 1e6)
 
     return Step(f"{case} on {peer.name}", max(1, bench.options.seconds) + OVERHEAD,
-                lambda: bench.attempt([key], "1/s", measure))
+                lambda: bench.attempt([key, own_time], measure))
 
 
 def cold(bench: Bench) -> list[Step]:
@@ -72,10 +80,10 @@ def loop_step(bench: Bench, turn: int, case: str, program: programs.Program) -> 
     def measure() -> None:
         rate = load.bare_loop(bench.tools / "bench_limit", bench.program_path(program),
                               bench.options.seconds, processes.cores())
-        bench.section.add(turn, key, "1/s", rate)
+        bench.section.add(turn, key, rate)
 
     return Step(f"{case} in a bare loop", bench.options.seconds + OVERHEAD,
-                lambda: bench.attempt([key], "1/s", measure))
+                lambda: bench.attempt([key], measure))
 
 
 def latency(bench: Bench) -> list[Step]:
@@ -104,10 +112,10 @@ def latency_step(bench: Bench, turn: int, case: str, peer: peers.Peer,
         target = "/hello.txt" if program is None else bench.program_target(server, program)
         took = load.latencies_ms(server.port, target, bench.options.brief_seconds, close)
         for key, share in zip(keys, (0.5, 0.99)):
-            bench.section.add(turn, key, "ms", load.percentile(took, share))
+            bench.section.add(turn, key, load.percentile(took, share))
 
     return Step(f"{case} on {peer.name}", bench.options.brief_seconds + OVERHEAD / 2,
-                lambda: bench.attempt(keys, "ms", measure))
+                lambda: bench.attempt(keys, measure))
 
 
 def static(bench: Bench) -> list[Step]:
@@ -145,9 +153,9 @@ def idle(bench: Bench) -> list[Step]:
                 after = memory(server)
                 load.close_all(opened)
             for key, value in zip(keys, (before, after, (after - before) / IDLE)):
-                bench.section.add(turn, key, "KiB", value)
+                bench.section.add(turn, key, value)
 
-        return Step(f"{case} to {peer.name}", 3, lambda: bench.attempt(keys, "KiB", measure))
+        return Step(f"{case} to {peer.name}", 3, lambda: bench.attempt(keys, measure))
 
     return [step(turn, peer) for turn in range(min(3, bench.options.rounds))
             for peer in rotated(bench.peers(lambda peer: peer.name in ("cgisrv", "nginx")), turn)]
@@ -185,11 +193,11 @@ def sleeping(bench: Bench) -> list[Step]:
                 finally:
                     load.close_all(asleep)
             for key, share in zip(keys, (0.5, 0.99)):
-                bench.section.add(turn, key, "ms", load.percentile(took, share))
+                bench.section.add(turn, key, load.percentile(took, share))
 
         return Step(f"{sleepers.title} on {peer.name}",
                     bench.options.brief_seconds + OVERHEAD + sleepers.count / 1000,
-                    lambda: bench.attempt(keys, "ms", measure))
+                    lambda: bench.attempt(keys, measure))
 
     return [step(turn, peer, sleepers) for turn in range(bench.options.rounds)
             for peer in bench.peers(lambda peer: peer.name in ("cgisrv", "lighttpd", "go"))
@@ -208,11 +216,11 @@ def dispatch(bench: Bench) -> list[Step]:
             with bench.fresh_server(peer, {"dispatch": policy}) as server:
                 target = bench.program_target(server, program)
                 found = load.wrk(server.port, target, CONNECTIONS, bench.options.seconds, close)
-            bench.section.add(turn, rate, "1/s", found.per_second)
-            bench.section.add(turn, tail, "ms", found.p99_ms)
+            bench.section.add(turn, rate, found.per_second)
+            bench.section.add(turn, tail, found.p99_ms)
 
         return Step(f"{case}, {policy}", max(1, bench.options.seconds) + 2 * OVERHEAD,
-                    lambda: bench.attempt([rate, tail], "1/s", measure))
+                    lambda: bench.attempt([rate, tail], measure))
 
     return [step(turn, peer, policy, close) for turn in range(bench.options.rounds)
             for peer in bench.peers(lambda peer: peer.name == "cgisrv")
@@ -233,11 +241,11 @@ def worker_size(bench: Bench) -> list[Step]:
         def measure() -> None:
             found = load.spawn_cost(bench.tools / "bench_spawn_cost", bench.program_path(program),
                                     bench.options.brief_seconds, *sizes[size])
-            bench.section.add(turn, keys[0], "µs", found["spawn_us"])
-            bench.section.add(turn, keys[1], "µs", found["run_us"])
+            bench.section.add(turn, keys[0], found["spawn_us"])
+            bench.section.add(turn, keys[1], found["run_us"])
 
         return Step(f"start with {size}", bench.options.brief_seconds + OVERHEAD,
-                    lambda: bench.attempt(keys, "µs", measure))
+                    lambda: bench.attempt(keys, measure))
 
     return [step(turn, size) for turn in range(bench.options.rounds)
             for size in rotated(list(sizes), turn)]
