@@ -15,6 +15,12 @@ enum class ChunkedBody : std::uint8_t {
   stream,  // pass it on as it comes, without CONTENT_LENGTH
 };
 
+// The client has gone, or is taken for gone, before its program has ended.
+enum class OnDisconnect : std::uint8_t {
+  term,    // end the program
+  finish,  // let it run on to its end, if it has its whole input
+};
+
 // setrlimit(2); not set: as the server itself has it.
 struct ResourceLimits {
   std::optional<std::uint64_t> cpu_seconds, address_space, open_files, processes, file_size, core;
@@ -38,6 +44,7 @@ struct Options {
   Duration idle_timeout{60'000};    // between its writes: cut
   Duration timeout{600'000};        // in all: 504 or cut
   Duration grace{5'000};            // from TERM to KILL
+  OnDisconnect on_disconnect = OnDisconnect::term;
   Variables env;
   ResourceLimits rlimits;
   ChunkedBody chunked = ChunkedBody::spool;

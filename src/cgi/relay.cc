@@ -24,14 +24,14 @@ std::string server_timing(const account::Costs& costs) {
 
 void Relay::take(std::string_view output) {
   if (phase_ == Phase::head) return take_head(output);
-  if (phase_ == Phase::body && !redirects()) exchange_.write(output);
+  if (phase_ == Phase::body && !redirects()) exchange_->write(output);
 }
 
 void Relay::take_head(std::string_view output) {
   if (script_.nph) {
     phase_ = Phase::body;
     account_.header_whole();
-    exchange_.respond_raw(raw_status(output));
+    exchange_->respond_raw(raw_status(output));
     return take(output);
   }
   const std::size_t taken = parser_.feed(output);
@@ -65,14 +65,14 @@ void Relay::take_without_head() {
   response.add("Content-Type", options_.headerless);
   respond(std::move(response));
   phase_ = Phase::body;
-  exchange_.write(parser_.collected());
+  exchange_->write(parser_.collected());
 }
 
 void Relay::respond(http::Response response) {
   account_.header_whole();
   if (redirects()) return;
   if (options_.server_timing) response.add("Server-Timing", server_timing(account_.costs()));
-  exchange_.respond(std::move(response));
+  exchange_->respond(std::move(response));
 }
 
 bool Relay::redirects() const {
@@ -85,7 +85,7 @@ void Relay::redirect() {
   std::vector<http::Field> cookies;
   for (http::Field& field : parser_.head().response.fields)
     if (text::equals_ignoring_case(field.name, "Set-Cookie")) cookies.push_back(std::move(field));
-  exchange_.redirect(parser_.head().location, std::move(cookies));
+  exchange_->redirect(parser_.head().location, std::move(cookies));
 }
 
 std::string Relay::problem() const {

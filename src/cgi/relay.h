@@ -22,7 +22,10 @@ class Relay {
 
   Relay(http::Exchange& exchange, const Script& script, const Options& options,
         account::Account& account)
-      : exchange_(exchange), script_(script), options_(options), account_(account) {}
+      : exchange_(&exchange), script_(script), options_(options), account_(account) {}
+
+  // From now on that is whom the response is for.
+  void turn_to(http::Exchange& exchange) { exchange_ = &exchange; }
 
   Phase phase() const { return phase_; }
   void take(std::string_view output);
@@ -44,7 +47,7 @@ class Relay {
   void take_without_head();
   void respond(http::Response response);
 
-  http::Exchange& exchange_;
+  http::Exchange* exchange_;
   const Script& script_;
   const Options& options_;
   account::Account& account_;

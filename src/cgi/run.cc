@@ -44,7 +44,7 @@ std::string seconds(Duration duration) {
 Run::Run(RunContext& context, http::Exchange& exchange, Script script, const Endpoints& endpoints,
          const Options& options, std::string redirect_url)
     : context_(context),
-      exchange_(exchange),
+      exchange_(&exchange),
       script_(std::move(script)),
       endpoints_(endpoints),
       options_(options),
@@ -68,13 +68,25 @@ Run::~Run() {
   if (context_.observer != nullptr) context_.observer->over();
 }
 
+// A body that has not come through whole would end too early for it: then it is ended instead.
+void Run::client_left(std::unique_ptr<http::Handler>& self) {
+  if (state_ != State::running || stdin_ || context_.unattended == nullptr ||
+      options_.on_disconnect != OnDisconnect::finish)
+    return;
+  log::write(log::Level::info, request_id_,
+             fmt::format("{}: runs on, though its client has gone", script_.filename));
+  exchange_ = &context_.unattended->adopt(std::move(self), request_id_);
+  relay_.turn_to(*exchange_);
+  resume_timer_.arm_after(Duration::zero());  // it may have waited for the client
+}
+
 // ---- input -------------------------------------------------------------------------------------
 
 void Run::start() {
-  exchange_.charge(account_);
-  const http::Request& request = exchange_.request();
+  exchange_->charge(account_);
+  const http::Request& request = exchange_->request();
   if (request.framing == http::Framing::chunked && options_.chunked == ChunkedBody::spool) {
-    exchange_.open_body();
+    exchange_->open_body();
     return spool_more();
   }
   std::optional<std::uint64_t> length;
@@ -90,14 +102,14 @@ void Run::body_ready() {
 
 void Run::spool_more() {
   std::size_t moved = 0;
-  for (auto bytes = exchange_.body(); !bytes.empty(); bytes = exchange_.body()) {
+  for (auto bytes = exchange_->body(); !bytes.empty(); bytes = exchange_->body()) {
     if (moved >= turn_bytes_max) return resume_timer_.arm_after(Duration::zero());
     moved += bytes.size();
     if (auto kept = spool_.append(bytes); !kept)
       return fail(Outcome::not_started, failure_status(kept.error().code), kept.error().what);
-    exchange_.consume(bytes.size());
+    exchange_->consume(bytes.size());
   }
-  if (!exchange_.body_complete()) return;
+  if (!exchange_->body_complete()) return;
   const std::uint64_t length = spool_.size();
   auto input = spool_.take();
   if (!input)
@@ -108,28 +120,28 @@ void Run::spool_more() {
 void Run::feed_stdin() {
   if (!stdin_) return;
   std::size_t moved = 0;
-  for (auto bytes = exchange_.body(); !bytes.empty(); bytes = exchange_.body()) {
+  for (auto bytes = exchange_->body(); !bytes.empty(); bytes = exchange_->body()) {
     if (moved >= turn_bytes_max) return resume_timer_.arm_after(Duration::zero());
     const ssize_t written = ::write(stdin_.get(), bytes.data(), bytes.size());
     if (written < 0 && errno == EAGAIN) return;
     if (written <= 0) {
       // It does not read on: that is its right. The client may send on, to nobody.
       close_stdin();
-      return exchange_.discard_body();
+      return exchange_->discard_body();
     }
-    exchange_.consume(static_cast<std::size_t>(written));
+    exchange_->consume(static_cast<std::size_t>(written));
     account_->wrote(static_cast<std::uint64_t>(written));
     moved += static_cast<std::size_t>(written);
     // A program cannot answer before it has its input: its time starts anew.
     if (stdout_ && phase_timer_.armed()) phase_timer_.arm_after(patience());
   }
-  if (exchange_.body_complete()) close_stdin();
+  if (exchange_->body_complete()) close_stdin();
 }
 
 void Run::stdin_writable(std::uint32_t) {
   if (over()) return;
   feed_stdin();
-  exchange_.flush();
+  exchange_->flush();
 }
 
 void Run::close_stdin() {
@@ -174,8 +186,8 @@ void Run::decided(std::uint32_t) {
 
 void Run::launch() {
   account_->admitted();
-  const bool streams = !input_ && exchange_.request().framing != http::Framing::none;
-  if (streams) exchange_.open_body();
+  const bool streams = !input_ && exchange_->request().framing != http::Framing::none;
+  if (streams) exchange_->open_body();
   auto output = open_pipe(false);
   auto error = open_pipe(false);
   std::optional<Pipe> body = streams ? open_pipe(true) : std::nullopt;
@@ -184,7 +196,7 @@ void Run::launch() {
                 fmt::format("{}: no pipe to it could be opened: {}; raise the limit of open files",
                             script_.filename, errno_text(errno)));
   context_.permissions.look(script_, options_);
-  Environment environment = build_environment({.request = exchange_.request(),
+  Environment environment = build_environment({.request = exchange_->request(),
                                                .script = script_,
                                                .endpoints = endpoints_,
                                                .configured = options_.env,
@@ -260,7 +272,7 @@ void Run::pump_output() {
     --turns;
   if (over()) return;
   if (exit_ && !stdout_) return complete();  // which flushes: the end of it goes in one packet
-  exchange_.flush();
+  exchange_->flush();
   if (turns == 0) resume_timer_.arm_after(Duration::zero());
 }
 
@@ -268,8 +280,8 @@ void Run::pump_output() {
 bool Run::read_output() {
   std::size_t room = context_.scratch.size();
   if (!in_head()) {
-    if (exchange_.room() == 0) exchange_.flush();
-    room = std::min(room, exchange_.room());
+    if (exchange_->room() == 0) exchange_->flush();
+    room = std::min(room, exchange_->room());
     if (room == 0) {
       phase_timer_.disarm();  // it is the client that is slow
       return false;
@@ -328,7 +340,7 @@ bool Run::reap() {
   exit_watch_.forget();  // its pidfd has been closed
   if (stdin_) {
     close_stdin();
-    exchange_.discard_body();
+    exchange_->discard_body();
   }
   total_timer_.disarm();
   phase_timer_.disarm();
@@ -355,7 +367,7 @@ void Run::complete() {
   state_ = State::over;
   account_->close(Outcome::answered);
   if (relay_.redirects()) return relay_.redirect();
-  exchange_.finish();
+  exchange_->finish();
 }
 
 // How the program ended, why, and what to do.
@@ -403,11 +415,11 @@ void Run::fail(Outcome outcome, int status, std::string reason, std::string_view
   if (stderr_) stderr_readable(0);
   if (exit_)
     if (const auto lost = lost_privileges(script_, options_); !lost.empty()) reason += "; " + lost;
-  exchange_.fail({.status = status,
-                  .reason = std::move(reason),
-                  .exit = exit_ ? exit_->text() : std::string(),
-                  .stderr_tail = stderr_log_.tail(),
-                  .output_head = std::string(output_head.substr(0, 1024))});
+  exchange_->fail({.status = status,
+                   .reason = std::move(reason),
+                   .exit = exit_ ? exit_->text() : std::string(),
+                   .stderr_tail = stderr_log_.tail(),
+                   .output_head = std::string(output_head.substr(0, 1024))});
 }
 
 void Run::fail_head() {
@@ -419,7 +431,7 @@ void Run::cut(Outcome outcome, const std::string& reason) {
   log::write(log::Level::warn, request_id_, reason);
   state_ = State::over;
   account_->close(outcome);
-  exchange_.abort();
+  exchange_->abort();
 }
 
 }  // namespace cgisrv::cgi

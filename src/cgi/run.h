@@ -25,6 +25,7 @@
 #include "cgi/script.h"
 #include "cgi/spool.h"
 #include "cgi/stderr_log.h"
+#include "cgi/unattended.h"
 #include "http/exchange.h"
 #include "process/oom.h"
 #include "process/reaper.h"
@@ -37,10 +38,11 @@ struct RunContext {
   Loop& loop;
   process::Reaper& reaper;
   process::Roster& roster;
-  std::span<char> scratch;          // for the length of one call
-  int null_input;                   // /dev/null, open for reading
-  rlimit descriptors;               // for programs, where their options do not set it
-  admission::Door* door = nullptr;  // none: every program is admitted
+  std::span<char> scratch;           // for the length of one call
+  int null_input;                    // /dev/null, open for reading
+  rlimit descriptors;                // for programs, where their options do not set it
+  admission::Door* door = nullptr;   // none: every program is admitted
+  Unattended* unattended = nullptr;  // none: no run goes on without its client
   PermissionReview permissions{};
   process::OomKills oom_kills{};
   Observer* observer = nullptr;  // of all runs; none: nobody looks on
@@ -48,7 +50,8 @@ struct RunContext {
 
 class Run final : public http::Handler {
  public:
-  // `options` and `endpoints` outlive the run. `redirect_url`: after a local redirect.
+  // `options` outlive the run, and so does what `endpoints` names until the client has gone.
+  // `redirect_url`: after a local redirect.
   Run(RunContext& context, http::Exchange& exchange, Script script, const Endpoints& endpoints,
       const Options& options, std::string redirect_url);
   // Ends the program with its group, if it still runs.
@@ -57,6 +60,7 @@ class Run final : public http::Handler {
   void start() override;
   void body_ready() override;
   void room_ready() override;
+  void client_left(std::unique_ptr<http::Handler>& self) override;
 
  private:
   enum class State : std::uint8_t { spooling, waiting, running, over };
@@ -101,7 +105,7 @@ class Run final : public http::Handler {
   }
 
   RunContext& context_;
-  http::Exchange& exchange_;
+  http::Exchange* exchange_;
   const Script script_;
   const Endpoints& endpoints_;
   const Options& options_;

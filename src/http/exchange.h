@@ -27,7 +27,7 @@ struct Failure {
 };
 
 // Answers one request. Destroyed when the exchange is over or the client is gone: what it runs for
-// the exchange ends with it.
+// the exchange ends with it, unless it keeps itself.
 class Handler {
  public:
   virtual ~Handler() = default;
@@ -37,6 +37,9 @@ class Handler {
   virtual void body_ready() {}
   // room() was 0 after a flush() and no longer is.
   virtual void room_ready() {}
+  // The client is gone, and after this call so is the exchange: a handler that is to go on takes
+  // `self`, which owns it, and must not use the exchange again.
+  virtual void client_left(std::unique_ptr<Handler>& /*self*/) {}
 };
 
 class Exchange {

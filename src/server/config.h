@@ -59,6 +59,7 @@ struct Limits {
 // [cgi] and what a location sets again; declared where it is used.
 using CgiOptions = cgi::Options;
 using cgi::ChunkedBody;
+using cgi::OnDisconnect;
 using cgi::QueueOptions;
 using cgi::ResourceLimits;
 

@@ -69,7 +69,10 @@ void Connection::drain() {
 
 void Connection::close() {
   if (closed()) return;
-  if (state_ == State::exchange) log_access();
+  if (state_ == State::exchange) {
+    log_access();
+    if (handler_) handler_->client_left(handler_);
+  }
   enter(State::closed);
   send_patience_.pause();
   half_close_timer_.disarm();

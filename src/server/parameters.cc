@@ -48,6 +48,7 @@ constexpr Word unlimited_count{"unlimited", 0};
 // In the order of the enumerators.
 constexpr std::string_view dispatches[] = {"round-robin", "least-busy", "kernel"};
 constexpr std::string_view chunked_bodies[] = {"spool", "stream"};
+constexpr std::string_view on_disconnect[] = {"term", "finish"};
 constexpr std::string_view links_followed[] = {"follow", "owner", "never"};
 constexpr std::string_view log_levels[] = {"debug", "info", "notice", "warn", "error"};
 constexpr std::string_view access_words[] = {"stderr", "off"};
@@ -204,6 +205,10 @@ constexpr Parameter cgi_rows[] = {
      .about = "How long a program may run in all; then its process group is ended."},
     {.key = "grace", .type = duration, .slot = in<&CgiOptions::grace>, .range = {0, hour},
      .about = "The time between SIGTERM and SIGKILL when a program is ended."},
+    {.key = "on_disconnect", .type = choice, .slot = in<&CgiOptions::on_disconnect>,
+     .choices = on_disconnect,
+     .about = "When the client leaves: the program is ended, or it runs on to its end within its "
+              "limits, its output dropped, if it has its whole input."},
     {.key = "env", .type = variables, .slot = in<&CgiOptions::env>, .unset = "none",
      .about = "Variables for programs; those of a location are added to those of `[cgi]`, and win "
               "where the name is the same."},

@@ -36,10 +36,10 @@ using Part = std::variant<Config*, ServerOptions*, Listen*, Limits*, CgiOptions*
                           ResourceLimits*, Site*, Location*, LogTarget*>;
 using Slot =
     std::variant<bool*, unsigned*, std::uint64_t*, std::optional<std::uint64_t>*, Duration*,
-                 std::string*, std::vector<std::string>*, Dispatch*, ChunkedBody*, Links*, Match*,
-                 cgi::Variables*, Config*, ServerOptions*, Limits*, CgiOptions*, QueueOptions*,
-                 ResourceLimits*, Location*, LogTarget*, std::vector<Listen>*, std::vector<Site>*,
-                 std::vector<Location>*>;
+                 std::string*, std::vector<std::string>*, Dispatch*, ChunkedBody*, OnDisconnect*,
+                 Links*, Match*, cgi::Variables*, Config*, ServerOptions*, Limits*, CgiOptions*,
+                 QueueOptions*, ResourceLimits*, Location*, LogTarget*, std::vector<Listen>*,
+                 std::vector<Site>*, std::vector<Location>*>;
 
 // Both ends included: integers as they are, sizes in bytes, durations in milliseconds.
 struct Range {

@@ -23,9 +23,10 @@ Service::Service(pool::Worker& worker, const Config& config,
       door_(worker.loop(), table, worker.index(),
             [&worker](const auto& message) { worker.tell_master(admission::bytes_of(message)); }),
       reaper_(worker.loop(), Callback::of<&Service::programs_gone>(*this)),
+      unattended_(worker.loop(), Callback::of<&Service::programs_gone>(*this)),
       null_input_(::open("/dev/null", O_RDONLY | O_CLOEXEC)),
       run_context_{worker.loop(),     reaper_,     roster, scratch_,
-                   null_input_.get(), descriptors, &door_} {
+                   null_input_.get(), descriptors, &door_, &unattended_} {
   if (!null_input_ || !process::prepare_to_spawn()) cannot_begin("opening /dev/null");
   CGISRV_CHECK(::getrandom(&id_base_, sizeof id_base_, 0) == sizeof id_base_);
   roster.use_row(worker.index());
@@ -52,6 +53,7 @@ void Service::drain() {
 void Service::stop() {
   for (auto next = connections_.begin(); next != connections_.end();)
     (*next++)->close();
+  unattended_.end();
   reaper_.hurry(hurried_grace);
 }
 

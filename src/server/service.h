@@ -31,7 +31,7 @@ class Service final : public pool::Service {
   void drain() override;
   void stop() override;
   void told(std::string_view message) override;
-  bool finished() const override { return reaper_.idle(); }
+  bool finished() const override { return reaper_.idle() && unattended_.idle(); }
 
   pool::Worker& worker() { return worker_; }
   Loop& loop() { return worker_.loop(); }
@@ -53,6 +53,7 @@ class Service final : public pool::Service {
   admission::Door door_;  // before those who hold places
   std::list<std::unique_ptr<Connection>> connections_;
   process::Reaper reaper_;
+  cgi::Unattended unattended_;
   Fd null_input_;
   std::array<char, 64 * 1024> scratch_;
   cgi::RunContext run_context_;

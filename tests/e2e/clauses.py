@@ -254,6 +254,9 @@ GROUPS: dict[str, dict[str, str]] = {
         "programs-stderr": "1 MB of standard error before the header neither blocks nor floods.",
         "programs-client-leaves":
             "When the client goes, the whole process group is gone within a second.",
+        "programs-client-leaves-finish":
+            "With `on_disconnect = \"finish\"` it runs on to its end within its limits, unless its "
+            "input is not whole.",
         "programs-grandchild":
             "A background child that holds the output does not keep the response.",
         "programs-nothing-left":
