@@ -2,11 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <string_view>
 
 namespace cgisrv::server::human {
 
 namespace {
+
+constexpr double age_max = 1e15;  // seconds, of what is no age any more
 
 // Two digits at least: "1.2", "12", "120".
 std::string short_number(double number) {
@@ -38,7 +41,7 @@ std::string rate(double per_second) {
 }
 
 std::string percent(double share) {
-  return share <= 0 ? "0%" : short_number(share * 100) + "%";
+  return share < 0.0005 ? "0%" : short_number(share * 100) + "%";
 }
 
 std::string duration(double seconds) {
@@ -49,7 +52,7 @@ std::string duration(double seconds) {
 }
 
 std::string age(double seconds) {
-  const auto s = static_cast<std::uint64_t>(seconds < 0 ? 0 : seconds);
+  const auto s = static_cast<std::uint64_t>(std::clamp(seconds, 0.0, age_max));
   const std::uint64_t minute = 60;
   const std::uint64_t hour = 60 * minute;
   const std::uint64_t day = 24 * hour;

@@ -115,6 +115,13 @@ std::vector<Row> rows(const Report& now, const Report* before) {
   return found;
 }
 
+// Below the directory that is served, which the head names, as seen from there.
+std::string_view shown_name(std::string_view file, const Report::Server& server) {
+  const bool below = !server.configured && file.size() > server.serves.size() &&
+                     file.starts_with(server.serves) && file[server.serves.size()] == '/';
+  return below ? file.substr(server.serves.size() + 1) : file;
+}
+
 std::string counted(std::uint64_t number, std::string_view noun) {
   return fmt::format("{} {}{}", human::count(number), noun, number == 1 ? "" : "s");
 }
@@ -165,7 +172,7 @@ std::string report_table(const Report& now, const Report* before, const Screen& 
     out += programs.title("PROGRAM");
   }
   for (const Row& row : rows(now, before))
-    out += programs.row(row, row.program.file);
+    out += programs.row(row, shown_name(row.program.file, now.server));
   const Table<Worker> workers(worker_columns, screen);
   out.append("\n").append(workers.title("STATE"));
   for (const Worker& worker : now.workers)

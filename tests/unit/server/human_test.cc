@@ -36,6 +36,7 @@ TEST(Human, Rates) {
 
 TEST(Human, Percents) {
   EXPECT_EQ(percent(0), "0%");
+  EXPECT_EQ(percent(0.0004), "0%");
   EXPECT_EQ(percent(0.004), "0.4%");
   EXPECT_EQ(percent(0.451), "45%");
   EXPECT_EQ(percent(2.3), "230%");
@@ -52,6 +53,8 @@ TEST(Human, Durations) {
 }
 
 TEST(Human, Ages) {
+  EXPECT_EQ(age(-1), "0s");
+  EXPECT_EQ(age(1e300), age(1e15));
   EXPECT_EQ(age(0.4), "0s");
   EXPECT_EQ(age(59.9), "59s");
   EXPECT_EQ(age(723), "12m 3s");

@@ -96,9 +96,8 @@ TEST(ReportTable, WhatRunsComesFirstAndRatesAreOfTheInterval) {
   const Report now = sample();
   const std::string once = report_table(now, nullptr, {});
   EXPECT_LT(once.find("busy.cgi"), once.find("idle.cgi"));
-  EXPECT_THAT(
-      words(line_with(once, "busy.cgi")),
-      ElementsAre("3", "1", "12.3", "50%", "12ms", "1.5s", "2", "7", "/srv/www/cgi-bin/busy.cgi"));
+  EXPECT_THAT(words(line_with(once, "busy.cgi")),
+              ElementsAre("3", "1", "12.3", "50%", "12ms", "1.5s", "2", "7", "cgi-bin/busy.cgi"));
   EXPECT_THAT(once, HasSubstr("since the start, all else"));
   Report before = now;
   before.server.uptime_seconds = 98;
@@ -133,6 +132,15 @@ TEST(ReportTable, FitsTheScreen) {
   EXPECT_THAT(narrow, Not(HasSubstr("LIMIT")));
   EXPECT_THAT(report_table(report, nullptr, {.columns = 0}), HasSubstr(report.programs[0].file));
   EXPECT_THAT(lines(report_table(report, nullptr, {.columns = 80, .lines = 6})), SizeIs(6));
+}
+
+TEST(ReportTable, NamesAreShortOnlyBelowTheDirectoryThatIsServed) {
+  Report report = sample();
+  EXPECT_THAT(report_table(report, nullptr, {}), HasSubstr("  cgi-bin/busy.cgi\n"));
+  report.programs[1].file = "/srv/www2/busy.cgi";
+  EXPECT_THAT(report_table(report, nullptr, {}), HasSubstr("  /srv/www2/busy.cgi\n"));
+  report.server.configured = true;
+  EXPECT_THAT(report_table(report, nullptr, {}), HasSubstr("  /srv/www/cgi-bin/idle.cgi\n"));
 }
 
 TEST(ReportTable, NothingInANameDrivesTheTerminal) {

@@ -1,0 +1,30 @@
+// What a server says of itself, as `cgisrv status` reads and shows it: whatever it is, nothing
+// drives the terminal, and no line is wider.
+#include "server/report.h"
+
+#include "base/text.h"
+#include "fuzz.h"
+#include "server/report_table.h"
+
+namespace cgisrv::fuzz {
+
+CGISRV_FUZZ_TARGET(report) {
+  const auto report = server::report_from_json(input);
+  if (!report) return;
+  const std::string json = server::to_json(*report);
+  const auto again = server::report_from_json(json);
+  CGISRV_CHECK(is_printable(json) && again && server::to_json(*again) == json);
+  for (const server::Screen screen : {server::Screen{.columns = 0}, {.columns = 60, .lines = 9}}) {
+    const std::string text = server::report_table(*report, nullptr, screen);
+    CGISRV_CHECK(!text.empty() && text.back() == '\n');
+    std::string_view rest = text;
+    for (unsigned line = 1; !rest.empty(); ++line) {
+      const auto shown = text::take_until(rest, '\n');
+      CGISRV_CHECK(is_printable(shown) && (screen.columns == 0 || shown.size() <= screen.columns));
+      CGISRV_CHECK(screen.lines == 0 || line <= screen.lines);
+    }
+    server::report_table(*again, &*report, screen);
+  }
+}
+
+}  // namespace cgisrv::fuzz
