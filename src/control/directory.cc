@@ -36,15 +36,14 @@ Result<void> check(const std::string& directory, bool of_anybody) {
 
 std::vector<std::string> runtime_directories(const std::string& configured) {
   if (!configured.empty()) return {configured};
-  std::vector<std::string> found;
   const std::string of_service = environment("RUNTIME_DIRECTORY");  // several: divided by colons
-  if (!of_service.empty()) found.push_back(of_service.substr(0, of_service.find(':')));
-  if (::geteuid() != 0) {
-    const std::string of_user = environment("XDG_RUNTIME_DIR");
-    if (!of_user.empty()) found.push_back(of_user + "/cgisrv");
-    found.push_back(fmt::format("/tmp/cgisrv-{}", ::geteuid()));
-  }
-  if (std::ranges::find(found, "/run/cgisrv") == found.end()) found.emplace_back("/run/cgisrv");
+  if (!of_service.empty()) return {of_service.substr(0, of_service.find(':'))};
+  if (::geteuid() == 0) return {"/run/cgisrv"};
+  std::vector<std::string> found;
+  const std::string of_user = environment("XDG_RUNTIME_DIR");
+  if (!of_user.empty()) found.push_back(of_user + "/cgisrv");
+  found.push_back(fmt::format("/tmp/cgisrv-{}", ::geteuid()));
+  found.emplace_back("/run/cgisrv");
   return found;
 }
 

@@ -12,9 +12,9 @@
 
 namespace cgisrv::control {
 
-// Where it may be, best first: `configured` alone, if that is not empty. Otherwise
-// $RUNTIME_DIRECTORY (of systemd.exec(5)), then for root /run/cgisrv, for others
-// $XDG_RUNTIME_DIR/cgisrv, /tmp/cgisrv-UID and /run/cgisrv.
+// Where it may be, best first: `configured` alone, if that is not empty, or $RUNTIME_DIRECTORY
+// alone, of systemd.exec(5). Otherwise for root /run/cgisrv, for others $XDG_RUNTIME_DIR/cgisrv,
+// /tmp/cgisrv-UID and /run/cgisrv.
 std::vector<std::string> runtime_directories(const std::string& configured);
 
 // Makes it, with mode 0700, unless it is there. It must be a directory and no link, belong to us,

@@ -51,9 +51,9 @@ Which server, if several run:
   -c, --config FILE      the one that runs by FILE
       --socket PATH      the one with that control socket
 
-They are looked for in $RUNTIME_DIRECTORY and /run/cgisrv, for others than root
-in $XDG_RUNTIME_DIR/cgisrv and /tmp/cgisrv-UID too, and where FILE has its
-runtime_dir.
+They are looked for in the runtime_dir of FILE or $RUNTIME_DIRECTORY; without
+those in /run/cgisrv, and for others than root in $XDG_RUNTIME_DIR/cgisrv and
+/tmp/cgisrv-UID too.
 Exit status: 0 done, 64 usage, 69 no such server, or it cannot do that.
 )";
 
