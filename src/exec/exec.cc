@@ -106,15 +106,17 @@ int run_at(const ExecOptions& options, const Place& place, const Standing& stand
       make_request(options.method, place.url, place.host, options.fields, std::move(*body));
   if (!request) return complain(request.error(), status::usage);
   Session session(place, *request, options.show == ExecOptions::Show::raw, standing.descriptors);
-  if (const int signal = session.run(); signal != 0) return 128 + signal;
-  const Seen seen = {.request = *request,
-                     .record = session.record(),
-                     .response = session.response(),
-                     .verdict = judge(session.record(), session.response(), session.took()),
-                     .took = session.took(),
-                     .user = standing.user,
-                     .note = standing.note};
+  const int signal = session.run();
+  Seen seen = {.request = *request,
+               .record = session.record(),
+               .response = session.response(),
+               .verdict = judge(session.record(), session.response(), session.took()),
+               .took = session.took(),
+               .user = standing.user,
+               .note = standing.note};
+  if (signal != 0) seen.verdict = {false, "interrupted; the program was ended"};
   show(seen, options.show);
+  if (signal != 0) return 128 + signal;
   return seen.verdict.good ? status::ok : 1;
 }
 

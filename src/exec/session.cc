@@ -1,6 +1,7 @@
 #include "exec/session.h"
 
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <array>
 #include <csignal>
@@ -12,8 +13,9 @@
 namespace cgisrv::exec {
 
 namespace {
-constexpr unsigned programs_max = 16;  // local redirects, one after the other
-}
+constexpr unsigned programs_max = 16;                  // local redirects, one after the other
+constexpr auto silence_max = std::chrono::seconds(3);  // then somebody at a terminal wonders
+}  // namespace
 
 Session::Session(const Place& place, const Request& request, bool passes_on,
                  const rlimit& descriptors)
@@ -21,6 +23,7 @@ Session::Session(const Place& place, const Request& request, bool passes_on,
       request_(request),
       signals_(loop_, {SIGINT, SIGTERM, SIGHUP}, Callback::of<&Session::interrupted>(*this)),
       check_timer_(loop_, Callback::of<&Session::check>(*this)),
+      wait_timer_(loop_, Callback::of<&Session::say_what_we_wait_for>(*this)),
       record_(passes_on, Callback::of<&Session::check>(*this)),
       addresses_{place.address},
       roster_(1, programs_max),
@@ -40,6 +43,7 @@ Session::~Session() {
 
 int Session::run() {
   began_ = Clock::now();
+  if (::isatty(STDERR_FILENO) != 0) wait_timer_.arm_after(silence_max);
   connect();
   loop_.run();
   return signal_;
@@ -61,16 +65,26 @@ void Session::connect() {
 }
 
 void Session::answered(std::uint32_t) {
-  took_ = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - began_);
+  stop_the_clock();
   check(0);
+}
+
+void Session::stop_the_clock() {
+  if (took_.count() == 0)
+    took_ = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - began_);
 }
 
 // Once more: whoever sends a second signal does not wait for anybody's grace.
 void Session::interrupted(std::uint32_t signal) {
   if (signal_ != 0) return service_.run_context().reaper.hurry(Clock::duration::zero());
   signal_ = static_cast<int>(signal);
+  stop_the_clock();
   service_.stop();
   check_timer_.arm_after(Clock::duration::zero());  // by then what ran is in the reaper's hands
+}
+
+void Session::say_what_we_wait_for(std::uint32_t) {
+  write_all(STDERR_FILENO, "cgisrv: the program runs; Ctrl-C ends it\n");
 }
 
 void Session::check(std::uint32_t) {

@@ -32,7 +32,8 @@ class Session final : public pool::Worker {
 
   const Record& record() const { return record_; }
   const Response& response() const { return client_->response(); }
-  std::chrono::microseconds took() const { return took_; }  // from the request to its response
+  // From the request to the end of its response, or to the signal.
+  std::chrono::microseconds took() const { return took_; }
 
   // ---- pool::Worker
   Loop& loop() override { return loop_; }
@@ -46,14 +47,17 @@ class Session final : public pool::Worker {
   void seat_released() override {}
   void connect();
   void answered(std::uint32_t);
+  void stop_the_clock();
   void interrupted(std::uint32_t signal);
   void check(std::uint32_t);
+  void say_what_we_wait_for(std::uint32_t);
 
   const Place& place_;
   const Request& request_;
   Loop loop_;
   Signals signals_;
   Timer check_timer_;
+  Timer wait_timer_;
   Record record_;
   std::vector<net::Address> addresses_;
   process::Roster roster_;

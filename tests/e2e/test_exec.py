@@ -370,13 +370,14 @@ def test_memory_is_bounded_whatever_is_printed(site, tmp_path):
 
 def test_interrupt_ends_the_programs_group_and_is_130(site):
     script = site.program("p.cgi", "#!/bin/sh\nsleep 100 & echo $! $$ > pids.new\n"
-                          "mv pids.new pids\nwait\n")
+                          "echo so far >&2; mv pids.new pids\nwait\n")
     process = subprocess.Popen([str(BINARY), "exec", script], stdout=subprocess.PIPE)
     assert until(lambda: (site.root / "pids").exists())
     process.send_signal(signal.SIGINT)
-    assert process.wait(5) == 130
-    assert process.stdout.read() == b""
-    process.stdout.close()
+    output = process.communicate(timeout=5)[0].decode()
+    assert process.returncode == 130
+    assert output.endswith("\nbad: interrupted; the program was ended\n")
+    assert "\nStandard error\n  so far\n" in output
     for pid in (site.root / "pids").read_text().split():
         assert until(lambda: not alive(int(pid)), 2), pid
 
