@@ -1,14 +1,28 @@
 #include "net/output.h"
 
+#include <unistd.h>
+
 #include "base/check.h"
 
 namespace cgisrv::net {
 
 void Output::append_file(int file, std::uint64_t offset, std::uint64_t length) {
   CGISRV_CHECK(file_left_ == 0);
+  if (length <= copied_file_max && copy_file(file, offset, length)) return;
   file_ = file;
   file_offset_ = offset;
   file_left_ = length;
+}
+
+// All of it or nothing: whoever asks sendfile(2) for a file that has become shorter is told.
+bool Output::copy_file(int file, std::uint64_t offset, std::size_t length) {
+  std::string& bytes = bytes_.back();
+  const std::size_t before = bytes.size();
+  bytes.resize(before + length);
+  const ssize_t got = ::pread(file, bytes.data() + before, length, static_cast<off_t>(offset));
+  if (got == static_cast<ssize_t>(length)) return true;
+  bytes.resize(before);
+  return false;
 }
 
 Io::Status Output::flush(Stream& stream, std::uint64_t& sent, std::size_t budget) {

@@ -13,7 +13,8 @@ namespace cgisrv::net {
 
 class Output {
  public:
-  static constexpr std::size_t bytes_max = 128 * 1024;  // what writers should keep to
+  static constexpr std::size_t bytes_max = 128 * 1024;       // what writers should keep to
+  static constexpr std::size_t copied_file_max = 16 * 1024;  // a part of a file that is read
 
   std::size_t room() const {
     return file_left_ > 0 || bytes_.size() >= bytes_max ? 0 : bytes_max - bytes_.size();
@@ -22,7 +23,8 @@ class Output {
 
   std::string& back() { return bytes_.back(); }
   void append(std::string_view bytes) { bytes_.append(bytes); }
-  // After the bytes appended so far; nothing may be appended until it is sent.
+  // After the bytes appended so far; nothing may be appended until there is room again. A small
+  // part is read at once and goes out together with them, which costs less than sendfile(2).
   void append_file(int file, std::uint64_t offset, std::uint64_t length);
 
   // Sends what the stream takes, at most `budget` bytes. ok: it took what was there or the budget;
@@ -30,6 +32,8 @@ class Output {
   Io::Status flush(Stream& stream, std::uint64_t& sent, std::size_t budget = 4 << 20);
 
  private:
+  bool copy_file(int file, std::uint64_t offset, std::size_t length);
+
   Buffer bytes_;
   int file_ = -1;
   std::uint64_t file_offset_ = 0;
