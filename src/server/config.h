@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "admission/pressure.h"
 #include "base/result.h"
 #include "base/tree.h"
 #include "cgi/options.h"
@@ -31,7 +32,8 @@ struct ServerOptions {
   unsigned workers = 0;  // 0: one per core
   unsigned worker_connections = 65535;
   unsigned worker_events = 10000;
-  unsigned max_running = 512;  // programs of all kinds at a time
+  unsigned max_running = 512;          // programs of all kinds at a time
+  admission::PressureLimits pressure;  // past which fewer of them run
   Dispatch dispatch = Dispatch::round_robin;
   Duration shutdown_timeout{30'000};
   Duration heartbeat_timeout{10'000};
@@ -58,6 +60,7 @@ struct Limits {
 
 // [cgi] and what a location sets again; declared where it is used.
 using CgiOptions = cgi::Options;
+using admission::PressureLimits;
 using cgi::ChunkedBody;
 using cgi::OnDisconnect;
 using cgi::QueueOptions;

@@ -57,6 +57,20 @@ constexpr std::string_view error_words[] = {"stderr"};
 using enum Type;
 
 // clang-format off
+constexpr Range a_percentage{1, 99};
+constexpr Parameter pressure_rows[] = {
+    {.key = "memory", .type = integer, .slot = in<&PressureLimits::memory>, .range = a_percentage,
+     .unit = "percent", .word = off, .about = "Some process waited for memory."},
+    {.key = "cpu", .type = integer, .slot = in<&PressureLimits::cpu>, .range = a_percentage,
+     .unit = "percent", .word = off, .about = "Some process waited for a processor."},
+    {.key = "io", .type = integer, .slot = in<&PressureLimits::io>, .range = a_percentage,
+     .unit = "percent", .word = off, .about = "Some process waited for a disk."},
+};
+constexpr Section pressure_section{"[server.pressure]", pressure_rows, defaults<PressureLimits>,
+    "The share of the last ten seconds past which the machine counts as short (`/proc/pressure`): "
+    "then fewer programs run at a time, and requests for more wait. Mostly written as "
+    "`pressure = { memory = 20 }`."};
+
 constexpr Parameter server_rows[] = {
     {.key = "user", .type = text, .slot = in<&ServerOptions::user>, .check = check_user,
      .unset = "who starts it",
@@ -78,6 +92,9 @@ constexpr Parameter server_rows[] = {
     {.key = "max_running", .type = integer, .slot = in<&ServerOptions::max_running>,
      .range = {1, admission::total_max}, .unit = "programs",
      .about = "How many programs run at a time, all together; more requests wait."},
+    {.key = "pressure", .type = table, .slot = in<&ServerOptions::pressure>,
+     .inside = &pressure_section, .unset = "off",
+     .about = "When fewer run, since the machine is short of something: see `[server.pressure]`."},
     {.key = "dispatch", .type = choice, .slot = in<&ServerOptions::dispatch>,
      .choices = dispatches,
      .about = "Who gives connections to workers: the master in turn, the master to the one with "
@@ -321,10 +338,10 @@ constexpr Parameter root_rows[] = {
 constexpr Section root{"the file", root_rows, defaults<Config>, ""};
 // clang-format on
 
-constexpr const Section* all_sections[] = {&server_section, &listen_section,   &limits_section,
-                                           &cgi_section,    &queue_section,    &rlimits_section,
-                                           &site_section,   &location_section, &log_section,
-                                           &access_section, &error_section};
+constexpr const Section* all_sections[] = {&server_section,  &pressure_section, &listen_section,
+                                           &limits_section,  &cgi_section,      &queue_section,
+                                           &rlimits_section, &site_section,     &location_section,
+                                           &log_section,     &access_section,   &error_section};
 
 }  // namespace
 

@@ -33,13 +33,13 @@ enum class Type : std::uint8_t {
 
 // The structs that a section fills in, and the places in them that a row fills in.
 using Part = std::variant<Config*, ServerOptions*, Listen*, Limits*, CgiOptions*, QueueOptions*,
-                          ResourceLimits*, Site*, Location*, LogTarget*>;
+                          PressureLimits*, ResourceLimits*, Site*, Location*, LogTarget*>;
 using Slot =
     std::variant<bool*, unsigned*, std::uint64_t*, std::optional<std::uint64_t>*, Duration*,
                  std::string*, std::vector<std::string>*, Dispatch*, ChunkedBody*, OnDisconnect*,
                  Links*, Match*, cgi::Variables*, Config*, ServerOptions*, Limits*, CgiOptions*,
-                 QueueOptions*, ResourceLimits*, Location*, LogTarget*, std::vector<Listen>*,
-                 std::vector<Site>*, std::vector<Location>*>;
+                 QueueOptions*, PressureLimits*, ResourceLimits*, Location*, LogTarget*,
+                 std::vector<Listen>*, std::vector<Site>*, std::vector<Location>*>;
 
 // Both ends included: integers as they are, sizes in bytes, durations in milliseconds.
 struct Range {

@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "admission/arbiter.h"
+#include "admission/pressure.h"
 #include "base/log.h"
 #include "files/mime.h"
 #include "net/listener.h"
@@ -98,6 +99,22 @@ std::vector<std::string> texts(const std::vector<net::Address>& addresses) {
   return found;
 }
 
+// Who may run: decided in the master.
+struct Admitting {
+  Admitting(pool::Master& master, const ServerOptions& options, unsigned workers,
+            admission::Table& table)
+      : arbiter(table, options.max_running,
+                [&master](unsigned worker, const admission::Message& message) {
+                  return master.tell(worker, admission::bytes_of(message));
+                }) {
+    if (options.pressure.any())
+      pressure.emplace(master.loop(), options.pressure,
+                       admission::Restraint(workers, options.max_running), table, arbiter);
+  }
+  admission::Arbiter arbiter;
+  std::optional<admission::Pressure> pressure;
+};
+
 }  // namespace
 
 int serve(const Config& config, const std::string& what) {
@@ -128,7 +145,7 @@ int serve(const Config& config, const std::string& what) {
   const unsigned workers = std::clamp(wanted, 1U, pool::workers_max);
   process::Roster roster(workers, programs_per_worker_max);
   admission::Table table;
-  std::optional<admission::Arbiter> arbiter;
+  std::optional<Admitting> admitting;
 
   pool::Options options = pool_options(config, workers);
   options.on_ready = [&] { announce(addresses, what); };
@@ -136,19 +153,20 @@ int serve(const Config& config, const std::string& what) {
   options.on_start = [&](pool::Master& master) {
     administrator.emplace(master, config, std::filesystem::weakly_canonical(what).string(),
                           texts(addresses), table);
-    arbiter.emplace(table, config.server.max_running,
-                    [&master](unsigned worker, const admission::Message& message) {
-                      return master.tell(worker, admission::bytes_of(message));
-                    });
+    admitting.emplace(master, config.server, workers, table);
   };
   options.on_message = [&](unsigned worker, std::string_view bytes) {
-    if (const auto message = admission::message_from(bytes)) arbiter->told(worker, *message);
+    if (const auto message = admission::message_from(bytes))
+      admitting->arbiter.told(worker, *message);
   };
   options.on_worker_end = [&](unsigned worker) {
     roster.end_programs_of(worker);
-    arbiter->worker_ended(worker);
+    admitting->arbiter.worker_ended(worker);
   };
-  options.on_end = [&] { administrator.reset(); };
+  options.on_end = [&] {
+    administrator.reset();
+    admitting.reset();
+  };
   // A terminal that closes stops a server in directory mode; an administrator who means "reload"
   // must not lose one that runs by configuration.
   if (!config.file.empty()) options.on_hangup = [&] { administrator->reload(); };

@@ -51,8 +51,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 ORDER = ["test_start", "test_config", "test_http_request", "test_connection", "test_smuggling",
          "test_files", "test_links", "test_semantics", "test_cgi_environment", "test_cgi_response",
          "test_cgi_failures", "test_diagnosis", "test_cgi_process", "test_life_cycle",
-         "test_cgi_streams", "test_pool", "test_admission", "test_accounting", "test_clients",
-         "test_status"]
+         "test_cgi_streams", "test_pool", "test_admission", "test_pressure", "test_accounting",
+         "test_clients", "test_status"]
 LAST = "test_conformance"  # it looks at how the others went
 
 
