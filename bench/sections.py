@@ -42,15 +42,15 @@ def rate_step(bench: Bench, turn: int, case: str, peer: peers.Peer,
     def measure() -> None:
         server = bench.server(peer)
         path = target(server)
-        before = processes.processor_seconds(server.started)
+        before = processes.processor_us(server.started)
         found = load.wrk(server.port, path, connections, bench.options.seconds, close,
                          peer.closes_unannounced)
-        after = processes.processor_seconds(server.started)
+        after = processes.processor_us(server.started)
         bench.section.add(turn, key, found.per_second)
         if not peer.forks_to_serve:
             # Whoever is there both times is the server's own; programs come and go.
             used = sum(after[pid] - before[pid] for pid in after if pid in before)
-            bench.section.add(turn, own_time, used / found.requests * 1e6)
+            bench.section.add(turn, own_time, used / found.requests)
 
     return Step(f"{case} on {peer.name}", max(1, bench.options.seconds) + OVERHEAD,
                 lambda: bench.attempt([key, own_time], measure))
