@@ -43,10 +43,8 @@ class Options:
 
 
 class Bench:
-    def __init__(self, options: Options, results: Results, tools: Path,
-                 folder: Path):
-        self.options, self.results = options, results
-        self.folder = folder
+    def __init__(self, options: Options, results: Results, tools: Path, folder: Path):
+        self.options, self.results, self.folder = options, results, folder
         self.folder.chmod(0o755)  # for the other user
         self.site, self.tools = self.folder / "site", self.folder / "tools"
         self.servers: dict[str, peers.Server] = {}  # those of all sections
@@ -94,6 +92,8 @@ class Bench:
         try:
             server.start()
             yield server
+        except peers.Missing as why:
+            raise load.Fault(str(why)) from None
         finally:
             server.stop()
             processes.end_strays({process.pid for other in self.servers.values()
@@ -121,8 +121,7 @@ class Bench:
         self.verified.add((server.peer.name, target))
 
     def program_target(self, server: peers.Server, program: programs.Program) -> str:
-        if program.name in self.results.missing:
-            raise peers.Missing(self.results.missing[program.name])
+        self.program_path(program)  # or it is missing
         target = f"{program.path}?{programs.QUERY}"
         self.verify(server, target, programs.ANSWER)
         return target
