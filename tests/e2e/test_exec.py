@@ -400,7 +400,8 @@ def test_second_interrupt_does_not_wait_for_grace(site):
         assert not alive(int((site.root / "pid").read_text()))
         return time.monotonic() - begin
 
-    assert seconds_until_killed(signals=2) < seconds_until_killed(signals=1)
+    graced = seconds_until_killed(signals=1)  # at least the second that a fast stop grants
+    assert min(seconds_until_killed(signals=2) for _ in range(3)) < graced / 2
 
 
 def test_program_that_works_on_after_its_output_is_waited_for(execute, site):
