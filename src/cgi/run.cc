@@ -353,14 +353,14 @@ void Run::complete() {
   if (in_head()) {
     if (exit_ && !exit_->success() && (exit_->signalled || relay_.collected().empty()))
       return fail(exit_->signalled ? Outcome::signal : Outcome::exit_status, 502,
-                  ending("before it printed a header"), relay_.collected());
+                  ending(*exit_, "before it printed a header"), relay_.collected());
     relay_.end();
     if (relay_.phase() == Relay::Phase::broken) return fail_head();
   }
   if (exit_ && exit_->signalled && relay_.redirects())
-    return fail(Outcome::signal, 502, ending("after its Location"));
+    return fail(Outcome::signal, 502, ending(*exit_, "after its Location"));
   if (exit_ && exit_->signalled)
-    return cut(Outcome::signal, ending("after its header, so that the response is cut"));
+    return cut(Outcome::signal, ending(*exit_, "after its header, so that the response is cut"));
   if (exit_ && !exit_->success())
     log::write(log::Level::notice, request_id_,
                fmt::format("{}: ended with {}", script_.filename, exit_->text()));
@@ -371,15 +371,15 @@ void Run::complete() {
 }
 
 // How the program ended, why, and what to do.
-std::string Run::ending(std::string_view when) const {
-  const bool killed = exit_->signalled && exit_->code == SIGKILL;
+std::string Run::ending(const process::Exit& exit, std::string_view when) const {
+  const bool killed = exit.signalled && exit.code == SIGKILL;
   const std::string why =
-      explain_ending({.exit = *exit_,
+      explain_ending({.exit = exit,
                       .script = script_,
                       .options = options_,
                       .stderr_tail = stderr_log_.tail(),
                       .memory_ran_out = killed && context_.oom_kills.count() > oom_kills_});
-  return fmt::format("{}: {} {}: {}", script_.filename, exit_->text(), when, why);
+  return fmt::format("{}: {} {}: {}", script_.filename, exit.text(), when, why);
 }
 
 void Run::phase_due(std::uint32_t) {

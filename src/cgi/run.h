@@ -90,7 +90,7 @@ class Run final : public http::Handler {
   void exited(std::uint32_t events);
   bool reap();
   void complete();
-  std::string ending(std::string_view when) const;
+  std::string ending(const process::Exit& exit, std::string_view when) const;
   void phase_due(std::uint32_t);
   void total_due(std::uint32_t);
   void overdue(std::string_view what, std::string_view limit, Options::Duration duration);
