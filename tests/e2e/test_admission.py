@@ -145,6 +145,7 @@ def test_what_finds_no_place_to_wait_is_answered_503_at_once(server, site):
         reader.start()
     try:
         assert until(lambda: len(refused) == 70, 20)
+        assert until(lambda: counts(site)[0] == 10)
         assert all(response.header("Retry-After") for response in refused)
         # What is no program does not wait for any.
         assert running.get("/static.txt").body == b"at once"
