@@ -139,7 +139,8 @@ std::string bare(std::string_view host) {
 
 // A name takes the port of the listener, unless that is the one that goes without saying.
 std::string with_port(const std::string& name, const std::string& listening) {
-  const auto port = http::parse_authority(listening)->port;
+  const auto authority = http::parse_authority(listening);
+  const auto port = authority ? authority->port : std::nullopt;
   return port && *port != 80 ? fmt::format("{}:{}", name, *port) : name;
 }
 
@@ -171,7 +172,7 @@ Found search(const Config& config, const Wanted& wanted, const std::string& scri
 // With a path there is nothing to search, but it must not lead to another file.
 Result<Found> check(const Config& config, const Wanted& wanted, const std::string& script) {
   const std::string host = wanted.host.empty() ? host_at(address_of(config)) : wanted.host;
-  const Found refused{Fit::refused, host, wanted.path};
+  Found refused{Fit::refused, host, wanted.path};
   const auto path = http::decode_path(wanted.path);
   if (!path) return refused;  // in the server's words
   const Site& site = server::find_site(config, bare(host));
