@@ -26,6 +26,9 @@ class Landing {
 
   bool reserve() {
     if (number_[directory] >= 0) return true;
+    // Whoever shares our terminal could type commands into the shell that started us. When in
+    // doubt there is one.
+    has_terminal_ = Fd(::open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC)) || errno != ENXIO;
     if (!null_) null_.reset(::open("/dev/null", O_RDWR | O_CLOEXEC));
     if (!null_) return false;
     for (int& number : number_)
@@ -35,10 +38,12 @@ class Landing {
   bool put(Number number, int fd) const { return ::dup3(fd, number_[number], O_CLOEXEC) >= 0; }
   void clear(Number number) const { ::dup3(null_.get(), number_[number], O_CLOEXEC); }
 
+  bool has_terminal() const { return has_terminal_; }
   int at(Number number) const { return number_[number]; }
   unsigned end() const { return static_cast<unsigned>(*std::ranges::max_element(number_)) + 1; }
 
  private:
+  bool has_terminal_ = true;
   Fd null_;
   std::array<int, 4> number_{-1, -1, -1, -1};
 };
@@ -70,7 +75,6 @@ class Landed {
 
 struct Start {
   const Program& program;
-  PidSlot* slot;
   SpawnFailure failure;  // written by the child: it shares our memory
 };
 
@@ -90,10 +94,10 @@ __attribute__((no_sanitize("address", "undefined"))) int become_program(void* ar
   if (::syscall(SYS_close_range, landing.end(), ~0U, CLOSE_RANGE_UNSHARE) != 0 &&
       ::syscall(SYS_unshare, CLONE_FILES) != 0)
     give_up(start, SpawnStep::clone);
-  if (start.slot != nullptr)
-    start.slot->store(static_cast<pid_t>(::syscall(SYS_getpid)), std::memory_order_release);
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  ::setsid();  // with our terminal it could type commands into the shell that started us
+  // A session costs more than a group, and where the kernel schedules by sessions (autogroup), each
+  // program would weigh as much as the whole server.
+  landing.has_terminal() ? ::setsid() : ::setpgid(0, 0);
   ::dup2(landing.at(Landing::input), 0);
   ::dup2(landing.at(Landing::output), 1);
   ::dup2(landing.at(Landing::error), 2);
@@ -124,11 +128,14 @@ std::expected<Child, SpawnFailure> spawn(const Program& program, RosterPlace pla
   if (!landed) return std::unexpected(SpawnFailure{SpawnStep::clone, errno});
   // CLONE_VFORK suspends us until the child has let go of our memory, so one stack is enough.
   alignas(64) static std::array<std::byte, 64 * 1024> stack;
-  Start start{program, place.slot(), {}};
+  Start start{program, {}};
   int pidfd = -1;
-  const pid_t pid =
-      ::clone(become_program, stack.data() + stack.size(),
-              CLONE_VM | CLONE_FILES | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &start, &pidfd);
+  // The kernel itself writes down who it is, before it runs: there is no moment at which our death
+  // would leave it unknown.
+  const int flags = CLONE_VM | CLONE_FILES | CLONE_VFORK | CLONE_PIDFD | SIGCHLD |
+                    (place.slot() != nullptr ? CLONE_CHILD_SETTID : 0);
+  const pid_t pid = ::clone(become_program, stack.data() + stack.size(), flags, &start, &pidfd,
+                            nullptr, place.slot());
   if (pid < 0) return std::unexpected(SpawnFailure{SpawnStep::clone, errno});
   if (start.failure.step == SpawnStep::none) return Child(pid, Fd(pidfd), std::move(place));
   ::close(pidfd);

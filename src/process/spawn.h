@@ -37,10 +37,10 @@ struct SpawnFailure {
   int code = 0;  // errno
 };
 
-// The program is the leader of a session and process group of its own, so that it has no terminal;
-// has descriptors 0, 1 and 2 and no other (all of ours are close-on-exec), default signal
-// dispositions and an empty mask; and is killed should the calling process die; `place` holds its
-// pid meanwhile. The caller's descriptors stay open.
+// The program leads a process group of its own, and has no terminal: where the caller has one, it
+// leads a session of its own, too. It has descriptors 0, 1 and 2 and no other (all of ours are
+// close-on-exec), default signal dispositions and an empty mask; and is killed should the calling
+// process die; `place` holds its pid meanwhile. The caller's descriptors stay open.
 //
 // What it costs does not depend on how much memory or how many descriptors the caller has: the
 // child borrows both, and takes along only the few descriptors below those that are reserved here.

@@ -60,7 +60,7 @@ def test_environment_and_response_are_the_servers(execute, start, site, tmp_path
 def test_circumstances_are_the_servers(execute, server, site):
     script = site.program("cgi-bin/p", CIRCUMSTANCES)
     theirs = server.get("/cgi-bin/p")
-    assert theirs.status == 200 and "its own session" in theirs.text
+    assert theirs.status == 200 and "its own group" in theirs.text
     value = seen(execute(script, "--json"))
     assert value["response"]["body"] == theirs.text
 
