@@ -141,6 +141,11 @@ Diagnosis diagnose_start(const process::SpawnFailure& failure, const Script& scr
       found.sentence = text::printable(found.sentence);
       return found;
     }
+    case process::SpawnStep::cgroup:
+      return {
+          is_shortage(failure.code) ? 503 : 500,
+          fmt::format("{}: a cgroup for it cannot be made or entered: {}; see cgroups in [server]",
+                      script.filename, what)};
     case process::SpawnStep::directory:
       return {is_shortage(failure.code) ? 503 : 502,
               fmt::format("{}: cannot enter its directory: {}; a program runs in the one it is in",

@@ -68,17 +68,27 @@ std::expected<process::Child, process::SpawnFailure> launch(const Launch& launch
       interpreted ? const_cast<char*>(script.filename.c_str()) : nullptr, nullptr};
   const std::string directory = script.filename.substr(0, script.filename.rfind('/') + 1);
   const auto limits = system_limits(launch.options.rlimits, launch.descriptors);
-  return process::spawn({.path = file.directory ? file.name.c_str() : program,
-                         .argv = argv.data(),
-                         .envp = launch.environment.envp(),
-                         .directory = directory.c_str(),
-                         .stdin_fd = launch.stdin_fd,
-                         .stdout_fd = launch.stdout_fd,
-                         .stderr_fd = launch.stderr_fd,
-                         .limits = limits,
-                         .gains_privileges = launch.options.allow_setuid,
-                         .directory_fd = file.directory.get()},
-                        std::move(place));
+  process::Cgroup cgroup;
+  if (launch.cgroups != nullptr) {
+    auto made = launch.cgroups->make();
+    if (!made)
+      return std::unexpected(process::SpawnFailure{process::SpawnStep::cgroup, made.error().code});
+    cgroup = std::move(*made);
+  }
+  auto child = process::spawn({.path = file.directory ? file.name.c_str() : program,
+                               .argv = argv.data(),
+                               .envp = launch.environment.envp(),
+                               .directory = directory.c_str(),
+                               .stdin_fd = launch.stdin_fd,
+                               .stdout_fd = launch.stdout_fd,
+                               .stderr_fd = launch.stderr_fd,
+                               .limits = limits,
+                               .gains_privileges = launch.options.allow_setuid,
+                               .cgroup_fd = cgroup.members(),
+                               .directory_fd = file.directory.get()},
+                              std::move(place));
+  if (child) child->confine(std::move(cgroup));
+  return child;
 }
 
 }  // namespace cgisrv::cgi

@@ -29,7 +29,8 @@ struct Launch {
   int stdin_fd;
   int stdout_fd;
   int stderr_fd;
-  rlimit descriptors;  // where the options do not say
+  rlimit descriptors;                   // where the options do not say
+  process::Cgroups* cgroups = nullptr;  // none: it is not confined
 };
 
 // The program's working directory is the script's. The three descriptors stay the caller's.

@@ -212,7 +212,8 @@ void Run::launch() {
                             .stdin_fd = body ? body->theirs.get() : null_or_file,
                             .stdout_fd = output->theirs.get(),
                             .stderr_fd = error->theirs.get(),
-                            .descriptors = context_.descriptors},
+                            .descriptors = context_.descriptors,
+                            .cgroups = context_.cgroups},
                            context_.roster);
   if (!child) {
     auto [status, sentence] = diagnose_start(child.error(), script_);

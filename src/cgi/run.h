@@ -45,7 +45,8 @@ struct RunContext {
   Unattended* unattended = nullptr;  // none: no run goes on without its client
   PermissionReview permissions{};
   process::OomKills oom_kills{};
-  Observer* observer = nullptr;  // of all runs; none: nobody looks on
+  process::Cgroups* cgroups = nullptr;  // none: programs are not confined
+  Observer* observer = nullptr;         // of all runs; none: nobody looks on
 };
 
 class Run final : public http::Handler {

@@ -21,13 +21,15 @@ Child::Child(Child&& other) noexcept
     : pid_(std::exchange(other.pid_, 0)),
       pidfd_(std::move(other.pidfd_)),
       place_(std::move(other.place_)),
-      holding_(std::move(other.holding_)) {}
+      holding_(std::move(other.holding_)),
+      cgroup_(std::move(other.cgroup_)) {}
 
 Child& Child::operator=(Child&& other) noexcept {
   pid_ = std::exchange(other.pid_, 0);
   pidfd_ = std::move(other.pidfd_);
   place_ = std::move(other.place_);
   holding_ = std::move(other.holding_);
+  cgroup_ = std::move(other.cgroup_);
   return *this;
 }
 

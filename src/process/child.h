@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 
+#include "process/cgroup.h"
 #include "process/roster.h"
 
 namespace cgisrv::process {
@@ -48,6 +49,11 @@ class Child {
   // Kept until it is reaped.
   void hold(std::unique_ptr<Holding> holding) { holding_ = std::move(holding); }
 
+  // What it and all that it starts are in.
+  void confine(Cgroup cgroup) { cgroup_ = std::move(cgroup); }
+  // All of them, also once it has been reaped. Nothing where it is not confined.
+  void kill_confined() const { cgroup_.kill(); }
+
   // Reaps it if it has ended. At most one call returns a value.
   std::optional<Exit> try_wait();
 
@@ -59,6 +65,7 @@ class Child {
   Fd pidfd_;
   RosterPlace place_;
   std::unique_ptr<Holding> holding_;
+  Cgroup cgroup_;
 };
 
 // For a group whose leader has been reaped: whether anybody is left in it.

@@ -43,7 +43,9 @@ Reaper::Dying& Reaper::add(Child child, Clock::duration grace) {
   return dying;
 }
 
+// What we ended leaves nobody behind, where it is confined.
 void Reaper::remove(Dying& dying) {
+  if (dying.stage != Stage::released) dying.child.kill_confined();
   dying_.erase(dying.self);
   if (dying_.empty()) on_idle_(0);
 }
@@ -77,6 +79,7 @@ void Reaper::Dying::terminate() {
 void Reaper::Dying::kill() {
   stage = Stage::killed;
   ::kill(-group, SIGKILL);
+  child.kill_confined();
   child.signal_group(SIGKILL);
   kill_at = TimePoint::max();
   arm();

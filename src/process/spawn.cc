@@ -22,7 +22,7 @@ namespace {
 // to copy the rest, nor to close it at exec.
 class Landing {
  public:
-  enum Number : unsigned { input, output, error, directory };
+  enum Number : unsigned { input, output, error, cgroup, directory };
 
   bool reserve() {
     if (number_[directory] >= 0) return true;
@@ -32,7 +32,10 @@ class Landing {
     if (!null_) null_.reset(::open("/dev/null", O_RDWR | O_CLOEXEC));
     if (!null_) return false;
     for (int& number : number_)
-      if (number < 0 && (number = ::fcntl(null_.get(), F_DUPFD_CLOEXEC, 3)) < 0) return false;
+      if (number < 0) {
+        number = ::fcntl(null_.get(), F_DUPFD_CLOEXEC, 3);
+        if (number < 0) return false;
+      }
     return true;
   }
   bool put(Number number, int fd) const { return ::dup3(fd, number_[number], O_CLOEXEC) >= 0; }
@@ -45,7 +48,7 @@ class Landing {
  private:
   bool has_terminal_ = true;
   Fd null_;
-  std::array<int, 4> number_{-1, -1, -1, -1};
+  std::array<int, 5> number_{-1, -1, -1, -1, -1};
 };
 
 Landing landing;
@@ -55,21 +58,25 @@ class Landed {
  public:
   explicit Landed(const Program& program)
       : placed_(program.directory_fd >= 0),
+        confined_(program.cgroup_fd >= 0),
         all_(landing.put(Landing::input, program.stdin_fd) &&
              landing.put(Landing::output, program.stdout_fd) &&
              landing.put(Landing::error, program.stderr_fd) &&
+             (!confined_ || landing.put(Landing::cgroup, program.cgroup_fd)) &&
              (!placed_ || landing.put(Landing::directory, program.directory_fd))) {}
   Landed(const Landed&) = delete;
   Landed& operator=(const Landed&) = delete;
   ~Landed() {
     for (const auto number : {Landing::input, Landing::output, Landing::error})
       landing.clear(number);
+    if (confined_) landing.clear(Landing::cgroup);
     if (placed_) landing.clear(Landing::directory);
   }
   explicit operator bool() const { return all_; }
 
  private:
   bool placed_;
+  bool confined_;
   bool all_;
 };
 
@@ -94,6 +101,8 @@ __attribute__((no_sanitize("address", "undefined"))) int become_program(void* ar
   if (::syscall(SYS_close_range, landing.end(), ~0U, CLOSE_RANGE_UNSHARE) != 0 &&
       ::syscall(SYS_unshare, CLONE_FILES) != 0)
     give_up(start, SpawnStep::clone);
+  if (program.cgroup_fd >= 0 && ::write(landing.at(Landing::cgroup), "0", 1) != 1)
+    give_up(start, SpawnStep::cgroup);
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   // A session costs more than a group, and where the kernel schedules by sessions (autogroup), each
   // program would weigh as much as the whole server.

@@ -26,11 +26,12 @@ struct Program {
   int stderr_fd;
   std::span<const ResourceLimit> limits;
   bool gains_privileges = false;  // setuid bits and file capabilities have their effect
+  int cgroup_fd = -1;             // where set: the members of the cgroup that it is to be in
   int directory_fd = -1;  // where set: the working directory, and `path` must be no link there
 };
 
 // What the child could not do, when it could not become the program.
-enum class SpawnStep : int { none, clone, directory, limits, exec };
+enum class SpawnStep : int { none, clone, cgroup, directory, limits, exec };
 
 struct SpawnFailure {
   SpawnStep step = SpawnStep::none;

@@ -37,6 +37,7 @@ struct ServerOptions {
   Dispatch dispatch = Dispatch::round_robin;
   Duration shutdown_timeout{30'000};
   Duration heartbeat_timeout{10'000};
+  bool cgroups = false;
   std::string pid_file;
   std::string runtime_dir;  // of the control socket; empty: control::runtime_directories()
 };

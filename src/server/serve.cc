@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "files/mime.h"
 #include "net/listener.h"
+#include "process/cgroup.h"
 #include "process/privileges.h"
 #include "process/roster.h"
 #include "server/access_log.h"
@@ -115,6 +116,34 @@ struct Admitting {
   std::optional<admission::Pressure> pressure;
 };
 
+using MaybeCgroups = std::optional<process::Cgroups>;
+
+Result<MaybeCgroups> prepare_cgroups(const Config& config) {
+  if (!config.server.cgroups) return std::nullopt;
+  auto prepared = process::Cgroups::prepare(config.server.user);
+  if (!prepared) return std::unexpected(prepared.error());
+  return std::move(*prepared);
+}
+
+// What takes the master's rights, then giving them up.
+Result<void> begin_worker(pool::Worker& worker, MaybeCgroups& cgroups,
+                          const process::Privileges& privileges) {
+  if (cgroups)
+    if (auto entered = cgroups->enter(worker.index()); !entered) return entered;
+  return process::drop_privileges(privileges);
+}
+
+// The sockets of the listeners, in order, and where they are.
+std::vector<Fd> take_sockets(std::vector<net::Listener>& listeners,
+                             std::vector<net::Address>& addresses) {
+  std::vector<Fd> sockets;
+  for (net::Listener& listener : listeners) {
+    sockets.push_back(std::move(listener.socket));
+    addresses.push_back(listener.address);
+  }
+  return sockets;
+}
+
 }  // namespace
 
 int serve(const Config& config, const std::string& what) {
@@ -133,13 +162,13 @@ int serve(const Config& config, const std::string& what) {
   if (auto written = write_pid_file(config.server.pid_file); !written)
     return complain(written.error(), status::permission);
 
+  auto prepared = prepare_cgroups(config);
+  if (!prepared) return complain(prepared.error(), status::configuration);
+  MaybeCgroups& cgroups = *prepared;
+
   files::load_mime_types();
-  std::vector<Fd> sockets;
   std::vector<net::Address> addresses;
-  for (net::Listener& listener : *listeners) {
-    sockets.push_back(std::move(listener.socket));
-    addresses.push_back(listener.address);
-  }
+  std::vector<Fd> sockets = take_sockets(*listeners, addresses);
   const unsigned wanted =
       config.server.workers != 0 ? config.server.workers : std::thread::hardware_concurrency();
   const unsigned workers = std::clamp(wanted, 1U, pool::workers_max);
@@ -174,12 +203,15 @@ int serve(const Config& config, const std::string& what) {
   const process::Privileges privileges = privileges_of(config);
   const int result = pool::run(options, std::move(sockets), [&](pool::Worker& worker) {
     administrator->abandon();
-    if (auto dropped = process::drop_privileges(privileges); !dropped)
-      std::exit(complain(dropped.error(), status::permission));
-    return std::make_unique<Service>(worker, config, addresses, roster, table, *access_log,
-                                     descriptors);
+    if (auto begun = begin_worker(worker, cgroups, privileges); !begun)
+      std::exit(complain(begun.error(), status::permission));
+    auto service = std::make_unique<Service>(worker, config, addresses, roster, table, *access_log,
+                                             descriptors);
+    if (cgroups) service->run_context().cgroups = &*cgroups;
+    return service;
   });
 
+  if (cgroups) cgroups->remove();
   for (const net::Address& address : addresses)
     net::unlink_socket(address);
   if (!config.server.pid_file.empty()) ::unlink(config.server.pid_file.c_str());

@@ -13,7 +13,7 @@ from harness import ENVIRONMENT, PLAIN, environment_of
 CIRCUMSTANCES = PLAIN + r"""
 pwd; umask; ulimit -a; ls -l /proc/self/fd | grep -o '[0-2] -> .*' | sed 's/[0-9]*\]//'
 grep -E '^(Sig(Blk|Ign|Cgt)|Cap|NoNewPrivs|Uid|Gid|Groups|Seccomp:)' /proc/self/status
-ps -o tty= -p $$; test $(ps -o sid= -p $$) = $$ && echo its own session
+ps -o tty= -p $$; test $(ps -o pgid= -p $$) = $$ && echo its own group
 echo "$0 $#"
 """
 OF_THE_CONNECTION = {"REMOTE_PORT", "SERVER_PORT", "REQUEST_ID", "UNIQUE_ID"}

@@ -1,0 +1,127 @@
+#include "process/cgroup.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <mntent.h>
+#include <pwd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <string_view>
+#include <utility>
+
+namespace cgisrv::process {
+
+namespace {
+
+// Where version 2 is mounted: /sys/fs/cgroup, or beside version 1 in a folder of it.
+std::string mount_point() {
+  const std::unique_ptr<FILE, decltype(&::endmntent)> mounts(::setmntent("/proc/self/mounts", "r"),
+                                                             &::endmntent);
+  while (const mntent* const entry = mounts ? ::getmntent(mounts.get()) : nullptr)
+    if (std::string_view(entry->mnt_type) == "cgroup2") return entry->mnt_dir;
+  return {};
+}
+
+// "0::/system.slice/cgisrv.service"
+std::string own_path() {
+  std::ifstream file("/proc/self/cgroup");
+  for (std::string line; std::getline(file, line);)
+    if (line.starts_with("0::/")) return line.substr(3);
+  return {};
+}
+
+bool write_to(const std::string& path, std::string_view text) {
+  const Fd file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  return file && ::write(file.get(), text.data(), text.size()) >= 0;
+}
+
+}  // namespace
+
+// ---- Cgroup ------------------------------------------------------------------------------------
+
+Cgroup& Cgroup::operator=(Cgroup&& other) noexcept {
+  if (this == &other) return *this;
+  release();
+  owner_ = std::exchange(other.owner_, nullptr);
+  name_ = std::move(other.name_);
+  members_ = std::move(other.members_);
+  return *this;
+}
+
+void Cgroup::kill() const {
+  if (owner_ != nullptr) write_to(name_ + "/cgroup.kill", "1");
+}
+
+// A group that is not empty cannot be removed yet: what was killed takes a moment, and what a
+// program has left behind on purpose may stay long.
+void Cgroup::release() {
+  Cgroups* const owner = std::exchange(owner_, nullptr);
+  if (owner == nullptr) return;
+  members_.reset();
+  if (::rmdir(name_.c_str()) != 0 && errno == EBUSY) owner->left_.push_back(std::move(name_));
+}
+
+// ---- Cgroups -----------------------------------------------------------------------------------
+
+Result<Cgroups> Cgroups::prepare(const std::string& user) {
+  const std::string mount = mount_point();
+  const std::string own = own_path();
+  if (mount.empty() || own.empty())
+    return fail("cgroups = true needs cgroups of version 2, which are not mounted here");
+  const std::string folder =
+      fmt::format("{}{}/cgisrv-{}", mount, own == "/" ? "" : own, ::getpid());
+  for (const std::string& path : {folder, folder + "/workers"})
+    if (::mkdir(path.c_str(), 0755) != 0)
+      return fail_errno(errno,
+                        "cgroups = true needs a cgroup that may be written to (as root, or under "
+                        "systemd with Delegate=yes): making {}",
+                        path);
+  // Who moves a process must be able to write where both groups meet.
+  const passwd* const account = user.empty() ? nullptr : ::getpwnam(user.c_str());
+  const uid_t owner = account == nullptr ? ::geteuid() : account->pw_uid;
+  for (const std::string& path : {folder, folder + "/cgroup.procs"})
+    if (::chown(path.c_str(), owner, static_cast<gid_t>(-1)) != 0)
+      return fail_errno(errno, "giving {} to the user of workers", path);
+  return Cgroups(folder);
+}
+
+Result<void> Cgroups::enter(unsigned worker) {
+  worker_ = worker;
+  if (write_to(folder_ + "/workers/cgroup.procs", "0")) return {};
+  return fail_errno(errno, "entering {}/workers", folder_);
+}
+
+Result<Cgroup> Cgroups::make() {
+  sweep();
+  std::string name = fmt::format("{}/{}-{}", folder_, worker_, count_++);
+  if (::mkdir(name.c_str(), 0755) != 0) return fail_errno(errno, "making the cgroup {}", name);
+  Fd members(::open((name + "/cgroup.procs").c_str(), O_WRONLY | O_CLOEXEC));
+  if (members) return Cgroup(*this, std::move(name), std::move(members));
+  const int code = errno;
+  ::rmdir(name.c_str());
+  return fail_errno(code, "opening the cgroup {}", name);
+}
+
+// The oldest two each time: there are never many more than there are still processes in them.
+void Cgroups::sweep() {
+  for (int i = 0; i < 2 && !left_.empty(); ++i) {
+    std::string name = std::move(left_.front());
+    left_.pop_front();
+    if (::rmdir(name.c_str()) != 0 && errno == EBUSY) left_.push_back(std::move(name));
+  }
+}
+
+void Cgroups::remove() {
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(folder_, ignored))
+    if (entry.is_directory(ignored)) ::rmdir(entry.path().c_str());
+  ::rmdir(folder_.c_str());
+}
+
+}  // namespace cgisrv::process
