@@ -1,11 +1,23 @@
 #include "server/report.h"
 
+#include <limits>
 #include <nlohmann/json.hpp>
 
 namespace cgisrv::server {
 
 namespace {
+
 using nlohmann::json;
+
+// A fraction of another size is none that a server sends, and might not fit where an integer is
+// expected: it is taken for nothing.
+bool tame(int, json::parse_event_t event, json& value) {
+  if (event != json::parse_event_t::value || !value.is_number_float()) return true;
+  const auto number = value.get<double>();
+  if (!(number >= 0 && number <= std::numeric_limits<int>::max())) value = 0;
+  return true;
+}
+
 }  // namespace
 
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Report::Server, pid, version, state, uptime_seconds,
@@ -26,7 +38,7 @@ std::string to_json(const Report& report) {
 
 Result<Report> report_from_json(std::string_view text) {
   try {
-    return json::parse(text).get<Report>();
+    return json::parse(text, tame).get<Report>();
   } catch (const json::exception& error) {
     return fail("what the server sent is no report: {}", error.what());
   }

@@ -76,6 +76,17 @@ TEST(Report, OfAnotherVersionIsReadAsFarAsItGoes) {
   EXPECT_TRUE(read->workers.empty());
 }
 
+TEST(Report, FractionsThatFitNowhereAreTakenForNothing) {
+  const auto report =
+      report_from_json(R"({"admission": {"running": 1e300, "waiting": -0.5, "limit": 2.0},)"
+                       R"( "programs": [{"id": 1e20}]})");
+  ASSERT_TRUE(report) << report.error().what;
+  EXPECT_EQ(report->admission.running, 0U);
+  EXPECT_EQ(report->admission.waiting, 0U);
+  EXPECT_EQ(report->admission.limit, 2U);
+  EXPECT_EQ(report->programs.at(0).id, 0U);
+}
+
 TEST(Report, WhatIsNoneIsAnError) {
   for (const char* const text : {"", "{", "[]", "7", R"({"server":7})", R"({"workers":[7]})"})
     EXPECT_FALSE(report_from_json(text)) << text;
