@@ -169,6 +169,7 @@ std::optional<std::string_view> Environment::get(std::string_view name) const {
 
 std::vector<std::string_view> Environment::entries() const {
   std::vector<std::string_view> entries;
+  entries.reserve(offsets_.size());
   for (const auto offset : offsets_)
     entries.emplace_back(block_.data() + offset);
   return entries;

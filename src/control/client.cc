@@ -22,6 +22,7 @@ Result<Client> Client::connect(const std::string& path) {
   if (!address) return std::unexpected(address.error());
   Client client;
   client.socket_.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!client.socket_) return fail_errno(errno, "making a socket for {}", path);
   const int socket = client.socket_.get();
   ::setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
   ::setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
