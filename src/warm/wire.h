@@ -101,7 +101,8 @@ struct cgisrv_warm_header {
  *
  *   limits       limit_count times struct cgisrv_warm_limit
  *   argv         argument_count strings, each ended by NUL. The first is the program's name as it
- *                sees it ($0, sys.argv[0], argv[0]); interpreters keep that of their boot.
+ *                sees it ($0, sys.argv[0], argv[0]), interpreters keep that of their boot; its last
+ *                part becomes the name of the process.
  *   environment  variable_count strings NAME=value, each ended by NUL, no name twice: all of the
  *                program's environment, including what the boot had too
  *   directory    one string ended by NUL; empty where a descriptor is sent

@@ -1,0 +1,114 @@
+# Makes a zygote of a Perl program. Called before anything of the program, with the number of the
+# slate (warm/wire.h), as
+#
+#   perl '-M5;BEGIN{(require"/folder/of/warm.pl")->(SLATE)}' [what the #! line says] /the/program
+#
+# with the folder free of what is special between double quotes. The program is compiled as its own
+# main program; then fork() in an INIT block of ours, the first there is, makes the zygote of it
+# (warm/shim), and returns in the process of each request. So $0, __FILE__, line numbers, lexicals,
+# END blocks and exit codes are what they are anyway, and nothing of ours is on the stack.
+#
+# No module is loaded here, strict and warnings neither: the program would find them loaded.
+package Cgisrv::Warm;
+
+BEGIN { ${^WARNING_BITS} = '' }  # no warnings, also with -w
+delete $INC{+__FILE__};
+
+my $slate;
+my $watch;
+
+# ---- %ENV until the fork point: what is asked there is answered for all requests at once.
+
+my $of_request = qr/^(?:HTTP_|REDIRECT_|REMOTE_|REQUEST_|SCRIPT_(?:NAME|UR[IL])$
+  |SERVER_(?:ADDR|NAME|PORT|PROTOCOL)$|PATH_(?:INFO|TRANSLATED)$|CONTENT_(?:LENGTH|TYPE)$
+  |AUTH_TYPE$|GIT_PROTOCOL$|HTTPS$|QUERY_STRING$|UNIQUE_ID$)/x;
+
+sub note { $watch->{reason} = $_[0] unless defined $watch->{reason} }
+
+sub asked {
+  my $name = $_[0];
+  note("It asks for $name while it loads, before there is a request.")
+    if !exists $watch->{values}{$name} && $name =~ $of_request;
+}
+
+# Changes are made in the real one, too, for C and for other processes.
+sub change {
+  my ($set, $name, $value) = @_;
+  untie %ENV;
+  $set ? $ENV{$name} = $value : delete $ENV{$name};
+  tie %ENV, __PACKAGE__;
+}
+
+sub TIEHASH { $watch }
+sub FETCH { asked($_[1]); $_[0]{values}{$_[1]} }
+sub EXISTS { asked($_[1]); exists $_[0]{values}{$_[1]} }
+sub DELETE { change(0, $_[1]); delete $_[0]{changed}{$_[1]}; delete $_[0]{values}{$_[1]} }
+sub STORE {
+  my ($self, $name, $value) = @_;
+  $self->{values}{$name} = $self->{changed}{$name} = $value;
+  change(1, $name, $value);
+}
+sub CLEAR { DELETE($_[0], $_) for keys %{$_[0]{values}} }
+sub SCALAR { scalar %{$_[0]{values}} }
+sub NEXTKEY { each %{$_[0]{values}} }
+sub FIRSTKEY {
+  note("It lists its environment while it loads, before there is a request.");
+  keys %{$_[0]{values}};
+  each %{$_[0]{values}};
+}
+
+# ---- the fork point
+
+# The files of what has been loaded.
+sub loaded {
+  my $here = readlink '/proc/self/cwd';
+  map { m{^/} ? $_ : "$here/$_" } grep { defined && !ref } values %INC;
+}
+
+sub take_request {
+  my $bytes = '';
+  1 while sysread $_[0], $bytes, 65536, length $bytes;
+  my @strings = split /\0/, $bytes, -1;
+  pop @strings;
+  @ARGV = splice @strings, 0, shift @strings;
+  # One by one: a list assigned would leave them tainted for good (perl -T).
+  %ENV = ();
+  for (@strings) {
+    my ($name, $value) = split /=/, $_, 2;
+    $ENV{$name} = exists $watch->{changed}{$name} ? $watch->{changed}{$name} : $value;
+  }
+}
+
+sub become_zygote {
+  untie %ENV;
+  open my $handle, '+<&=', $slate or die "cgisrv: no slate: $!\n";
+  binmode $handle;
+  my @words = defined $watch->{reason} ? ('refused', $watch->{reason}) : ('ready', loaded());
+  syswrite $handle, join '', map { "$_\0" } @words;
+  defined fork or die "cgisrv: no child: $!\n";
+  take_request($handle);
+  close $handle;
+}
+
+# What perl calls our subroutines once their package has gone would be seen, too.
+sub forget {
+  my $had = exists $main::{'__ANON__::'};
+  delete $main::{'Cgisrv::'};
+  delete $main::{'__ANON__::'} unless $had;
+}
+
+INIT {
+  {
+    local ($@, $!);
+    become_zygote();
+  }
+  forget();
+  $^T = time;
+  srand;
+}
+
+sub {
+  $slate = $_[0];
+  $watch = bless {values => {%ENV}};
+  tie %ENV, __PACKAGE__;
+}

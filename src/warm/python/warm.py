@@ -1,0 +1,383 @@
+"""Makes a zygote of a Python program (3.9 and later). Called in the program's stead as
+
+    python3 [what the #! line says] /folder/of/warm.py SLATE PRELOAD FINALIZE /the/program
+
+SLATE     the number of the slate (warm/wire.h)
+PRELOAD   standard: what the program imports at its top level is imported here, as far as it comes
+          with Python; all: its own modules and those of others, too; none
+FINALIZE  quick: at the end, what the request has made is taken apart, files are written, and what
+          the zygote had before is left alone; full: the whole interpreter is taken apart
+
+The program is compiled here; then os.fork() makes the zygote of it (warm/shim), and returns in the
+process of each request. There everything is made as a fresh interpreter has it, and the program is
+run as __main__. What it can see of this: two frames below its own.
+"""
+
+_own = dict(globals())  # before anything else: what a main program begins with
+
+import builtins
+import gc
+import io
+import os
+import sys
+
+
+def prepare_path(script):
+    """sys.path[0] is the folder of the program, as it is in truth; nothing with -I or -P."""
+    if getattr(sys.flags, "safe_path", sys.flags.isolated):
+        return
+    sys.path_importer_cache.pop(sys.path[0], None)
+    sys.path[0] = os.path.dirname(os.path.realpath(script))
+
+
+def prepare_arguments(script):
+    if hasattr(sys, "orig_argv"):
+        sys.orig_argv[-len(sys.argv):] = [script]
+    sys.argv[:] = [script]
+
+
+def make_main(script):
+    """The module __main__, as it is when the program's first line is run. Made after the fork: what
+    is older is frozen, and would keep all that it holds from being collected."""
+    main = type(sys)("__main__")
+    names = vars(main)
+    names.clear()
+    names.update(_own)
+    names.update(__doc__=None, __file__=script,
+                 __loader__=type(_own["__loader__"])("__main__", script))
+    if "__annotations__" in names:
+        names["__annotations__"] = {}
+    sys.modules["__main__"] = main
+    return names
+
+
+# ---- Before the fork point.
+
+
+class Watched(dict):
+    """The environment: what is asked here is answered for all requests at once."""
+
+    of_request = frozenset(b"""AUTH_TYPE CONTENT_LENGTH CONTENT_TYPE GIT_PROTOCOL HTTPS PATH_INFO
+        PATH_TRANSLATED QUERY_STRING REQUEST_METHOD SCRIPT_NAME SCRIPT_URI SCRIPT_URL SERVER_ADDR
+        SERVER_NAME SERVER_PORT SERVER_PROTOCOL UNIQUE_ID""".split())
+    prefixes = b"HTTP_", b"REDIRECT_", b"REMOTE_", b"REQUEST_"
+    reason = None
+
+    def asked(self, name):
+        if not dict.__contains__(self, name) and (name in self.of_request
+                                                  or name.startswith(self.prefixes)):
+            self.note(f"It asks for {os.fsdecode(name)} while it loads, before there is a request.")
+
+    def note(self, reason):
+        self.reason = self.reason or reason
+
+    def __getitem__(self, name):
+        self.asked(name)
+        return dict.__getitem__(self, name)
+
+    def __contains__(self, name):
+        self.asked(name)
+        return dict.__contains__(self, name)
+
+    def __iter__(self):
+        self.note("It lists its environment while it loads, before there is a request.")
+        return dict.__iter__(self)
+
+
+def watch_environment(data):
+    os.environ._data = os.environb._data = data
+
+
+def imports(tree):
+    """What is imported at the top level, also where that is tried: a name, and the statement."""
+    for statement in tree.body:
+        kind = type(statement).__name__
+        if kind == "Try":
+            yield from imports(statement)
+        elif kind == "ImportFrom" and statement.level == 0:
+            yield statement.module, statement
+        elif kind == "Import":
+            for alias in statement.names:
+                yield alias.name, type(statement)([alias], lineno=statement.lineno, col_offset=0)
+
+
+def is_standard(name):
+    """Whether Python's own module would be imported by that name, here and now."""
+    spec = sys.modules["_frozen_importlib"]._find_spec(name.partition(".")[0], None)
+    origin = getattr(spec, "origin", None) or ""
+    return origin in ("built-in", "frozen") or (
+        origin.startswith(os.path.dirname(os.__file__) + os.sep) and "-packages" not in origin)
+
+
+def said():
+    """How much has been printed, on either stream."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    return [os.fstat(fd).st_size for fd in (1, 2)]
+
+
+def unsay(sizes):
+    for fd, size in zip((1, 2), sizes):
+        os.ftruncate(fd, size)
+        os.lseek(fd, size, os.SEEK_SET)
+
+
+def preload(tree, script, which):
+    """Imports what the program will import. What prints when it is imported (a deprecation, say) is
+    forgotten again: the program may have its own mind about that."""
+    if which == "none" or sys.warnoptions:
+        return
+    for name, statement in imports(tree):
+        if which == "standard" and not is_standard(name):
+            continue
+        known, sizes = set(sys.modules), said()
+        one = type(tree)(body=[statement], type_ignores=[])
+        try:
+            exec(compile(one, script, "exec", dont_inherit=True), {"__name__": "__main__"})
+        except Exception:
+            pass  # the program will meet it, too
+        if which == "standard" and said() != sizes:
+            unsay(sizes)
+            for module in set(sys.modules) - known:
+                if module == name or module.startswith(name + "."):
+                    del sys.modules[module]
+
+
+def load(script, which):
+    """The program's code, with what it imports."""
+    with open(script, "rb") as file:
+        source = file.read()
+    tree = compile(source, script, "exec", flags=0x400, dont_inherit=True)  # PyCF_ONLY_AST
+    code = compile(tree, script, "exec", dont_inherit=True)
+    preload(tree, script, which)
+    return code
+
+
+def reason_against():
+    if os.environ._data.reason:
+        return os.environ._data.reason
+    if sys.flags.inspect or sys.flags.interactive:
+        return "Its interpreter is to stay open at its end (-i)."
+    try:
+        for stream in (sys.__stdin__, sys.__stdout__, sys.__stderr__):
+            stream.buffer.readable()
+    except (AttributeError, ValueError):
+        return "It replaces its standard streams while it loads."
+    return None
+
+
+def write_slate(slate, reason):
+    files = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
+    words = ["refused", reason] if reason else [
+        "ready", *(os.path.abspath(file) for file in files if isinstance(file, str))]
+    os.write(slate, b"".join(os.fsencode(word) + b"\0" for word in words))
+
+
+# ---- After it.
+
+
+def take_request(slate, data):
+    parts = []
+    while chunk := os.read(slate, 1 << 20):
+        parts.append(chunk)
+    os.close(slate)
+    count, *strings = b"".join(parts).split(b"\0")[:-1]
+    count = int(count)
+    sys.argv[1:] = map(os.fsdecode, strings[:count])
+    if hasattr(sys, "orig_argv"):
+        sys.orig_argv += sys.argv[1:]
+    dict.clear(data)
+    for variable in strings[count:]:
+        name, _, value = variable.partition(b"=")
+        data[name] = value
+
+
+def renew_stream(stream, fd):
+    """The same text stream and buffer, as they would have been made for what the descriptor is
+    now: whether it can seek is remembered, and how large its blocks are."""
+    settings = {"encoding": stream.encoding, "errors": stream.errors, "newline": "\n",
+                "line_buffering": stream.line_buffering, "write_through": stream.write_through}
+    buffer = stream.buffer
+    raw = io.FileIO(fd, "wb" if fd else "rb", closefd=False)
+    raw.name = buffer.name
+    if isinstance(buffer, io.FileIO):  # with -u
+        buffer = raw
+    else:
+        buffer.__init__(raw, raw._blksize if raw._blksize > 1 else io.DEFAULT_BUFFER_SIZE)
+    stream.__init__(buffer, **settings)
+
+
+def renew_state():
+    """What modules made when they were imported, and should not be shared. `random` knows of
+    processes by itself."""
+    loaded = sys.modules.get
+    if logging := loaded("logging"):
+        now = loaded("time").time_ns if isinstance(logging._startTime, int) else loaded("time").time
+        logging._startTime = now()
+    if process := loaded("multiprocessing.process"):
+        process.current_process().authkey = os.urandom(32)
+    if numbers := loaded("numpy.random"):
+        numbers.seed()
+
+
+# ---- The end, as Py_RunMain has it.
+
+
+def unraisable(error, where):
+    sys.unraisablehook(sys.UnraisableHookArgs((type(error), error, error.__traceback__, None, where)))
+
+
+def exit_status(error):
+    """Of SystemExit."""
+    code = error.code
+    if code is None:
+        return 0
+    if isinstance(code, int):
+        return code & 0xff if -1 << 63 <= code < 1 << 63 else 255
+    if sys.stderr is not None:
+        sys.stderr.write(str(code))
+        sys.stderr.write("\n")
+    return 1
+
+
+def report(error):
+    """An exception that nobody has caught. Returns the exit status."""
+    error.__traceback__ = error.__traceback__.tb_next  # without the frame that is ours
+    if isinstance(error, SystemExit):
+        return exit_status(error)
+    if sys.version_info >= (3, 12):
+        sys.last_exc = error
+    sys.last_type, sys.last_value, sys.last_traceback = type(error), error, error.__traceback__
+    hook = getattr(sys, "excepthook", None)
+    failed = None
+    try:
+        if hook:
+            hook(type(error), error, error.__traceback__)
+        else:
+            sys.stderr.write("sys.excepthook is missing\n")
+    except BaseException as another:
+        failed = another
+    if isinstance(failed, SystemExit):
+        return exit_status(failed)
+    if failed or not hook:
+        if failed:
+            failed.__traceback__ = failed.__traceback__.tb_next
+            sys.stderr.write("Error in sys.excepthook:\n")
+            sys.__excepthook__(type(failed), failed, failed.__traceback__)
+            sys.stderr.write("\nOriginal exception was:\n")
+        sys.__excepthook__(type(error), error, error.__traceback__)
+    return 1
+
+
+def flush(*streams):
+    """False when one of them could not be written."""
+    done = True
+    for stream in streams:
+        try:
+            if stream is not None and not stream.closed:
+                stream.flush()
+        except BaseException as error:
+            done = False
+            if stream is not sys.stderr:
+                unraisable(error, stream)
+    return done
+
+
+def flush_quietly():
+    for stream in (sys.stderr, sys.stdout):
+        try:
+            stream.flush()
+        except Exception:
+            pass
+
+
+def close_rest(objects):
+    """Files that are still open, the outermost first, so that what they hold gets to the inner."""
+    kept = {sys.__stdin__, sys.__stdout__, sys.__stderr__}
+    files = [one for one in objects if issubclass(type(one), io.IOBase) and one not in kept]
+    text = [one for one in files if issubclass(type(one), io.TextIOBase)]
+    buffered = (io.BufferedWriter, io.BufferedRandom, io.BufferedRWPair)
+    inner = [one for one in files if issubclass(type(one), buffered)]
+    others = [one for one in files if issubclass(type(one), io.BufferedIOBase) and one not in inner]
+    for one in (*text, *others, *inner):
+        try:
+            if not one.closed and one.writable():
+                one.flush() if one in inner or one in text else one.close()
+        except Exception:
+            pass
+
+
+def take_apart(before):
+    """What has come since the zygote, in the order of finalize_modules(): the modules, what is held
+    by cycles, and files that something older still holds."""
+    for name in ("last_type", "last_value", "last_traceback", "last_exc"):
+        if hasattr(sys, name):
+            setattr(sys, name, None)
+    sys.stdin, sys.stdout, sys.stderr = sys.__stdin__, sys.__stdout__, sys.__stderr__
+    for name in list(sys.modules):
+        if name not in before:
+            sys.modules[name] = None
+    gc.collect()
+    close_rest(gc.get_objects())
+
+
+def finish(status, interrupted, before):
+    if threading := sys.modules.get("threading"):
+        try:
+            threading._shutdown()
+        except BaseException as error:
+            unraisable(error, threading)
+    try:
+        __import__("atexit")._run_exitfuncs()
+    except BaseException:
+        pass  # it has been printed
+    done = flush(sys.stdout, sys.stderr)
+    take_apart(before)
+    done = flush(sys.stdout, sys.stderr) and done
+    if interrupted:
+        signal = __import__("_signal")
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGINT)
+    os._exit(status if done else 120)
+
+
+def run(code, names):
+    """Returns the exit status, and whether SIGINT was the end."""
+    try:
+        exec(code, names)
+        return 0, False
+    except BaseException as error:
+        caught = error
+    return report(caught), isinstance(caught, KeyboardInterrupt)
+
+
+def start():
+    slate, which, finalize, script = int(sys.argv[1]), *sys.argv[2:]
+    prepare_path(script)
+    prepare_arguments(script)
+    plain_data = os.environ._data
+    watch_environment(Watched(plain_data))
+    code = load(script, which)
+    reason = reason_against()
+    watch_environment(plain_data)
+    sys.modules.pop("gc", None)
+    before = set(sys.modules) - {"__main__"}
+    said()
+    write_slate(slate, reason)
+    gc.collect()
+    gc.freeze()
+    os.fork()
+    take_request(slate, plain_data)
+    for fd, stream in enumerate((sys.__stdin__, sys.__stdout__, sys.__stderr__)):
+        renew_stream(stream, fd)
+    renew_state()
+    names = make_main(script)
+    status, interrupted = run(code, names)
+    del code, names
+    flush_quietly()
+    if interrupted or finalize == "quick" and not (sys.warnoptions or sys.flags.dev_mode):
+        finish(status, interrupted, before)
+    sys.exit(status)
+
+
+start()

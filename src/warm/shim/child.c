@@ -1,0 +1,105 @@
+/* From a fork to a program that may begin: what exec does for one that is started plainly, and what
+ * the server does between its fork and its exec (process/spawn.cc). */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "shim.h"
+
+struct birth {
+  const struct request* request;
+  struct parts parts;
+  int reply;
+};
+
+__attribute__((noreturn)) static void fail(const struct birth* birth, enum cgisrv_warm_step step,
+                                           int error) {
+  send_failed(birth->reply, birth->request->head.header.id, step, error, true);
+  _exit(0);
+}
+
+static void enter_directory(const struct birth* birth) {
+  const int directory = optional_descriptor(birth->request, CGISRV_WARM_WITH_DIRECTORY);
+  if ((directory >= 0 ? fchdir(directory) : chdir(birth->parts.directory)) != 0)
+    fail(birth, CGISRV_WARM_STEP_DIRECTORY, errno);
+}
+
+static void take_arguments(const struct birth* birth) {
+  const uint32_t count = birth->request->head.argument_count;
+  const char* argument = birth->parts.arguments;
+  shim.argv = calloc(count + 1, sizeof *shim.argv);
+  for (uint32_t i = 0; i < count && shim.argv != NULL; ++i, argument += strlen(argument) + 1)
+    if ((shim.argv[i] = strdup(argument)) == NULL) fail(birth, CGISRV_WARM_STEP_MEMORY, ENOMEM);
+  if (shim.argv == NULL ||
+      !build_environment(birth->parts.variables, birth->request->head.variable_count))
+    fail(birth, CGISRV_WARM_STEP_MEMORY, ENOMEM);
+  shim.argc = (int)count;
+  const char* slash = strrchr(shim.argv[0], '/');
+  prctl(PR_SET_NAME, slash != NULL ? slash + 1 : shim.argv[0]);
+}
+
+static void take_descriptors(const struct birth* birth) {
+  const int* fd = birth->request->fd;
+  int error = renew_descriptors();
+  if (error == 0 && !shim.native) error = fill_slate();
+  for (int i = 0; i < 3 && error == 0; ++i)
+    if (dup2(fd[CGISRV_WARM_STDIN + i], i) < 0) error = errno;
+  if (error != 0) fail(birth, CGISRV_WARM_STEP_DESCRIPTORS, error);
+}
+
+static void take_limits(const struct birth* birth) {
+  setrlimit(RLIMIT_NOFILE, &shim.descriptors);
+  const struct cgisrv_warm_limit* limit = birth->parts.limits;
+  for (uint32_t i = 0; i < birth->request->head.limit_count; ++i, ++limit) {
+    const struct rlimit value = {limit->soft, limit->hard};
+    if (setrlimit((int)limit->resource, &value) != 0) fail(birth, CGISRV_WARM_STEP_LIMITS, errno);
+  }
+}
+
+/* From here on the request is ours alone, and something of the program may have happened. */
+static void claim(const struct birth* birth) {
+  uint64_t one;
+  if (read(birth->request->fd[CGISRV_WARM_CLAIM], &one, sizeof one) != sizeof one) _exit(0);
+}
+
+static void announce(const struct birth* birth, int pidfd) {
+  const struct cgisrv_warm_begun begun = {
+      {CGISRV_WARM_MAGIC, CGISRV_WARM_BEGUN, birth->request->head.header.id}, getpid(), 0};
+  if (send_packet(birth->reply, &begun, sizeof begun, pidfd, true) != 0) _exit(0);
+}
+
+static void say_prologue(void) {
+  const char* bytes = shim.prologue;
+  while (shim.prologue_bytes > 0) {
+    const ssize_t written = write(2, bytes, shim.prologue_bytes);
+    if (written <= 0) return; /* as little would a program started plainly care */
+    bytes += written;
+    shim.prologue_bytes -= (size_t)written;
+  }
+}
+
+void become(const struct request* request, int reply) {
+  struct birth birth = {.request = request, .reply = reply};
+  setpgid(0, 0);
+  const int cgroup = optional_descriptor(request, CGISRV_WARM_WITH_CGROUP);
+  if (cgroup >= 0 && write(cgroup, "0", 1) != 1) fail(&birth, CGISRV_WARM_STEP_CGROUP, errno);
+  if (!unpack(request, &birth.parts)) fail(&birth, CGISRV_WARM_STEP_MESSAGE, EBADMSG);
+  prctl(PR_SET_DUMPABLE, 1);
+  const int pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
+  if (pidfd < 0) fail(&birth, CGISRV_WARM_STEP_DESCRIPTORS, errno);
+  enter_directory(&birth);
+  take_arguments(&birth);
+  take_descriptors(&birth);
+  take_limits(&birth);
+  forget_packed(request, &birth.parts);
+  claim(&birth);
+  announce(&birth, pidfd);
+  close_others();
+  say_prologue();
+  if (shim.child_action.sa_handler != SIG_DFL) sigaction(SIGCHLD, &shim.child_action, NULL);
+  shim.phase = PHASE_CHILD;
+  sigprocmask(SIG_SETMASK, &shim.mask, NULL);
+}

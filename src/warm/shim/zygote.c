@@ -1,0 +1,214 @@
+/* The zygote's loop: requests in, children out, and what became of them. Nothing here waits but
+ * epoll_wait, and nothing allocates. */
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "shim.h"
+
+struct child {
+  uint64_t id;
+  pid_t pid; /* 0: none */
+  int pidfd;
+  int peer;
+  bool waits; /* it has ended, and its peer has no room for the answer: it stays a zombie */
+};
+
+static struct child children[CGISRV_WARM_CHILDREN_MAX];
+static uint32_t child_count;
+static uint32_t children_max;
+static int poller = -1;
+static bool retiring;    /* the other end of the control socket is closed, and all is read */
+static bool is_watching; /* the control socket; not while there is no room for another child */
+
+bool watch(int fd, uint32_t events, enum source source, uint32_t index) {
+  struct epoll_event event = {events, {.u64 = (uint64_t)source << 32 | index}};
+  return epoll_ctl(poller, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+void rewatch(int fd, uint32_t events, enum source source, uint32_t index) {
+  struct epoll_event event = {events, {.u64 = (uint64_t)source << 32 | index}};
+  epoll_ctl(poller, EPOLL_CTL_MOD, fd, &event);
+}
+
+void unwatch(int fd) {
+  epoll_ctl(poller, EPOLL_CTL_DEL, fd, NULL);
+}
+
+/* ---- children */
+
+static uint32_t vacancy(void) {
+  static uint32_t next;
+  while (children[next].pid != 0)
+    next = (next + 1) % CGISRV_WARM_CHILDREN_MAX;
+  return next;
+}
+
+static bool record(pid_t pid, uint64_t id, int peer) {
+  const uint32_t index = vacancy();
+  const int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+  if (pidfd < 0) return false;
+  if (!watch(pidfd, EPOLLIN, SOURCE_CHILD, index)) {
+    close(pidfd);
+    return false;
+  }
+  children[index] = (struct child){.id = id, .pid = pid, .pidfd = pidfd, .peer = peer};
+  peer_gained_child(peer);
+  ++child_count;
+  return true;
+}
+
+/* Its number is its own as long as we have not reaped it. It may not lead a group yet. */
+static void kill_child(const struct child* child) {
+  kill(-child->pid, SIGKILL);
+  kill(child->pid, SIGKILL);
+}
+
+static void reap(struct child* child) {
+  struct cgisrv_warm_ended ended = {.header = {CGISRV_WARM_MAGIC, CGISRV_WARM_ENDED, child->id}};
+  if (wait4(child->pid, &ended.status, WNOHANG, &ended.usage) == 0) return; /* an old event */
+  send_packet(peer_socket(child->peer), &ended, sizeof ended, -1, false);
+  unwatch(child->pidfd);
+  close(child->pidfd);
+  child->pid = 0;
+  --child_count;
+  peer_lost_child(child->peer);
+}
+
+static void child_event(uint32_t index) {
+  struct child* child = &children[index];
+  if (child->pid == 0) return;
+  if (peer_is_gone(child->peer) || peer_is_writable(child->peer)) {
+    reap(child);
+    return;
+  }
+  child->waits = true;
+  unwatch(child->pidfd);
+  peer_await_room(child->peer, true);
+}
+
+static void peer_event(uint32_t index) {
+  const int peer = (int)index;
+  if (peer_socket(peer) < 0) return; /* an old event */
+  const bool is_gone = peer_is_gone(peer);
+  bool has_room = true;
+  for (struct child* child = children; child < children + CGISRV_WARM_CHILDREN_MAX; ++child) {
+    if (child->pid == 0 || child->peer != peer) continue;
+    if (is_gone) kill_child(child);
+    has_room = has_room && (is_gone || peer_is_writable(peer));
+    if (child->waits && has_room) reap(child);
+  }
+  if (is_gone)
+    peer_has_gone(peer);
+  else if (has_room)
+    peer_await_room(peer, false);
+}
+
+/* ---- requests */
+
+/* Whether anybody still wants it run by us. */
+static bool is_wanted(const struct request* request) {
+  struct pollfd asked[] = {{.fd = request->fd[CGISRV_WARM_CLAIM], .events = POLLIN},
+                           {.fd = request->fd[CGISRV_WARM_REPLY]}};
+  return poll(asked, 2, 0) > 0 && asked[0].revents == POLLIN && asked[1].revents == 0;
+}
+
+/* True in the child. */
+static bool start(struct request* request) {
+  const uint64_t id = request->head.header.id;
+  const int peer = peer_of(request);
+  if (peer < 0) {
+    send_failed(request->fd[CGISRV_WARM_REPLY], id, CGISRV_WARM_STEP_MESSAGE, EMFILE, false);
+    return false;
+  }
+  const pid_t pid = real_fork();
+  if (pid == 0) {
+    become(request, peer_socket(peer));
+    return true;
+  }
+  if (pid < 0) {
+    send_failed(peer_socket(peer), id, CGISRV_WARM_STEP_FORK, errno, false);
+  } else if (!record(pid, id, peer)) {
+    kill(pid, SIGKILL); /* without a pidfd we would never know how it ended */
+    wait4(pid, NULL, 0, NULL);
+    send_failed(peer_socket(peer), id, CGISRV_WARM_STEP_FORK, EMFILE, false);
+  }
+  return false;
+}
+
+static bool control_event(void) {
+  struct request request;
+  enum received received = RECEIVED_REQUEST;
+  for (int turn = 0; turn < 16 && child_count < children_max; ++turn) {
+    received = receive_request(&request);
+    if (received == RECEIVED_NOTHING || received == RECEIVED_END) break;
+    if (received == RECEIVED_REQUEST && is_wanted(&request)) {
+      if (start(&request)) return true;
+    } else if (received == RECEIVED_MALFORMED && request.fd_count > CGISRV_WARM_REPLY) {
+      send_failed(request.fd[CGISRV_WARM_REPLY], request.head.header.id, CGISRV_WARM_STEP_MESSAGE,
+                  EBADMSG, false);
+    }
+    close_request(&request);
+  }
+  retiring = received == RECEIVED_END;
+  return false;
+}
+
+static void watch_control(void) {
+  const bool wanted = !retiring && child_count < children_max;
+  if (wanted == is_watching) return;
+  is_watching = wanted;
+  if (wanted)
+    watch(shim.control, EPOLLIN, SOURCE_CONTROL, 0);
+  else
+    unwatch(shim.control);
+}
+
+/* ---- the loop */
+
+static void prepare(void) {
+  sigset_t all;
+  sigfillset(&all);
+  sigprocmask(SIG_SETMASK, &all, NULL); /* the program's handlers are not for us */
+  const struct sigaction usual = {.sa_handler = SIG_DFL};
+  sigaction(SIGCHLD, &usual, NULL); /* ignored, it would leave us nothing to reap */
+  struct rlimit descriptors = shim.descriptors;
+  const rlim_t wanted = CGISRV_WARM_CHILDREN_MAX + 1024;
+  if (descriptors.rlim_cur < wanted)
+    descriptors.rlim_cur = descriptors.rlim_max < wanted ? descriptors.rlim_max : wanted;
+  setrlimit(RLIMIT_NOFILE, &descriptors);
+  children_max = CGISRV_WARM_CHILDREN_MAX;
+  if (descriptors.rlim_cur < wanted)
+    children_max = descriptors.rlim_cur > 1024 ? (uint32_t)descriptors.rlim_cur - 768 : 256;
+  poller = epoll_create1(EPOLL_CLOEXEC);
+  if (poller < 0) refuse("It has no descriptors left.");
+}
+
+void serve(void) {
+  prepare();
+  shim.phase = PHASE_SERVING;
+  const struct cgisrv_warm_header ready = {CGISRV_WARM_MAGIC, CGISRV_WARM_READY, 0};
+  if (send_packet(shim.control, &ready, sizeof ready, -1, true) != 0) _exit(0);
+  while (watch_control(), !retiring || child_count > 0) {
+    struct epoll_event events[16];
+    const int count = epoll_wait(poller, events, 16, -1);
+    for (int i = 0; i < count; ++i) {
+      const uint32_t index = (uint32_t)events[i].data.u64;
+      switch ((enum source)(events[i].data.u64 >> 32)) {
+        case SOURCE_CHILD:
+          child_event(index);
+          break;
+        case SOURCE_PEER:
+          peer_event(index);
+          break;
+        case SOURCE_CONTROL:
+          if (control_event()) return;
+      }
+    }
+  }
+  _exit(0);
+}
