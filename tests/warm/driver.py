@@ -19,8 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-WARM = REPOSITORY / "src/warm"
-SHIM = Path(os.environ.get("CGISRV_WARM_SHIM", REPOSITORY / "build/release/libcgisrv-warm.so"))
+BUILT = Path(os.environ.get("CGISRV", REPOSITORY / "build/release/cgisrv")).resolve().parent
+SHIM = BUILT / "libcgisrv-warm.so"
 FD_MIN = 200
 
 READY, REFUSED, REQUEST, BEGUN, ENDED, FAILED = range(1, 7)
@@ -77,16 +77,17 @@ def shebang(script: Path) -> list[str]:
 def warm_command(script: Path, slate: int, preload: str, finalize: str) -> list[str]:
     interpreter, *more = shebang(script)
     if "perl" in Path(interpreter).name:
-        load = f'-M5;BEGIN{{(require"{WARM}/perl/warm.pl")->({slate})}}'
+        load = f'-M5;BEGIN{{(require"{BUILT}/warm.pl")->({slate})}}'
         return [interpreter, load, *more, str(script)]
-    return [interpreter, *more, f"{WARM}/python/warm.py", str(slate), preload, finalize, str(script)]
+    return [interpreter, *more, f"{BUILT}/warm.py", str(slate), preload, finalize, str(script)]
 
 
 class Zygote:
     """A booted program. Refused is raised when it says so, or dies on its way."""
 
     def __init__(self, program: Path, constant: dict[str, str] | None = None, mode: str = "fork",
-                 preload: str = "standard", finalize: str = "quick"):
+                 preload: str = "standard", finalize: str = "quick", user: int | None = None):
+        self.script = program
         self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.slate = memory_file("slate")
         self.output, self.error = memory_file("stdout"), memory_file("stderr")
@@ -102,7 +103,7 @@ class Zygote:
             variables["LD_BIND_NOW"] = "1"
         self.pid = os.fork()
         if self.pid == 0:
-            self._become(command, variables, program.parent,
+            self._become(command, variables, program.parent, user,
                          (reading, self.output, self.error, theirs.fileno(), self.slate))
         theirs.close()
         os.close(reading)
@@ -115,7 +116,7 @@ class Zygote:
 
     @staticmethod
     def _become(command: list[str], variables: dict[str, str], folder: Path,
-                fds: tuple[int, ...]) -> None:
+                user: int | None, fds: tuple[int, ...]) -> None:
         try:
             os.setsid()
             os.umask(0o022)
@@ -125,6 +126,10 @@ class Zygote:
             os.closerange(3, FD_MIN)
             os.closerange(FD_MIN + 2, FD_MIN + 200)
             os.chdir(folder)
+            if user is not None:
+                os.setgroups([])
+                os.setgid(user)
+                os.setuid(user)
             for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGALRM):
                 signal.signal(number, signal.SIG_DFL)
             os.execve(command[0], command, variables)

@@ -31,10 +31,15 @@ sub asked {
     if !exists $watch->{values}{$name} && $name =~ $of_request;
 }
 
+sub unwatch {
+  local $SIG{__WARN__} = sub {};  # -W warns of what is meant here
+  untie %ENV;
+}
+
 # Changes are made in the real one, too, for C and for other processes.
 sub change {
   my ($set, $name, $value) = @_;
-  untie %ENV;
+  unwatch();
   $set ? $ENV{$name} = $value : delete $ENV{$name};
   tie %ENV, __PACKAGE__;
 }
@@ -80,7 +85,7 @@ sub take_request {
 }
 
 sub become_zygote {
-  untie %ENV;
+  unwatch();
   open my $handle, '+<&=', $slate or die "cgisrv: no slate: $!\n";
   binmode $handle;
   my @words = defined $watch->{reason} ? ('refused', $watch->{reason}) : ('ready', loaded());

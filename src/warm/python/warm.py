@@ -223,10 +223,6 @@ def renew_state():
 # ---- The end, as Py_RunMain has it.
 
 
-def unraisable(error, where):
-    sys.unraisablehook(sys.UnraisableHookArgs((type(error), error, error.__traceback__, None, where)))
-
-
 def exit_status(error):
     """Of SystemExit."""
     code = error.code
@@ -269,18 +265,15 @@ def report(error):
     return 1
 
 
-def flush(*streams):
-    """False when one of them could not be written."""
-    done = True
-    for stream in streams:
-        try:
+def flush():
+    """False when something could not be written."""
+    try:
+        for stream in (sys.stdout, sys.stderr):
             if stream is not None and not stream.closed:
                 stream.flush()
-        except BaseException as error:
-            done = False
-            if stream is not sys.stderr:
-                unraisable(error, stream)
-    return done
+    except BaseException:
+        return False
+    return True
 
 
 def flush_quietly():
@@ -322,23 +315,26 @@ def take_apart(before):
 
 
 def finish(status, interrupted, before):
+    """Does not return, but where the interpreter has to say something about its end itself."""
     if threading := sys.modules.get("threading"):
         try:
             threading._shutdown()
         except BaseException as error:
-            unraisable(error, threading)
+            sys.__excepthook__(type(error), error, error.__traceback__)
     try:
         __import__("atexit")._run_exitfuncs()
     except BaseException:
         pass  # it has been printed
-    done = flush(sys.stdout, sys.stderr)
+    if not flush():
+        return
     take_apart(before)
-    done = flush(sys.stdout, sys.stderr) and done
+    if not flush():
+        status = 120
     if interrupted:
         signal = __import__("_signal")
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGINT)
-    os._exit(status if done else 120)
+    os._exit(status)
 
 
 def run(code, names):

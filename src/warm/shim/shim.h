@@ -2,7 +2,7 @@
  * may know of it is in warm/wire.h.
  *
  *   boot.c         takes what the keeper has left in the environment, before the program runs
- *   control.c      gets control at the fork point: fork() of an interpreter, main() of a program
+ *   control.c      gets control at the fork point: where an interpreter forks, before main
  *   watch.c        sees what the program asks of its environment on the way there
  *   eligible.c     whether it may be a zygote, judged at the fork point
  *   descriptors.c  the program's own descriptors, and files anew for each child
@@ -100,7 +100,7 @@ void note_environment(void); /* before the program runs: what it began with */
 void note_changes(void);     /* at the fork point: what it has changed */
 /* In a child: sets `environ`. All of it can be freed, as some perls do. False: no memory. */
 bool build_environment(const char* variables, uint32_t count);
-/* In a child: a fresh slate, which bootstraps read after fork(): the number of arguments, all
+/* In a child: a fresh slate, which bootstraps read after their fork: the number of arguments, all
  * arguments after the first, all variables, each ended by NUL. 0, or errno. */
 int fill_slate(void);
 

@@ -1,0 +1,121 @@
+"""Programs started warm and plainly, and compared.
+
+A test fails when a zygote does not retire, or anything that it started is still there.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+from driver import SHIM, Refused, Result, Worker, Zygote, plain  # noqa: E402
+
+LIMIT_SECONDS = 30
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    if not SHIM.exists() and not session.config.option.collectonly:
+        pytest.exit(f"{SHIM} is not there: build it, or name the server's with CGISRV", returncode=2)
+
+
+def children() -> set[int]:
+    return set(map(int, Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()))
+
+
+@pytest.fixture(autouse=True)
+def tidy() -> Iterator[None]:
+    """Nothing may hang, and nothing may be left."""
+    def expire(*_: object) -> None:
+        raise TimeoutError(f"test took longer than {LIMIT_SECONDS} s")
+
+    before, fds = children(), set(os.listdir("/proc/self/fd"))
+    previous = signal.signal(signal.SIGALRM, expire)
+    signal.alarm(LIMIT_SECONDS)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, previous)
+    assert children() <= before
+    assert set(os.listdir("/proc/self/fd")) <= fds
+
+
+@pytest.fixture
+def worker(tidy: None) -> Iterator[Worker]:
+    with Worker() as one:
+        yield one
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Callable[[str, str], Path]:
+    """program("name.cgi", text): an executable file."""
+    def write(name: str, text: str) -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        path.chmod(0o755)
+        return path
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """compiled(source, *arguments): a native program."""
+    folder = tmp_path_factory.mktemp("native")
+
+    def compile_source(source: str, *arguments: str) -> Path:
+        path = folder / f"program{len(list(folder.iterdir()))}"
+        path.with_suffix(".c").write_text(source)
+        subprocess.run(["gcc", "-O1", "-o", path, path.with_suffix(".c"), *arguments], check=True)
+        return path
+
+    return compile_source
+
+
+def without_addresses(result: Result) -> Result:
+    """Where something is in memory differs from run to run, by chance."""
+    def masked(output: bytes) -> bytes:
+        return re.sub(rb"0x[0-9a-f]{6,}", b"0x...", output)
+
+    return dataclasses.replace(result, stdout=masked(result.stdout), stderr=masked(result.stderr))
+
+
+@pytest.fixture
+def same(worker: Worker) -> Callable[..., Result]:
+    """same(script, stdin, ...): runs it plainly once and warm twice; all three are equal."""
+    def compare(script: Path, stdin: bytes | None = b"", *, boot: dict | None = None,
+                **request) -> Result:
+        cold = without_addresses(plain(script, stdin, **request))
+        with Zygote(script, **(boot or {})) as zygote:
+            for _ in range(2):
+                assert without_addresses(worker.run(zygote, script, stdin, **request)) == cold
+        return cold
+
+    return compare
+
+
+@pytest.fixture
+def refused(tidy: None) -> Callable[..., str]:
+    """Why a program does not become a zygote."""
+    def refuse(script: Path, **boot) -> str:
+        with pytest.raises(Refused) as caught, Zygote(script, **boot):
+            pass
+        return str(caught.value)
+
+    return refuse
+
+
+def until(condition: Callable[[], object], seconds: float = 5.0) -> object:
+    deadline = time.monotonic() + seconds
+    while not (result := condition()) and time.monotonic() < deadline:
+        time.sleep(0.002)
+    return result

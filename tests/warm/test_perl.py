@@ -1,0 +1,175 @@
+"""Perl programs: warm and plain are the same, byte for byte."""
+
+import re
+
+import pytest
+
+from driver import CONSTANT, Zygote, environment, plain
+
+ALL = r"""#!/usr/bin/perl -w
+use strict;
+print "Content-Type: text/plain\n\n";
+print "$_=$ENV{$_}\n" for sort keys %ENV;
+print "$0|@ARGV|$^X|", __FILE__, "|", __LINE__, "|@INC|", join(",", sort keys %INC), "\n";
+print join(" ", sort grep /::/, keys %main::), "\n";
+print join(",", map { defined ? $_ : "undef" } caller), "|$^W|${^TAINT}|$^H|", defined tied %ENV, "\n";
+print "group leader\n" if getpgrp() == $$;
+print "now\n" if abs($^T - time) < 2;
+printf "%o %d %d\n", umask, tell(STDIN), tell(STDOUT);
+opendir my $fds, "/proc/self/fd"; print join(" ", sort grep /\d/, readdir $fds), "\n";
+open my $status, "<", "/proc/self/status" or die;
+print grep /^(Name|Umask|Threads|ShdPnd|Sig[BIC]|NoNewPrivs|Seccomp:|Cap)/, <$status>;
+open my $limits, "<", "/proc/self/limits" or die;
+print <$limits>;
+print "in: ", <STDIN>;
+print `echo \$0; env | sort; ls /proc/self/fd`;
+"""
+
+
+def test_everything_that_a_program_can_see(program, same):
+    assert same(program("all.cgi", ALL), b"body").stdout.count(b"\n") > 60
+
+
+@pytest.mark.parametrize("stdin", [b"", b"short", b"x" * 200_000], ids=["none", "short", "long"])
+def test_standard_input(program, same, stdin):
+    same(program("in.cgi", "#!/usr/bin/perl\nlocal $/; my $all = <STDIN>; print length $all, eof STDIN;"),
+         stdin)
+
+
+def test_arguments(program, same):
+    result = same(program("args.cgi", '#!/usr/bin/perl\nprint "[@ARGV]";'), args=("a b", "", "c"))
+    assert result.stdout == b"[a b  c]"
+
+
+def test_environment_larger_than_a_packet(program, same):
+    variables = environment(HTTP_X_LONG="y" * 100_000, HTTP_X_EMPTY="", HTTP_X_EQUALS="a=b=c")
+    same(program("env.cgi", '#!/usr/bin/perl\nprint "$_=$ENV{$_}\n" for sort keys %ENV;'),
+         variables=variables)
+
+
+@pytest.mark.parametrize("lines", [2, 5000])
+def test_data_is_read_by_each_request_from_its_beginning(program, same, lines):
+    text = "#!/usr/bin/perl\nprint while <DATA>;\n__END__\n" + "a line of it\n" * lines
+    assert same(program("data.cgi", text)).stdout.count(b"\n") == lines
+
+
+ENDS = {
+    "exit": "print 'x'; exit 3;",
+    "exit in a block": "END { $? = 9 } exit 3;",
+    "die": "die 'dead';",
+    "die with a line": "<STDIN>; die 'dead';",
+    "warn": "warn 'here'; $SIG{__WARN__} = sub { print 'caught ', @_ }; warn 'there';",
+    "last output without a newline": "$| = 0; print 'x' x 5000;",
+    "signal": "$| = 1; print 'x'; kill 'KILL', $$;",
+    "segmentation fault": "kill 'SEGV', $$;",
+    "alarm": "alarm 1; $SIG{ALRM} = sub { print 'rang'; exit 4 }; select undef, undef, undef, 5;",
+    "closed output": "close STDOUT; print 'x' or exit 5;",
+    "exec": "exec 'echo', 'other' or die;",
+    "child": "if (my $pid = fork) { waitpid $pid, 0; print 'child ', $? >> 8 } else { exit 6 }",
+    "system": "system 'exit 7'; print $? >> 8;",
+    "unfinished file": "open my $f, '>', 'left' or die; print $f 'half'; exit 0;",
+    "syntax of a string": "eval 'die(}'; print $@;",
+    "local time": "$ENV{TZ} = 'Asia/Tokyo'; print scalar localtime 0;",
+    "exit while loading": "print 'x'; BEGIN { exit 0 }",
+    "destructor": "package A; sub DESTROY { print 'gone' } package main; our $a = bless [], 'A';",
+}
+
+
+@pytest.mark.parametrize("body", ENDS.values(), ids=ENDS.keys())
+def test_how_a_program_ends(program, same, body):
+    same(program("end.cgi", f"#!/usr/bin/perl\nEND {{ print 'end' }}\n{body}\n"), b"line\n")
+
+
+@pytest.mark.parametrize("flags", ["-w", "-T", "-wT", "-W", "-X", "-CSDA", "-l", "-s"])
+def test_flags_of_the_first_line(program, same, flags):
+    same(program("flags.cgi", f"""#!/usr/bin/perl {flags}
+$x = undef . "y"; @ARGV = ("a"); print "$^W ${{^TAINT}} ${{^UNICODE}} $x";
+print $ENV{{PATH}}; print eval {{ `$ENV{{QUERY_STRING}}`; 1 }} ? "ran" : $@;
+print chr 0xe9, ord substr <STDIN>, 0, 1;
+"""), "é\n".encode())
+
+
+def test_taint_mode_knows_what_came_from_outside(program, same):
+    result = same(program("taint.cgi", r"""#!/usr/bin/perl -T
+use strict; use Scalar::Util 'tainted';
+BEGIN { $ENV{LANG} = 'C' }
+print "$_ ", tainted($ENV{$_}) ? 1 : 0, "\n" for sort keys %ENV;
+print tainted($ARGV[0]) ? 1 : 0, tainted(my $line = <STDIN>) ? 1 : 0, tainted($0) ? 1 : 0;
+$ENV{PATH} = '/bin:/usr/bin'; delete @ENV{qw(IFS CDPATH ENV BASH_ENV)};
+print tainted($ENV{PATH}) ? 1 : 0, `echo ran`;
+"""), b"in", args=("x",))
+    assert b"LANG 0\nPATH 1" in result.stdout and b"ran" in result.stdout
+
+
+def test_what_was_set_while_loading_holds_for_each_request(program, same):
+    result = same(program("begin.cgi", r"""#!/usr/bin/perl
+BEGIN {
+  $ENV{PATH} = '/bin'; $ENV{NEW} = 'new'; delete $ENV{REDIRECT_STATUS}; umask 077;
+  { local $ENV{GATEWAY_INTERFACE} = 'other'; $seen = $ENV{GATEWAY_INTERFACE} }
+  $SIG{USR1} = sub { print "signalled\n" }; $SIG{CHLD} = 'IGNORE'; binmode STDOUT, ':utf8';
+  use POSIX; POSIX::sigprocmask(SIG_BLOCK, POSIX::SigSet->new(SIGUSR2));
+}
+print "$_=$ENV{$_}\n" for sort keys %ENV;
+kill 'USR1', $$; printf "%o $seen %s\n", umask, chr 0x263a;
+system 'true'; print "$? $!\n"; print grep /^Sig[BIC]/, do { open my $f, '<', '/proc/self/status'; <$f> };
+print `env | sort`;
+"""))
+    assert b"NEW=new" in result.stdout and b"REDIRECT_STATUS" not in result.stdout
+
+
+def test_what_is_said_while_loading_is_said_by_each_request(program, same):
+    result = same(program("said.cgi", "#!/usr/bin/perl -w\nmy $once; $typo = 1; BEGIN { warn 'early' }"
+                          "\nwarn 'late';\n"))
+    assert re.search(rb"early.*typo.*late", result.stderr, re.DOTALL)
+
+
+def test_random_numbers_differ(program, worker):
+    script = program("random.cgi", "#!/usr/bin/perl\nBEGIN { rand } print rand, ' ', rand;")
+    with Zygote(script) as zygote:
+        assert len({worker.run(zygote, script).stdout for _ in range(5)}) == 5
+
+
+def test_modules_are_what_the_zygote_is_made_of(program, worker, tmp_path):
+    program("lib/Mine.pm", "package Mine; sub f { 'mine' } 1;")
+    script = program("use.cgi", "#!/usr/bin/perl\nuse FindBin; use lib \"$FindBin::Bin/lib\"; use Mine;"
+                     "use POSIX; BEGIN { require './part.pl' } print Mine::f(), part();")
+    program("part.pl", "sub part { 'part' } 1;")
+    with Zygote(script) as zygote:
+        assert worker.run(zygote, script) == plain(script)
+        files = zygote.files()
+    assert {f"{tmp_path}/lib/Mine.pm", f"{tmp_path}/./part.pl"} <= set(files)
+    assert any(file.endswith("POSIX.so") for file in files)
+    assert all(file.startswith("/") for file in files)
+
+
+REFUSED = {
+    "asks": ("$x = $ENV{REQUEST_METHOD};", "It asks for REQUEST_METHOD while it loads, before"),
+    "asks whether": ("$x = 1 if exists $ENV{HTTP_ACCEPT};", "It asks for HTTP_ACCEPT"),
+    "lists": ("@x = keys %ENV;", "It lists its environment while it loads"),
+    "prints": ("print 'x';", 'It prints while it loads: "x".'),
+    "reads": ("$x = <STDIN>;", "It reads its standard input while it loads."),
+    "child": ("$x = `true`;", "It starts another process while it loads."),
+    "left child": ("if (!fork) { sleep 9 }", "It starts another process while it loads."),
+    "timer": ("alarm 100;", "It sets a timer while it loads."),
+    "pipe": ("pipe R, W;", "It keeps something open while it loads that requests would share: pipe:"),
+    "log": ("open L, '>>', 'log';", "would share: /"),
+    "much": ("print STDERR 'y' x 20000;", 'It writes much to standard error while it loads: "yyy'),
+    "dies": ("die 'early';", "It ends while it loads: early at"),
+    "exits": ("exit 1;", "It ends while it loads"),
+}
+
+
+@pytest.mark.parametrize("body, reason", REFUSED.values(), ids=REFUSED.keys())
+def test_refused(program, refused, body, reason):
+    assert reason in refused(program("no.cgi", f"#!/usr/bin/perl\nBEGIN {{ {body} }}\nprint 1;\n"))
+
+
+def test_what_the_boot_has_may_be_asked_for(program, worker):
+    script = program("asks.cgi", "#!/usr/bin/perl\nBEGIN { $x = $ENV{SERVER_NAME}; $y = $ENV{HOME}; }"
+                     "\nprint \"$x|$y\";\n")
+    with Zygote(script, constant={**CONSTANT, "SERVER_NAME": "example.org"}) as zygote:
+        assert worker.run(zygote, script).stdout == b"example.org|"
+
+
+def test_script_that_does_not_compile_is_refused(program, refused):
+    assert "syntax error" in refused(program("broken.cgi", "#!/usr/bin/perl\nprint (;\n"))

@@ -1,0 +1,383 @@
+"""What a zygote does for workers: nothing twice, nothing lost, nothing left."""
+
+import os
+import resource
+import shutil
+import signal
+import socket
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+import driver
+from conftest import until
+from driver import (BEGUN, BEGUN_BODY, ENDED, FAILED, HEADER, MAGIC, REQUEST,
+                    REQUEST_HEAD, WITH_CGROUP, Worker, Zygote, descriptors, environment, plain,
+                    resident_kib)
+
+QUICK = "#!/usr/bin/perl\nopen my $f, '>>', 'runs'; print $f 'x'; close $f; print 'done';\n"
+SLOW = "#!/usr/bin/perl\n$| = 1; print \"$$\\n\"; system 'sleep 30 & echo $!; wait';\n"
+STEP_MESSAGE, STEP_FORK, STEP_CGROUP, STEP_DIRECTORY, STEP_LIMITS = range(1, 6)
+
+
+@pytest.fixture
+def script(program):
+    return program("quick.cgi", QUICK)
+
+
+@pytest.fixture
+def zygote(script):
+    with Zygote(script) as one:
+        yield one
+
+
+@pytest.fixture
+def slow(program):
+    with Zygote(program("slow.cgi", SLOW)) as one:
+        yield one
+
+
+@pytest.fixture
+def null():
+    fd = os.open("/dev/null", os.O_RDWR)
+    yield fd
+    os.close(fd)
+
+
+def runs(script) -> int:
+    file = script.parent / "runs"
+    return len(file.read_bytes()) if file.exists() else 0
+
+
+def request(script, null, output=None, **more) -> dict:
+    return {"stdin": null, "stdout": null if output is None else output, "stderr": null,
+            "argv": [str(script)], "variables": environment(), "cwd": str(script.parent), **more}
+
+
+def exists(pid: int) -> bool:
+    """Zombies do not."""
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+# ---- Requests.
+
+
+def test_request_is_begun_and_ended(zygote, worker, script, null):
+    number, claim = worker.send(zygote, **request(script, null))
+    kind, heard, body, (pidfd,) = worker.hear()
+    assert (kind, heard) == (BEGUN, number)
+    pid, _ = BEGUN_BODY.unpack(body)
+    assert f"Pid:\t{pid}\n" in open(f"/proc/self/fdinfo/{pidfd}").read() or not exists(pid)
+    kind, heard, body, fds = worker.hear()
+    assert (kind, heard, fds) == (ENDED, number, [])
+    assert runs(script) == 1
+    os.close(pidfd)
+    os.close(claim)
+
+
+def test_request_that_was_taken_back_never_runs(zygote, worker, script, null):
+    os.kill(zygote.pid, signal.SIGSTOP)
+    _, claim = worker.send(zygote, **request(script, null))
+    assert os.eventfd_read(claim) == 1
+    os.kill(zygote.pid, signal.SIGCONT)
+    os.close(claim)
+    assert worker.run(zygote, script).stdout == b"done"
+    assert runs(script) == 1
+
+
+def test_claim_has_one_winner(zygote, worker, script, null):
+    """The worker takes back at any moment: each request runs once, by one of the two."""
+    won = 0
+    for turn in range(60):
+        number, claim = worker.send(zygote, **request(script, null))
+        time.sleep(turn * 0.00003)
+        try:
+            os.eventfd_read(claim)
+            won += 1
+        except BlockingIOError:
+            kinds = []
+            while ENDED not in kinds:
+                kind, heard, _, fds = worker.hear()
+                for fd in fds:
+                    os.close(fd)
+                if heard == number:
+                    kinds.append(kind)
+            assert kinds == [BEGUN, ENDED]
+        os.close(claim)
+    zygote.control.close()  # what was taken back has gone by then, too
+    assert zygote.wait() == 0
+    assert runs(script) == 60 - won
+
+
+def test_killed_zygote_leaves_unread_requests_to_the_worker(zygote, worker, script, null):
+    os.kill(zygote.pid, signal.SIGSTOP)
+    claims = [worker.send(zygote, **request(script, null))[1] for _ in range(5)]
+    os.kill(zygote.pid, signal.SIGKILL)
+    zygote.wait()
+    for claim in claims:
+        assert os.eventfd_read(claim) == 1
+        os.close(claim)
+    assert runs(script) == 0
+
+
+def test_child_lives_on_without_its_zygote(slow, worker, null):
+    _, claim = worker.send(slow, **request(slow.script, null))
+    kind, _, body, (pidfd,) = worker.hear()
+    assert kind == BEGUN
+    os.kill(slow.pid, signal.SIGKILL)
+    slow.wait()
+    pid, _ = BEGUN_BODY.unpack(body)
+    assert exists(pid)
+    os.killpg(pid, signal.SIGKILL)
+    assert until(lambda: not exists(pid))
+    os.close(pidfd)
+    os.close(claim)
+
+
+def test_stopped_zygote_does_not_stop_its_children(zygote, worker, script, null):
+    for _ in range(3):
+        _, claim = worker.send(zygote, **request(script, null))
+        kind, _, _, (pidfd,) = worker.hear()
+        os.kill(zygote.pid, signal.SIGSTOP)
+        assert kind == BEGUN
+        expected = runs(script)
+        assert until(lambda: runs(script) >= max(1, expected))
+        os.kill(zygote.pid, signal.SIGCONT)
+        assert worker.hear()[0] == ENDED
+        os.close(pidfd)
+        os.close(claim)
+    assert runs(script) == 3
+
+
+def test_death_of_a_worker_kills_its_children_and_no_others(slow, worker, null):
+    reading, writing = os.pipe()
+    with Worker() as dying:
+        _, claim = dying.send(slow, **request(slow.script, null, writing))
+        _, _, body, (pidfd,) = dying.hear()
+        pid, grandchild = (int(os.read(reading, 100).split(b"\n")[0]) for _ in range(2))
+        assert (pid,) == BEGUN_BODY.unpack(body)[:1]
+        _, other_claim = worker.send(slow, **request(slow.script, null))
+        _, _, body, (other_pidfd,) = worker.hear()
+        other, _ = BEGUN_BODY.unpack(body)
+    assert until(lambda: not exists(pid) and not exists(grandchild))
+    assert exists(other)
+    os.killpg(other, signal.SIGKILL)
+    assert worker.hear()[0] == ENDED
+    assert until(lambda: len(descriptors(slow.pid)) == 7), descriptors(slow.pid)
+    for fd in (reading, writing, claim, pidfd, other_claim, other_pidfd):
+        os.close(fd)
+
+
+def test_worker_that_does_not_listen_holds_up_nobody(zygote, worker, script, null):
+    """Its answers are kept until it does."""
+    with Worker() as deaf:
+        deaf.theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 20_000)
+        claims = [deaf.send(zygote, **request(script, null))[1] for _ in range(40)]
+        until(lambda: runs(script) >= 5)
+        assert worker.run(zygote, script).stdout == b"done"
+        kinds = []
+        while kinds.count(ENDED) < len(claims):
+            kind, _, _, fds = deaf.hear()
+            kinds.append(kind)
+            for fd in fds:
+                os.close(fd)
+        assert kinds.count(BEGUN) == len(claims)
+        for claim in claims:
+            os.close(claim)
+    assert runs(script) == 41
+
+
+# ---- Requests that cannot be begun: the claim is untouched.
+
+
+@pytest.mark.parametrize("step, change", [
+    (STEP_DIRECTORY, {"cwd": "/nothing/there"}),
+    (STEP_LIMITS, {"limits": [(9999, 1, 1)]}),
+    (STEP_CGROUP, {"cgroup": "read-only"}),
+], ids=["directory", "limits", "cgroup"])
+def test_failure_before_the_program_begins(zygote, worker, script, null, step, change):
+    if "cgroup" in change:
+        change = {"cgroup": os.open("/dev/null", os.O_RDONLY)}
+    number, claim = worker.send(zygote, **request(script, null, **change))
+    kind, heard, body, _ = worker.hear()
+    assert (kind, heard) == (FAILED, number)
+    assert int.from_bytes(body[:4], "little") == step
+    assert worker.hear()[0] == ENDED
+    assert os.eventfd_read(claim) == 1
+    os.close(claim)
+    if "cgroup" in change:
+        os.close(change["cgroup"])
+    assert runs(script) == 0
+
+
+MALFORMED = {
+    "no magic": REQUEST_HEAD.pack(1, REQUEST, 7, 0, 0, 0, 1, 0, 0),
+    "other type": REQUEST_HEAD.pack(MAGIC, ENDED, 7, 0, 0, 0, 1, 0, 0),
+    "short": HEADER.pack(MAGIC, REQUEST, 7),
+    "size": REQUEST_HEAD.pack(MAGIC, REQUEST, 7, 0, 100, 0, 1, 0, 0) + b"x\0\0",
+    "descriptor missing": REQUEST_HEAD.pack(MAGIC, REQUEST, 7, WITH_CGROUP, 3, 0, 1, 0, 0) + b"x\0\0",
+    "unended": REQUEST_HEAD.pack(MAGIC, REQUEST, 7, 0, 3, 0, 1, 0, 0) + b"x\0y",
+    "no argument": REQUEST_HEAD.pack(MAGIC, REQUEST, 7, 0, 1, 0, 0, 0, 0) + b"\0",
+    "too few": REQUEST_HEAD.pack(MAGIC, REQUEST, 7, 0, 3, 0, 1, 9, 0) + b"x\0\0",
+    "too many": REQUEST_HEAD.pack(MAGIC, REQUEST, 7, 0, 6, 0, 1, 0, 0) + b"x\0\0y\0\0",
+    "limits": REQUEST_HEAD.pack(MAGIC, REQUEST, 7, 0, 3, 1 << 31, 1, 0, 0) + b"x\0\0",
+}
+
+
+@pytest.mark.parametrize("packet", MALFORMED.values(), ids=MALFORMED.keys())
+def test_malformed_request_does_no_harm(zygote, worker, script, null, packet):
+    claim = os.eventfd(1, os.EFD_SEMAPHORE | os.EFD_NONBLOCK)
+    socket.send_fds(zygote.control, [packet], [null, null, null, worker.theirs.fileno(), claim])
+    kind, _, body, _ = worker.hear()
+    assert kind == FAILED and int.from_bytes(body[:4], "little") == STEP_MESSAGE
+    assert os.eventfd_read(claim) == 1
+    os.close(claim)
+    with Worker() as another:
+        assert another.run(zygote, script).stdout == b"done"
+
+
+# ---- The end of a zygote.
+
+
+def test_it_retires_when_its_work_is_done(zygote, worker, script, null):
+    os.kill(zygote.pid, signal.SIGSTOP)
+    claims = [worker.send(zygote, **request(script, null))[1] for _ in range(3)]
+    zygote.control.close()
+    os.kill(zygote.pid, signal.SIGCONT)
+    kinds = []
+    for _ in range(6):
+        kind, _, _, fds = worker.hear()
+        kinds.append(kind)
+        for fd in fds:
+            os.close(fd)
+    assert kinds.count(BEGUN) == kinds.count(ENDED) == 3
+    assert zygote.wait() == 0
+    for claim in claims:
+        os.close(claim)
+
+
+# ---- What a child is.
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")
+def test_others_cannot_look_into_a_zygote(monkeypatch):
+    """Not even those of its own user: then what /proc shows of it belongs to root."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        os.chmod(folder, 0o755)
+        for file in (driver.SHIM, driver.BUILT / "warm.pl"):
+            shutil.copy(file, folder)
+        monkeypatch.setattr(driver, "BUILT", Path(folder))
+        monkeypatch.setattr(driver, "SHIM", Path(folder, driver.SHIM.name))
+        script = Path(folder, "program.cgi")
+        script.write_text("#!/usr/bin/perl\nprint((stat '/proc/self/fd')[4]);")
+        script.chmod(0o755)
+        with Zygote(script, user=65534) as zygote, Worker() as worker:
+            assert os.stat(f"/proc/{zygote.pid}/fd").st_uid == 0
+            assert worker.run(zygote, script).stdout == b"65534"
+
+
+def test_limits(program, worker):
+    script = program("limits.cgi", "#!/usr/bin/python3\nimport resource as r\nprint(r.getrlimit("
+                     "r.RLIMIT_CPU), r.getrlimit(r.RLIMIT_NOFILE), r.getrlimit(r.RLIMIT_AS))\n"
+                     "bytearray(1 << 30)")
+    limits = [(resource.RLIMIT_CPU, 5, 7), (resource.RLIMIT_NOFILE, 20, 30),
+              (resource.RLIMIT_AS, 1 << 29, 1 << 29)]
+    with Zygote(script) as zygote:
+        result = worker.run(zygote, script, limits=limits)
+    assert result == plain(script, limits=limits) and b"MemoryError" in result.stderr
+
+
+def test_directory_as_a_descriptor(program, worker, tmp_path):
+    script = program("where.cgi", "#!/usr/bin/python3\nimport os\nprint(os.getcwd())")
+    folder = os.open("/usr", os.O_PATH | os.O_DIRECTORY)
+    with Zygote(script) as zygote:
+        assert worker.run(zygote, script, cwd=folder).stdout == b"/usr\n"
+    os.close(folder)
+
+
+def test_usage_is_of_the_child_alone(program, worker):
+    script = program("busy.cgi", "#!/usr/bin/perl\n$x += $_ for 1 .. 400_000;")
+    with Zygote(script) as zygote:
+        usage = [worker.run(zygote, script).usage for _ in range(3)]
+    for seconds, microseconds, *_ in usage:
+        assert 0 < seconds * 1_000_000 + microseconds < 2_000_000
+
+
+# ---- Isolation.
+
+MARK = """#!/usr/bin/python3
+import os, sys, gc
+seen = [one for one in gc.get_objects() if isinstance(one, dict) and "mark" in one]
+with open("/proc/self/maps") as maps, open("/proc/self/mem", "rb", 0) as memory:
+    found = 0
+    secret = bytes(c ^ 1 for c in b"rdbsdu,nguidsdptdru")
+    for line in maps:
+        bounds, rights, *_ = line.split()
+        if "r" in rights and "[v" not in line:
+            begin, end = (int(one, 16) for one in bounds.split("-"))
+            memory.seek(begin)
+            try:
+                found += memory.read(end - begin).count(secret)
+            except OSError:
+                pass
+print(found, seen, os.environ.get("HTTP_COOKIE"), "HTTP_X" in os.environ, sys.stdin.read())
+mark = sys.mark = 1
+os.environ["HTTP_X"] = "left"
+open("left", "w")
+"""
+
+
+def test_nothing_of_one_request_is_in_the_memory_of_the_next(program, worker):
+    """The first has a secret in a longer message than the second."""
+    script = program("mark.cgi", MARK)
+    secret = "secret-" + "ofthe" + "request"
+    hidden = bytes(c ^ 1 for c in b"rdbsdu,nguidsdptdru").decode()
+    assert secret == hidden
+    short, long = (environment(HTTP_COOKIE=cookie) for cookie in ("b", "z" * 3000 + secret))
+    with Zygote(script) as zygote:
+        before = worker.run(zygote, script, variables=short)
+        with_secret = worker.run(zygote, script, secret.encode(), variables=long)
+        assert worker.run(zygote, script, variables=short) == before
+    assert before.stdout.endswith(b" [] b False \n")
+    assert int(with_secret.stdout.split()[0]) > int(before.stdout.split()[0]) + 1
+
+
+# ---- Much of it.
+
+
+@pytest.mark.parametrize("text", [
+    "#!/usr/bin/perl\nprint while <DATA>;\n__END__\ndata\n",
+    "#!/usr/bin/python3\nimport json\nprint('data')\n"], ids=["perl", "python"])
+def test_nothing_grows(program, text):
+    """5000 requests by two workers, eight at a time."""
+    script = program("small.cgi", text)
+    count, at_once = (4000, 8) if "perl" in text else (1000, 8)
+    null = os.open("/dev/null", os.O_RDWR)
+    with Zygote(script) as zygote, Worker() as one, Worker() as two:
+        def batch(worker):
+            claims = [worker.send(zygote, **request(script, null))[1] for _ in range(at_once)]
+            ended = 0
+            while ended < at_once:
+                kind, _, body, fds = worker.hear()
+                ended += kind == ENDED
+                assert kind != ENDED or body[:4] == bytes(4)
+                for fd in fds:
+                    os.close(fd)
+            for claim in claims:
+                os.close(claim)
+
+        batch(one), batch(two)
+        before = descriptors(zygote.pid), resident_kib(zygote.pid)
+        for _ in range(count // at_once // 2):
+            batch(one), batch(two)
+        assert descriptors(zygote.pid) == before[0]
+        assert resident_kib(zygote.pid) <= before[1] + 256
+        with open(f"/proc/{zygote.pid}/task/{zygote.pid}/children") as file:
+            assert file.read() == ""
+    os.close(null)
