@@ -52,7 +52,8 @@ extern "C" {
  *                          src/warm/python: their first lines say how it is called)
  *   CGISRV_WARM=main       for native programs: stops before main()
  *   CGISRV_WARM_CONTROL=N  the zygote's end of the control socket
- *   CGISRV_WARM_SLATE=N    an empty memfd, see below; the keeper may keep a copy
+ *   CGISRV_WARM_SLATE=N    an empty memfd, see below; the keeper keeps a copy
+ *   CGISRV_WARM_KEEPER=N   the parent's process id: in any other process the shim does nothing
  *
  * Descriptors 0, 1, 2, and the two above, at CGISRV_WARM_FD_MIN or higher, so that what the program
  * opens has the numbers that it would have otherwise; none of them close-on-exec, and no others:

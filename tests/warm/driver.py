@@ -98,7 +98,7 @@ class Zygote:
                    else warm_command(program, FD_MIN + 1, preload, finalize))
         variables = {**(CONSTANT if constant is None else constant), "LD_PRELOAD": str(SHIM),
                      "CGISRV_WARM": mode, "CGISRV_WARM_CONTROL": str(FD_MIN),
-                     "CGISRV_WARM_SLATE": str(FD_MIN + 1)}
+                     "CGISRV_WARM_SLATE": str(FD_MIN + 1), "CGISRV_WARM_KEEPER": str(os.getpid())}
         if mode == "main":
             variables["LD_BIND_NOW"] = "1"
         self.pid = os.fork()

@@ -12,9 +12,16 @@
 
 struct shim shim = {.phase = PHASE_OFF, .control = -1, .slate = -1};
 
-static int take_descriptor(const char* name) {
+/* Out of the environment; -1: it is not there. */
+static int take_number(const char* name) {
   const char* text = getenv(name);
-  const int fd = text != NULL ? (int)strtol(text, NULL, 10) : -1;
+  const int number = text != NULL ? (int)strtol(text, NULL, 10) : -1;
+  unsetenv(name);
+  return number;
+}
+
+static int take_descriptor(const char* name) {
+  const int fd = take_number(name);
   return fd >= 0 && fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 ? fd : -1;
 }
 
@@ -28,23 +35,28 @@ static void restore_preload(void) {
     unsetenv("LD_PRELOAD");
 }
 
-__attribute__((constructor)) static void boot(void) {
+void boot(void) {
+  static bool is_done;
+  if (is_done) return;
+  is_done = true;
   const char* mode = getenv("CGISRV_WARM");
   if (mode == NULL) return;
   shim.native = strcmp(mode, "main") == 0;
   shim.control = take_descriptor("CGISRV_WARM_CONTROL");
   shim.slate = take_descriptor("CGISRV_WARM_SLATE");
+  /* Otherwise a constructor before ours has started another program. */
+  const bool is_ours = take_number("CGISRV_WARM_KEEPER") == getppid();
   restore_preload();
   unsetenv("CGISRV_WARM");
-  unsetenv("CGISRV_WARM_CONTROL");
-  unsetenv("CGISRV_WARM_SLATE");
   if (shim.native) unsetenv("LD_BIND_NOW");
-  if (shim.control < 0 || shim.slate < 0) {
-    fputs("cgisrv: a zygote was started without its sockets\n", stderr);
-    _exit(70);
-  }
+  if (shim.control < 0 || shim.slate < 0 || !is_ours) return;
   note_environment();
   shim.phase = PHASE_LOADING;
+}
+
+/* Those of other libraries may come first: what they call of ours boots, too. */
+__attribute__((constructor)) static void boot_at_start(void) {
+  boot();
 }
 
 void refuse(const char* format, ...) {

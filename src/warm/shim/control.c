@@ -10,11 +10,36 @@ pid_t real_fork(void) {
   return real();
 }
 
-/* An interpreter's bootstrap writes on the slate, then calls fork: it returns in children only. */
-EXPORTED pid_t fork(void) {
-  if (shim.phase != PHASE_LOADING || shim.native) return real_fork();
+/* Returns in children only. */
+static void become_zygote(void) {
   state_facts();
   judge();
   serve();
+}
+
+/* An interpreter's bootstrap writes on the slate, then calls this. */
+EXPORTED pid_t fork(void) {
+  boot();
+  if (shim.phase != PHASE_LOADING) return real_fork();
+  if (shim.native) refuse("It starts another process while it loads.");
+  become_zygote();
   return 0;
+}
+
+typedef int main_function(int, char**, char**);
+typedef int start_function(main_function*, int, char**, void (*)(void), void (*)(void),
+                           void (*)(void), void*);
+
+/* A native program is here when all its libraries are initialised, and nothing of itself. This has
+ * no version, so it stands for those of all versions of glibc. */
+EXPORTED int __libc_start_main(main_function* main, int argc, char** argv, void (*init)(void),
+                               void (*fini)(void), void (*rtld_fini)(void), void* stack_end) {
+  start_function* real;
+  *(void**)&real = dlsym(RTLD_NEXT, "__libc_start_main");
+  if (shim.phase == PHASE_LOADING && shim.native) {
+    become_zygote();
+    argc = shim.argc;
+    argv = shim.argv;
+  }
+  return real(main, argc, argv, init, fini, rtld_fini, stack_end);
 }

@@ -57,6 +57,9 @@ extern struct shim shim;
 
 /* ---- boot.c */
 
+/* Once; done before anything else is asked of the shim. */
+void boot(void);
+
 /* Says why to the keeper, and exits. `reason` is a whole sentence. */
 __attribute__((noreturn, format(printf, 1, 2))) void refuse(const char* format, ...);
 

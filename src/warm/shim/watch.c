@@ -37,11 +37,13 @@ const char* asked_for(void) {
 EXPORTED char* getenv(const char* name) {
   static char* (*real)(const char*);
   if (real == NULL) *(void**)&real = dlsym(RTLD_NEXT, "getenv");
+  boot();
   return watched(real(name), name);
 }
 
 EXPORTED char* secure_getenv(const char* name) {
   static char* (*real)(const char*);
   if (real == NULL) *(void**)&real = dlsym(RTLD_NEXT, "secure_getenv");
+  boot();
   return watched(real(name), name);
 }
