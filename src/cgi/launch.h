@@ -26,7 +26,7 @@ struct Launch {
   const Script& script;
   const Options& options;
   Environment& environment;
-  int stdin_fd;
+  int stdin_fd;  // -1: nothing to read
   int stdout_fd;
   int stderr_fd;
   rlimit descriptors;                   // where the options do not say

@@ -205,11 +205,10 @@ void Run::launch() {
                                                .pass_authorization = options_.authorization,
                                                .redirect_url = redirect_url_});
   if (context_.observer != nullptr) context_.observer->starting(script_, environment, account_);
-  const int null_or_file = input_ ? input_.get() : context_.null_input;
   auto child = cgi::launch({.script = script_,
                             .options = options_,
                             .environment = environment,
-                            .stdin_fd = body ? body->theirs.get() : null_or_file,
+                            .stdin_fd = body ? body->theirs.get() : input_.get(),
                             .stdout_fd = output->theirs.get(),
                             .stderr_fd = error->theirs.get(),
                             .descriptors = context_.descriptors,
@@ -250,7 +249,8 @@ bool Run::watch(Fd output, Fd error, std::optional<Pipe> body) {
 
 // ---- output ------------------------------------------------------------------------------------
 
-void Run::stdout_readable(std::uint32_t) {
+void Run::stdout_readable(std::uint32_t events) {
+  all_written_ = (events & EPOLLHUP) != 0;
   pump_output();
 }
 
@@ -291,9 +291,9 @@ bool Run::read_output() {
   const ssize_t size = ::read(stdout_.get(), context_.scratch.data(), room);
   if (size > 0) {
     take_output({context_.scratch.data(), static_cast<std::size_t>(size)});
-    return true;
-  }
-  if (size < 0 && errno == EAGAIN) {
+    // The end need not be read where nobody is left to write and we have read all.
+    if (!all_written_ || static_cast<std::size_t>(size) == room || over()) return true;
+  } else if (size < 0 && errno == EAGAIN) {
     if (!in_head() && !exit_ && !phase_timer_.armed())
       phase_timer_.arm_after(options_.idle_timeout);
     if (exit_ && !phase_timer_.armed()) phase_timer_.arm_after(drain_patience);
@@ -313,9 +313,11 @@ void Run::take_output(std::string_view bytes) {
   if (!in_head() && !exit_) phase_timer_.arm_after(options_.idle_timeout);
 }
 
-void Run::stderr_readable(std::uint32_t) {
+void Run::stderr_readable(std::uint32_t events) {
   // One read a turn: a flood of errors must not keep the output waiting.
-  const ssize_t size = ::read(stderr_.get(), context_.scratch.data(), context_.scratch.size());
+  const ssize_t size =
+      events == EPOLLHUP ? 0
+                         : ::read(stderr_.get(), context_.scratch.data(), context_.scratch.size());
   if (size > 0) return take_error({context_.scratch.data(), static_cast<std::size_t>(size)});
   if (size < 0 && errno == EAGAIN) return;
   stderr_.reset();

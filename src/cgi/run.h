@@ -39,7 +39,6 @@ struct RunContext {
   process::Reaper& reaper;
   process::Roster& roster;
   std::span<char> scratch;           // for the length of one call
-  int null_input;                    // /dev/null, open for reading
   rlimit descriptors;                // for programs, where their options do not set it
   admission::Door* door = nullptr;   // none: every program is admitted
   Unattended* unattended = nullptr;  // none: no run goes on without its client
@@ -125,6 +124,7 @@ class Run final : public http::Handler {
   std::optional<process::Exit> exit_;
   WatchedFd stdin_;
   WatchedFd stdout_;
+  bool all_written_ = false;  // nobody has the other end of stdout_ any more
   WatchedFd stderr_;
   Watch exit_watch_;
   Timer phase_timer_;  // until the head, between writes, or for the other half of the join

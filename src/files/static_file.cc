@@ -1,5 +1,6 @@
 #include "files/static_file.h"
 
+#include <fmt/compile.h>
 #include <fmt/format.h>
 #include <sys/random.h>
 
@@ -22,8 +23,8 @@ constexpr std::time_t settled_seconds = 2;
 
 http::Validators validators_of(const struct stat& file, std::time_t now) {
   const bool is_settled = file.st_mtime <= now - settled_seconds;
-  return {.etag = fmt::format("{}\"{:x}-{:x}-{:x}.{:x}\"", is_settled ? "" : "W/", file.st_ino,
-                              file.st_size, file.st_mtim.tv_sec, file.st_mtim.tv_nsec),
+  return {.etag = fmt::format(FMT_COMPILE("{}\"{:x}-{:x}-{:x}.{:x}\""), is_settled ? "" : "W/",
+                              file.st_ino, file.st_size, file.st_mtim.tv_sec, file.st_mtim.tv_nsec),
           .last_modified = std::min(file.st_mtime, now)};  // RFC 9110 section 8.8.2.1
 }
 

@@ -1,6 +1,6 @@
 #include "http/date.h"
 
-#include <fmt/format.h>
+#include <fmt/compile.h>
 
 #include <algorithm>
 #include <iterator>
@@ -126,9 +126,9 @@ bool read_asctime(std::string_view text, std::tm& parts) {
 
 std::string format_date(std::time_t time) {
   const auto parts = utc(time);
-  return fmt::format("{}, {:02} {} {:04} {:02}:{:02}:{:02} GMT", days[parts.tm_wday].substr(0, 3),
-                     parts.tm_mday, months[parts.tm_mon], parts.tm_year + 1900, parts.tm_hour,
-                     parts.tm_min, parts.tm_sec);
+  return fmt::format(FMT_COMPILE("{}, {:02} {} {:04} {:02}:{:02}:{:02} GMT"),
+                     days[parts.tm_wday].substr(0, 3), parts.tm_mday, months[parts.tm_mon],
+                     parts.tm_year + 1900, parts.tm_hour, parts.tm_min, parts.tm_sec);
 }
 
 std::optional<std::time_t> parse_date(std::string_view text, std::time_t now) {

@@ -1,7 +1,8 @@
 #include "http/writer.h"
 
-#include <fmt/format.h>
+#include <fmt/compile.h>
 
+#include <algorithm>
 #include <iterator>
 
 #include "base/text.h"
@@ -12,7 +13,7 @@ namespace {
 
 // Whoever made these has checked them; a hole there must not become a split response.
 bool is_one_line(std::string_view s) {
-  return s.find_first_of(std::string_view("\r\n\0", 3)) == std::string_view::npos;
+  return std::ranges::none_of(s, [](char c) { return c == '\r' || c == '\n' || c == '\0'; });
 }
 
 void append_field(std::string& out, std::string_view name, std::string_view value) {
@@ -35,7 +36,8 @@ void append_framing(std::string& out, const Response& response, BodyFraming fram
   if (framing == BodyFraming::chunked) {
     append_field(out, "Transfer-Encoding", "chunked");
   } else if (framing != BodyFraming::close && response.content_length && may_have_length) {
-    fmt::format_to(std::back_inserter(out), "Content-Length: {}\r\n", *response.content_length);
+    fmt::format_to(std::back_inserter(out), FMT_COMPILE("Content-Length: {}\r\n"),
+                   *response.content_length);
   }
 }
 
@@ -52,7 +54,7 @@ BodyFraming choose_framing(const Request& request, const Response& response) {
 void write_head(std::string& out, const Request& request, const Response& response,
                 BodyFraming framing, bool keep_alive, std::time_t now) {
   const bool has_reason = !response.reason.empty() && is_one_line(response.reason);
-  fmt::format_to(std::back_inserter(out), "HTTP/1.1 {} {}\r\n", response.status,
+  fmt::format_to(std::back_inserter(out), FMT_COMPILE("HTTP/1.1 {} {}\r\n"), response.status,
                  has_reason ? response.reason : reason_phrase(response.status));
   bool has_date = false;
   bool has_server = false;
@@ -76,7 +78,7 @@ void write_head(std::string& out, const Request& request, const Response& respon
 }
 
 void write_chunk_size(std::string& out, std::size_t bytes) {
-  fmt::format_to(std::back_inserter(out), "{:x}\r\n", bytes);
+  fmt::format_to(std::back_inserter(out), FMT_COMPILE("{:x}\r\n"), bytes);
 }
 
 }  // namespace cgisrv::http

@@ -13,6 +13,8 @@
 #include <csignal>
 #include <cstddef>
 
+#include "process/affinity.h"
+
 namespace cgisrv::process {
 
 namespace {
@@ -29,7 +31,7 @@ class Landing {
     // Whoever shares our terminal could type commands into the shell that started us. When in
     // doubt there is one.
     has_terminal_ = Fd(::open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC)) || errno != ENXIO;
-    if (!null_) null_.reset(::open("/dev/null", O_RDWR | O_CLOEXEC));
+    if (!null_) null_.reset(::open("/dev/null", O_RDONLY | O_CLOEXEC));
     if (!null_) return false;
     for (int& number : number_)
       if (number < 0) {
@@ -57,9 +59,10 @@ Landing landing;
 class Landed {
  public:
   explicit Landed(const Program& program)
-      : placed_(program.directory_fd >= 0),
+      : reads_(program.stdin_fd >= 0),
+        placed_(program.directory_fd >= 0),
         confined_(program.cgroup_fd >= 0),
-        all_(landing.put(Landing::input, program.stdin_fd) &&
+        all_((!reads_ || landing.put(Landing::input, program.stdin_fd)) &&
              landing.put(Landing::output, program.stdout_fd) &&
              landing.put(Landing::error, program.stderr_fd) &&
              (!confined_ || landing.put(Landing::cgroup, program.cgroup_fd)) &&
@@ -67,14 +70,16 @@ class Landed {
   Landed(const Landed&) = delete;
   Landed& operator=(const Landed&) = delete;
   ~Landed() {
-    for (const auto number : {Landing::input, Landing::output, Landing::error})
-      landing.clear(number);
+    landing.clear(Landing::output);
+    landing.clear(Landing::error);
+    if (reads_) landing.clear(Landing::input);
     if (confined_) landing.clear(Landing::cgroup);
     if (placed_) landing.clear(Landing::directory);
   }
   explicit operator bool() const { return all_; }
 
  private:
+  bool reads_;
   bool placed_;
   bool confined_;
   bool all_;
@@ -104,6 +109,7 @@ __attribute__((no_sanitize("address", "undefined"))) int become_program(void* ar
   if (program.cgroup_fd >= 0 && ::write(landing.at(Landing::cgroup), "0", 1) != 1)
     give_up(start, SpawnStep::cgroup);
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  allow_all_processors();
   // A session costs more than a group, and where the kernel schedules by sessions (autogroup), each
   // program would weigh as much as the whole server.
   landing.has_terminal() ? ::setsid() : ::setpgid(0, 0);

@@ -21,7 +21,7 @@ struct Program {
   char* const* argv;      // NULL-terminated
   char* const* envp;      // NULL-terminated
   const char* directory;  // becomes the working directory
-  int stdin_fd;
+  int stdin_fd;           // -1: there is nothing to read (/dev/null)
   int stdout_fd;
   int stderr_fd;
   std::span<const ResourceLimit> limits;

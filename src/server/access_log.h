@@ -14,6 +14,7 @@ class AccessLog {
   // Opens the file for appending, before privileges are given up.
   static Result<AccessLog> open(const LogTarget& target);
 
+  bool off() const { return off_; }
   void write(const AccessEntry& entry);
 
  private:

@@ -38,6 +38,7 @@ struct ServerOptions {
   Duration shutdown_timeout{30'000};
   Duration heartbeat_timeout{10'000};
   bool cgroups = false;
+  bool cpu_affinity = true;
   std::string pid_file;
   std::string runtime_dir;  // of the control socket; empty: control::runtime_directories()
 };

@@ -1,5 +1,5 @@
 // The exchange half of a connection: from a whole head to a whole response.
-#include <fmt/format.h>
+#include <fmt/compile.h>
 
 #include <algorithm>
 #include <ctime>
@@ -52,7 +52,8 @@ void Connection::reset_exchange() {
 void Connection::begin_exchange() {
   reset_exchange();
   body_ = http::BodyReader(request_);
-  service_.worker().describe(fmt::format("{} {}", request_.method, request_.raw_target));
+  service_.worker().describe(
+      fmt::format(FMT_COMPILE("{} {}"), request_.method, request_.raw_target));
   watch_half_close();
   answer(choose_answer(service_, *this, redirect_url_));
 }
@@ -104,10 +105,11 @@ void Connection::end_exchange() {
 }
 
 void Connection::log_access() {
+  if (service_.access_log().off()) return;
   const auto field = [&](std::string_view name) { return request_.field(name).value_or(""); };
   std::string line;
   if (!request_.raw_target.empty())
-    line = fmt::format("{} {} HTTP/1.{}", request_.method, request_.raw_target,
+    line = fmt::format(FMT_COMPILE("{} {} HTTP/1.{}"), request_.method, request_.raw_target,
                        request_.version == http::Version::http11 ? 1 : 0);
   AccessEntry entry = {.remote_address = endpoints().remote_address,
                        .request_line = line,

@@ -113,6 +113,10 @@ constexpr Parameter server_rows[] = {
      .about = "Whether each program has a cgroup (version 2) of its own, so that what it started "
               "and sent into the background is ended with it, when it is ended. Needs root, or a "
               "delegated cgroup (systemd: `Delegate=yes`); a start takes 0.1 ms more."},
+    {.key = "cpu_affinity", .type = boolean, .slot = in<&ServerOptions::cpu_affinity>,
+     .about = "Whether each worker keeps to a processor of its own, where there are at least as many "
+              "workers as processors: programs that start quickly start quicker by a quarter. The "
+              "programs may always use all processors."},
     {.key = "pid_file", .type = path, .slot = in<&ServerOptions::pid_file>,
      .unset = "none", .about = "File that holds the process id of the master while it runs."},
 };

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "files/mime.h"
 #include "net/listener.h"
+#include "process/affinity.h"
 #include "process/cgroup.h"
 #include "process/privileges.h"
 #include "process/roster.h"
@@ -203,6 +204,7 @@ int serve(const Config& config, const std::string& what) {
   const process::Privileges privileges = privileges_of(config);
   const int result = pool::run(options, std::move(sockets), [&](pool::Worker& worker) {
     administrator->abandon();
+    if (config.server.cpu_affinity) process::stay_on_one_processor(worker.index(), workers);
     if (auto begun = begin_worker(worker, cgroups, privileges); !begun)
       std::exit(complain(begun.error(), status::permission));
     auto service = std::make_unique<Service>(worker, config, addresses, roster, table, *access_log,

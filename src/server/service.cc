@@ -1,6 +1,6 @@
 #include "server/service.h"
 
-#include <fcntl.h>
+#include <fmt/compile.h>
 #include <sys/random.h>
 
 #include "base/check.h"
@@ -24,10 +24,8 @@ Service::Service(pool::Worker& worker, const Config& config,
             [&worker](const auto& message) { worker.tell_master(admission::bytes_of(message)); }),
       reaper_(worker.loop(), Callback::of<&Service::programs_gone>(*this)),
       unattended_(worker.loop(), Callback::of<&Service::programs_gone>(*this)),
-      null_input_(::open("/dev/null", O_RDONLY | O_CLOEXEC)),
-      run_context_{worker.loop(),     reaper_,     roster, scratch_,
-                   null_input_.get(), descriptors, &door_, &unattended_} {
-  if (!null_input_ || !process::prepare_to_spawn()) cannot_begin("opening /dev/null");
+      run_context_{worker.loop(), reaper_, roster, scratch_, descriptors, &door_, &unattended_} {
+  if (!process::prepare_to_spawn()) cannot_begin("opening /dev/null");
   CGISRV_CHECK(::getrandom(&id_base_, sizeof id_base_, 0) == sizeof id_base_);
   roster.use_row(worker.index());
 }
@@ -67,7 +65,7 @@ void Service::programs_gone(std::uint32_t) {
 
 // Unique over workers and restarts, short enough to read aloud: 64 random bits, counted on.
 std::string Service::next_request_id() {
-  return fmt::format("{:016x}", id_base_ + id_count_++);
+  return fmt::format(FMT_COMPILE("{:016x}"), id_base_ + id_count_++);
 }
 
 }  // namespace cgisrv::server

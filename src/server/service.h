@@ -54,7 +54,6 @@ class Service final : public pool::Service {
   std::list<std::unique_ptr<Connection>> connections_;
   process::Reaper reaper_;
   cgi::Unattended unattended_;
-  Fd null_input_;
   std::array<char, 64 * 1024> scratch_;
   cgi::RunContext run_context_;
   std::uint64_t id_base_;

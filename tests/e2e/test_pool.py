@@ -341,3 +341,20 @@ def test_idle_keep_alive_connections_use_no_cpu(pool):
     time.sleep(2)
     for pid, ticks in before.items():
         assert process(pid).ticks - ticks < 3
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="there is one processor only")
+def test_workers_keep_to_a_processor_each_and_programs_to_none(pool, site):
+    processors = os.sched_getaffinity(0)
+    site.program("where.cgi", "#!/bin/sh\necho Content-Type: text/plain; echo\n"
+                              "grep Cpus_allowed_list /proc/self/status\n")
+    server = pool(len(processors))
+    places = [os.sched_getaffinity(worker) for worker in server.workers()]
+    assert all(len(place) == 1 for place in places)
+    assert set().union(*places) == processors
+    with open("/proc/self/status") as status:
+        ours = next(line for line in status if line.startswith("Cpus_allowed_list"))
+    assert server.get("/where.cgi").body.decode() == ours
+
+    server = pool(len(processors), server="cpu_affinity = false")
+    assert all(os.sched_getaffinity(worker) == processors for worker in server.workers())

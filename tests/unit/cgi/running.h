@@ -83,8 +83,7 @@ class Running : public testing::Test {
   process::Reaper reaper{loop, Callback::of<&Running::idle>(*this)};
   process::Roster roster{1, 8};
   std::array<char, 4096> scratch{};
-  Fd null_input{::open("/dev/null", O_RDONLY | O_CLOEXEC)};
-  RunContext context{loop, reaper, roster, scratch, null_input.get(), {256, 256}};
+  RunContext context{loop, reaper, roster, scratch, {256, 256}};
   Endpoints endpoints{.remote_address = "127.0.0.1", .server_address = "127.0.0.1"};
   Options options;
   Script script;

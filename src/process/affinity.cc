@@ -1,0 +1,37 @@
+#include "process/affinity.h"
+
+#include <sched.h>
+
+namespace cgisrv::process {
+
+namespace {
+
+cpu_set_t all;  // as this process was started
+bool chosen = false;
+
+// The number of the n-th processor in the set.
+int nth(const cpu_set_t& set, unsigned n) {
+  int processor = -1;
+  for (unsigned seen = 0; seen <= n; ++processor)
+    if (CPU_ISSET(processor + 1, &set)) ++seen;
+  return processor;
+}
+
+}  // namespace
+
+void stay_on_one_processor(unsigned index, unsigned workers) {
+  // Fails where the kernel has more processors than the set has room for: then we do without.
+  if (::sched_getaffinity(0, sizeof all, &all) != 0) return;
+  const auto processors = static_cast<unsigned>(CPU_COUNT(&all));
+  if (processors < 2 || workers < processors) return;
+  cpu_set_t one;
+  CPU_ZERO(&one);
+  CPU_SET(nth(all, index % processors), &one);
+  chosen = ::sched_setaffinity(0, sizeof one, &one) == 0;
+}
+
+void allow_all_processors() {
+  if (chosen) ::sched_setaffinity(0, sizeof all, &all);
+}
+
+}  // namespace cgisrv::process
