@@ -168,11 +168,12 @@ class Connection final : public http::Exchange {
   std::uint64_t overhead_bytes_ = 0;          // head and framing among what was written
   TimePoint exchange_started_{};
 
-  struct Names {
+  // Made when somebody asks: most connections are only waiting.
+  struct Ends {
     std::string remote_address, remote_port, server_address, server_port;
+    cgi::Endpoints view;
   };
-  std::optional<Names> names_;
-  cgi::Endpoints endpoints_{};
+  std::unique_ptr<Ends> ends_;
 };
 
 }  // namespace cgisrv::server

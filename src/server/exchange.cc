@@ -358,20 +358,25 @@ void Connection::redirect(std::string path_query, std::vector<http::Field> field
 // ---- for what answers --------------------------------------------------------------------------
 
 const cgi::Endpoints& Connection::endpoints() {
-  if (names_) return endpoints_;
+  if (ends_) return ends_->view;
   const auto peer = net::Address::from_kernel(accepted_.peer, accepted_.peer_size);
   // A socket may have no address of its own: it is closed, or one of a pair. Its listener has.
   net::Address server = stream_.fd() >= 0 ? net::local_address(stream_.fd()) : net::Address();
   if (server.host().empty()) server = service_.address(accepted_.listener);
   const bool local = server.family() == AF_UNIX;
-  names_ = Names{local ? "" : peer.host(), local ? "" : std::to_string(peer.port()),
-                 local ? "" : server.host(), local ? "" : std::to_string(server.port())};
-  endpoints_ = {.remote_address = names_->remote_address,
-                .remote_port = names_->remote_port,
-                .server_address = names_->server_address,
-                .server_port = names_->server_port,
-                .client = peer.client()};
-  return endpoints_;
+  ends_ = std::make_unique<Ends>();
+  if (!local) {
+    ends_->remote_address = peer.host();
+    ends_->remote_port = std::to_string(peer.port());
+    ends_->server_address = server.host();
+    ends_->server_port = std::to_string(server.port());
+  }
+  ends_->view = {.remote_address = ends_->remote_address,
+                 .remote_port = ends_->remote_port,
+                 .server_address = ends_->server_address,
+                 .server_port = ends_->server_port,
+                 .client = peer.client()};
+  return ends_->view;
 }
 
 bool Connection::shows_failures() const {
