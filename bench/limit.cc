@@ -1,7 +1,9 @@
 // The bare loop: start a program, read its output to the end, reap it. No server can be faster with
 // the same programs, so its rate is the yardstick of the others.
 //
-//   bench_limit PROGRAM SECONDS PROCESSES    prints {"runs": N, "seconds": S}
+//   bench_limit PROGRAM SECONDS PROCESSES [pinned]    prints {"runs": N, "seconds": S}
+//
+// pinned: each process, and what it starts, keeps to a processor of its own.
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
@@ -14,6 +16,9 @@
 #include <cstddef>
 #include <cstdio>
 #include <cstdlib>
+#include <string_view>
+
+#include "process/affinity.h"
 
 namespace {
 
@@ -80,8 +85,9 @@ bool run_once(const char* program) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 4) {
-    std::fputs("usage: bench_limit PROGRAM SECONDS PROCESSES\n", stderr);
+  const bool pinned = argc == 5 && std::string_view(argv[4]) == "pinned";
+  if (argc != 4 && !pinned) {
+    std::fputs("usage: bench_limit PROGRAM SECONDS PROCESSES [pinned]\n", stderr);
     return 64;
   }
   const double seconds = std::atof(argv[2]);
@@ -93,7 +99,10 @@ int main(int argc, char** argv) {
   if (processes < 1 || counts == MAP_FAILED) return 71;
   const auto begin = Clock::now();
   for (int i = 0; i < processes; ++i)
-    if (const pid_t pid = ::fork(); pid == 0) loop(argv[1], seconds, counts[i * line]);
+    if (const pid_t pid = ::fork(); pid == 0) {
+      if (pinned) cgisrv::process::stay_on_one_processor(i, processes);
+      loop(argv[1], seconds, counts[i * line]);
+    }
   bool good = true;
   int status = 0;
   while (::wait(&status) > 0)

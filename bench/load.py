@@ -66,9 +66,10 @@ def wrk(port: int, target: str, connections: int, seconds: float, close: bool = 
     return Rate(requests, requests / found["duration_us"] * 1e6, found["p99_us"] / 1e3)
 
 
-def bare_loop(tool: Path, program: Path, seconds: float, count: int) -> float:
+def bare_loop(tool: Path, program: Path, seconds: float, count: int, pinned: bool = False) -> float:
     """Runs per second of `count` loops at once."""
-    found = run_tool([tool, program, str(seconds), str(count)], seconds, **processes.identity())
+    found = run_tool([tool, program, str(seconds), str(count), *(["pinned"] if pinned else [])],
+                     seconds, **processes.identity())
     return found["runs"] / found["seconds"]
 
 

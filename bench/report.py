@@ -22,7 +22,7 @@ class Form:
 
 FORMS = {
     "cold": Form("Programs, started for each request", "program", "server", "bare loop", "rate"),
-    "latency": Form("Latency at one connection", "answer", "server"),
+    "latency": Form("Latency at one connection", "answer", "server", "bare loop", "p50"),
     "static": Form("Files", "file", "server"),
     "idle": Form("Memory of idle connections", "connections", "server"),
     "sleeping": Form("Latency while 1 000 programs sleep", "server", "programs", "idle", "p50"),

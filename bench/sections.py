@@ -11,7 +11,7 @@ import load
 import peers
 import processes
 import programs
-from bench import LOOP, Bench, Step
+from bench import LOOP, PINNED_LOOP, Bench, Step
 from results import Key
 
 T = TypeVar("T")
@@ -58,7 +58,7 @@ def rate_step(bench: Bench, turn: int, case: str, peer: peers.Peer,
 
 def cold(bench: Bench) -> list[Step]:
     """Each program, started for each request, by each server and by the bare loop."""
-    runners = [None, *bench.peers(lambda peer: peer.programs)]
+    runners = [LOOP, PINNED_LOOP, *bench.peers(lambda peer: peer.programs)]
     cases = [(program, False) for program in bench.options.programs]
     cases.insert(1, (simplest(bench), True))
     steps = []
@@ -67,27 +67,28 @@ def cold(bench: Bench) -> list[Step]:
             case = program.title + (", connection per request" if close else "")
             for runner in rotated(runners, turn):
                 steps.append(
-                    loop_step(bench, turn, case, program) if runner is None else
+                    loop_step(bench, turn, case, program, runner) if isinstance(runner, str) else
                     rate_step(bench, turn, case, runner,
                               lambda server, it=program: bench.program_target(server, it),
                               CONNECTIONS, close))
     return steps
 
 
-def loop_step(bench: Bench, turn: int, case: str, program: programs.Program) -> Step:
-    key = Key(case, LOOP, "rate")
+def loop_step(bench: Bench, turn: int, case: str, program: programs.Program, name: str) -> Step:
+    key = Key(case, name, "rate")
 
     def measure() -> None:
         rate = load.bare_loop(bench.tools / "bench_limit", bench.program_path(program),
-                              bench.options.seconds, processes.cores())
+                              bench.options.seconds, processes.cores(), name == PINNED_LOOP)
         bench.section.add(turn, key, rate)
 
-    return Step(f"{case} in a bare loop", bench.options.seconds + OVERHEAD,
+    return Step(f"{case} in a {name}", bench.options.seconds + OVERHEAD,
                 lambda: bench.attempt([key], measure))
 
 
 def latency(bench: Bench) -> list[Step]:
-    """One request at a time. The file's latency is what the client and the network cost."""
+    """One request at a time. The file's latency is what the client and the network cost; a single
+    bare loop's time is what the program costs."""
     options = bench.options
     chosen = [program for program in options.programs if program.name in ("c-musl", "c-glibc",
                                                                           "python")]
@@ -97,10 +98,24 @@ def latency(bench: Bench) -> list[Step]:
             for close in (False, True):
                 title = "6 B file" if program is None else program.title
                 case = f"{title}, {'connection per request' if close else 'keep-alive'}"
+                if program is not None:
+                    steps.append(single_step(bench, turn, case, program))
                 for peer in rotated(bench.peers(lambda peer: peer.programs), turn):
                     if close or not peer.closes_unannounced:
                         steps.append(latency_step(bench, turn, case, peer, program, close))
     return steps
+
+
+def single_step(bench: Bench, turn: int, case: str, program: programs.Program) -> Step:
+    key = Key(case, LOOP, "p50")
+
+    def measure() -> None:
+        rate = load.bare_loop(bench.tools / "bench_limit", bench.program_path(program),
+                              bench.options.brief_seconds, 1)
+        bench.section.add(turn, key, 1000 / rate)
+
+    return Step(f"{case} in a {LOOP}", bench.options.brief_seconds + OVERHEAD / 2,
+                lambda: bench.attempt([key], measure))
 
 
 def latency_step(bench: Bench, turn: int, case: str, peer: peers.Peer,
@@ -233,7 +248,7 @@ def worker_size(bench: Bench) -> list[Step]:
     Measured on process::spawn itself, in a process of that size."""
     program = simplest(bench)
     sizes = {"1 MB": (1, 0), "100 MB": (100, 0), "1 GB": (1024, 0),
-             "10 000 descriptors": (1, 10_000)}
+             "10 000 descriptors": (1, 10_000), "1 GB, 10 000 descriptors": (1024, 10_000)}
 
     def step(turn: int, size: str) -> Step:
         keys = [Key(program.title, size, metric) for metric in ("start", "whole run")]

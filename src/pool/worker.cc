@@ -38,7 +38,10 @@ WorkerProcess::WorkerProcess(const Options& options, unsigned index, std::vector
                Callback::of<&WorkerProcess::on_signal>(*this)),
       channel_(loop_, std::move(channel), Callback::of<&WorkerProcess::channel_ready>(*this)),
       heartbeat_(loop_, Callback::of<&WorkerProcess::beat>(*this)),
-      recovery_(loop_, Callback::of<&WorkerProcess::recover>(*this)) {}
+      recovery_(loop_, Callback::of<&WorkerProcess::recover>(*this)) {
+  for (const Fd& listener : listeners_)
+    accepts_per_ticket_.push_back(counts_its_backlog(listener) ? 1 : options_.worker_connections);
+}
 
 int WorkerProcess::run(const ServiceFactory& factory) {
   if (!channel_) cannot_begin("watching the channel to the master");
@@ -58,8 +61,8 @@ void WorkerProcess::describe(std::string_view what) {
 }
 
 void WorkerProcess::channel_ready(std::uint32_t) {
-  while (const auto packet = channel_.receive())
-    on_packet(*packet);
+  // One at a time: mostly there is no other, and should there be, the loop tells again.
+  if (const auto packet = channel_.receive()) on_packet(*packet);
   if (!channel_.ended()) return;
   channel_.reset();
   log::line(log::Level::error, "worker {}: the master is gone; stopping", index_);
@@ -81,8 +84,7 @@ void WorkerProcess::take_ticket(unsigned listener) {
   // ticket too many, which finds nothing. The other way round it could give one too few.
   row_.tickets_taken[listener].fetch_add(1, std::memory_order_acq_rel);
   if (draining_) return;
-  const unsigned most = counts_its_backlog(listeners_[listener]) ? 1 : options_.worker_connections;
-  for (unsigned i = 0; i < most && accept_one(listener); ++i) {
+  for (unsigned i = 0; i < accepts_per_ticket_[listener] && accept_one(listener); ++i) {
   }
 }
 

@@ -52,6 +52,7 @@ class WorkerProcess final : public Worker {
   const Options& options_;
   const unsigned index_;
   std::vector<Fd>& listeners_;  // the process's own copies
+  std::vector<unsigned> accepts_per_ticket_;
   WorkerRow& row_;
   Loop loop_;
   Signals signals_;
