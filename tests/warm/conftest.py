@@ -81,23 +81,22 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     return compile_source
 
 
-def without_addresses(result: Result) -> Result:
-    """Where something is in memory differs from run to run, by chance."""
-    def masked(output: bytes) -> bytes:
-        return re.sub(rb"0x[0-9a-f]{6,}", b"0x...", output)
-
-    return dataclasses.replace(result, stdout=masked(result.stdout), stderr=masked(result.stderr))
-
-
 @pytest.fixture
 def same(worker: Worker) -> Callable[..., Result]:
-    """same(script, stdin, ...): runs it plainly once and warm twice; all three are equal."""
+    """same(script, stdin, ...): runs it plainly once and warm twice; all three are equal. Where
+    something is in memory differs by chance, as does what `mask` finds in the output."""
     def compare(script: Path, stdin: bytes | None = b"", *, boot: dict | None = None,
-                **request) -> Result:
-        cold = without_addresses(plain(script, stdin, **request))
+                mask: bytes | None = None, **request) -> Result:
+        chance = re.compile(rb"0x[0-9a-f]{6,}" + (b"|" + mask if mask else b""))
+
+        def masked(result: Result) -> Result:
+            return dataclasses.replace(result, stdout=chance.sub(b"...", result.stdout),
+                                       stderr=chance.sub(b"...", result.stderr))
+
+        cold = masked(plain(script, stdin, **request))
         with Zygote(script, **(boot or {})) as zygote:
             for _ in range(2):
-                assert without_addresses(worker.run(zygote, script, stdin, **request)) == cold
+                assert masked(worker.run(zygote, script, stdin, **request)) == cold
         return cold
 
     return compare

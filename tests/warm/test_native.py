@@ -61,7 +61,7 @@ def start(program, same, stdin=b"", **request):
     return same(program, stdin, boot={"mode": "main"}, **request)
 
 
-@pytest.mark.parametrize("link", [[], ["-no-pie"], ["-lz", "-lstdc++"]], ids=["pie", "fixed", "many"])
+@pytest.mark.parametrize("link", [[], ["-no-pie"], ["-Wl,--no-as-needed", "-lm", "-lstdc++"]], ids=["pie", "fixed", "many"])
 def test_everything_that_a_program_can_see(compiled, same, link):
     result = start(compiled(ALL, *link), same, b"body\n", args=("a b", ""))
     assert b"constructor: 3 " in result.stdout and b"destructor" in result.stdout

@@ -116,31 +116,49 @@ def said():
     return [os.fstat(fd).st_size for fd in (1, 2)]
 
 
+def forget(modules):
+    for module in modules:
+        sys.modules.pop(module, None)
+
+
 def unsay(sizes):
     for fd, size in zip((1, 2), sizes):
         os.ftruncate(fd, size)
         os.lseek(fd, size, os.SEEK_SET)
 
 
+def preload_standard(name, statement):
+    """What prints when it is imported (a deprecation, say) is forgotten again, for the program may
+    have its own mind about that; what looks at the environment, with all that came with it."""
+    known, sizes, environment = set(sys.modules), said(), os.environ._data
+    statement()
+    new = set(sys.modules) - known
+    if environment.reason:
+        environment.reason = None
+        forget(new)
+    if said() != sizes:
+        unsay(sizes)
+        forget(module for module in new if module == name or module.startswith(name + "."))
+
+
 def preload(tree, script, which):
-    """Imports what the program will import. What prints when it is imported (a deprecation, say) is
-    forgotten again: the program may have its own mind about that."""
+    """Imports what the program will import, in its words."""
     if which == "none" or sys.warnoptions:
         return
     for name, statement in imports(tree):
-        if which == "standard" and not is_standard(name):
-            continue
-        known, sizes = set(sys.modules), said()
         one = type(tree)(body=[statement], type_ignores=[])
-        try:
-            exec(compile(one, script, "exec", dont_inherit=True), {"__name__": "__main__"})
-        except Exception:
-            pass  # the program will meet it, too
-        if which == "standard" and said() != sizes:
-            unsay(sizes)
-            for module in set(sys.modules) - known:
-                if module == name or module.startswith(name + "."):
-                    del sys.modules[module]
+        code = compile(one, script, "exec", dont_inherit=True)
+
+        def perform():
+            try:
+                exec(code, {"__name__": "__main__"})
+            except Exception:
+                pass  # the program will meet it, too
+
+        if is_standard(name):
+            preload_standard(name, perform)
+        elif which == "all":
+            perform()
 
 
 def load(script, which):
@@ -224,12 +242,12 @@ def renew_state():
 
 
 def exit_status(error):
-    """Of SystemExit."""
+    """Of SystemExit; what is no status as it stands is for the interpreter to judge."""
     code = error.code
     if code is None:
         return 0
     if isinstance(code, int):
-        return code & 0xff if -1 << 63 <= code < 1 << 63 else 255
+        return code & 0xff if -1 << 63 <= code < 1 << 63 else code
     if sys.stderr is not None:
         sys.stderr.write(str(code))
         sys.stderr.write("\n")
@@ -371,7 +389,8 @@ def start():
     status, interrupted = run(code, names)
     del code, names
     flush_quietly()
-    if interrupted or finalize == "quick" and not (sys.warnoptions or sys.flags.dev_mode):
+    is_quiet = status < 256 and not sys.warnoptions and not sys.flags.dev_mode
+    if interrupted or finalize == "quick" and is_quiet:
         finish(status, interrupted, before)
     sys.exit(status)
 
