@@ -1,0 +1,34 @@
+// What an administrator can set for a program that is kept warm: once started and brought to the
+// point where it would look at its request, it is a zygote, and each request has a fork of it.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+
+namespace cgisrv::warm {
+
+// `start` and `warm = { ... }` of [cgi] and of locations.
+struct Options {
+  // Which imports of a Python program its zygote makes, so that no request has to.
+  enum class Preload : std::uint8_t {
+    standard,  // of modules that come with Python
+    all,       // also of its own modules and those of others
+    none,
+  };
+  // How a request's Python process ends.
+  enum class Finalize : std::uint8_t {
+    quick,  // files are written and what the request has made is taken apart; the rest is left
+    full,   // the whole interpreter is taken apart, as in a process of its own
+  };
+
+  bool enabled = false;
+  // A zygote makes way for a new one, which has been started by then,
+  unsigned max_requests = 10'000;                // after so many requests,
+  std::chrono::milliseconds max_age{3'600'000};  // or at this age.
+  std::chrono::milliseconds idle{300'000};       // Without a request for so long it is ended.
+  std::uint64_t max_memory = 256ULL << 20;       // Resident bytes; one that has more is not kept.
+  Preload preload = Preload::standard;
+  Finalize finalize = Finalize::quick;
+};
+
+}  // namespace cgisrv::warm
