@@ -160,7 +160,8 @@ def test_death_of_a_worker_kills_its_children_and_no_others(slow, worker, null):
     with Worker() as dying:
         _, claim = dying.send(slow, **request(slow.script, null, writing))
         _, _, body, (pidfd,) = dying.hear()
-        pid, grandchild = (int(os.read(reading, 100).split(b"\n")[0]) for _ in range(2))
+        with open(reading, closefd=False) as output:
+            pid, grandchild = int(output.readline()), int(output.readline())
         assert (pid,) == BEGUN_BODY.unpack(body)[:1]
         _, other_claim = worker.send(slow, **request(slow.script, null))
         _, _, body, (other_pidfd,) = worker.hear()

@@ -72,7 +72,7 @@ sub loaded {
 
 sub take_request {
   my $bytes = '';
-  1 while sysread $_[0], $bytes, 65536, length $bytes;
+  1 while sysread $_[0], $bytes, 8192, length $bytes;
   my @strings = split /\0/, $bytes, -1;
   pop @strings;
   @ARGV = splice @strings, 0, shift @strings;

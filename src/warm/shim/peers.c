@@ -50,15 +50,15 @@ int peer_socket(int peer) {
 
 static short state_of(int peer, short events) {
   struct pollfd asked = {.fd = peers[peer].fd, .events = events};
-  return asked.fd >= 0 && poll(&asked, 1, 0) > 0 ? asked.revents : 0;
+  return poll(&asked, 1, 0) > 0 ? asked.revents : 0;
 }
 
 bool peer_is_gone(int peer) {
   return peers[peer].gone || (state_of(peer, 0) & (POLLHUP | POLLERR)) != 0;
 }
 
-bool peer_is_writable(int peer) {
-  return (state_of(peer, POLLOUT) & POLLOUT) != 0;
+bool peer_takes_answer(int peer) {
+  return peers[peer].gone || state_of(peer, POLLOUT) != 0;
 }
 
 void peer_gained_child(int peer) {

@@ -147,8 +147,9 @@ int send_failed(int socket, uint64_t id, enum cgisrv_warm_step step, int error, 
  * there when it has one already. -1: too many of them. */
 int peer_of(struct request* request);
 int peer_socket(int peer);
-bool peer_is_gone(int peer);     /* asks the kernel */
-bool peer_is_writable(int peer); /* an answer will be taken at once */
+bool peer_is_gone(int peer);
+/* Whether an answer will be taken at once; also where there is nobody to take it. */
+bool peer_takes_answer(int peer);
 void peer_gained_child(int peer);
 void peer_lost_child(int peer);
 /* Its socket is closed as soon as it has no children. */

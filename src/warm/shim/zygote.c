@@ -82,7 +82,7 @@ static void reap(struct child* child) {
 static void child_event(uint32_t index) {
   struct child* child = &children[index];
   if (child->pid == 0) return;
-  if (peer_is_gone(child->peer) || peer_is_writable(child->peer)) {
+  if (peer_takes_answer(child->peer)) {
     reap(child);
     return;
   }
@@ -99,7 +99,7 @@ static void peer_event(uint32_t index) {
   for (struct child* child = children; child < children + CGISRV_WARM_CHILDREN_MAX; ++child) {
     if (child->pid == 0 || child->peer != peer) continue;
     if (is_gone) kill_child(child);
-    has_room = has_room && (is_gone || peer_is_writable(peer));
+    has_room = has_room && peer_takes_answer(peer);
     if (child->waits && has_room) reap(child);
   }
   if (is_gone)
