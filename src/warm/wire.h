@@ -27,11 +27,12 @@
  *            start the program plainly. So no request runs twice, whoever is killed or stopped at
  *            whatever moment.
  *
- * A worker hears of each request that was read: either `failed`, or `begun` and `ended`, or `ended`
- * alone, in that order and each at most once. `ended` without `begun` says that nothing of the
- * program has run. Answers to what it has taken back are to be ignored. Nothing comes for what the
- * zygote had not read when it died: the worker sees EPOLLHUP on the control socket. Children live
- * on without their zygote; then there is no `ended`, but the pidfd becomes readable.
+ * A worker hears of each request that was read and that it has not taken back: `failed`, or
+ * `begun`; then `ended`, where there was a child. Each comes at most once, in this order. `ended`
+ * without `begun` says that nothing of the program has run. Answers to what it has taken back are
+ * to be ignored. Nothing comes for what the zygote had not read when it died: the worker sees
+ * EPOLLHUP on the control socket. Children live on without their zygote; then there is no `ended`,
+ * but the pidfd becomes readable.
  */
 #ifndef CGISRV_WARM_WIRE_H
 #define CGISRV_WARM_WIRE_H
@@ -65,9 +66,9 @@ extern "C" {
  *         written to the standard error of each child (up to CGISRV_WARM_PROLOGUE_MAX). The keeper
  *         keeps a copy of 2, and finds there what a program said that died on its way.
  *
- * Signals: default dispositions, empty mask. The user, umask (022), root directory and hard limits
- * are the requests'; it is in a session without a terminal. What the program changes on its way
- * (handlers, mask, umask, environment) is kept for its children, as it would be in a plain run. */
+ * Signals: default dispositions, empty mask. The user, umask (022), working directory and hard
+ * limits are the requests'; it is in a session without a terminal. What the program changes on its
+ * way (handlers, mask, umask, directory, environment) holds for its children, as in a plain run. */
 #define CGISRV_WARM_FD_MIN 200
 #define CGISRV_WARM_PROLOGUE_MAX 16384
 
@@ -172,7 +173,7 @@ enum cgisrv_warm_step {
   CGISRV_WARM_STEP_MEMORY = 7
 };
 
-/* From the zygote for the first two steps; otherwise from the child, and `ended` follows. */
+/* From the zygote, or from a child, of which `ended` tells then, too. */
 struct cgisrv_warm_failed {
   struct cgisrv_warm_header header;
   int32_t step;

@@ -104,7 +104,8 @@ print tainted($ENV{PATH}) ? 1 : 0, `echo ran`;
 def test_what_was_set_while_loading_holds_for_each_request(program, same):
     result = same(program("begin.cgi", r"""#!/usr/bin/perl
 BEGIN {
-  $ENV{PATH} = '/bin'; $ENV{NEW} = 'new'; delete $ENV{REDIRECT_STATUS}; umask 077;
+  $ENV{PATH} = '/bin'; $ENV{NEW} = 'new'; delete @ENV{qw(REDIRECT_STATUS HTTP_COOKIE NONE)};
+  umask 077; chdir '/usr';
   { local $ENV{GATEWAY_INTERFACE} = 'other'; $seen = $ENV{GATEWAY_INTERFACE} }
   $SIG{USR1} = sub { print "signalled\n" }; $SIG{CHLD} = 'IGNORE'; binmode STDOUT, ':utf8';
   use POSIX; POSIX::sigprocmask(SIG_BLOCK, POSIX::SigSet->new(SIGUSR2));
@@ -112,7 +113,7 @@ BEGIN {
 print "$_=$ENV{$_}\n" for sort keys %ENV;
 kill 'USR1', $$; printf "%o $seen %s\n", umask, chr 0x263a;
 system 'true'; print "$? $!\n"; print grep /^Sig[BIC]/, do { open my $f, '<', '/proc/self/status'; <$f> };
-print `env | sort`;
+print `pwd; env | sort`;
 """))
     assert b"NEW=new" in result.stdout and b"REDIRECT_STATUS" not in result.stdout
 
@@ -146,6 +147,7 @@ REFUSED = {
     "asks": ("$x = $ENV{REQUEST_METHOD};", "It asks for REQUEST_METHOD while it loads, before"),
     "asks whether": ("$x = 1 if exists $ENV{HTTP_ACCEPT};", "It asks for HTTP_ACCEPT"),
     "lists": ("@x = keys %ENV;", "It lists its environment while it loads"),
+    "clears": ("%ENV = ();", "It clears its environment while it loads"),
     "prints": ("print 'x';", 'It prints while it loads: "x".'),
     "reads": ("$x = <STDIN>;", "It reads its standard input while it loads."),
     "child": ("$x = `true`;", "It starts another process while it loads."),

@@ -217,6 +217,12 @@ def test_failure_before_the_program_begins(zygote, worker, script, null, step, c
     assert runs(script) == 0
 
 
+def test_child_is_in_its_cgroup_before_anything_else(zygote, worker, script, tmp_path):
+    with open(tmp_path / "cgroup.procs", "w") as members:
+        assert worker.run(zygote, script, cgroup=members.fileno()).stdout == b"done"
+    assert (tmp_path / "cgroup.procs").read_text() == "0"
+
+
 MALFORMED = {
     "no magic": REQUEST_HEAD.pack(1, REQUEST, 7, 0, 0, 0, 1, 0, 0),
     "other type": REQUEST_HEAD.pack(MAGIC, ENDED, 7, 0, 0, 0, 1, 0, 0),

@@ -47,13 +47,22 @@ sub change {
 sub TIEHASH { $watch }
 sub FETCH { asked($_[1]); $_[0]{values}{$_[1]} }
 sub EXISTS { asked($_[1]); exists $_[0]{values}{$_[1]} }
-sub DELETE { change(0, $_[1]); delete $_[0]{changed}{$_[1]}; delete $_[0]{values}{$_[1]} }
+sub DELETE {
+  my ($self, $name) = @_;
+  change(0, $name);
+  $self->{changed}{$name} = undef;
+  delete $self->{values}{$name};
+}
 sub STORE {
   my ($self, $name, $value) = @_;
+  $value = '' unless defined $value;
   $self->{values}{$name} = $self->{changed}{$name} = $value;
   change(1, $name, $value);
 }
-sub CLEAR { DELETE($_[0], $_) for keys %{$_[0]{values}} }
+sub CLEAR {
+  note("It clears its environment while it loads, before there is a request.");
+  DELETE($_[0], $_) for keys %{$_[0]{values}};
+}
 sub SCALAR { scalar %{$_[0]{values}} }
 sub NEXTKEY { each %{$_[0]{values}} }
 sub FIRSTKEY {
@@ -77,11 +86,13 @@ sub take_request {
   pop @strings;
   @ARGV = splice @strings, 0, shift @strings;
   # One by one: a list assigned would leave them tainted for good (perl -T).
+  my $changed = $watch->{changed};
   %ENV = ();
   for (@strings) {
     my ($name, $value) = split /=/, $_, 2;
-    $ENV{$name} = exists $watch->{changed}{$name} ? $watch->{changed}{$name} : $value;
+    $ENV{$name} = exists $changed->{$name} ? $changed->{$name} : $value;
   }
+  delete @ENV{grep { !defined $changed->{$_} } keys %$changed};
 }
 
 sub become_zygote {

@@ -22,6 +22,7 @@ __attribute__((noreturn)) static void fail(const struct birth* birth, enum cgisr
 }
 
 static void enter_directory(const struct birth* birth) {
+  if (shim.has_moved) return;
   const int directory = optional_descriptor(birth->request, CGISRV_WARM_WITH_DIRECTORY);
   if ((directory >= 0 ? fchdir(directory) : chdir(birth->parts.directory)) != 0)
     fail(birth, CGISRV_WARM_STEP_DIRECTORY, errno);

@@ -7,13 +7,18 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "shim.h"
+
+static struct stat directory; /* where the program began; at the fork point, where it is */
+
+void note_directory(void) {
+  stat(".", &directory);
+}
 
 static void judge_threads(void) {
   DIR* tasks = opendir("/proc/self/task");
@@ -99,6 +104,7 @@ void judge(void) {
   sigprocmask(SIG_SETMASK, NULL, &shim.mask);
   sigaction(SIGCHLD, NULL, &shim.child_action);
   getrlimit(RLIMIT_NOFILE, &shim.descriptors);
-  /* Programs of the same user could otherwise read and change what all requests start from. */
-  if (prctl(PR_SET_DUMPABLE, 0) != 0) refuse("It cannot be protected from other programs.");
+  const struct stat before = directory;
+  note_directory();
+  shim.has_moved = directory.st_ino != before.st_ino || directory.st_dev != before.st_dev;
 }

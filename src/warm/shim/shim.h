@@ -44,6 +44,7 @@ struct shim {
   int slate;
 
   /* What the program had set for itself when it reached the fork point. */
+  bool has_moved; /* into another directory */
   sigset_t mask;
   struct sigaction child_action; /* for SIGCHLD, which the zygote needs itself */
   struct rlimit descriptors;
@@ -70,6 +71,8 @@ const char* asked_for(void);
 
 /* ---- eligible.c */
 
+/* Before the program runs: where it began. */
+void note_directory(void);
 /* Refuses a program that cannot be a zygote; notes down what it has set for itself otherwise. */
 void judge(void);
 
