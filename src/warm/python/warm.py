@@ -10,7 +10,7 @@ FINALIZE  quick: at the end, what the request has made is taken apart, files are
 
 The program is compiled here; then os.fork() makes the zygote of it (warm/shim), and returns in the
 process of each request. There everything is made as a fresh interpreter has it, and the program is
-run as __main__. What it can see of this: two frames below its own.
+run as __main__. What it can see of this: three frames below its own.
 """
 
 _own = dict(globals())  # before anything else: what a main program begins with
