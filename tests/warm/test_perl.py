@@ -80,6 +80,49 @@ def test_how_a_program_ends(program, same, body):
     same(program("end.cgi", f"#!/usr/bin/perl\nEND {{ print 'end' }}\n{body}\n"), b"line\n")
 
 
+FEATURES = {
+    "self loader": "use SelfLoader; sub here { 'x' } print here(), later();\n__DATA__\nsub later { 'y' }",
+    "auto loader": "use POSIX; print floor(1.5), ceil(1.5), strftime('%Y', gmtime 0);",
+    "source filter": "use Filter::Simple; BEGIN { FILTER { s/hello/good bye/ } } print 'hello';",
+    "open pragma": "use utf8; use open qw(:std :utf8); my $in = <STDIN>; print length $in, $in, 'é';",
+    "new version": "use v5.36; sub f($x) { say \"[$x]\" } f(1); say __SUB__ // 'none';",
+    "big numbers": "use bigint; print 2 ** 100;",
+    "strictness": "use strict; use warnings FATAL => 'all'; my $x; print \"x$x\";",
+    "format": "our $x = 'value';\nformat STDOUT =\n@<<<<< @>>>\n$x, 1\n.\nwrite; print $^, $~;",
+    "encoding": "use Encode; print encode('utf-16', decode('utf-8', scalar <STDIN>));",
+    "dumper": "use Data::Dumper; $Data::Dumper::Sortkeys = 1; print Dumper({a => [1, \\2]}, \\@INC);",
+    "carp": "use Carp; sub f { Carp::cluck('here') } f(1, 'a'); sub g { confess 'there' } g();",
+    "stack": "sub f { my $i = 0; while (my @c = caller $i++) { print \"@c[0..3]\n\" } } f();",
+    "files": "print -t STDIN ? 1 : 0, -s STDIN, (stat STDOUT)[2] & 0170000, -p STDOUT ? 1 : 0;",
+    "unbuffered": "$| = 1; print 'a'; print STDERR 'b'; syswrite STDOUT, 'c'; print <STDIN>;",
+    "duplicate": "open my $o, '>&', \\*STDOUT; open STDERR, '>&', \\*STDOUT; warn 'x'; print $o 'y';",
+    "file numbers": "open my $f, '<', $0; print fileno $f; pipe my $r, my $w; print fileno $w;",
+    "threads": "use threads; print threads->create(sub { 'from ' . threads->tid })->join;",
+    "temporary": "use File::Temp; my $t = File::Temp->new(DIR => '.'); print $t 'x'; print -e $t ? 1 : 0;",
+    "sorted": "my %h = map { $_ => 1 } 'a' .. 'z'; print sort keys %h; print scalar %h;",
+    "reload": "do $0 unless $again++; print 'once more ', $again;",
+    "eval": "eval 'warn; die q(x)'; print $@; eval \"\\n#line 7 other\\ndie\"; print $@;",
+    "end of input": "print while <>; print $.; print eof() ? 1 : 0;",
+    "environment of a child": "$ENV{X} = 1; delete $ENV{PATH}; print `/usr/bin/env | /usr/bin/sort`;",
+    "locale": "use locale; use POSIX; print setlocale(LC_ALL, ''), lc 'É', localeconv()->{decimal_point};",
+    "time": "print times() >= 0, time - $^T < 3, ' ', -M $0 < 1;",
+    "name": "print $0; $0 = 'other'; open my $f, '<', '/proc/self/comm'; print <$f>;",
+    "blocks": "UNITCHECK { $x .= 'u' } CHECK { $x .= 'c' } INIT { print \"$x i$ENV{QUERY_STRING}\" }"
+              "END { print 'e' } print ${^GLOBAL_PHASE};",
+}
+
+
+@pytest.mark.parametrize("body", FEATURES.values(), ids=FEATURES.keys())
+def test_feature(program, same, body):
+    result = same(program("feature.cgi", f"#!/usr/bin/perl\n{body}\n"), "é line\n".encode())
+    assert result.stdout or result.stderr
+
+
+@pytest.mark.parametrize("flags", ["-n", "-p", "-w -T", "-wnl", "-a -n", "-0777 -n", "-t"])
+def test_flags_that_change_the_program(program, same, flags):
+    same(program("loop.cgi", f"#!/usr/bin/perl {flags}\nprint '[', $_, ']', __LINE__;\n"), b"a b\nc\n")
+
+
 @pytest.mark.parametrize("flags", ["-w", "-T", "-wT", "-W", "-X", "-CSDA", "-l", "-s"])
 def test_flags_of_the_first_line(program, same, flags):
     same(program("flags.cgi", f"""#!/usr/bin/perl {flags}

@@ -152,6 +152,68 @@ def test_warnings_at_the_end(program, same, flags):
     same(program("end.cgi", script_of(ENDS["open file"], flags)))
 
 
+FEATURES = {
+    "asyncio": "import asyncio\nasync def main():\n  p = await asyncio.create_subprocess_exec('echo',"
+               " 'x', stdout=-1)\n  print(await p.communicate())\n  await asyncio.sleep(.01)\n"
+               "asyncio.run(main())",
+    "pools": "import concurrent.futures as f\ndef g(x): return x + 1\n"
+             "for pool in f.ThreadPoolExecutor, f.ProcessPoolExecutor:\n"
+             "  with pool(1) as p: print(list(p.map(g, [1, 2])))",
+    "pickle": "import pickle, copy\nclass A: x = 1\na = pickle.loads(pickle.dumps(A()))\n"
+              "print(type(a) is A, A.__module__, A.__qualname__, pickle.dumps(A))",
+    "source": "import inspect, sys\ndef f(): pass\nprint(inspect.getsource(f), inspect.getsourcefile(f),"
+              " inspect.getmodule(f), sys.modules['__main__'])",
+    "types": "import typing, dataclasses\n@dataclasses.dataclass\nclass A:\n  x: 'B'\nclass B: pass\n"
+             "print(typing.get_type_hints(A), __annotations__ if 'y' in globals() else '')",
+    "unit test": "import unittest\nclass T(unittest.TestCase):\n  def test_x(self): self.assertTrue(0)\n"
+                 "try:\n  unittest.main(argv=['x'])\nexcept SystemExit as e: print(e.code)",
+    "arguments": "import argparse\nargparse.ArgumentParser(description='d').parse_args(['-h'])",
+    "input": "print(input('prompt'), input())",
+    "streams": "import sys, select, os\nprint(select.select([sys.stdin], [], [], 0)[0] == [sys.stdin])\n"
+               "print(sys.stdin.buffer.peek(2)[:2], os.fstat(0).st_size, sys.stdin.readline())",
+    "signal": "import signal, os\nsignal.signal(signal.SIGUSR1, lambda *a: print('got', a[0]))\n"
+              "os.kill(os.getpid(), signal.SIGUSR1)",
+    "alarm": "import signal, time\nsignal.alarm(1)\ntime.sleep(5)",
+    "interrupted": "import signal, os, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(1)",
+    "broken pipe": "import os, sys\nr, w = os.pipe()\nos.close(r)\nos.write(w, b'x')",
+    "exec itself": "import os, sys\nif 'again' not in sys.argv:\n"
+                   "  os.execv(sys.executable, [sys.executable, __file__, 'again'])\nprint(sys.argv)",
+    "reload": "import importlib, json\nprint(importlib.reload(json).loads('1'))",
+    "run path": "import runpy, sys\nif len(sys.argv) < 2:\n  sys.argv.append('x')\n"
+                "  runpy.run_path(__file__, run_name='__main__')\nprint(__name__, sys.argv)",
+    "main": "import __main__\nx = 1\nprint(__main__.x, __main__.__dict__ is globals())",
+    "logging": "import logging\nlogging.basicConfig(format='%(process)s' and '%(message)s %(lineno)s "
+               "%(module)s %(pathname)s %(funcName)s')\nlogging.error('x')\nlogging.shutdown()",
+    "traceback": "import traceback, sys\ndef f(): 1 / 0\ntry: f()\nexcept Exception:\n"
+                 "  traceback.print_exc()\n  print(traceback.format_exc(), sys.exc_info()[2].tb_lineno)",
+    "native": "import ctypes\nprint(ctypes.CDLL(None).getpid() > 0)",
+    "sockets": "import ssl, socket\na, b = socket.socketpair()\na.send(b'x')\nprint(b.recv(1), b.fileno())",
+    "timer": "import threading\nthreading.Timer(.01, print, ['late']).start()\n"
+             "print(threading.current_thread(), threading.main_thread().ident == threading.get_ident())",
+    "queue": "import multiprocessing as m\nq = m.get_context('fork').Queue()\nq.put(1)\nprint(q.get())",
+    "context": "import contextvars\nv = contextvars.ContextVar('v', default=1)\nprint(v.get())",
+    "memory": "import tracemalloc, gc\ntracemalloc.start()\nx = [1] * 1000\n"
+              "print(tracemalloc.get_traced_memory()[0] > 8000, gc.isenabled(), gc.collect() >= 0)",
+    "deep": "def f(n): return n and f(n - 1)\nprint(f(900))",
+    "shadow": "import sys\nprint(sorted(m for m in sys.modules if 'warm' in m), sys.path_importer_cache.keys()"
+              " & {'/'}, [p for p in sys.path_importer_cache if 'cgisrv' in p])",
+    "encoding": "import sys\nprint('\u00e9')\nsys.stdout.reconfigure(encoding='latin-1')\nprint('\u00e9')",
+    "wrapped": "import sys, codecs, io\nsys.stdout = codecs.getwriter('utf-8')(sys.stdout.buffer)\n"
+               "print('\u00e9')\nsys.stderr = io.StringIO()\nprint('lost', file=sys.stderr)",
+    "detached": "import sys, io\nout = io.TextIOWrapper(sys.stdout.detach(), write_through=True)\n"
+                "out.write('x')\nsys.stdout = out",
+    "no streams": "import sys\nsys.stdout.flush()\nsys.stdout = sys.stderr = None\n1 / 0",
+    "raw": "import sys, os\nos.write(1, b'first')\nsys.stdout.buffer.write(b'second')\nprint('third')",
+    "mixed": "import sys\nfor n in range(3000):\n  print('out', n)\n  sys.stderr.write('err')",
+}
+
+
+@pytest.mark.parametrize("body", FEATURES.values(), ids=FEATURES.keys())
+def test_feature(program, same, body):
+    same(program("feature.cgi", script_of(body)), "é line\nsecond\n".encode(),
+         mask=rb"Ran 1 test in .*|MainThread, started \d+")
+
+
 FILES = """import gzip, io, sys, codecs
 text = open('text', 'w'); text.write('é' * 10)
 binary = open('binary', 'wb'); binary.write(b'b' * 10)

@@ -346,8 +346,7 @@ def finish(status, interrupted, before):
     if not flush():
         return
     take_apart(before)
-    if not flush():
-        status = 120
+    flush_quietly()
     if interrupted:
         signal = __import__("_signal")
         signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -389,7 +388,7 @@ def start():
     status, interrupted = run(code, names)
     del code, names
     flush_quietly()
-    is_quiet = status < 256 and not sys.warnoptions and not sys.flags.dev_mode
+    is_quiet = 0 <= status < 256 and not sys.warnoptions and not sys.flags.dev_mode
     if interrupted or finalize == "quick" and is_quiet:
         finish(status, interrupted, before)
     sys.exit(status)
