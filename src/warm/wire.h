@@ -180,7 +180,8 @@ struct cgisrv_warm_failed {
   int32_t error; /* errno */
 };
 
-/* How many children a zygote has at most. What comes beyond stays unread in the control socket,
+/* How many children a zygote has at most, and 256 less than it may have files open (hard limit,
+ * RLIMIT_NOFILE). What comes beyond stays unread in the control socket,
  * where the kernel's limit for it holds (SO_SNDBUF of the workers' end). */
 #define CGISRV_WARM_CHILDREN_MAX 4096
 

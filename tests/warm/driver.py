@@ -86,7 +86,8 @@ class Zygote:
     """A booted program. Refused is raised when it says so, or dies on its way."""
 
     def __init__(self, program: Path, constant: dict[str, str] | None = None, mode: str = "fork",
-                 preload: str = "standard", finalize: str = "quick", user: int | None = None):
+                 preload: str = "standard", finalize: str = "quick", user: int | None = None,
+                 files_max: int | None = None):
         self.script = program
         self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.slate = memory_file("slate")
@@ -103,6 +104,8 @@ class Zygote:
             variables["LD_BIND_NOW"] = "1"
         self.pid = os.fork()
         if self.pid == 0:
+            if files_max is not None:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (files_max, files_max))
             self._become(command, variables, program.parent, user,
                          (reading, self.output, self.error, theirs.fileno(), self.slate))
         theirs.close()
@@ -120,7 +123,7 @@ class Zygote:
         try:
             os.setsid()
             os.umask(0o022)
-            high = [fcntl.fcntl(fd, fcntl.F_DUPFD, FD_MIN + 100) for fd in fds]
+            high = [fcntl.fcntl(fd, fcntl.F_DUPFD, FD_MIN + 2) for fd in fds]
             for fd, number in zip(high, (0, 1, 2, FD_MIN, FD_MIN + 1)):
                 os.dup2(fd, number)
             os.closerange(3, FD_MIN)

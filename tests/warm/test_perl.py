@@ -198,6 +198,8 @@ REFUSED = {
     "timer": ("alarm 100;", "It sets a timer while it loads."),
     "pipe": ("pipe R, W;", "It keeps something open while it loads that requests would share: pipe:"),
     "log": ("open L, '>>', 'log';", "would share: /"),
+    "own log": ("open STDERR, '>>', 'log';", "replaces a standard stream while it loads: descriptor 2"),
+    "closes": ("close STDIN;", "It closes or replaces a standard stream while it loads: descriptor 0"),
     "much": ("print STDERR 'y' x 20000;", 'It writes much to standard error while it loads: "yyy'),
     "dies": ("die 'early';", "It ends while it loads: early at"),
     "exits": ("exit 1;", "It ends while it loads"),

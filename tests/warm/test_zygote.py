@@ -194,6 +194,30 @@ def test_worker_that_does_not_listen_holds_up_nobody(zygote, worker, script, nul
     assert runs(script) == 41
 
 
+def test_number_of_children_is_bounded(program, worker, null):
+    """What comes beyond waits, unread, for one of them to end."""
+    script = program("slow.cgi", "#!/usr/bin/perl\nsleep 30;")
+    with Zygote(script, files_max=256 + 3) as zygote:
+        sent = [worker.send(zygote, **request(script, null)) for _ in range(5)]
+        begun = [worker.hear() for _ in range(3)]
+        assert [kind for kind, *_ in begun] == [BEGUN] * 3
+        with pytest.raises(AssertionError, match="no answer in time"):
+            worker.hear(timeout=0.1)
+        for waiting in (2, 1, 0, 0, 0):
+            os.kill(BEGUN_BODY.unpack(begun[-1][2])[0], signal.SIGKILL)
+            heard = [worker.hear() for _ in range(2 if waiting else 1)]
+            assert {kind for kind, *_ in heard} == {ENDED, BEGUN} if waiting else {ENDED}
+            os.close(begun.pop()[3][0])
+            begun += [one for one in heard if one[0] == BEGUN]
+        assert not begun
+        for _, claim in sent:
+            os.close(claim)
+
+
+def test_too_few_files_are_a_reason_to_refuse(script, refused):
+    assert "enough files" in refused(script, files_max=256)
+
+
 # ---- Requests that cannot be begun: the claim is untouched.
 
 

@@ -53,7 +53,7 @@ void boot(void) {
   /* Programs of the same user could otherwise read and change what all requests start from. */
   prctl(PR_SET_DUMPABLE, 0);
   note_environment();
-  note_directory();
+  note_beginning();
   shim.phase = PHASE_LOADING;
 }
 

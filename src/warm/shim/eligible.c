@@ -14,10 +14,18 @@
 
 #include "shim.h"
 
-static struct stat directory; /* where the program began; at the fork point, where it is */
+/* What the program began with: its standard streams, its working directory. */
+static struct stat streams[3];
+static struct stat directory;
 
-void note_directory(void) {
+void note_beginning(void) {
+  for (int fd = 0; fd < 3; ++fd)
+    fstat(fd, &streams[fd]);
   stat(".", &directory);
+}
+
+static bool is_same(const struct stat* one, const struct stat* other) {
+  return one->st_ino == other->st_ino && one->st_dev == other->st_dev;
 }
 
 static void judge_threads(void) {
@@ -78,6 +86,9 @@ static void judge_streams(void) {
   char line[80];
   struct stat status;
   int unread = 0;
+  for (int fd = 0; fd < 3; ++fd)
+    if (fstat(fd, &status) != 0 || !is_same(&status, &streams[fd]))
+      refuse("It closes or replaces a standard stream while it loads: descriptor %d.", fd);
   if (fstat(0, &status) == 0 && S_ISFIFO(status.st_mode) && ioctl(0, FIONREAD, &unread) == 0 &&
       unread == 0)
     refuse("It reads its standard input while it loads.");
@@ -104,7 +115,6 @@ void judge(void) {
   sigprocmask(SIG_SETMASK, NULL, &shim.mask);
   sigaction(SIGCHLD, NULL, &shim.child_action);
   getrlimit(RLIMIT_NOFILE, &shim.descriptors);
-  const struct stat before = directory;
-  note_directory();
-  shim.has_moved = directory.st_ino != before.st_ino || directory.st_dev != before.st_dev;
+  struct stat here;
+  shim.has_moved = stat(".", &here) == 0 && !is_same(&here, &directory);
 }

@@ -71,8 +71,8 @@ const char* asked_for(void);
 
 /* ---- eligible.c */
 
-/* Before the program runs: where it began. */
-void note_directory(void);
+/* Before the program runs: what it begins with. */
+void note_beginning(void);
 /* Refuses a program that cannot be a zygote; notes down what it has set for itself otherwise. */
 void judge(void);
 

@@ -176,14 +176,15 @@ static void prepare(void) {
   sigprocmask(SIG_SETMASK, &all, NULL); /* the program's handlers are not for us */
   const struct sigaction usual = {.sa_handler = SIG_DFL};
   sigaction(SIGCHLD, &usual, NULL); /* ignored, it would leave us nothing to reap */
+  /* One for each child, and some for ourselves. */
+  const rlim_t spare = 256;
   struct rlimit descriptors = shim.descriptors;
-  const rlim_t wanted = CGISRV_WARM_CHILDREN_MAX + 1024;
-  if (descriptors.rlim_cur < wanted)
-    descriptors.rlim_cur = descriptors.rlim_max < wanted ? descriptors.rlim_max : wanted;
-  setrlimit(RLIMIT_NOFILE, &descriptors);
-  children_max = CGISRV_WARM_CHILDREN_MAX;
-  if (descriptors.rlim_cur < wanted)
-    children_max = descriptors.rlim_cur > 1024 ? (uint32_t)descriptors.rlim_cur - 768 : 256;
+  descriptors.rlim_cur = descriptors.rlim_max;
+  if (descriptors.rlim_cur > CGISRV_WARM_CHILDREN_MAX + spare)
+    descriptors.rlim_cur = CGISRV_WARM_CHILDREN_MAX + spare;
+  if (descriptors.rlim_cur <= spare || setrlimit(RLIMIT_NOFILE, &descriptors) != 0)
+    refuse("It may not open enough files for its children.");
+  children_max = (uint32_t)(descriptors.rlim_cur - spare);
   poller = epoll_create1(EPOLL_CLOEXEC);
   if (poller < 0) refuse("It has no descriptors left.");
 }
