@@ -111,6 +111,8 @@ ENDS = {
     "file": "f = open('left', 'w'); f.write('text')\nimport os, atexit\n"
             "g = open('left.b', 'wb'); g.write(b'bytes')",
     "global": "class A:\n  def __del__(self): print('gone')\na = A()",
+    "global and exception": "class A:\n  def __del__(self): print('gone')\na = A()\n1 / 0",
+    "global and status": "class A:\n  def __del__(self): print('gone')\na = A()\nexit(3)",
     "cycle": "class A:\n  def __del__(self): print('gone')\na = A(); a.me = a",
     "weak": "import weakref\nclass A: pass\na = A()\nweakref.finalize(a, print, 'final')",
     "generator": "def g():\n  try: yield\n  finally: print('left')\na = g(); next(a)",

@@ -10,7 +10,7 @@ FINALIZE  quick: at the end, what the request has made is taken apart, files are
 
 The program is compiled here; then os.fork() makes the zygote of it (warm/shim), and returns in the
 process of each request. There everything is made as a fresh interpreter has it, and the program is
-run as __main__. What it can see of this: three frames below its own.
+run as __main__. What it can see of this: one frame below its own.
 """
 
 _own = dict(globals())  # before anything else: what a main program begins with
@@ -354,44 +354,47 @@ def finish(status, interrupted, before):
     os._exit(status)
 
 
-def run(code, names):
-    """Returns the exit status, and whether SIGINT was the end."""
-    try:
-        exec(code, names)
-        return 0, False
-    except BaseException as error:
-        caught = error
-    return report(caught), isinstance(caught, KeyboardInterrupt)
-
-
-def start():
-    slate, which, finalize, script = int(sys.argv[1]), *sys.argv[2:]
+def become_zygote(slate, which, script):
+    """Returns in the process of each request, ready for the program: its code, the names of its
+    module, and the modules that are older."""
     prepare_path(script)
     prepare_arguments(script)
-    plain_data = os.environ._data
-    watch_environment(Watched(plain_data))
+    data = os.environ._data
+    watch_environment(Watched(data))
     code = load(script, which)
     reason = reason_against()
-    watch_environment(plain_data)
+    watch_environment(data)
     sys.modules.pop("gc", None)
     before = set(sys.modules) - {"__main__"}
-    said()
+    said()  # what is buffered is seen then
     write_slate(slate, reason)
     gc.collect()
     gc.freeze()
     os.fork()
-    take_request(slate, plain_data)
+    take_request(slate, data)
     for fd, stream in enumerate((sys.__stdin__, sys.__stdout__, sys.__stderr__)):
         renew_stream(stream, fd)
     renew_state()
-    names = make_main(script)
-    status, interrupted = run(code, names)
-    del code, names
+    return code, make_main(script), before
+
+
+def end(error, finalize, before):
+    status = 0 if error is None else report(error)
     flush_quietly()
+    interrupted = isinstance(error, KeyboardInterrupt)
+    del error  # and all that its traceback holds
     is_quiet = 0 <= status < 256 and not sys.warnoptions and not sys.flags.dev_mode
     if interrupted or finalize == "quick" and is_quiet:
         finish(status, interrupted, before)
     sys.exit(status)
 
 
-start()
+_slate, _which, _finalize, _script = sys.argv[1:]
+_code, _names, _before = become_zygote(int(_slate), _which, _script)
+_error = None
+try:  # here, so that there is but one frame below the program's
+    exec(_code, _names)
+except BaseException as error:
+    _error = error
+del _code, _names
+end(globals().pop("_error"), _finalize, _before)

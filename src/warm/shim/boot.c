@@ -1,5 +1,4 @@
 /* What the keeper has left in the environment is taken out of it, before the program runs. */
-#include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,5 +1,4 @@
 /* The workers that children belong to, each known by its reply socket. */
-#include <errno.h>
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/stat.h>

@@ -114,7 +114,7 @@ int fill_slate(void);
 
 struct request {
   struct cgisrv_warm_request head;
-  const char* packed; /* NULL: in the memfd, which the child maps */
+  const char* packed; /* where no memfd has it */
   int fd[CGISRV_WARM_DESCRIPTORS_MAX];
   int fd_count;
 };
