@@ -1,6 +1,7 @@
 """Perl programs: warm and plain are the same, byte for byte."""
 
 import re
+import time
 
 import pytest
 
@@ -171,6 +172,20 @@ def test_random_numbers_differ(program, worker):
     script = program("random.cgi", "#!/usr/bin/perl\nBEGIN { rand } print rand, ' ', rand;")
     with Zygote(script) as zygote:
         assert len({worker.run(zygote, script).stdout for _ in range(5)}) == 5
+
+
+def test_time_is_that_of_the_request(program, worker):
+    script = program("time.cgi", "#!/usr/bin/perl\nprint time - $^T;")
+    with Zygote(script) as zygote:
+        time.sleep(2.1)
+        assert int(worker.run(zygote, script).stdout) <= 1
+
+
+def test_other_layers_for_all_files(program, same):
+    constant = {**CONSTANT, "PERLIO": ":utf8"}
+    script = program("utf8.cgi", "#!/usr/bin/perl -w\nprint length $ENV{X}, length <STDIN>;")
+    same(script, "é".encode(), boot={"constant": constant},
+         variables={**environment(X="é"), **constant})
 
 
 def test_modules_are_what_the_zygote_is_made_of(program, worker, tmp_path):

@@ -198,7 +198,9 @@ def test_number_of_children_is_bounded(program, worker, null):
     """What comes beyond waits, unread, for one of them to end."""
     script = program("slow.cgi", "#!/usr/bin/perl\nsleep 30;")
     with Zygote(script, files_max=256 + 3) as zygote:
+        os.kill(zygote.pid, signal.SIGSTOP)  # all are there when it looks
         sent = [worker.send(zygote, **request(script, null)) for _ in range(5)]
+        os.kill(zygote.pid, signal.SIGCONT)
         begun = [worker.hear() for _ in range(3)]
         assert [kind for kind, *_ in begun] == [BEGUN] * 3
         with pytest.raises(AssertionError, match="no answer in time"):

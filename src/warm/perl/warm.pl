@@ -11,7 +11,6 @@
 # No module is loaded here, strict and warnings neither: the program would find them loaded.
 package Cgisrv::Warm;
 
-BEGIN { ${^WARNING_BITS} = '' }  # no warnings, also with -w
 delete $INC{+__FILE__};
 
 my $slate;

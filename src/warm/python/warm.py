@@ -24,9 +24,10 @@ import sys
 
 def prepare_path(script):
     """sys.path[0] is the folder of the program, as it is in truth; nothing with -I or -P."""
+    sys.path_importer_cache.pop(__file__, None)
+    sys.path_importer_cache[script] = None  # it is neither a folder nor an archive
     if getattr(sys.flags, "safe_path", sys.flags.isolated):
         return
-    sys.path_importer_cache.pop(sys.path[0], None)
     sys.path[0] = os.path.dirname(os.path.realpath(script))
 
 

@@ -58,16 +58,24 @@ void note_changes(void) {
       changes[change_count++] = need(strndup(*variable, name_length(*variable)));
 }
 
+static bool is_set(const char* change) {
+  return change[name_length(change)] == '=';
+}
+
+/* As setenv(3) and unsetenv(3) would have it: what is changed stays in its place, what is new comes
+ * last. */
 bool build_environment(const char* variables, uint32_t count) {
   char** list = calloc(count + change_count + 1, sizeof *list);
   if (list == NULL) return false;
   size_t length = 0;
-  for (; count > 0; --count, variables += strlen(variables) + 1)
-    if (find(changes, variables) == NULL) list[length++] = strdup(variables);
+  for (; count > 0; --count, variables += strlen(variables) + 1) {
+    const char* change = find(changes, variables);
+    if (change != NULL && !is_set(change)) continue;
+    if ((list[length++] = strdup(change != NULL ? change : variables)) == NULL) return false;
+  }
   for (size_t i = 0; i < change_count; ++i)
-    if (changes[i][name_length(changes[i])] == '=') list[length++] = strdup(changes[i]);
-  for (size_t i = 0; i < length; ++i)
-    if (list[i] == NULL) return false;
+    if (is_set(changes[i]) && find(list, changes[i]) == NULL)
+      if ((list[length++] = strdup(changes[i])) == NULL) return false;
   environ = list;
   return true;
 }
