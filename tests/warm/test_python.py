@@ -197,6 +197,8 @@ FEATURES = {
     "memory": "import tracemalloc, gc\ntracemalloc.start()\nx = [1] * 1000\n"
               "print(tracemalloc.get_traced_memory()[0] > 8000, gc.isenabled(), gc.collect() >= 0)",
     "deep": "def f(n): return n and f(n - 1)\nprint(f(900))",
+    "environment of a module": "from wsgiref.handlers import BaseHandler\n"
+                               "print(BaseHandler.os_environ['QUERY_STRING'])",
     "importers": "import sys\nprint(sorted(sys.path_importer_cache), sys.path_hooks, sys.meta_path)",
     "encoding": "import sys\nprint('\u00e9')\nsys.stdout.reconfigure(encoding='latin-1')\nprint('\u00e9')",
     "wrapped": "import sys, codecs, io\nsys.stdout = codecs.getwriter('utf-8')(sys.stdout.buffer)\n"

@@ -49,10 +49,10 @@ void boot(void) {
   unsetenv("CGISRV_WARM");
   if (shim.native) unsetenv("LD_BIND_NOW");
   if (shim.control < 0 || shim.slate < 0 || !is_ours) return;
-  /* Programs of the same user could otherwise read and change what all requests start from. */
-  prctl(PR_SET_DUMPABLE, 0);
   note_environment();
   note_beginning();
+  /* Programs of the same user could otherwise read and change what all requests start from. */
+  prctl(PR_SET_DUMPABLE, 0);
   shim.phase = PHASE_LOADING;
 }
 

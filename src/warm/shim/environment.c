@@ -39,11 +39,26 @@ static char* find(char* const* list, const char* variable) {
   return NULL;
 }
 
+static bool is_for_us(const char* variable) {
+  return strncmp(variable, "CGISRV_WARM", 11) == 0 || strncmp(variable, "LD_PRELOAD=", 11) == 0 ||
+         strncmp(variable, "LD_BIND_NOW=", 12) == 0;
+}
+
+/* As the kernel has it, since constructors may have changed it before we are called. Of what is for
+ * us, what is left. */
 void note_environment(void) {
-  const size_t count = length_of(environ);
-  began = need(calloc(count + 1, sizeof *began));
-  for (size_t i = 0; i < count; ++i)
-    began[i] = need(strdup(environ[i]));
+  struct text text = read_text("/proc/self/environ");
+  if (text.size == 0) refuse("/proc cannot be read: what its environment was is not known.");
+  size_t count = 0;
+  for (size_t i = 0; i < text.size; ++i)
+    count += text.bytes[i] == '\0';
+  began = need(calloc(count + 3, sizeof *began));
+  size_t length = 0;
+  for (const char* one = text.bytes; one < text.bytes + text.size; one += strlen(one) + 1)
+    if (!is_for_us(one)) began[length++] = need(strdup(one));
+  for (char** one = environ; one != NULL && *one != NULL; ++one)
+    if (is_for_us(*one) && length < count + 2) began[length++] = need(strdup(*one));
+  drop(&text);
 }
 
 void note_changes(void) {
