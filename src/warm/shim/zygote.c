@@ -71,9 +71,9 @@ static void kill_child(const struct child* child) {
 static void reap(struct child* child) {
   struct cgisrv_warm_ended ended = {.header = {CGISRV_WARM_MAGIC, CGISRV_WARM_ENDED, child->id}};
   if (wait4(child->pid, &ended.status, WNOHANG, &ended.usage) == 0) return; /* an old event */
-  send_packet(peer_socket(child->peer), &ended, sizeof ended, -1, false);
   unwatch(child->pidfd);
   close(child->pidfd);
+  send_packet(peer_socket(child->peer), &ended, sizeof ended, -1, false);
   child->pid = 0;
   --child_count;
   peer_lost_child(child->peer);
