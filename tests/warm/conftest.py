@@ -83,11 +83,12 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
 
 @pytest.fixture
 def same(worker: Worker) -> Callable[..., Result]:
-    """same(script, stdin, ...): runs it plainly once and warm twice; all three are equal. Where
-    something is in memory differs by chance, as does what `mask` finds in the output."""
+    """same(script, stdin, ...): runs it plainly once and warm twice; all three are equal, but
+    for where something is in memory, what time it is, and what `mask` finds in the output."""
     def compare(script: Path, stdin: bytes | None = b"", *, boot: dict | None = None,
                 mask: bytes | None = None, **request) -> Result:
-        chance = re.compile(rb"0x[0-9a-f]{6,}" + (b"|" + mask if mask else b""))
+        chance = re.compile(rb"0x[0-9a-f]{6,}|\w{3} \w{3} [ \d]\d [\d:]{8} 20[2-9]\d"
+                            + (b"|" + mask if mask else b""))
 
         def masked(result: Result) -> Result:
             return dataclasses.replace(result, stdout=chance.sub(b"...", result.stdout),

@@ -222,6 +222,8 @@ text = open('text', 'w'); text.write('é' * 10)
 binary = open('binary', 'wb'); binary.write(b'b' * 10)
 zipped = gzip.open('zipped', 'wt'); zipped.write('z' * 10)
 sys.kept = open('kept', 'w'); sys.kept.write('k')
+sys.bytes = open('bytes', 'wb'); sys.bytes.write(b'k')
+sys.zipped = gzip.open('zipped2', 'wb'); sys.zipped.write(b'z' * 10)
 sys.wrapped = io.TextIOWrapper(open('wrapped', 'wb', buffering=100)); sys.wrapped.write('w')
 both = open('both', 'w+'); both.write('both')
 coded = codecs.open('coded', 'w', 'utf-16'); coded.write('c')
@@ -230,12 +232,14 @@ coded = codecs.open('coded', 'w', 'utf-16'); coded.write('c')
 
 def test_files_that_nobody_closed_are_written(program, worker, tmp_path):
     script = program("files.cgi", script_of(FILES))
-    names = ("text", "binary", "kept", "wrapped", "both", "coded")
+    names = ("text", "binary", "kept", "wrapped", "both", "coded", "bytes")
 
     def written():
         found = [(tmp_path / name).read_bytes() for name in names]
-        found.append(subprocess.run(["zcat", tmp_path / "zipped"], capture_output=True).stdout)
-        for name in (*names, "zipped"):
+        zipped = "zipped", "zipped2"
+        found += [subprocess.run(["zcat", tmp_path / name], capture_output=True).stdout
+                  for name in zipped]
+        for name in (*names, *zipped):
             (tmp_path / name).unlink()
         return found
 

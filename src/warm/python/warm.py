@@ -197,7 +197,7 @@ def write_slate(slate, reason):
 
 def take_request(slate, data):
     parts = []
-    while chunk := os.read(slate, 1 << 20):
+    while chunk := os.read(slate, 1 << 14):
         parts.append(chunk)
     os.close(slate)
     count, *strings = b"".join(parts).split(b"\0")[:-1]
@@ -224,6 +224,34 @@ def renew_stream(stream, fd):
     else:
         buffer.__init__(raw, raw._blksize if raw._blksize > 1 else io.DEFAULT_BUFFER_SIZE)
     stream.__init__(buffer, **settings)
+
+
+def kind(fd):
+    """What a stream depends on, of what it leads to; None where its position counts, too."""
+    status = os.fstat(fd)
+    is_file = status.st_mode & 0o170000 == 0o100000
+    return None if is_file else (status.st_mode & 0o170000, status.st_blksize)
+
+
+def streams():
+    return enumerate((sys.__stdin__, sys.__stdout__, sys.__stderr__))
+
+
+def prepare_streams():
+    """Makes the streams for what most requests have, no body and pipes, so that they need not do it:
+    returns for what they are made."""
+    saved = [os.dup(fd) for fd in range(3)]
+    reading, writing = os.pipe()
+    null = os.open(os.devnull, os.O_RDONLY)
+    kinds = []
+    for fd, stream in streams():
+        os.dup2(writing if fd else null, fd)
+        renew_stream(stream, fd)
+        kinds.append(kind(fd))
+        os.dup2(saved[fd], fd)
+    for fd in (*saved, reading, writing, null):
+        os.close(fd)
+    return kinds
 
 
 def renew_state():
@@ -305,16 +333,18 @@ def flush_quietly():
 
 def close_rest(objects):
     """Files that are still open, the outermost first, so that what they hold gets to the inner."""
-    kept = {sys.__stdin__, sys.__stdout__, sys.__stderr__}
-    files = [one for one in objects if issubclass(type(one), io.IOBase) and one not in kept]
-    text = [one for one in files if issubclass(type(one), io.TextIOBase)]
-    buffered = (io.BufferedWriter, io.BufferedRandom, io.BufferedRWPair)
-    inner = [one for one in files if issubclass(type(one), buffered)]
-    others = [one for one in files if issubclass(type(one), io.BufferedIOBase) and one not in inner]
-    for one in (*text, *others, *inner):
+    base = io.IOBase.__base__  # no ABC: that would remember each class it is asked about
+    standard = sys.__stdin__, sys.__stdout__, sys.__stderr__
+    kept = {id(one) for stream in standard for one in (stream, getattr(stream, "buffer", None))}
+    files = [one for one in objects if issubclass(type(one), base) and id(one) not in kept]
+    inner = io.BufferedWriter, io.BufferedRandom, io.BufferedRWPair
+    text = [one for one in files if isinstance(one, io.TextIOBase)]
+    last = [one for one in files if isinstance(one, inner)]
+    between = [one for one in files if isinstance(one, io.BufferedIOBase) and one not in last]
+    for one in (*text, *between, *last):
         try:
             if not one.closed and one.writable():
-                one.flush() if one in inner or one in text else one.close()
+                one.close() if one in between else one.flush()
         except Exception:
             pass
 
@@ -340,10 +370,11 @@ def finish(status, interrupted, before):
             threading._shutdown()
         except BaseException as error:
             sys.__excepthook__(type(error), error, error.__traceback__)
-    try:
-        __import__("atexit")._run_exitfuncs()
-    except BaseException:
-        pass  # it has been printed
+    if atexit := sys.modules.get("atexit"):
+        try:
+            atexit._run_exitfuncs()
+        except BaseException:
+            pass  # it has been printed
     if not flush():
         return
     take_apart(before)
@@ -368,13 +399,15 @@ def become_zygote(slate, which, script):
     sys.modules.pop("gc", None)
     before = set(sys.modules) - {"__main__"}
     said()  # what is buffered is seen then
+    kinds = None if reason else prepare_streams()
     write_slate(slate, reason)
     gc.collect()
     gc.freeze()
     os.fork()
     take_request(slate, data)
-    for fd, stream in enumerate((sys.__stdin__, sys.__stdout__, sys.__stderr__)):
-        renew_stream(stream, fd)
+    for fd, stream in streams():
+        if kind(fd) != kinds[fd]:
+            renew_stream(stream, fd)
     renew_state()
     return code, make_main(script), before
 
