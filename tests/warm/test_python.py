@@ -223,7 +223,6 @@ binary = open('binary', 'wb'); binary.write(b'b' * 10)
 zipped = gzip.open('zipped', 'wt'); zipped.write('z' * 10)
 sys.kept = open('kept', 'w'); sys.kept.write('k')
 sys.bytes = open('bytes', 'wb'); sys.bytes.write(b'k')
-sys.zipped = gzip.open('zipped2', 'wb'); sys.zipped.write(b'z' * 10)
 sys.wrapped = io.TextIOWrapper(open('wrapped', 'wb', buffering=100)); sys.wrapped.write('w')
 both = open('both', 'w+'); both.write('both')
 coded = codecs.open('coded', 'w', 'utf-16'); coded.write('c')
@@ -236,10 +235,8 @@ def test_files_that_nobody_closed_are_written(program, worker, tmp_path):
 
     def written():
         found = [(tmp_path / name).read_bytes() for name in names]
-        zipped = "zipped", "zipped2"
-        found += [subprocess.run(["zcat", tmp_path / name], capture_output=True).stdout
-                  for name in zipped]
-        for name in (*names, *zipped):
+        found.append(subprocess.run(["zcat", tmp_path / "zipped"], capture_output=True).stdout)
+        for name in (*names, "zipped"):
             (tmp_path / name).unlink()
         return found
 

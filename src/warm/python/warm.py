@@ -412,7 +412,9 @@ def become_zygote(slate, which, script):
     return code, make_main(script), before
 
 
-def end(error, finalize, before):
+def end(caught, finalize, before):
+    """`caught`: one exception or none, in a list, so that no frame holds it any longer."""
+    error = caught.pop() if caught else None
     status = 0 if error is None else report(error)
     flush_quietly()
     interrupted = isinstance(error, KeyboardInterrupt)
@@ -425,10 +427,10 @@ def end(error, finalize, before):
 
 _slate, _which, _finalize, _script = sys.argv[1:]
 _code, _names, _before = become_zygote(int(_slate), _which, _script)
-_error = None
+_caught = []
 try:  # here, so that there is but one frame below the program's
     exec(_code, _names)
 except BaseException as error:
-    _error = error
+    _caught.append(error)
 del _code, _names
-end(globals().pop("_error"), _finalize, _before)
+end(_caught, _finalize, _before)
