@@ -302,6 +302,30 @@ def test_own_module_hides_that_of_the_library(program, same, tmp_path):
     same(program("own.cgi", script_of("import json, html; print(json.__file__, html.__file__)")))
 
 
+SHADOWS = {
+    "path": "import sys\nsys.path.insert(0, sys.path[0] + '/lib')\nimport json",
+    "path in a function": "import sys\ndef f(): sys.path.insert(0, sys.path[0] + '/lib')\nf()\n"
+                          "import json",
+    "path by its name": "from sys import path\npath.insert(0, path[0] + '/lib')\nimport json",
+    "path where it is tried": "try:\n  import sys\n  sys.path.insert(0, sys.path[0] + '/lib')\n"
+                              "except OSError: pass\nimport json",
+    "site": "import site, os\nsite.addsitedir(os.path.dirname(__file__) + '/lib')\nimport extra, json",
+    "module of its own": "import sets_path, json",
+    "modules": "import sys\nsys.modules['json'] = sys\nimport json",
+}
+
+
+@pytest.mark.parametrize("preload", ["standard", "all"])
+@pytest.mark.parametrize("body", SHADOWS.values(), ids=SHADOWS.keys())
+def test_other_modules_after_a_change_of_the_path(program, same, body, preload):
+    program("lib/json.py", "")
+    program("lib/extra.py", "")
+    program("sets_path.py", "import sys; sys.path.insert(0, sys.path[0] + '/lib')")
+    same(program("path.cgi", script_of(body + "\nprint(getattr(json, '__file__', 0), sys.path)"
+                                       if "sys" in body else body + "\nprint(json.__file__)")),
+         boot={"preload": preload})
+
+
 def test_warning_of_a_module_is_for_the_program_to_show(program, same):
     """cgi warns when it is imported, but not where the program has said that it should not."""
     same(program("cgi.cgi", script_of("import json, cgi, json.tool; print(json.decoder, cgi)")))

@@ -89,14 +89,31 @@ def watch_environment(data):
     os.environ._data = os.environb._data = data
 
 
-def imports(tree):
-    """What is imported at the top level, also where that is tried: a name, and the statement."""
-    for statement in tree.body:
+def leads_elsewhere(node):
+    """Whether something in it may make another module of the same name be found."""
+    kind = type(node).__name__
+    if kind == "Attribute" and node.attr in ("path", "meta_path", "path_hooks", "modules"):
+        return getattr(node.value, "id", None) == "sys"
+    if kind == "Attribute" and node.attr == "addsitedir":
+        return True
+    if kind == "ImportFrom" and node.module in ("sys", "site"):
+        return True
+    values = (getattr(node, field, None) for field in getattr(node, "_fields", ()))
+    return any(any(map(leads_elsewhere, value if isinstance(value, list) else [value]))
+               for value in values)
+
+
+def imports(body):
+    """What is imported at the top level, also where that is tried: a name, and the statement. None
+    comes last where the program may change what is found from there on."""
+    for statement in body:
         kind = type(statement).__name__
         if kind == "Try":
-            yield from imports(statement)
-        elif kind == "ImportFrom" and statement.level == 0:
-            yield statement.module, statement
+            yield from imports(statement.body)
+        elif leads_elsewhere(statement):
+            yield None, statement
+        elif kind == "ImportFrom":
+            yield "." * statement.level + (statement.module or ""), statement
         elif kind == "Import":
             for alias in statement.names:
                 yield alias.name, type(statement)([alias], lineno=statement.lineno, col_offset=0)
@@ -143,10 +160,13 @@ def preload_standard(name, statement):
 
 
 def preload(tree, script, which):
-    """Imports what the program will import, in its words."""
+    """Imports what the program will import, in its words and order, as long as it is known that the
+    same will be found: until it changes the path, or runs a module of its own, which may do so."""
     if which == "none" or sys.warnoptions:
         return
-    for name, statement in imports(tree):
+    for name, statement in imports(tree.body):
+        if name is None:
+            return
         one = type(tree)(body=[statement], type_ignores=[])
         code = compile(one, script, "exec", dont_inherit=True)
 
@@ -160,6 +180,8 @@ def preload(tree, script, which):
             preload_standard(name, perform)
         elif which == "all":
             perform()
+        else:
+            return
 
 
 def load(script, which):
