@@ -311,6 +311,10 @@ SHADOWS = {
                               "except OSError: pass\nimport json",
     "site": "import site, os\nsite.addsitedir(os.path.dirname(__file__) + '/lib')\nimport extra, json",
     "module of its own": "import sets_path, json",
+    "other name": "import sys as s\ns.path.insert(0, s.path[0] + '/lib')\nimport json",
+    "environment": "import os\nos.environ['PYTHONTZPATH'] = '/lib'\n"
+                   + ("import zoneinfo as json\njson.__file__ = json.TZPATH" if MODERN else
+                      "import json"),
     "modules": "import sys\nsys.modules['json'] = sys\nimport json",
 }
 

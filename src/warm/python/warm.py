@@ -15,7 +15,6 @@ run as __main__. What it can see of this: one frame below its own.
 
 _own = dict(globals())  # before anything else: what a main program begins with
 
-import builtins
 import gc
 import io
 import os
@@ -89,28 +88,33 @@ def watch_environment(data):
     os.environ._data = os.environb._data = data
 
 
-def leads_elsewhere(node):
-    """Whether something in it may make another module of the same name be found."""
+# What changes which module is found under a name, or what it finds when it is imported.
+TELLING = {"sys": {"path", "meta_path", "path_hooks", "modules"}, "site": {"addsitedir"},
+           "os": {"environ", "environb", "putenv"}, "locale": {"setlocale"}}
+
+
+def is_telling(node):
+    """Whether any of that is mentioned in it."""
     kind = type(node).__name__
-    if kind == "Attribute" and node.attr in ("path", "meta_path", "path_hooks", "modules"):
-        return getattr(node.value, "id", None) == "sys"
-    if kind == "Attribute" and node.attr == "addsitedir":
+    if kind == "Attribute" and node.attr in TELLING.get(getattr(node.value, "id", None), ()):
         return True
-    if kind == "ImportFrom" and node.module in ("sys", "site"):
-        return True
+    if kind == "ImportFrom" and node.module in TELLING:
+        return any(alias.name in {"*", *TELLING[node.module]} for alias in node.names)
+    if kind == "alias" and node.name in TELLING and node.asname:
+        return True  # it may be mentioned by another name
     values = (getattr(node, field, None) for field in getattr(node, "_fields", ()))
-    return any(any(map(leads_elsewhere, value if isinstance(value, list) else [value]))
+    return any(any(map(is_telling, value if isinstance(value, list) else [value]))
                for value in values)
 
 
 def imports(body):
     """What is imported at the top level, also where that is tried: a name, and the statement. None
-    comes last where the program may change what is found from there on."""
+    where the program may change what is found from there on."""
     for statement in body:
         kind = type(statement).__name__
         if kind == "Try":
             yield from imports(statement.body)
-        elif leads_elsewhere(statement):
+        elif is_telling(statement):
             yield None, statement
         elif kind == "ImportFrom":
             yield "." * statement.level + (statement.module or ""), statement
@@ -134,11 +138,6 @@ def said():
     return [os.fstat(fd).st_size for fd in (1, 2)]
 
 
-def forget(modules):
-    for module in modules:
-        sys.modules.pop(module, None)
-
-
 def unsay(sizes):
     for fd, size in zip((1, 2), sizes):
         os.ftruncate(fd, size)
@@ -151,12 +150,17 @@ def preload_standard(name, statement):
     known, sizes, environment = set(sys.modules), said(), os.environ._data
     statement()
     new = set(sys.modules) - known
+    printed = said() != sizes
+    if printed:
+        unsay(sizes)
     if environment.reason:
         environment.reason = None
-        forget(new)
-    if said() != sizes:
-        unsay(sizes)
-        forget(module for module in new if module == name or module.startswith(name + "."))
+    elif printed:
+        new = {module for module in new if f"{module}.".startswith(f"{name}.")}
+    else:
+        return
+    for module in new:
+        del sys.modules[module]
 
 
 def preload(tree, script, which):
@@ -260,8 +264,8 @@ def streams():
 
 
 def prepare_streams():
-    """Makes the streams for what most requests have, no body and pipes, so that they need not do it:
-    returns for what they are made."""
+    """Makes the streams for what most requests have, no body and pipes, so that they need not.
+    Returns for what they are made."""
     saved = [os.dup(fd) for fd in range(3)]
     reading, writing = os.pipe()
     null = os.open(os.devnull, os.O_RDONLY)
