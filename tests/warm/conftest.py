@@ -20,7 +20,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 from driver import SHIM, Refused, Result, Worker, Zygote, plain  # noqa: E402
 
-LIMIT_SECONDS = 30
+LIMIT_SECONDS = 60
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
