@@ -9,20 +9,27 @@
 #include "base/result.h"
 #include "base/shortage.h"
 #include "base/text.h"
-#include "cgi/elf.h"
 #include "cgi/permissions.h"
-#include "cgi/shebang.h"
+#include "process/elf.h"
+#include "process/shebang.h"
 
 namespace cgisrv::cgi {
 
 namespace {
+
+using process::file_head;
+using process::machine_name;
+using process::read_elf_head;
+using process::read_shebang;
+using process::Shebang;
+using process::this_machine;
 
 bool exists(const std::string& file) {
   return ::access(file.c_str(), F_OK) == 0;
 }
 
 // It is there, but the loader that it names is not.
-std::string explain_loader(const std::string& file, const ElfHead& elf) {
+std::string explain_loader(const std::string& file, const process::ElfHead& elf) {
   const std::string loader = text::escape(elf.loader, 200);
   if (elf.loader.find("musl") != elf.loader.npos)
     return fmt::format(
@@ -56,7 +63,7 @@ std::string explain_missing(const std::string& file, unsigned depth = 0) {
   const std::string name = text::escape(shebang.program, 200);
   if (shebang.program.starts_with('/') && exists(shebang.program))
     return fmt::format("{}: its interpreter {}", file, explain_missing(shebang.program, depth + 1));
-  const auto there = find_program(shebang.program);
+  const auto there = process::find_program(shebang.program);
   return fmt::format("{}: its interpreter {} does not exist; correct the first line{}", file, name,
                      there.empty() ? ", or install it" : fmt::format(" to #!{}", there));
 }

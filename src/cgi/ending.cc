@@ -7,8 +7,8 @@
 #include <cstring>
 
 #include "base/text.h"
-#include "cgi/elf.h"
-#include "cgi/shebang.h"
+#include "process/elf.h"
+#include "process/shebang.h"
 
 namespace cgisrv::cgi {
 
@@ -95,7 +95,7 @@ std::string explain_signal(const Ending& ending) {
 }
 
 // "env: 'python9': No such file or directory": what env(1) was to find in PATH.
-std::string explain_env(const Ending& ending, const Shebang& shebang) {
+std::string explain_env(const Ending& ending, const process::Shebang& shebang) {
   const std::string name = text::escape(shebang.argument, 100);
   const bool splits = shebang.argument.starts_with("-");
   if (!splits && shebang.argument.find_first_of(" \t") != shebang.argument.npos)
@@ -113,15 +113,15 @@ std::string explain_env(const Ending& ending, const Shebang& shebang) {
 }
 
 std::string explain_status(const Ending& ending) {
-  const std::string head = file_head(ending.script.filename);
-  const Shebang shebang = read_shebang(head);
+  const std::string head = process::file_head(ending.script.filename);
+  const process::Shebang shebang = process::read_shebang(head);
   const std::string said = last_line(ending.stderr_tail);
   const int code = ending.exit.code;
   if (shebang.windows_line_end)
     return fmt::format("it has Windows line ends; convert it: sed -i 's/\\r$//' {}",
                        ending.script.filename);
   if (code == 127 && shebang.program.ends_with("/env")) return explain_env(ending, shebang);
-  if (code == 127 && read_elf_head(head))
+  if (code == 127 && process::read_elf_head(head))
     return fmt::format("a library that it needs is missing, see ldd {}{}{}", ending.script.filename,
                        said.empty() ? "" : "; its standard error: ", said);
   const char* const signal = code > 128 ? ::sigabbrev_np(code - 128) : nullptr;

@@ -6,7 +6,7 @@
 #include <cerrno>
 
 #include "base/text.h"
-#include "cgi/shebang.h"
+#include "process/shebang.h"
 
 namespace cgisrv::exec {
 
@@ -20,7 +20,7 @@ bool tells_of_failure(std::string_view line) {
 
 std::string what_runs(const cgi::Script& script) {
   if (!script.interpreter.empty()) return script.interpreter + ", as configured";
-  const std::string head = cgi::file_head(script.filename);
+  const std::string head = process::file_head(script.filename);
   return head.starts_with("#!") ? head.substr(0, head.find('\n')) : "itself";
 }
 

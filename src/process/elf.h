@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace cgisrv::cgi {
+namespace cgisrv::process {
 
 struct ElfHead {
   std::uint16_t machine = 0;  // EM_*
@@ -24,4 +24,4 @@ std::string machine_name(std::uint16_t machine);
 // What this server was built for, and so runs on.
 std::uint16_t this_machine();
 
-}  // namespace cgisrv::cgi
+}  // namespace cgisrv::process

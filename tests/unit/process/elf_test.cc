@@ -1,13 +1,13 @@
-#include "cgi/elf.h"
+#include "process/elf.h"
 
 #include <elf.h>
 #include <gtest/gtest.h>
 
 #include <cstring>
 
-#include "cgi/shebang.h"
+#include "process/shebang.h"
 
-namespace cgisrv::cgi {
+namespace cgisrv::process {
 namespace {
 
 // A header, one segment that names the loader, and the name.
@@ -104,4 +104,4 @@ TEST(Shebang, WhereAProgramIsInstalled) {
 }
 
 }  // namespace
-}  // namespace cgisrv::cgi
+}  // namespace cgisrv::process

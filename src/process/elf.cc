@@ -1,4 +1,4 @@
-#include "cgi/elf.h"
+#include "process/elf.h"
 
 #include <elf.h>
 #include <fmt/format.h>
@@ -6,7 +6,7 @@
 #include <bit>
 #include <cstring>
 
-namespace cgisrv::cgi {
+namespace cgisrv::process {
 
 namespace {
 
@@ -112,4 +112,4 @@ std::uint16_t this_machine() {
 #endif
 }
 
-}  // namespace cgisrv::cgi
+}  // namespace cgisrv::process

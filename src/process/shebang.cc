@@ -1,4 +1,4 @@
-#include "cgi/shebang.h"
+#include "process/shebang.h"
 
 #include <cgisrv/fd.h>
 #include <fcntl.h>
@@ -8,7 +8,7 @@
 
 #include "base/text.h"
 
-namespace cgisrv::cgi {
+namespace cgisrv::process {
 
 Shebang read_shebang(std::string_view bytes) {
   constexpr std::size_t line_bytes_max = 256;
@@ -44,4 +44,4 @@ std::string find_program(std::string_view path) {
   return {};
 }
 
-}  // namespace cgisrv::cgi
+}  // namespace cgisrv::process

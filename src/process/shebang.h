@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-namespace cgisrv::cgi {
+namespace cgisrv::process {
 
 // "#!/usr/bin/env -S python3 -u": program and the rest of the line as one argument. Empty when the
 // file does not begin with "#!".
@@ -24,4 +24,4 @@ std::string file_head(const std::string& file);
 // "/opt/python/bin/python". Empty: nowhere.
 std::string find_program(std::string_view path);
 
-}  // namespace cgisrv::cgi
+}  // namespace cgisrv::process
