@@ -136,6 +136,7 @@ def test_variables_that_a_constructor_sets_hold_for_each_request(compiled, same,
 
 REFUSED = {
     "asks": ('getenv("QUERY_STRING");', "It asks for QUERY_STRING while it loads"),
+    "asks where": ('getenv("DOCUMENT_ROOT");', "It asks for DOCUMENT_ROOT while it loads"),
     "prints": ('printf("x");', "It prints while it loads."),
     "writes": ('write(1, "x", 1);', 'It prints while it loads: "x".'),
     "thread": ("pthread_t t; pthread_create(&t, 0, sleeper, 0);", "It starts a thread while it"),

@@ -204,6 +204,7 @@ def test_modules_are_what_the_zygote_is_made_of(program, worker, tmp_path):
 REFUSED = {
     "asks": ("$x = $ENV{REQUEST_METHOD};", "It asks for REQUEST_METHOD while it loads, before"),
     "asks whether": ("$x = 1 if exists $ENV{HTTP_ACCEPT};", "It asks for HTTP_ACCEPT"),
+    "asks where": ("$x = $ENV{SCRIPT_FILENAME};", "It asks for SCRIPT_FILENAME while it loads"),
     "lists": ("@x = keys %ENV;", "It lists its environment while it loads"),
     "clears": ("%ENV = ();", "It clears its environment while it loads"),
     "prints": ("print 'x';", 'It prints while it loads: "x".'),

@@ -373,6 +373,7 @@ def test_logging_counts_from_the_request(program, worker):
 REFUSED = {
     "asks": ("import os; x = os.environ.get('REQUEST_METHOD')", "It asks for REQUEST_METHOD while"),
     "asks in bytes": ("import os; x = b'HTTP_HOST' in os.environb", "It asks for HTTP_HOST while"),
+    "asks where": ("import os; x = os.getenv('DOCUMENT_ROOT')", "It asks for DOCUMENT_ROOT while"),
     "lists": ("import os; x = dict(os.environ)", "It lists its environment while it loads"),
     "prints": ("print('x')", 'It prints while it loads: "x".'),
     "reads": ("import sys; sys.stdin.read()", "It reads its standard input while it loads."),

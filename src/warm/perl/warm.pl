@@ -18,9 +18,9 @@ my $watch;
 
 # ---- %ENV until the fork point: what is asked there is answered for all requests at once.
 
-my $of_request = qr/^(?:HTTP_|REDIRECT_|REMOTE_|REQUEST_|SCRIPT_(?:NAME|UR[IL])$
+my $of_request = qr/^(?:HTTP_|REDIRECT_|REMOTE_|REQUEST_|SCRIPT_(?:FILENAME|NAME|UR[IL])$
   |SERVER_(?:ADDR|NAME|PORT|PROTOCOL)$|PATH_(?:INFO|TRANSLATED)$|CONTENT_(?:LENGTH|TYPE)$
-  |AUTH_TYPE$|GIT_PROTOCOL$|HTTPS$|QUERY_STRING$|UNIQUE_ID$)/x;
+  |AUTH_TYPE$|DOCUMENT_ROOT$|GIT_PROTOCOL$|HTTPS$|QUERY_STRING$|UNIQUE_ID$)/x;
 
 sub note { $watch->{reason} = $_[0] unless defined $watch->{reason} }
 

@@ -5,27 +5,13 @@
 #include <string.h>
 
 #include "shim.h"
+#include "warm/variables.h"
 
 static char first_asked[64];
 
-/* What a request brings with it, RFC 3875 section 4.1 and what servers add. Some of these may be
- * the same for all requests of a program; then its boot has them, and they are found. */
-static bool is_of_request(const char* name) {
-  static const char* const names[] = {
-      "AUTH_TYPE",      "CONTENT_LENGTH", "CONTENT_TYPE",    "GIT_PROTOCOL", "HTTPS",
-      "PATH_INFO",      "QUERY_STRING",   "PATH_TRANSLATED", "SCRIPT_NAME",  "SCRIPT_URI",
-      "SCRIPT_URL",     "SERVER_ADDR",    "SERVER_NAME",     "SERVER_PORT",  "SERVER_PROTOCOL",
-      "REQUEST_METHOD", "UNIQUE_ID"};
-  static const char* const prefixes[] = {"HTTP_", "REDIRECT_", "REMOTE_", "REQUEST_"};
-  for (size_t i = 0; i < sizeof names / sizeof *names; ++i)
-    if (strcmp(name, names[i]) == 0) return true;
-  for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; ++i)
-    if (strncmp(name, prefixes[i], strlen(prefixes[i])) == 0) return true;
-  return false;
-}
-
 static char* watched(char* value, const char* name) {
-  if (value == NULL && shim.phase == PHASE_LOADING && first_asked[0] == '\0' && is_of_request(name))
+  if (value == NULL && shim.phase == PHASE_LOADING && first_asked[0] == '\0' &&
+      cgisrv_warm_is_of_request(name))
     strncpy(first_asked, name, sizeof first_asked - 1);
   return value;
 }

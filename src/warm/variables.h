@@ -1,0 +1,26 @@
+/* Which variables are about one request. For C and C++. */
+#ifndef CGISRV_WARM_VARIABLES_H
+#define CGISRV_WARM_VARIABLES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+/* What a request brings with it, RFC 3875 section 4.1 and what servers add. Some of these may be
+ * the same for all requests of a program; then its boot has them. src/warm/perl and
+ * src/warm/python know the same names. */
+static inline bool cgisrv_warm_is_of_request(const char* name) {
+  static const char* const names[] = {
+      "AUTH_TYPE",   "CONTENT_LENGTH",  "CONTENT_TYPE", "DOCUMENT_ROOT",   "GIT_PROTOCOL",
+      "HTTPS",       "PATH_INFO",       "QUERY_STRING", "PATH_TRANSLATED", "SCRIPT_FILENAME",
+      "SCRIPT_NAME", "SCRIPT_URI",      "SCRIPT_URL",   "SERVER_ADDR",     "SERVER_NAME",
+      "SERVER_PORT", "SERVER_PROTOCOL", "UNIQUE_ID"};
+  static const char* const prefixes[] = {"HTTP_", "REDIRECT_", "REMOTE_", "REQUEST_"};
+  for (size_t i = 0; i < sizeof names / sizeof *names; ++i)
+    if (strcmp(name, names[i]) == 0) return true;
+  for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; ++i)
+    if (strncmp(name, prefixes[i], strlen(prefixes[i])) == 0) return true;
+  return false;
+}
+
+#endif
