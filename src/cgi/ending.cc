@@ -103,7 +103,7 @@ std::string explain_env(const Ending& ending, const process::Shebang& shebang) {
         "its first line has env look for one program named '{0}'; write #!{1} -S {0}", name,
         text::escape(shebang.program, 100));
   const Variables& env = ending.options.env;
-  std::string_view path = "/usr/local/bin:/usr/bin:/bin";
+  std::string_view path = process::default_path;
   for (const auto& [variable, value] : env)
     if (variable == "PATH") path = value;
   return fmt::format(

@@ -7,13 +7,12 @@
 #include <array>
 
 #include "base/text.h"
+#include "process/shebang.h"
 
 namespace cgisrv::cgi {
 namespace {
 
 using namespace std::string_view_literals;
-
-constexpr auto default_path = "/usr/local/bin:/usr/bin:/bin"sv;
 
 // They have variables of their own or concern only the connection. Proxy would become HTTP_PROXY,
 // which the programs' HTTP clients obey (CVE-2016-5385).
@@ -125,7 +124,7 @@ void add_configured(Environment& env, const Variables& configured) {
     const bool is_reserved = std::ranges::count(reserved_variables, name) > 0;
     if (!is_reserved && !env.has(name)) env.add(name, value);
   }
-  if (!env.has("PATH")) env.add("PATH", default_path);
+  if (!env.has("PATH")) env.add("PATH", process::default_path);
 }
 
 std::size_t estimated_bytes(const EnvironmentInput& input) {

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <array>
@@ -13,18 +12,11 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "process/privileges.h"
 
 namespace cgisrv::cgi {
 
 namespace {
-
-// What execve(2) would grant by the file itself; empty: nothing.
-std::string_view granted_by(const std::string& file, mode_t mode) {
-  if ((mode & S_ISUID) != 0) return "setuid";
-  if ((mode & S_ISGID) != 0 && (mode & S_IXGRP) != 0) return "setgid";
-  if (::getxattr(file.c_str(), "security.capability", nullptr, 0) > 0) return "given capabilities";
-  return {};
-}
 
 bool begins_with_shebang(const std::string& file) {
   const Fd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
@@ -61,9 +53,7 @@ void warn_if_public(const std::string& path, std::string_view consequence) {
 }  // namespace
 
 std::string lost_privileges(const Script& script, const Options& options) {
-  struct stat status {};
-  if (::stat(script.filename.c_str(), &status) != 0) return {};
-  const auto granted = granted_by(script.filename, status.st_mode);
+  const auto granted = process::granted_by(script.filename);
   if (granted.empty()) return {};
   const std::string file = text::escape(script.filename);
   if (!script.interpreter.empty() || begins_with_shebang(script.filename))

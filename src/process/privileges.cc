@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -88,6 +89,15 @@ Result<void> drop_privileges(const Privileges& wanted) {
     if (auto dropped = drop_capabilities(); !dropped) return dropped;
   if (!wanted.setuid_programs && ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
     return fail_errno(errno, "setting no_new_privs");
+  return {};
+}
+
+std::string_view granted_by(const std::string& file) {
+  struct stat status {};
+  if (::stat(file.c_str(), &status) != 0) return {};
+  if ((status.st_mode & S_ISUID) != 0) return "setuid";
+  if ((status.st_mode & S_ISGID) != 0 && (status.st_mode & S_IXGRP) != 0) return "setgid";
+  if (::getxattr(file.c_str(), "security.capability", nullptr, 0) > 0) return "given capabilities";
   return {};
 }
 

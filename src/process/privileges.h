@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 
 #include <string>
+#include <string_view>
 
 #include "base/result.h"
 
@@ -24,6 +25,10 @@ Result<void> drop_privileges(const Privileges& wanted);
 
 // Whether drop_privileges() will succeed, as far as can be told beforehand.
 Result<void> may_become_user(const std::string& user, const std::string& group);
+
+// What execve(2) grants for the sake of the file itself, where nothing forbids it: "setuid",
+// "setgid", "given capabilities"; empty: nothing.
+std::string_view granted_by(const std::string& file);
 
 // From here on no process of our user can trace us, or read our memory and descriptors: the
 // programs that we start are such processes. No core is dumped either; root can still trace.

@@ -2,9 +2,10 @@
 
 #include <cgisrv/fd.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
+#include <algorithm>
 
 #include "base/text.h"
 
@@ -41,6 +42,20 @@ std::string find_program(std::string_view path) {
       const auto file = std::string(folder).append(name).append(suffix);
       if (::access(file.c_str(), X_OK) == 0) return file;
     }
+  return {};
+}
+
+std::string find_in_path(std::string_view name, std::string_view path) {
+  if (name.find('/') != name.npos) return name.starts_with('/') ? std::string(name) : "";
+  while (!name.empty() && !path.empty()) {
+    const auto folder = text::take_until(path, ':');
+    if (!folder.starts_with('/')) return {};
+    auto file = std::string(folder).append("/").append(name);
+    struct stat status {};
+    if (::access(file.c_str(), X_OK) == 0 && ::stat(file.c_str(), &status) == 0 &&
+        S_ISREG(status.st_mode))
+      return file;
+  }
   return {};
 }
 

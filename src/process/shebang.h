@@ -6,6 +6,9 @@
 
 namespace cgisrv::process {
 
+// PATH of a program where the administrator sets none.
+constexpr std::string_view default_path = "/usr/local/bin:/usr/bin:/bin";
+
 // "#!/usr/bin/env -S python3 -u": program and the rest of the line as one argument. Empty when the
 // file does not begin with "#!".
 struct Shebang {
@@ -23,5 +26,9 @@ std::string file_head(const std::string& file);
 // Where the program of that name, or one like it with a number, is usually installed: "python3" for
 // "/opt/python/bin/python". Empty: nowhere.
 std::string find_program(std::string_view path);
+
+// What execvp(3) would execute: the first executable of that name in the folders of `path`. Empty:
+// there is none, or it depends on the working directory.
+std::string find_in_path(std::string_view name, std::string_view path);
 
 }  // namespace cgisrv::process

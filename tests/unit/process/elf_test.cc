@@ -5,6 +5,7 @@
 
 #include <cstring>
 
+#include "../temporary_directory.h"
 #include "process/shebang.h"
 
 namespace cgisrv::process {
@@ -101,6 +102,28 @@ TEST(Shebang, WhereAProgramIsInstalled) {
   EXPECT_TRUE(find_program("/opt/none/sh").ends_with("bin/sh"));
   EXPECT_EQ(find_program("/opt/none/frobnicate"), "");
   EXPECT_EQ(find_program("/opt/none/"), "");
+}
+
+TEST(SearchPath, TheFirstExecutableOfThatName) {
+  TemporaryDirectory directory;
+  const auto a = directory.directory("a"), b = directory.directory("b");
+  directory.file("a/none", 0644);
+  directory.directory("a/tool");
+  const auto tool = directory.file("b/tool", 0755), none = directory.file("b/none", 0755);
+  const std::string path = a + ":" + b + ":/bin";
+  EXPECT_EQ(find_in_path("tool", path), tool);
+  EXPECT_EQ(find_in_path("none", path), none);
+  EXPECT_EQ(find_in_path("tool", a), "");
+  EXPECT_EQ(find_in_path("tool", ""), "");
+  EXPECT_EQ(find_in_path("", path), "");
+  EXPECT_EQ(find_in_path(a + "/tool", path), a + "/tool");
+}
+
+TEST(SearchPath, NothingThatDependsOnTheWorkingDirectory) {
+  for (const char* path : {":/bin", "bin:/bin", ".:/bin"})
+    EXPECT_EQ(find_in_path("sh", path), "") << path;
+  EXPECT_EQ(find_in_path("sh", "/bin:."), "/bin/sh");
+  EXPECT_EQ(find_in_path("bin/sh", "/bin"), "");
 }
 
 }  // namespace
