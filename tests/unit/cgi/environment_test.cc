@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include "warm/recipe.h"
+
 namespace cgisrv::cgi {
 namespace {
 
@@ -236,6 +238,25 @@ TEST_F(Environments, ConfiguredVariablesSupersedeNothingComputed) {
   EXPECT_THAT(get("SCRIPT_NAME"), Optional(std::string("/cgi-bin/now.cgi")));
   EXPECT_THAT(get("HTTP_ACCEPT"), Optional(std::string("*/*")));
   EXPECT_EQ(build().size(), 20u);
+}
+
+// Its boot has what is the same for all requests, and so must say the same as each of them.
+TEST_F(Environments, WhatAProgramIsKeptWarmWithIsWhatEachRequestSays) {
+  script.filename = "/usr/bin/env";
+  configured = {{"LANG", "C"},        {"SERVER_NAME", "x"},     {"HTTPS", "on"},
+                {"PATH", "/opt"},     {"REDIRECT_STATUS", "1"}, {"SERVER_SOFTWARE", "x"},
+                {"PATH_INFO", "/x"},  {"HTTP_HOST", "x"},       {"LANG", "C.UTF-8"},
+                {"REQUEST_ID", "id"}, {"DOCUMENT_ROOT", "/x"}};
+  const auto recipe = warm::make_recipe(
+      {.file = script.filename, .variables = configured, .root = script.root}, {}, "/lib");
+  ASSERT_TRUE(recipe) << recipe.error();
+  const auto env = build();
+  for (const std::string_view variable : recipe->environment) {
+    if (!variable.starts_with("LD_") && !variable.starts_with("CGISRV_WARM=")) {
+      EXPECT_THAT(env.entries(), testing::Contains(variable));
+    }
+  }
+  EXPECT_EQ(recipe->environment.size(), 7u + 3u);
 }
 
 TEST(Environment, HoldsNoNulAndNoEqualsSignInANewName) {

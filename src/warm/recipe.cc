@@ -1,0 +1,134 @@
+#include "warm/recipe.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <map>
+#include <string_view>
+
+#include "base/text.h"
+#include "process/shebang.h"
+#include "warm/binary.h"
+#include "warm/command.h"
+#include "warm/variables.h"
+
+namespace cgisrv::warm {
+
+namespace {
+
+using namespace std::string_view_literals;
+
+using Variables = std::map<std::string, std::string, std::less<>>;
+
+constexpr auto shim = "/libcgisrv-warm.so"sv;
+
+// Empty: it can be named in LD_PRELOAD, ld.so(8), and between double quotes in Perl.
+std::string why_not_library(const std::string& library) {
+  if (library.empty())
+    return "libcgisrv-warm.so is neither beside the server nor in ../lib/cgisrv; install it there.";
+  const auto is_special = [](char c) {
+    return static_cast<unsigned char>(c) <= ' ' || c == 127 || "\"$@\\:"sv.contains(c);
+  };
+  if (!library.starts_with('/') || std::ranges::any_of(library, is_special))
+    return fmt::format(
+        "libcgisrv-warm.so is in '{}', whose name has a character that the loader or Perl takes "
+        "for something else; install the server elsewhere.",
+        text::escape(library));
+  return {};
+}
+
+// What no environment can hold, and what is a request's, is not among the constant ones.
+bool is_constant(const std::string& name, const std::string& value) {
+  return !name.empty() && name.find_first_of("=\0"sv) == name.npos && !value.contains('\0') &&
+         !cgisrv_warm_is_of_request(name.c_str());
+}
+
+// As cgi::build_environment() has them: what is configured does not supersede what is computed.
+std::expected<Variables, std::string> constant_variables(const Program& program) {
+  Variables all = {{"PATH", std::string(process::default_path)}};
+  for (const auto& [name, value] : program.variables) {
+    if (name.starts_with("CGISRV_WARM"))
+      return std::unexpected(
+          fmt::format("Its location sets {}, a name that the server needs for itself; choose "
+                      "another one.",
+                      text::escape(name, 200)));
+    if (is_constant(name, value)) all[name] = value;
+  }
+  all["GATEWAY_INTERFACE"] = "CGI/1.1";
+  all["SERVER_SOFTWARE"] = "cgisrv/" CGISRV_VERSION;
+  all["REDIRECT_STATUS"] = "200";
+  all["SCRIPT_FILENAME"] = program.file;
+  if (!program.root.empty()) all["DOCUMENT_ROOT"] = program.root;
+  return all;
+}
+
+// Ours comes first; the library gives the program back its own.
+void add_preload(Variables& variables, const std::string& library, bool is_native) {
+  std::string& preload = variables["LD_PRELOAD"];
+  preload = std::string(library).append(shim).append(preload.empty() ? "" : ":").append(preload);
+  variables["CGISRV_WARM"] = is_native ? "main" : "fork";
+  if (is_native) variables["LD_BIND_NOW"] = "1";
+}
+
+std::string_view name_of(Options::Preload preload) {
+  constexpr std::array names = {"standard"sv, "all"sv, "none"sv};
+  return names.at(static_cast<std::size_t>(preload));
+}
+
+// src/warm/perl and src/warm/python say how they are called.
+std::vector<std::string> arguments(const Command& command, const std::string& file,
+                                   const Options& options, const std::string& library) {
+  std::vector<std::string> argv = {command.name};
+  if (command.language == Language::native) return argv;
+  if (command.language == Language::perl)
+    argv.push_back(fmt::format("-M5;BEGIN{{(require\"{}/warm.pl\")->({})}}", library, slate_fd));
+  argv.insert(argv.end(), command.options.begin(), command.options.end());
+  if (command.language == Language::python) {
+    const bool is_full = options.finalize == Options::Finalize::full;
+    argv.insert(argv.end(), {library + "/warm.py", std::to_string(slate_fd),
+                             std::string(name_of(options.preload)), is_full ? "full" : "quick"});
+  }
+  argv.push_back(file);
+  return argv;
+}
+
+}  // namespace
+
+std::expected<Recipe, std::string> make_recipe(const Program& program, const Options& options,
+                                               const std::string& library) {
+  if (auto why = why_not_library(library); !why.empty()) return std::unexpected(std::move(why));
+  auto variables = constant_variables(program);
+  if (!variables) return std::unexpected(std::move(variables.error()));
+  const auto command = find_command(program.file, program.interpreter, variables->at("PATH"));
+  if (!command) return std::unexpected(command.error());
+  const bool is_native = command->language == Language::native;
+  if (const auto why = why_not_preloaded(command->executable); !why.empty())
+    return std::unexpected(is_native ? fmt::format("It {}.", why)
+                                     : fmt::format("Its interpreter {} {}.",
+                                                   text::escape(command->executable, 200), why));
+  add_preload(*variables, library, is_native);
+  Recipe recipe{.executable = command->executable,
+                .argv = arguments(*command, program.file, options, library)};
+  for (const auto& [name, value] : *variables)
+    recipe.environment.push_back(fmt::format("{}={}", name, value));
+  return recipe;
+}
+
+std::string find_library(const std::string& server) {
+  std::error_code ignored;
+  const auto beside = std::filesystem::read_symlink(server, ignored).parent_path();
+  if (beside.empty()) return {};
+  for (const auto& folder : {beside, beside / "../lib/cgisrv"}) {
+    const auto found = std::filesystem::canonical(folder, ignored).string();
+    const auto has = [&found](std::string_view name) {
+      return ::access((found + std::string(name)).c_str(), R_OK) == 0;
+    };
+    if (!found.empty() && has(shim) && has("/warm.pl") && has("/warm.py")) return found;
+  }
+  return {};
+}
+
+}  // namespace cgisrv::warm
