@@ -20,7 +20,7 @@ using server::Config;
 // By configuration file, or for a directory; nothing, after saying why, when that is impossible.
 std::optional<Config> make_config(const Command& command) {
   if (command.config_file.empty()) {
-    auto config = server::directory_config(command.directory);
+    auto config = server::directory_config(command.directory, command.warm);
     if (config) return std::move(*config);
     std::fprintf(stderr, "cgisrv: %s\n", config.error().what.c_str());
     return std::nullopt;

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "cgi/environment.h"
+#include "warm/options.h"
 
 namespace cgisrv::cgi {
 
@@ -47,6 +48,7 @@ struct Options {
   OnDisconnect on_disconnect = OnDisconnect::term;
   Variables env;
   ResourceLimits rlimits;
+  warm::Options warm;
   ChunkedBody chunked = ChunkedBody::spool;
   std::uint64_t spool_memory = 1024 * 1024;  // past it a spooled body goes to a temporary file
   std::string headerless;      // Content-Type for programs that print no header; empty: 502

@@ -26,6 +26,7 @@ anywhere are run as CGI programs. Dotfiles are never served.
                           :8000 every interface, [::1]:8000, unix:/path,
                           port 0: any free port, printed
   -w, --workers N         worker processes (default: one per core)
+      --warm              load each program once, fork it for each request
   -c, --config FILE       configuration, see docs/reference.md
   -h, --help              this text
       --version           the version
@@ -124,19 +125,25 @@ void add_remote(CLI::App& app, RemoteCommand& remote) {
     app.get_subcommand(verb)->add_flag("!--no-wait", remote.wait);
 }
 
+// What only a server that starts now can be told.
+bool is_for_a_start(const Command& command) {
+  return !command.listen.empty() || command.workers != 0 || command.warm;
+}
+
 Command exec_command(Command command, bool has_directory) {
   command.kind = Command::Kind::exec;
   if (command.exec.script.empty())
     return refuse("exec needs a program: cgisrv exec SCRIPT [URL]; see cgisrv exec --help");
   if (has_directory) return refuse("exec takes SCRIPT and URL, and no more");
-  if (!command.listen.empty() || command.workers != 0)
-    return refuse("exec does not listen: leave out --listen and --workers");
+  if (is_for_a_start(command))
+    return refuse(
+        "exec does not listen, and starts programs cold: leave out --listen, --workers and --warm");
   return command;
 }
 
 Command remote_command(Command command, bool has_directory) {
   const std::string& verb = command.remote.verb;
-  if (has_directory || !command.listen.empty() || command.workers != 0)
+  if (has_directory || is_for_a_start(command))
     return refuse(fmt::format(
         "{0} speaks to a server that runs already: cgisrv {0} [--pid N | -c FILE]", verb));
   command.kind = Command::Kind::remote;
@@ -158,6 +165,7 @@ Command parse_command_line(int argc, char** argv) {
   const auto* const directory = app.add_option("DIR", command.directory);
   app.add_option("-l,--listen", command.listen)->allow_extra_args(false);
   app.add_option("-w,--workers", command.workers)->check(CLI::Range(1U, pool::workers_max));
+  app.add_flag("--warm", command.warm);
   app.add_option("-c,--config", command.config_file);
   const auto* const check = app.add_subcommand("check")->fallthrough();
   add_remote(app, command.remote);
@@ -180,6 +188,10 @@ Command parse_command_line(int argc, char** argv) {
   if (has_directory && !command.config_file.empty())
     return refuse("give a directory or a configuration, not both");
   if (!command.remote.verb.empty()) return remote_command(std::move(command), has_directory);
+  if (command.warm && !command.config_file.empty())
+    return refuse(
+        "--warm is for a directory; in a configuration write start = \"warm\", under [cgi] or in a "
+        "location");
   if (*reference) command.kind = Command::Kind::reference;
   if (*check) {
     command.kind = Command::Kind::check;

@@ -27,6 +27,7 @@ struct Command {
   std::vector<std::string> listen;
   ExecOptions exec;
   unsigned workers = 0;  // 0: as configured, or one per core
+  bool warm = false;     // the programs of the directory
   RemoteCommand remote;
 };
 

@@ -55,7 +55,7 @@ std::expected<Config, std::vector<ConfigError>> parse_config(std::string_view te
   return config;
 }
 
-Result<Config> directory_config(const std::string& directory) {
+Result<Config> directory_config(const std::string& directory, bool warm) {
   const std::unique_ptr<char, decltype(&std::free)> real(::realpath(directory.c_str(), nullptr),
                                                          &std::free);
   if (!real) return fail_errno(errno, "cannot serve {}; name a directory that exists", directory);
@@ -71,8 +71,10 @@ Result<Config> directory_config(const std::string& directory) {
   site.locations.assign(2, site.fallback);
   site.locations[0].match = {MatchKind::prefix, "/cgi-bin/"};
   site.locations[1].match = {MatchKind::extension, ".cgi"};
-  for (Location& location : site.locations)
+  for (Location& location : site.locations) {
     location.program = ProgramKind::in_place;
+    location.cgi.warm.enabled = warm;
+  }
   number_locations(config);
   return config;
 }

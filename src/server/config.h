@@ -67,6 +67,7 @@ using cgi::ChunkedBody;
 using cgi::OnDisconnect;
 using cgi::QueueOptions;
 using cgi::ResourceLimits;
+using WarmOptions = warm::Options;
 
 enum class MatchKind : std::uint8_t { exact, prefix, extension };
 
@@ -145,7 +146,7 @@ std::expected<Config, std::vector<ConfigError>> parse_config(std::string_view te
                                                              const std::string& file);
 
 // Directory mode: static files; executables under DIR/cgi-bin/ and executable *.cgi anywhere are
-// programs. `directory` must exist.
-Result<Config> directory_config(const std::string& directory);
+// programs, which `warm` starts so. `directory` must exist.
+Result<Config> directory_config(const std::string& directory, bool warm = false);
 
 }  // namespace cgisrv::server

@@ -39,6 +39,7 @@ class Reader {
   std::optional<std::uint64_t> number(const Parameter& row, const Value& value);
   const std::string* text(const Parameter& row, const Value& value);
   const Value::Table* table(const Parameter& row, const Value& value);
+  std::optional<std::size_t> choice(const Parameter& row, const Value& value);  // which one
 
   // One for each kind of place that a parameter's value goes to.
   void take(const Parameter& row, const Value& value, bool& target);
@@ -149,8 +150,18 @@ const Value::Table* Reader::table(const Parameter& row, const Value& value) {
   return nullptr;
 }
 
+std::optional<std::size_t> Reader::choice(const Parameter& row, const Value& value) {
+  const auto* found = value.as<std::string>();
+  const auto at = found == nullptr ? row.choices.end() : std::ranges::find(row.choices, *found);
+  if (at != row.choices.end()) return static_cast<std::size_t>(at - row.choices.begin());
+  wrong(row, value);
+  return {};
+}
+
 void Reader::take(const Parameter& row, const Value& value, bool& target) {
-  if (const auto* boolean = value.as<bool>())
+  if (row.type == Type::choice)
+    target = choice(row, value).value_or(target ? 1 : 0) == 1;
+  else if (const auto* boolean = value.as<bool>())
     target = *boolean;
   else
     wrong(row, value);
@@ -225,10 +236,7 @@ void Reader::take(const Parameter& row, const Value& value, cgi::Variables& targ
 
 template <Enumeration T>
 void Reader::take(const Parameter& row, const Value& value, T& target) {
-  const auto* found = value.as<std::string>();
-  const auto choice = found == nullptr ? row.choices.end() : std::ranges::find(row.choices, *found);
-  if (choice == row.choices.end()) return wrong(row, value);
-  target = static_cast<T>(choice - row.choices.begin());
+  if (const auto found = choice(row, value)) target = static_cast<T>(*found);
 }
 
 template <SectionStruct T>

@@ -49,6 +49,9 @@ constexpr Word unlimited_count{"unlimited", 0};
 constexpr std::string_view dispatches[] = {"round-robin", "least-busy", "kernel"};
 constexpr std::string_view chunked_bodies[] = {"spool", "stream"};
 constexpr std::string_view on_disconnect[] = {"term", "finish"};
+constexpr std::string_view starts[] = {"cold", "warm"};
+constexpr std::string_view preloaded[] = {"standard", "all", "none"};
+constexpr std::string_view finalized[] = {"quick", "full"};
 constexpr std::string_view links_followed[] = {"follow", "owner", "never"};
 constexpr std::string_view log_levels[] = {"debug", "info", "notice", "warn", "error"};
 constexpr std::string_view access_words[] = {"stderr", "off"};
@@ -207,6 +210,36 @@ constexpr Section queue_section{"[cgi.queue]", queue_rows, defaults<QueueOptions
     "Requests for a program of which enough run already, first come, first served. Mostly written "
     "as `queue = { size = 256, timeout = \"5s\" }`."};
 
+constexpr Parameter warm_rows[] = {
+    {.key = "max_requests", .type = integer, .slot = in<&WarmOptions::max_requests>,
+     .range = {1, any_count.max}, .unit = "requests",
+     .about = "After so many, a new zygote takes the place of the old one, for what is forked from "
+              "one shares its secrets: the layout of memory, the seed of hashes."},
+    {.key = "max_age", .type = duration, .slot = in<&WarmOptions::max_age>,
+     .range = {second, 30 * day},
+     .about = "At this age, too, a new zygote takes the place of the old one."},
+    {.key = "idle", .type = duration, .slot = in<&WarmOptions::idle>, .range = {second, 30 * day},
+     .about = "Without a request for so long a zygote is ended, and its memory is free; the next "
+              "request is a cold start."},
+    {.key = "max_memory", .type = size, .slot = in<&WarmOptions::max_memory>,
+     .range = {mib, any_size.max},
+     .about = "A zygote that has more memory than this (resident) is not kept: the program is "
+              "started cold."},
+    {.key = "preload", .type = choice, .slot = in<&WarmOptions::preload>, .choices = preloaded,
+     .about = "What a Python program's zygote has imported, of all that the program imports at its "
+              "top level: what comes with Python; all, its own modules among them, which then must "
+              "not open connections or look at the request when they are imported; or nothing."},
+    {.key = "finalize", .type = choice, .slot = in<&WarmOptions::finalize>, .choices = finalized,
+     .about = "How a Python process ends: its files are written and what the request has made is "
+              "taken apart; or the whole interpreter is, which takes longer, for programs that count "
+              "on every destructor."},
+};
+constexpr Section warm_section{"[cgi.warm]", warm_rows, defaults<WarmOptions>,
+    "With `start = \"warm\"` a program is started once, brought to the point where it would look at "
+    "its request, and kept there: that is its zygote, from which a process is forked for each "
+    "request. [Warm start](warm-start.md) says what a program must hold to. Mostly written as "
+    "`warm = { idle = \"1h\" }`."};
+
 constexpr Parameter cgi_rows[] = {
     {.key = "max_running", .type = integer, .slot = in<&CgiOptions::max_running>,
      .range = {1, admission::running_max}, .unit = "processes",
@@ -241,6 +274,16 @@ constexpr Parameter cgi_rows[] = {
      .inside = &rlimits_section, .unset = "inherited",
      .about = "Resource limits of programs, see `[cgi.rlimits]`; those of a location change single "
               "limits of `[cgi]`."},
+    {.key = "start", .type = choice,
+     .slot = [](Part part) -> Slot { return &std::get<CgiOptions*>(part)->warm.enabled; },
+     .choices = starts,
+     .about = "`\"warm\"` is for programs that take long to load, in Perl, Python, or native with "
+              "many libraries: each is loaded once, and every request gets a fresh process that is "
+              "forked from there. What a program does while it loads must not depend on the request, "
+              "hold a connection or print. One that cannot be kept warm is started cold, and the log "
+              "says why."},
+    {.key = "warm", .type = table, .slot = in<&CgiOptions::warm>, .inside = &warm_section,
+     .unset = "see below", .about = "How programs are kept warm, see `[cgi.warm]`."},
     {.key = "chunked", .type = choice, .slot = in<&CgiOptions::chunked>,
      .choices = chunked_bodies,
      .about = "A body of unknown length: spooled so that CONTENT_LENGTH can be set, or streamed "
@@ -346,10 +389,10 @@ constexpr Parameter root_rows[] = {
 constexpr Section root{"the file", root_rows, defaults<Config>, ""};
 // clang-format on
 
-constexpr const Section* all_sections[] = {&server_section,  &pressure_section, &listen_section,
-                                           &limits_section,  &cgi_section,      &queue_section,
-                                           &rlimits_section, &site_section,     &location_section,
-                                           &log_section,     &access_section,   &error_section};
+constexpr const Section* all_sections[] = {
+    &server_section, &pressure_section, &listen_section, &limits_section, &cgi_section,
+    &queue_section,  &rlimits_section,  &warm_section,   &site_section,   &location_section,
+    &log_section,    &access_section,   &error_section};
 
 }  // namespace
 

@@ -21,8 +21,8 @@ enum class Type : std::uint8_t {
   size,      // "10m"
   duration,  // "5s"
   text,
-  path,  // made absolute, relative to the configuration file's folder
-  choice,
+  path,       // made absolute, relative to the configuration file's folder
+  choice,     // one of some words; of two where the place is a bool, the first for false
   list,       // of texts
   program,    // Location: true, false, or a path
   variables,  // a table of texts under any names
@@ -32,14 +32,16 @@ enum class Type : std::uint8_t {
 };
 
 // The structs that a section fills in, and the places in them that a row fills in.
-using Part = std::variant<Config*, ServerOptions*, Listen*, Limits*, CgiOptions*, QueueOptions*,
-                          PressureLimits*, ResourceLimits*, Site*, Location*, LogTarget*>;
+using Part =
+    std::variant<Config*, ServerOptions*, Listen*, Limits*, CgiOptions*, QueueOptions*,
+                 WarmOptions*, PressureLimits*, ResourceLimits*, Site*, Location*, LogTarget*>;
 using Slot =
     std::variant<bool*, unsigned*, std::uint64_t*, std::optional<std::uint64_t>*, Duration*,
                  std::string*, std::vector<std::string>*, Dispatch*, ChunkedBody*, OnDisconnect*,
-                 Links*, Match*, cgi::Variables*, Config*, ServerOptions*, Limits*, CgiOptions*,
-                 QueueOptions*, PressureLimits*, ResourceLimits*, Location*, LogTarget*,
-                 std::vector<Listen>*, std::vector<Site>*, std::vector<Location>*>;
+                 Links*, Match*, WarmOptions::Preload*, WarmOptions::Finalize*, cgi::Variables*,
+                 Config*, ServerOptions*, Limits*, CgiOptions*, QueueOptions*, WarmOptions*,
+                 PressureLimits*, ResourceLimits*, Location*, LogTarget*, std::vector<Listen>*,
+                 std::vector<Site>*, std::vector<Location>*>;
 
 // Both ends included: integers as they are, sizes in bytes, durations in milliseconds.
 struct Range {

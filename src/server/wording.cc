@@ -21,7 +21,8 @@ std::string number_text(const Parameter& row, std::uint64_t number) {
 }
 
 // One for each kind of place; empty where there is nothing to show.
-std::string shown(const Parameter&, bool value) {
+std::string shown(const Parameter& row, bool value) {
+  if (!row.choices.empty()) return quoted(row.choices[value ? 1 : 0]);
   return value ? "true" : "false";
 }
 std::string shown(const Parameter& row, unsigned value) {

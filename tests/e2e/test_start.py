@@ -37,6 +37,15 @@ def test_unknown_flag_is_a_usage_error_64(run):
     assert "--lisen" in result.stderr
 
 
+def test_warm_is_for_directories_64(run, site, tmp_path):
+    file = tmp_path / "site.toml"
+    file.write_text(f'[[site]]\nroot = "{site.root}"\n')
+    result = run("-c", file, "--warm")
+    assert result.returncode == 64, result
+    assert 'write start = "warm"' in result.stderr
+    assert run("status", "--warm").returncode == 64
+
+
 def test_malformed_address_is_a_usage_error_64(run, site):
     result = run(site.root, "-l", "127.0.0.1:99999")
     assert result.returncode == 64, result

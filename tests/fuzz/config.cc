@@ -35,6 +35,13 @@ void check_location(const server::Location& location) {
   CGISRV_CHECK(location.interpreter.empty() || location.program == server::ProgramKind::in_place);
 }
 
+void check_warm(const server::WarmOptions& warm) {
+  CGISRV_CHECK(warm.max_requests > 0 && warm.max_memory > 0);
+  CGISRV_CHECK(warm.max_age.count() >= 1000 && warm.idle.count() >= 1000);
+  CGISRV_CHECK(warm.preload <= server::WarmOptions::Preload::none);
+  CGISRV_CHECK(warm.finalize <= server::WarmOptions::Finalize::full);
+}
+
 void check_config(const Config& config) {
   CGISRV_CHECK(!config.sites.empty() && !config.listen.empty());
   for (const auto& listen : config.listen)
@@ -43,8 +50,10 @@ void check_config(const Config& config) {
     CGISRV_CHECK(site.root.starts_with('/') && site.root.size() > 1 && !site.root.ends_with('/'));
     for (const auto& index : site.index)
       CGISRV_CHECK(!index.empty() && !index.contains('/'));
-    for (const auto& location : site.locations)
+    for (const auto& location : site.locations) {
       check_location(location);
+      check_warm(location.cgi.warm);
+    }
   }
   CGISRV_CHECK(config.limits.header_size >= config.limits.target_size ||
                config.limits.header_size > 0);

@@ -1,12 +1,8 @@
-#include "server/config.h"
-
-#include <fmt/format.h>
 #include <gmock/gmock.h>
-#include <gtest/gtest.h>
 
 #include <filesystem>
 
-#include "../temporary_directory.h"
+#include "config_fixture.h"
 #include "server/parameters.h"
 
 namespace cgisrv::server {
@@ -17,70 +13,20 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Pair;
 
-// A folder with a site in www/, and configurations that would stand beside it in test.toml.
-class ConfigTest : public ::testing::Test {
- protected:
-  ConfigTest() {
-    files_.directory("www/old");
-    files_.file("www/prog", 0755);
-    files_.file("www/text");
-  }
-
-  std::string path(std::string_view below) const {
-    return fmt::format("{}/{}", files_.path(), below);
-  }
-
-  auto parse(std::string_view text) const { return parse_config(text, path("test.toml")); }
-
-  // The configuration of a text without faults.
-  Config good(std::string_view text) const {
-    auto config = parse(text);
-    if (config) return *config;
-    for (const auto& error : config.error())
-      ADD_FAILURE() << error.text();
-    return {};
-  }
-  Config with_site(std::string_view text) const {
-    return good(fmt::format("{}\n[[site]]\nroot = 'www'\n", text));
-  }
-  Location with_location(std::string_view text) const {
-    const Config config = good(fmt::format("[[site]]\nroot = 'www'\n[[site.location]]\n{}", text));
-    return config.sites.empty() ? Location{} : config.sites[0].locations.at(0);
-  }
-
-  // "line:column: message" of every fault.
-  std::vector<std::string> faults(std::string_view text) const {
-    const auto config = parse(text);
-    std::vector<std::string> found;
-    if (config) return found;
-    for (const auto& error : config.error()) {
-      EXPECT_EQ(error.file, path("test.toml"));
-      found.push_back(error.text().substr(error.file.size() + 1));
-    }
-    return found;
-  }
-  // Of a text that stands before a good site, which begins on its next line.
-  std::vector<std::string> faults_before_site(std::string_view text) const {
-    return faults(fmt::format("{}\n[[site]]\nroot = 'www'\n", text));
-  }
-  // Of a location; its keys begin on line 4.
-  std::vector<std::string> location_faults(std::string_view text) const {
-    return faults(fmt::format("[[site]]\nroot = 'www'\n[[site.location]]\n{}", text));
-  }
-
-  TemporaryDirectory files_;
-};
-
 // ---- defaults
 
 TEST_F(ConfigTest, AnEmptyOneHasTheDefaultsOfTheStructs) {
   Config config = with_site("");
   ASSERT_EQ(config.sites.size(), 1);
-  const std::pair<std::string_view, Part> parts[] = {
-      {"[server]", &config.server},           {"[[listen]]", &config.listen.at(0)},
-      {"[limits]", &config.limits},           {"[cgi]", &config.cgi},
-      {"[cgi.rlimits]", &config.cgi.rlimits}, {"[log]", &config},
-      {"[log.access]", &config.access_log},   {"[log.error]", &config}};
+  const std::pair<std::string_view, Part> parts[] = {{"[server]", &config.server},
+                                                     {"[[listen]]", &config.listen.at(0)},
+                                                     {"[limits]", &config.limits},
+                                                     {"[cgi]", &config.cgi},
+                                                     {"[cgi.rlimits]", &config.cgi.rlimits},
+                                                     {"[cgi.warm]", &config.cgi.warm},
+                                                     {"[log]", &config},
+                                                     {"[log.access]", &config.access_log},
+                                                     {"[log.error]", &config}};
   for (const Section* section : sections()) {
     const auto* part = std::ranges::find(parts, section->name, [](auto& p) { return p.first; });
     if (part == std::end(parts)) continue;
@@ -207,6 +153,35 @@ body_size = "1k")");
   EXPECT_EQ(location.cgi.rlimits.processes, std::nullopt);
 }
 
+TEST_F(ConfigTest, ReadsWhatIsKeptWarmAndHow) {
+  const Config config = good(R"([cgi]
+start = "warm"
+warm = { max_requests = 9, max_age = "2h", max_memory = "1g", preload = "all", finalize = "full" }
+[[site]]
+root = "www"
+[[site.location]]
+match = "/a/"
+warm = { idle = "1s", preload = "none" }
+[[site.location]]
+match = "/b/"
+start = "cold")");
+  const WarmOptions& all = config.cgi.warm;
+  EXPECT_TRUE(all.enabled);
+  EXPECT_EQ(all.max_requests, 9);
+  EXPECT_EQ(all.max_age, std::chrono::hours(2));
+  EXPECT_EQ(all.idle, WarmOptions{}.idle);
+  EXPECT_EQ(all.max_memory, 1ULL << 30);
+  EXPECT_EQ(all.preload, WarmOptions::Preload::all);
+  EXPECT_EQ(all.finalize, WarmOptions::Finalize::full);
+  const WarmOptions& a = config.sites[0].locations[0].cgi.warm;
+  EXPECT_TRUE(a.enabled);
+  EXPECT_EQ(a.max_requests, 9);
+  EXPECT_EQ(a.idle, std::chrono::seconds(1));
+  EXPECT_EQ(a.preload, WarmOptions::Preload::none);
+  EXPECT_FALSE(config.sites[0].locations[1].cgi.warm.enabled);
+  EXPECT_FALSE(with_location("match = '/a/'").cgi.warm.enabled) << "nobody asked for it";
+}
+
 TEST_F(ConfigTest, LocationsFindTheirPrograms) {
   Location found = with_location("match = '/cgi-bin/'\ncgi = true");
   EXPECT_EQ(found.program, ProgramKind::in_place);
@@ -246,166 +221,6 @@ TEST_F(ConfigTest, TheExampleIsRight) {
   EXPECT_EQ(good(text).sites.size(), 2);
 }
 
-// ---- faults
-
-TEST_F(ConfigTest, NamesTheFileThatCannotBeRead) {
-  const auto missing = load_config(path("none.toml"));
-  ASSERT_FALSE(missing);
-  EXPECT_EQ(missing.error().at(0).text(), path("none.toml: cannot read the configuration: "
-                                               "No such file or directory"));
-  EXPECT_FALSE(load_config(files_.path())) << "a directory";
-  EXPECT_THAT(load_config(files_.file("empty.toml", 0644, "")).error().at(0).message,
-              HasSubstr("no [[site]]"));
-}
-
-TEST_F(ConfigTest, SaysWhereTheTextIsNotToml) {
-  EXPECT_THAT(faults("[server]\nuser = \n"), ElementsAre(HasSubstr("2:")));
-  EXPECT_THAT(faults("[server]\nuser = 'a'\nuser = 'b'\n"), ElementsAre(HasSubstr("not TOML: ")));
-}
-
-TEST_F(ConfigTest, SuggestsKeys) {
-  EXPECT_THAT(faults_before_site("[server]\nwokers = 3"),
-              ElementsAre("2:1: unknown key 'wokers' in [server]; did you mean 'workers'?"));
-  EXPECT_THAT(
-      faults_before_site("[server]\n  body_size = 3"),
-      ElementsAre("2:3: 'body_size' belongs in [limits] or [[site.location]], not in [server]"));
-  EXPECT_THAT(faults_before_site("[[listen]]\ncolour = 3"),
-              ElementsAre("2:1: unknown key 'colour' in [[listen]]; its keys are address"));
-  EXPECT_THAT(faults_before_site("[limit]"),
-              ElementsAre("1:2: unknown key 'limit' in the file; did you mean 'limits'?"));
-  EXPECT_THAT(faults_before_site("[[location]]"),
-              ElementsAre("1:3: 'location' belongs in [[site]], not in the file"));
-  EXPECT_THAT(faults_before_site("[cgi]\nrlimits = { nofiles = 3 }"),
-              ElementsAre(HasSubstr("'nofiles' in [cgi.rlimits]; did you mean 'nofile'?")));
-  EXPECT_THAT(location_faults("match = '/'\nidle_timout = '1s'"),
-              ElementsAre(HasSubstr("did you mean 'idle_timeout'?")));
-}
-
-TEST_F(ConfigTest, SuggestsChoices) {
-  EXPECT_THAT(faults_before_site("[server]\ndispatch = 'round_robin'"),
-              ElementsAre("2:12: 'dispatch' must be one of \"round-robin\", \"least-busy\", "
-                          "\"kernel\"; it is \"round_robin\"; did you mean \"round-robin\"?"));
-  EXPECT_THAT(faults_before_site("[log]\nerror = { level = 'loud' }"),
-              ElementsAre(HasSubstr("'level' must be one of \"debug\", ")));
-}
-
-TEST_F(ConfigTest, ChecksTypesAndRanges) {
-  EXPECT_THAT(faults_before_site("[server]\nworkers = 0"),
-              ElementsAre("2:11: 'workers' must be a whole number: 1 to 256 processes, \"auto\"; "
-                          "it is 0"));
-  EXPECT_THAT(faults_before_site("[server]\nworkers = -1"), ElementsAre(HasSubstr("it is -1")));
-  EXPECT_THAT(faults_before_site("[server]\nworkers = 1.5"),
-              ElementsAre(HasSubstr("it is a number with a fraction")));
-  EXPECT_THAT(faults_before_site("[limits]\nheader_timeout = 10"),
-              ElementsAre(HasSubstr("must be a duration such as \"10s\": \"100ms\" to \"1d\"")));
-  EXPECT_THAT(faults_before_site("[limits]\nheader_size = '2m'"),
-              ElementsAre(HasSubstr("\"1k\" to \"1m\"; it is \"2m\"")));
-  EXPECT_THAT(faults_before_site("[limits]\nheader_size = 'unlimited'"),
-              ElementsAre(HasSubstr("'header_size' must be")));
-  EXPECT_THAT(faults_before_site("[cgi]\nauthorization = 'yes'"),
-              ElementsAre(HasSubstr("must be true or false; it is \"yes\"")));
-  EXPECT_THAT(faults_before_site("[cgi]\nenv = { A = 1 }"),
-              ElementsAre("2:13: 'env' must be a table of texts, such as { NAME = \"value\" }; "
-                          "it is 1"));
-  EXPECT_THAT(faults("[[site]]\nroot = 'www'\nindex = 'a'"),
-              ElementsAre(HasSubstr("must be a list of texts")));
-  EXPECT_THAT(faults("[[site]]\nroot = ''"), ElementsAre(HasSubstr("must be a path")));
-}
-
-TEST_F(ConfigTest, ChecksBrackets) {
-  EXPECT_THAT(faults("[site]\nroot = 'www'"),
-              ElementsAre("1:1: [[site]] may stand several times: write it with two brackets"));
-  EXPECT_THAT(faults_before_site("[[server]]"),
-              ElementsAre(HasSubstr("'server' may stand once only")));
-  EXPECT_THAT(faults_before_site("limits = 3"),
-              ElementsAre("1:10: 'limits' must be a table; it is 3"));
-}
-
-TEST_F(ConfigTest, ChecksTexts) {
-  EXPECT_THAT(faults_before_site("[server]\nuser = 'no such user'"),
-              ElementsAre("2:8: 'user': there is no user \"no such user\"; create the account or "
-                          "name another"));
-  EXPECT_THAT(faults_before_site("[server]\ngroup = 'no such group'"),
-              ElementsAre(HasSubstr("there is no group")));
-  EXPECT_THAT(faults_before_site("[[listen]]\naddress = 'localhorst:80'"),
-              ElementsAre(HasSubstr("2:11: 'address': localhorst:80")));
-  EXPECT_THAT(faults_before_site("[cgi]\nheaderless = 'text'"),
-              ElementsAre(HasSubstr("write a media type")));
-  EXPECT_THAT(faults_before_site("[cgi]\nheaderless = \"text/html\\r\\nX: y\""),
-              ElementsAre(HasSubstr("may not hold control characters")));
-  EXPECT_THAT(faults_before_site("[cgi]\nenv = { 'A=B' = '1', 'é' = '' }"),
-              ElementsAre(HasSubstr("2:9: 'env': the name of a variable"), HasSubstr("2:22:")));
-  EXPECT_THAT(faults("[[site]]\nroot = 'www'\nserver_name = ['http://x', '*.', 'a:80', 'a*']"),
-              ElementsAre(HasSubstr("3:16: "), HasSubstr("3:28: "), HasSubstr("3:34: "),
-                          HasSubstr("3:42: ")));
-  EXPECT_THAT(faults("[[site]]\nroot = 'www'\nindex = ['a/b', '.x']"),
-              ElementsAre(HasSubstr("a/b is no name"), HasSubstr(".x is no name")));
-}
-
-TEST_F(ConfigTest, ChecksRoots) {
-  EXPECT_THAT(faults("[server]"), ElementsAre(HasSubstr("there is no [[site]]")));
-  EXPECT_THAT(faults("site = []"), ElementsAre(HasSubstr("there is no [[site]]")));
-  EXPECT_THAT(faults("\n[[site]]"),
-              ElementsAre("2:1: [[site]] needs 'root'; it must be a path in quotes"));
-  EXPECT_THAT(faults("[[site]]\nroot = 'none'"),
-              ElementsAre(HasSubstr("does not exist; create it or correct the path")));
-  EXPECT_THAT(faults("[[site]]\nroot = 'www/text'"), ElementsAre(HasSubstr("not a directory")));
-  EXPECT_THAT(faults("[[site]]\nroot = '/'"), ElementsAre(HasSubstr("the whole machine")));
-}
-
-TEST_F(ConfigTest, ChecksMatches) {
-  EXPECT_THAT(location_faults("cgi = true"),
-              ElementsAre(HasSubstr("3:1: [[site.location]] needs 'match'")));
-  EXPECT_THAT(location_faults("match = '/cgi-bin'"),
-              ElementsAre("4:9: 'match' is \"/cgi-bin\"; write \"/cgi-bin/\" for everything below, "
-                          "or \"=/cgi-bin\" for that path alone"));
-  for (const std::string bad : {"", "x/", "*", "*.", "*.a/b", "*.a*", "=x", "=", "//", "/a/../b/"})
-    EXPECT_THAT(location_faults("match = '" + bad + "'"),
-                ElementsAre(HasSubstr("write \"/prefix/\", \"=/exact\" or \"*.ext\"")))
-        << bad;
-}
-
-TEST_F(ConfigTest, ChecksPrograms) {
-  EXPECT_THAT(location_faults("match = '/a/'\ncgi = 'none'"),
-              ElementsAre(HasSubstr("5:7: 'cgi': " + path("www/none does not exist"))));
-  EXPECT_THAT(location_faults("match = '/a/'\ncgi = 'none/'"), ElementsAre(HasSubstr("5:7: ")));
-  EXPECT_THAT(location_faults("match = '/a/'\ncgi = 'prog/'"),
-              ElementsAre(HasSubstr("is not a directory")));
-  EXPECT_THAT(location_faults("match = '/a/'\ncgi = 'text'"),
-              ElementsAre(HasSubstr("may not be executed; try chmod +x")));
-  EXPECT_THAT(location_faults("match = '/a/'\ncgi = 1"), ElementsAre(HasSubstr("it is 1")));
-  EXPECT_THAT(location_faults("match = '/a/'\ncgi = ''"), ElementsAre(HasSubstr("it is \"\"")));
-  EXPECT_THAT(location_faults("match = '*.a'\ncgi = 'prog'"),
-              ElementsAre(HasSubstr("which an ending cannot lead to")));
-  EXPECT_THAT(location_faults("match = '=/a'\ncgi = 'old/'"),
-              ElementsAre(HasSubstr("match a prefix such as \"/a/\"")));
-  EXPECT_THAT(location_faults("match = '*.a'\ninterpreter = 'sh'"),
-              ElementsAre(HasSubstr("write the absolute path of the program, not sh")));
-  EXPECT_THAT(location_faults("match = '*.a'\ninterpreter = '/none'"),
-              ElementsAre(HasSubstr("/none does not exist")));
-  EXPECT_THAT(location_faults("match = '*.a'\ninterpreter = '/bin/sh'\ncgi = 'old/'"),
-              ElementsAre(HasSubstr("but 'cgi' is \"old/\"; remove one of the two")));
-  EXPECT_THAT(location_faults("match = '*.a'\ninterpreter = '/bin/sh'\ncgi = false"),
-              ElementsAre(HasSubstr("but 'cgi' is false")));
-}
-
-TEST_F(ConfigTest, FindsWhatStandsTwice) {
-  EXPECT_THAT(location_faults("match = '/a/'\n[[site.location]]\nmatch = '/a/'"),
-              ElementsAre("6:9: 'match': \"/a/\" stands on line 4 already; remove one"));
-  EXPECT_THAT(faults("[[site]]\nroot = 'www'\nserver_name = ['a']\n[[site]]\nroot = 'www'\n"
-                     "server_name = ['b', 'A']"),
-              ElementsAre("6:21: 'server_name': a stands on line 3 already; remove one"));
-  EXPECT_THAT(faults("[[site]]\nroot = 'www'\n[[site]]\nroot = 'www'"),
-              ElementsAre(HasSubstr("3:1: only the first [[site]] answers for every host")));
-}
-
-TEST_F(ConfigTest, ReportsEveryFaultInTheOrderOfTheFile) {
-  EXPECT_THAT(faults("[[site]]\nroot = 'none'\n[[site.location]]\nmatch = 'x'\ncgi = 'y'\n"
-                     "[server]\nworkers = 0\ncolour = 1\n[cgi]\ngrace = 1"),
-              ElementsAre(HasSubstr("2:8: "), HasSubstr("4:9: "), HasSubstr("5:7: "),
-                          HasSubstr("7:11: "), HasSubstr("8:1: "), HasSubstr("10:9: ")));
-}
-
 // ---- directory mode
 
 TEST_F(ConfigTest, ADirectoryIsServedWithItsPrograms) {
@@ -426,7 +241,15 @@ TEST_F(ConfigTest, ADirectoryIsServedWithItsPrograms) {
     EXPECT_EQ(location.program, ProgramKind::in_place);
     EXPECT_EQ(location.body_size, Limits{}.body_size);
     EXPECT_THAT(location.cgi.env, IsEmpty());
+    EXPECT_FALSE(location.cgi.warm.enabled);
   }
+}
+
+TEST_F(ConfigTest, ADirectoryMayStartItsProgramsWarm) {
+  const auto config = directory_config(path("www"), true);
+  ASSERT_TRUE(config) << config.error().what;
+  for (const Location& location : config->sites.at(0).locations)
+    EXPECT_TRUE(location.cgi.warm.enabled) << location.match.text;
 }
 
 TEST_F(ConfigTest, ADirectoryMustBeOne) {

@@ -101,6 +101,7 @@ TEST(Parameters, KnowWhereAKeyBelongs) {
   EXPECT_THAT(sections_with("workers"), ElementsAre("[server]"));
   EXPECT_THAT(sections_with("body_size"), ElementsAre("[limits]", "[[site.location]]"));
   EXPECT_THAT(sections_with("grace"), ElementsAre("[cgi]", "[[site.location]]"));
+  EXPECT_THAT(sections_with("start"), ElementsAre("[cgi]", "[[site.location]]"));
   EXPECT_THAT(sections_with("no_such_key"), ElementsAre());
 }
 
