@@ -26,6 +26,11 @@ std::string_view text(Outcome outcome) {
   return names[static_cast<unsigned>(outcome)];
 }
 
+std::string_view text(Start start) {
+  static constexpr std::array<std::string_view, 3> names = {"", "cold", "warm"};
+  return names[static_cast<unsigned>(start)];
+}
+
 Duration user_time(const process::Exit& exit) {
   return time_of(exit.usage.ru_utime);
 }
@@ -47,8 +52,10 @@ void Account::admitted() {
   costs_.queue = lap();
 }
 
-void Account::started() {
+void Account::started(Start start, std::string_view why) {
   costs_.start = lap();
+  costs_.started = start;
+  costs_.cold_reason = why;
 }
 
 void Account::header_whole() {

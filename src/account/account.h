@@ -30,18 +30,30 @@ inline constexpr unsigned outcomes = 8;
 // "answered", "not-started", ...
 std::string_view text(Outcome outcome);
 
+// How its program came to be.
+enum class Start : std::uint8_t {
+  none,  // it never did
+  cold,  // executed
+  warm,  // forked from its zygote
+};
+
+// "", "cold", "warm"
+std::string_view text(Start start);
+
 // From getrusage(2); with the program's own children, as far as it waited for them.
 Duration user_time(const process::Exit& exit);
 Duration system_time(const process::Exit& exit);
 
 struct Costs {
   std::optional<Duration> queue;   // waited for a place
-  std::optional<Duration> start;   // from the place to its first instruction; none: never started
+  std::optional<Duration> start;   // from the place until it ran; none: never started
   std::optional<Duration> header;  // from there to the whole header
   std::optional<Duration> run;     // from there to the exit
-  Duration total{};                // from the request to the end of its output
-  std::uint64_t bytes_in = 0;      // of the body, to the program
-  std::uint64_t bytes_out = 0;     // printed by it, header included
+  Start started = Start::none;
+  std::string cold_reason;      // one word; empty unless it could have been warm
+  Duration total{};             // from the request to the end of its output
+  std::uint64_t bytes_in = 0;   // of the body, to the program
+  std::uint64_t bytes_out = 0;  // printed by it, header included
   Outcome outcome = Outcome::client_left;
   std::optional<process::Exit> exit;  // none: never started, or it runs on without us
 };
@@ -59,7 +71,8 @@ class Account {
   // ---- in this order, some of them perhaps never
   void asks();  // for a place
   void admitted();
-  void started();
+  // `why` it is cold, where it was to be warm: one word, for the log.
+  void started(Start start, std::string_view why = {});
   void header_whole();
   void read(std::uint64_t bytes) { costs_.bytes_out += bytes; }
   void wrote(std::uint64_t bytes) { costs_.bytes_in += bytes; }

@@ -15,6 +15,7 @@ struct Figures {
   std::array<std::atomic<std::uint64_t>, outcomes> by_outcome;
   Histogram total;  // of those that ran: from the request to the end
   Histogram queue;
+  std::atomic<std::uint64_t> cold_starts, warm_starts;
   std::atomic<std::uint64_t> cpu_us;  // user and system
   std::atomic<std::uint64_t> peak_rss_kib;
   std::atomic<std::uint64_t> bytes_in, bytes_out;  // to and from the program

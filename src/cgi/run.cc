@@ -219,7 +219,7 @@ void Run::launch() {
     return fail(Outcome::not_started, status, std::move(sentence));
   }
   child_ = std::move(*child);
-  account_->started();
+  account_->started(account::Start::cold);
   if (input_) account_->wrote(content_length_.value_or(0));
   child_.hold(std::make_unique<Tenancy>(entry_ ? entry_->take() : admission::Place(), account_));
   input_.reset();

@@ -119,6 +119,12 @@ std::string how_it_ended(const Program& program) {
   return costs.exit ? costs.exit->text() : "unknown: it worked on after its output";
 }
 
+std::string how_it_started(const account::Costs& costs) {
+  std::string how(account::text(costs.started));
+  if (!costs.cold_reason.empty()) how += ": " + costs.cold_reason;
+  return how;
+}
+
 void add_program(Text& text, const Seen& seen, const Program& program, bool redirected) {
   const std::string& file = program.script.filename;
   text.heading(redirected ? "Program, after a local redirect" : "Program");
@@ -127,6 +133,7 @@ void add_program(Text& text, const Seen& seen, const Program& program, bool redi
   text.row("directory", file.substr(0, file.rfind('/')));
   text.row("user", seen.user);
   if (!seen.note.empty()) text.note(seen.note);
+  text.row("started", how_it_started(program.costs()));
   text.row("ended", how_it_ended(program));
   add_environment(text, program);
   if (program.errors.total() > 0) {

@@ -19,6 +19,11 @@ void add_duration(JsonWriter& json, std::string_view key,
   json.number(key, static_cast<double>(duration->count()) / 1000);
 }
 
+void add_word(JsonWriter& json, std::string_view key, std::string_view word) {
+  if (word.empty()) return json.null(key);
+  json.text(key, word);
+}
+
 void add_request(JsonWriter& json, const Request& request) {
   json.begin_object("request");
   json.bytes("method", request.method);
@@ -53,6 +58,8 @@ void add_exit(JsonWriter& json, const account::Costs& costs) {
 }
 
 void add_costs(JsonWriter& json, const account::Costs& costs) {
+  add_word(json, "start", account::text(costs.started));
+  add_word(json, "cold_reason", costs.cold_reason);
   add_duration(json, "start_ms", costs.start);
   add_duration(json, "header_ms", costs.header);
   add_duration(json, "run_ms", costs.run);

@@ -97,6 +97,14 @@ void outcome(std::string& out, const AccessEntry& entry, std::time_t) {
   out.append(account::text(entry.costs->outcome));
 }
 
+void start(std::string& out, const AccessEntry& entry, std::time_t) {
+  out.append(account::text(entry.costs->started));
+}
+
+void cold_reason(std::string& out, const AccessEntry& entry, std::time_t) {
+  out.append(entry.costs->cold_reason);
+}
+
 void exit_status(std::string& out, const AccessEntry& entry, std::time_t) {
   const auto& exit = entry.costs->exit;
   if (exit && !exit->signalled) append_number(out, static_cast<std::uint64_t>(exit->code));
@@ -129,15 +137,17 @@ constexpr Field fields[] = {
     {"user_agent", foreign, false, text_of<&AccessEntry::user_agent>, "the field User-Agent"},
     {"script", foreign, true, text_of<&AccessEntry::script>, "SCRIPT_NAME"},
     {"outcome", word, true, outcome, "answered, not-started, exit-status (before a header), bad-header, signal, timeout, client-left or refused (no place to run)"},
+    {"start", word, true, start, "cold: it was executed; warm: it was forked from its zygote, see `start = \"warm\"`"},
+    {"cold_reason", word, true, cold_reason, "why it was started cold where it was to be warm"},
     {"queue_ms", number, true, span_of<&account::Costs::queue>, "waited for a place to run"},
-    {"start_ms", number, true, span_of<&account::Costs::start>, "from the place until it was executed"},
+    {"start_ms", number, true, span_of<&account::Costs::start>, "from the place until it ran"},
     {"header_ms", number, true, span_of<&account::Costs::header>, "from then until its header was whole"},
     {"run_ms", number, true, span_of<&account::Costs::run>, "from then until its exit"},
     {"exit", number, true, exit_status, "its exit status"},
     {"signal", word, true, exit_signal, "the signal that killed it"},
     {"cpu_user_ms", number, true, cpu_of<account::user_time>, "processor time, its children included that it waited for"},
     {"cpu_system_ms", number, true, cpu_of<account::system_time>, "the kernel's share of it"},
-    {"peak_rss_kib", number, true, usage_of<&rusage::ru_maxrss>, "resident memory at its most; never less than the worker's own few MiB, which the kernel counts in"},
+    {"peak_rss_kib", number, true, usage_of<&rusage::ru_maxrss>, "resident memory at its most; what it began with counts: the worker's own few MiB, or what it shares with its zygote"},
     {"minor_faults", number, true, usage_of<&rusage::ru_minflt>, "page faults"},
     {"major_faults", number, true, usage_of<&rusage::ru_majflt>, "those that waited for a disk"},
 };

@@ -42,6 +42,8 @@ void add_figures(Report::Program& program, const account::Figures& figures) {
     if (outcome != answered && outcome != client_left && outcome != refused)
       program.failed += count;
   }
+  program.cold_starts = figures.cold_starts;
+  program.warm_starts = figures.warm_starts;
   program.time_p50_seconds = seconds(figures.total.percentile(0.50));
   program.time_p90_seconds = seconds(figures.total.percentile(0.90));
   program.time_p99_seconds = seconds(figures.total.percentile(0.99));

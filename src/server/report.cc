@@ -26,8 +26,8 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Report::Worker, index, pid, stat
                                                 accepted, restarts, memory_bytes)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Report::Admission, running, waiting, limit)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Report::Program, id, file, running, waiting, limit,
-                                                refused, finished, failed, outcomes,
-                                                time_p50_seconds, time_p90_seconds,
+                                                refused, finished, failed, outcomes, cold_starts,
+                                                warm_starts, time_p50_seconds, time_p90_seconds,
                                                 time_p99_seconds, wait_p99_seconds, cpu_seconds,
                                                 memory_peak_bytes, bytes_in, bytes_out)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Report, server, workers, admission, programs)

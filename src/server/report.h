@@ -46,7 +46,9 @@ struct Report {
     std::uint64_t finished = 0;  // requests that are over
     std::uint64_t failed = 0;    // those of them where the program is to blame
     std::map<std::string, std::uint64_t> outcomes;
-    double time_p50_seconds = 0;  // of a request, waiting included
+    std::uint64_t cold_starts = 0;  // executed
+    std::uint64_t warm_starts = 0;  // forked from a zygote
+    double time_p50_seconds = 0;    // of a request, waiting included
     double time_p90_seconds = 0;
     double time_p99_seconds = 0;
     double wait_p99_seconds = 0;

@@ -29,6 +29,13 @@ struct Column {
   std::string (*text)(const T&);
 };
 
+// Of its starts.
+std::string warm_share(const Report::Program& program) {
+  const auto warm = static_cast<double>(program.warm_starts);
+  const double all = warm + static_cast<double>(program.cold_starts);
+  return human::percent(all > 0 ? warm / all : 0);
+}
+
 // clang-format off
 constexpr Column<Row> program_columns[] = {
     {"RUN", 4, 0, [](const Row& row) { return human::count(row.program.running); }},
@@ -43,6 +50,7 @@ constexpr Column<Row> program_columns[] = {
     {"DONE", 5, 100, [](const Row& row) { return human::count(row.program.finished); }},
     {"FAILED", 6, 0, [](const Row& row) { return human::count(row.program.failed); }},
     {"REFUSED", 7, 0, [](const Row& row) { return human::count(row.program.refused); }},
+    {"WARM", 5, 0, [](const Row& row) { return warm_share(row.program); }},
 };
 constexpr Column<Worker> worker_columns[] = {
     {"WORKER", 6, 0, [](const Worker& worker) { return fmt::to_string(worker.index); }},
@@ -53,6 +61,13 @@ constexpr Column<Worker> worker_columns[] = {
     {"MEMORY", 6, 0, [](const Worker& worker) { return human::bytes(worker.memory_bytes); }},
 };
 // clang-format on
+
+// The last is for those who have something to see there.
+std::span<const Column<Row>> shown_columns(const Report& report) {
+  const bool any_warm = std::ranges::any_of(
+      report.programs, [](const Report::Program& program) { return program.warm_starts > 0; });
+  return std::span(program_columns).first(std::size(program_columns) - (any_warm ? 0 : 1));
+}
 
 // The columns to the right, then a name that gets what is left, and loses its beginning.
 template <typename T>
@@ -165,7 +180,7 @@ std::string first_lines(std::string_view text, const Screen& screen) {
 
 std::string report_table(const Report& now, const Report* before, const Screen& screen) {
   std::string out = head(now, before);
-  const Table<Row> programs(program_columns, screen);
+  const Table<Row> programs(shown_columns(now), screen);
   if (now.programs.empty()) {
     out += "No program has been asked for yet.\n";
   } else {

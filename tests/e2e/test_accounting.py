@@ -36,7 +36,7 @@ int main(void) {
 }
 """
 
-OF_PROGRAMS = {"script", "outcome", "queue_ms", "start_ms", "header_ms", "run_ms", "exit", "signal",
+OF_PROGRAMS = {"script", "outcome", "start", "cold_reason", "queue_ms", "start_ms", "header_ms", "run_ms", "exit", "signal",
                "cpu_user_ms", "cpu_system_ms", "peak_rss_kib", "minor_faults", "major_faults"}
 
 
@@ -104,6 +104,7 @@ def test_line_of_a_program_and_line_of_a_file(accounted, site):
     assert of_program["bytes_received"] == of_program["bytes_sent"] == 12
     assert (of_program["script"], of_program["outcome"]) == ("/echo.cgi", "answered")
     assert (of_program["exit"], of_program["signal"]) == (3, None)
+    assert (of_program["start"], of_program["cold_reason"]) == ("cold", None)
     assert 0 <= of_program["queue_ms"] < of_program["duration_ms"]
     spans = [of_program[name] for name in ("queue_ms", "start_ms", "run_ms")]
     assert sum(spans) <= of_program["duration_ms"]
@@ -135,7 +136,7 @@ def test_program_that_was_never_started(accounted, site):
     assert running.server.get("/nothing.cgi").status == 502
     line = running.line()
     assert line["outcome"] == "not-started"
-    assert line["start_ms"] is line["exit"] is line["peak_rss_kib"] is None
+    assert line["start"] is line["start_ms"] is line["exit"] is line["peak_rss_kib"] is None
 
 
 def test_client_that_left(accounted, site):
@@ -194,10 +195,10 @@ def test_program_that_works_on_is_not_waited_for(accounted, site):
 
 def test_format_of_ones_own(accounted, site):
     site.program("hello.cgi", PLAIN + "echo hello\n")
-    running = accounted(format="{{{status}}} {exit} {bytes_sent} {outcome} {referer}")
+    running = accounted(format="{{{status}}} {exit} {bytes_sent} {outcome} {start} {referer}")
     assert running.server.get("/hello.cgi").status == 200
     assert until(running.text)
-    assert running.text() == "{200} 0 6 answered -\n"
+    assert running.text() == "{200} 0 6 answered cold -\n"
 
 
 def test_field_that_does_not_exist(run, site, tmp_path):

@@ -32,6 +32,7 @@ def test_report_of_a_good_program(execute, site):
     program = dict(line.split(maxsplit=1) for line in section(result, "Program"))
     assert program["file"] == str(script) and program["directory"] == str(script.parent)
     assert program["run"] == "by     #!/bin/sh" and program["ended"] == "exit status 0"
+    assert program["started"] == "cold"
     environment = section(result, "Environment")
     for variable in ("PATH_INFO=/extra", "QUERY_STRING=x=1", "HTTP_COOKIE=a=b", "CONTENT_LENGTH=8",
                      f"DOCUMENT_ROOT={site.root}"):
@@ -140,6 +141,7 @@ def test_url_may_be_given_in_part(execute, site, url, target, host, root):
     (["p.cgi", "-H", "A: b\r\nC: d"], 64, "-H 'Name: value'"),
     (["p.cgi", "--raw", "--json"], 64, "--json"),
     (["p.cgi", "--listen", ":80"], 64, "exec does not listen"),
+    (["p.cgi", "--warm"], 64, "starts programs cold"),
     (["p.cgi", "/other.cgi"], 64, "other.cgi"),
     (["p.cgi", "--bdoy"], 64, "--bdoy"),
     (["missing.cgi"], 66, "missing.cgi: No such file"),
@@ -342,6 +344,7 @@ def test_json_keeps_bytes_that_are_no_text(execute, site):
     assert base64.b64decode(response["body_base64"]) == b"\xff\0" and "body" not in response
     assert [v for n, v in response["headers"] if n == "X-A"] == ["1", "2"]
     assert program["stderr"] == '"\n' and program["exit_status"] == 0 and program["signal"] is None
+    assert program["start"] == "cold" and program["cold_reason"] is None
     assert base64.b64decode(program["environment"]["HTTP_X_LATIN_base64"]) == b"\xe9"
     assert program["bytes_out"] == program["output_bytes"] == len(script.with_suffix(
         ".cgi.output").read_bytes())

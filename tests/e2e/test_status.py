@@ -202,6 +202,7 @@ def test_figures_are_those_of_the_requests(start, site, status, ask):
     sleeps, fails = program(report, "sleeps.cgi"), program(report, "fails.cgi")
     assert (sleeps["finished"], sleeps["failed"]) == (10, 0)
     assert sleeps["outcomes"] == {"answered": 10}
+    assert (sleeps["cold_starts"], sleeps["warm_starts"]) == (10, 0)
     assert 0.19 < sleeps["time_p50_seconds"] < 0.2 + 0.3 * slowness()
     assert sleeps["time_p50_seconds"] <= sleeps["time_p90_seconds"] <= sleeps["time_p99_seconds"]
     assert sleeps["wait_p99_seconds"] < sleeps["time_p50_seconds"]

@@ -19,10 +19,10 @@ class AccountTest : public testing::Test {
     exit.usage.ru_maxrss = 4000;
     account.belongs_to(*figures);
   }
-  void run() {
+  void run(Start start = Start::cold, std::string_view why = {}) {
     account.asks();
     account.admitted();
-    account.started();
+    account.started(start, why);
   }
   void expect_settled(int times) {
     EXPECT_EQ(settled, times);
@@ -69,6 +69,28 @@ TEST_F(AccountTest, WhatNeverStartedIsSettledAtOnce) {
   expect_settled(1);
   EXPECT_EQ(figures->total.count(), 0U);  // it says nothing of how long the program takes
   EXPECT_EQ(figures->failed(), 1U);
+  EXPECT_EQ(account.costs().started, Start::none);
+  EXPECT_EQ(figures->cold_starts + figures->warm_starts, 0U);
+}
+
+TEST_F(AccountTest, ColdStartsHaveTheirReason) {
+  run(Start::cold, "booting");
+  account.reaped(exit);
+  account.close(Outcome::answered);
+  EXPECT_EQ(account.costs().started, Start::cold);
+  EXPECT_EQ(account.costs().cold_reason, "booting");
+  EXPECT_EQ(figures->cold_starts, 1U);
+  EXPECT_EQ(figures->warm_starts, 0U);
+}
+
+TEST_F(AccountTest, WarmStartsAreCountedOnTheirOwn) {
+  run(Start::warm);
+  account.reaped(exit);
+  account.close(Outcome::answered);
+  EXPECT_EQ(account.costs().started, Start::warm);
+  EXPECT_EQ(account.costs().cold_reason, "");
+  EXPECT_EQ(figures->cold_starts, 0U);
+  EXPECT_EQ(figures->warm_starts, 1U);
 }
 
 TEST_F(AccountTest, WhatWorksOnIsNotWaitedForButItsTimeCounts) {
@@ -117,6 +139,12 @@ TEST_F(AccountTest, FiguresAddUp) {
 TEST_F(AccountTest, EveryOutcomeHasAName) {
   for (unsigned i = 0; i < outcomes; ++i)
     EXPECT_FALSE(text(static_cast<Outcome>(i)).empty()) << i;
+}
+
+TEST_F(AccountTest, StartsAreNamedWhereThereWasOne) {
+  EXPECT_EQ(text(Start::none), "");
+  EXPECT_EQ(text(Start::cold), "cold");
+  EXPECT_EQ(text(Start::warm), "warm");
 }
 
 }  // namespace

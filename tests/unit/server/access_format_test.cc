@@ -32,6 +32,7 @@ class AccessFormatTest : public testing::Test {
   void run() {
     costs.queue = microseconds(20);
     costs.start = microseconds(300);
+    costs.started = account::Start::cold;
     costs.header = microseconds(4000);
     costs.run = microseconds(5000);
     costs.outcome = account::Outcome::answered;
@@ -84,7 +85,8 @@ TEST_F(AccessFormatTest, JsonOfAFile) {
 TEST_F(AccessFormatTest, JsonOfAProgramHasWhatItCost) {
   run();
   EXPECT_THAT(line("json"),
-              EndsWith("\"script\":\"/a\",\"outcome\":\"answered\",\"queue_ms\":0.020,"
+              EndsWith("\"script\":\"/a\",\"outcome\":\"answered\",\"start\":\"cold\","
+                       "\"cold_reason\":null,\"queue_ms\":0.020,"
                        "\"start_ms\":0.300,\"header_ms\":4.000,\"run_ms\":5.000,\"exit\":0,"
                        "\"signal\":null,\"cpu_user_ms\":1000.500,\"cpu_system_ms\":2.000,"
                        "\"peak_rss_kib\":2048,\"minor_faults\":70,\"major_faults\":0}\n"));
@@ -96,7 +98,8 @@ TEST_F(AccessFormatTest, JsonOfAProgramHasWhatItCost) {
 TEST_F(AccessFormatTest, JsonOfAProgramThatNeverStarted) {
   costs.outcome = account::Outcome::not_started;
   entry.costs = &costs;
-  EXPECT_THAT(line("json"), HasSubstr("\"outcome\":\"not-started\",\"queue_ms\":null,"
+  EXPECT_THAT(line("json"), HasSubstr("\"outcome\":\"not-started\",\"start\":null,"
+                                      "\"cold_reason\":null,\"queue_ms\":null,"
                                       "\"start_ms\":null,\"header_ms\":null,\"run_ms\":null,"
                                       "\"exit\":null,\"signal\":null,\"cpu_user_ms\":null"));
 }
@@ -105,6 +108,18 @@ TEST_F(AccessFormatTest, FieldsOfOnesOwn) {
   EXPECT_EQ(line("{{{status}}} {cpu_user_ms} {script}|"), "{200} - -|\n");
   run();
   EXPECT_EQ(line("{{{status}}} {cpu_user_ms} {script}|"), "{200} 1000.500 /a|\n");
+}
+
+TEST_F(AccessFormatTest, HowItWasStarted) {
+  EXPECT_EQ(line("{start} {cold_reason}|"), "- -|\n") << "a file";
+  run();
+  EXPECT_EQ(line("{start} {cold_reason}|"), "cold -|\n");
+  costs.cold_reason = "refused";
+  EXPECT_EQ(line("{start} {cold_reason}|"), "cold refused|\n");
+  EXPECT_THAT(line("json"), HasSubstr("\"start\":\"cold\",\"cold_reason\":\"refused\","));
+  costs.started = account::Start::warm;
+  costs.cold_reason.clear();
+  EXPECT_EQ(line("{start} {cold_reason}|"), "warm -|\n");
 }
 
 TEST_F(AccessFormatTest, FaultsSayWhatToDo) {

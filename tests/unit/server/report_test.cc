@@ -35,6 +35,7 @@ Report sample() {
                     .finished = 1234,
                     .failed = 2,
                     .outcomes = {{"answered", 1232}, {"timeout", 2}},
+                    .cold_starts = 1234,
                     .time_p50_seconds = 0.012,
                     .time_p99_seconds = 1.5,
                     .cpu_seconds = 50}}};
@@ -119,6 +120,19 @@ TEST(ReportTable, WhatRunsComesFirstAndRatesAreOfTheInterval) {
   EXPECT_THAT(words(line_with(watched, "busy.cgi"))[3], "50%");
   EXPECT_THAT(words(line_with(watched, "idle.cgi"))[2], "0");
   EXPECT_THAT(watched, HasSubstr("REQ/S and CPU since 2.0 s ago"));
+}
+
+TEST(ReportTable, WarmStartsHaveAColumnWhereThereAreAny) {
+  Report report = sample();
+  EXPECT_THAT(report_table(report, nullptr, {}), Not(HasSubstr("WARM")));
+  report.programs[1].warm_starts = 3 * 1234;
+  const std::string table = report_table(report, nullptr, {});
+  EXPECT_THAT(words(line_with(table, "REFUSED")), ::testing::Contains("WARM"));
+  const auto column = [&](std::string_view name) {
+    return words(line_with(table, name)).end()[-2];
+  };
+  EXPECT_EQ(column("busy.cgi"), "75%");
+  EXPECT_EQ(column("idle.cgi"), "0%") << "none, warm or cold";
 }
 
 TEST(ReportTable, SaysHowTheServerIs) {

@@ -1,0 +1,59 @@
+#include "exec/report.h"
+
+#include <gmock/gmock.h>
+
+#include <nlohmann/json.hpp>
+
+namespace cgisrv::exec {
+namespace {
+
+using std::chrono::microseconds;
+using testing::HasSubstr;
+using testing::Not;
+
+// One program that was started so.
+class ReportTest : public testing::Test {
+ protected:
+  ReportTest() { record.starting({.filename = "/srv/x.cgi"}, cgi::Environment(), account); }
+  void over(std::uint32_t) {}
+  Seen seen() const {
+    return {request,         record, response, judge(record, response, microseconds(1)),
+            microseconds(1), "me",   ""};
+  }
+  std::string text() const { return as_text(seen(), {}); }
+  nlohmann::json program() const { return nlohmann::json::parse(as_json(seen()))["programs"][0]; }
+
+  const std::shared_ptr<account::Account> account = std::make_shared<account::Account>();
+  const Request request{.method = "GET", .url = "/", .head = {}, .body = {}};
+  const Response response;
+  Record record{false, Callback::of<&ReportTest::over>(*this)};
+};
+
+TEST_F(ReportTest, ColdStart) {
+  account->started(account::Start::cold);
+  EXPECT_THAT(text(), HasSubstr("  started    cold\n"));
+  EXPECT_EQ(program()["start"], "cold");
+  EXPECT_TRUE(program()["cold_reason"].is_null());
+}
+
+TEST_F(ReportTest, ColdStartWithItsReason) {
+  account->started(account::Start::cold, "refused");
+  EXPECT_THAT(text(), HasSubstr("  started    cold: refused\n"));
+  EXPECT_EQ(program()["start"], "cold");
+  EXPECT_EQ(program()["cold_reason"], "refused");
+}
+
+TEST_F(ReportTest, WarmStart) {
+  account->started(account::Start::warm);
+  EXPECT_THAT(text(), HasSubstr("  started    warm\n"));
+  EXPECT_EQ(program()["start"], "warm");
+}
+
+TEST_F(ReportTest, NoStart) {
+  EXPECT_THAT(text(), Not(HasSubstr("  started ")));
+  EXPECT_THAT(text(), HasSubstr("  ended      never started\n"));
+  EXPECT_TRUE(program()["start"].is_null());
+}
+
+}  // namespace
+}  // namespace cgisrv::exec
