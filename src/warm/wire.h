@@ -51,7 +51,9 @@ extern "C" {
  *
  *   CGISRV_WARM=fork       for interpreters; the command line has the bootstrap (src/warm/perl,
  *                          src/warm/python: their first lines say how it is called)
- *   CGISRV_WARM=main       for native programs: stops before main()
+ *   CGISRV_WARM=main       for native programs: stops before main(). Static ones, and those for
+ *                          which LD_PRELOAD has no effect, would run for real: they are for the
+ *                          keeper to find out
  *   CGISRV_WARM_CONTROL=N  the zygote's end of the control socket
  *   CGISRV_WARM_SLATE=N    an empty memfd, see below; the keeper keeps a copy
  *   CGISRV_WARM_KEEPER=N   the parent's process id: in any other process the shim does nothing

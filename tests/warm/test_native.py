@@ -151,6 +151,19 @@ def test_refused(compiled, refused, tmp_path, body, reason):
     assert reason in refused(library(compiled, tmp_path, body), mode="main")
 
 
+def test_program_that_libc_does_not_start_is_refused(compiled, refused):
+    program = compiled("#include <stdio.h>\n#include <unistd.h>\n"
+                       "void _start(void) { puts(\"for real\"); _exit(0); }", "-nostartfiles")
+    assert "not started by libc" in refused(program, mode="main")
+
+
+@pytest.mark.parametrize("how", [["-Wl,-z,lazy"], ["-Wl,-z,now"], ["-Wl,--hash-style=sysv"]],
+                         ids=" ".join)
+def test_ways_to_link(compiled, same, how):
+    program = compiled("#include <stdio.h>\nint main() { puts(\"x\"); }", *how)
+    start(program, same)
+
+
 def test_constructor_of_a_library_runs_once(compiled, worker, tmp_path):
     program = library(compiled, tmp_path, 'char* s = malloc(9); sprintf(s, "%d", getpid()); found = s;')
     with Zygote(program, mode="main") as zygote:

@@ -220,6 +220,14 @@ def test_too_few_files_are_a_reason_to_refuse(script, refused):
     assert "enough files" in refused(script, files_max=256)
 
 
+@pytest.mark.parametrize("text", ["#!/usr/bin/perl\nBEGIN { print STDERR 'ran' }\n",
+                                  "#!/usr/bin/python3\nprint('ran')\n"], ids=["perl", "python"])
+def test_without_its_shim_nothing_of_the_program_runs(program, refused, monkeypatch, text):
+    monkeypatch.setattr(driver, "SHIM", Path("/dev/null"))
+    reason = refused(program("none.cgi", text))
+    assert "the shim was not preloaded" in reason and "ran" not in reason
+
+
 # ---- Requests that cannot be begun: the claim is untouched.
 
 

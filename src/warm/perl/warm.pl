@@ -83,6 +83,7 @@ sub take_request {
   1 while sysread $_[0], $bytes, 8192, length $bytes;
   my @strings = split /\0/, $bytes, -1;
   pop @strings;
+  kill 'KILL', $$ unless @strings;  # never with the shim
   @ARGV = splice @strings, 0, shift @strings;
   # One by one: a list assigned would leave them tainted for good (perl -T).
   my $changed = $watch->{changed};
@@ -100,7 +101,8 @@ sub become_zygote {
   binmode $handle;
   my @words = defined $watch->{reason} ? ('refused', $watch->{reason}) : ('ready', loaded());
   syswrite $handle, join '', map { "$_\0" } @words;
-  defined fork or die "cgisrv: no child: $!\n";
+  my $pid = fork;
+  kill 'KILL', $$ if !defined $pid || $pid;  # never with the shim
   take_request($handle);
   close $handle;
 }
@@ -123,6 +125,7 @@ INIT {
 }
 
 sub {
+  die "cgisrv: the shim was not preloaded\n" if exists $ENV{CGISRV_WARM};  # it takes that away
   $slate = $_[0];
   $watch = bless {values => {%ENV}};
   tie %ENV, __PACKAGE__;

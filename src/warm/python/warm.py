@@ -429,7 +429,8 @@ def become_zygote(slate, which, script):
     write_slate(slate, reason)
     gc.collect()
     gc.freeze()
-    os.fork()
+    if os.fork() != 0:  # never with the shim
+        os._exit(70)
     take_request(slate, data)
     for fd, stream in streams():
         if kind(fd) != kinds[fd]:
@@ -451,6 +452,8 @@ def end(caught, finalize, before):
     sys.exit(status)
 
 
+if "CGISRV_WARM" in os.environ:  # it takes that away
+    sys.exit("cgisrv: the shim was not preloaded")
 _slate, _which, _finalize, _script = sys.argv[1:]
 _code, _names, _before = become_zygote(int(_slate), _which, _script)
 _caught = []

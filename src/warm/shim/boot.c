@@ -49,6 +49,9 @@ void boot(void) {
   unsetenv("CGISRV_WARM");
   if (shim.native) unsetenv("LD_BIND_NOW");
   if (shim.control < 0 || shim.slate < 0 || !is_ours) return;
+  /* Otherwise nothing would stop it where it begins. */
+  if (shim.native && !program_needs("__libc_start_main"))
+    refuse("It is not started by libc, as programs of C and C++ are.");
   note_environment();
   note_beginning();
   /* Programs of the same user could otherwise read and change what all requests start from. */

@@ -2,6 +2,7 @@
  * may know of it is in warm/wire.h.
  *
  *   boot.c         takes what the keeper has left in the environment, before the program runs
+ *   program.c      what the executable needs of libc
  *   control.c      gets control at the fork point: where an interpreter forks, before main
  *   watch.c        sees what the program asks of its environment on the way there
  *   eligible.c     whether it may be a zygote, judged at the fork point
@@ -63,6 +64,11 @@ void boot(void);
 
 /* Says why to the keeper, and exits. `reason` is a whole sentence. */
 __attribute__((noreturn, format(printf, 1, 2))) void refuse(const char* format, ...);
+
+/* ---- program.c */
+
+/* Whether the executable itself, not one of its libraries, needs a symbol from elsewhere. */
+bool program_needs(const char* symbol);
 
 /* ---- watch.c */
 
