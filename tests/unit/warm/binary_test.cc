@@ -87,6 +87,10 @@ INSTANTIATE_TEST_SUITE_P(
              "has a loader of its own, /opt/none/ld.so"},
         Case{"WithoutLibc", "-nostdlib -pie", "void _start(void) { __builtin_trap(); }\n",
              "does not use the C library"},
+        Case{"NameThatHoldsAnother", "-nostartfiles -rdynamic",
+             "#include <unistd.h>\nvoid _start(void) { _exit(0); }\n"
+             "void not__libc_start_main_either(void) {}\n",
+             "does not come to main"},
         Case{"StartOfItsOwn", "-nostartfiles",
              "#include <unistd.h>\nvoid _start(void) { _exit(0); }\n", "does not come to main"}),
     [](const auto& each) { return each.param.name; });
