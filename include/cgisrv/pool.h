@@ -61,6 +61,9 @@ class Master {
   // To Service::told() of that worker: at most message_bytes_max bytes. False when the worker is
   // down or has not read for long; the message is lost then.
   virtual bool tell(unsigned worker, std::string_view message) = 0;
+  // fork(2), for a process that is no worker. The child has nothing of the pool's: no listener, no
+  // channel, and its loop must not be used; it may not return to the pool.
+  virtual pid_t fork_apart() = 0;
 };
 
 struct Options {

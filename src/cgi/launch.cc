@@ -23,8 +23,10 @@ rlimit processor_time(rlim_t seconds) {
   return {seconds, seconds > most - until_kill ? most : seconds + until_kill};
 }
 
-std::vector<process::ResourceLimit> system_limits(const ResourceLimits& limits,
-                                                  const rlimit& descriptors) {
+}  // namespace
+
+std::vector<process::ResourceLimit> limits_of(const ResourceLimits& limits,
+                                              const rlimit& descriptors) {
   std::vector<process::ResourceLimit> result = {{RLIMIT_NOFILE, descriptors}};
   const auto add = [&](int resource, const std::optional<std::uint64_t>& value) {
     if (value) result.push_back({resource, {*value, *value}});
@@ -38,7 +40,9 @@ std::vector<process::ResourceLimit> system_limits(const ResourceLimits& limits,
   return result;
 }
 
-}  // namespace
+std::string folder_of(const Script& script) {
+  return script.filename.substr(0, script.filename.rfind('/') + 1);
+}
 
 std::optional<Pipe> open_pipe(bool we_write) {
   std::array<int, 2> ends{};
@@ -66,8 +70,8 @@ std::expected<process::Child, process::SpawnFailure> launch(const Launch& launch
   const std::array<char*, 3> argv = {
       const_cast<char*>(program),
       interpreted ? const_cast<char*>(script.filename.c_str()) : nullptr, nullptr};
-  const std::string directory = script.filename.substr(0, script.filename.rfind('/') + 1);
-  const auto limits = system_limits(launch.options.rlimits, launch.descriptors);
+  const std::string directory = folder_of(script);
+  const auto limits = limits_of(launch.options.rlimits, launch.descriptors);
   process::Cgroup cgroup;
   if (launch.cgroups != nullptr) {
     auto made = launch.cgroups->make();

@@ -5,6 +5,8 @@
 
 #include <expected>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "cgi/environment.h"
 #include "cgi/options.h"
@@ -32,6 +34,13 @@ struct Launch {
   rlimit descriptors;                   // where the options do not say
   process::Cgroups* cgroups = nullptr;  // none: it is not confined
 };
+
+// What setrlimit(2) is to set for the program. `descriptors`: where the options do not say.
+std::vector<process::ResourceLimit> limits_of(const ResourceLimits& limits,
+                                              const rlimit& descriptors);
+
+// The folder that the script is in, which is its working directory.
+std::string folder_of(const Script& script);
 
 // The program's working directory is the script's. The three descriptors stay the caller's.
 std::expected<process::Child, process::SpawnFailure> launch(const Launch& launch,

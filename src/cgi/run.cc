@@ -188,10 +188,9 @@ void Run::launch() {
   account_->admitted();
   const bool streams = !input_ && exchange_->request().framing != http::Framing::none;
   if (streams) exchange_->open_body();
-  auto output = open_pipe(false);
-  auto error = open_pipe(false);
-  std::optional<Pipe> body = streams ? open_pipe(true) : std::nullopt;
-  if (!output || !error || (streams && !body))
+  start_.emplace(script_, options_, context_.roster, context_.zygotes,
+                 Callback::of<&Run::started>(*this));
+  if (!start_->open_pipes(streams))
     return fail(Outcome::not_started, 503,
                 fmt::format("{}: no pipe to it could be opened: {}; raise the limit of open files",
                             script_.filename, errno_text(errno)));
@@ -205,46 +204,48 @@ void Run::launch() {
                                                .pass_authorization = options_.authorization,
                                                .redirect_url = redirect_url_});
   if (context_.observer != nullptr) context_.observer->starting(script_, environment, account_);
-  auto child = cgi::launch({.script = script_,
-                            .options = options_,
-                            .environment = environment,
-                            .stdin_fd = body ? body->theirs.get() : input_.get(),
-                            .stdout_fd = output->theirs.get(),
-                            .stderr_fd = error->theirs.get(),
-                            .descriptors = context_.descriptors,
-                            .cgroups = context_.cgroups},
-                           context_.roster);
-  if (!child) {
-    auto [status, sentence] = diagnose_start(child.error(), script_);
+  state_ = State::starting;
+  start_->begin(std::move(environment), input_.get(), context_.descriptors, context_.cgroups);
+}
+
+void Run::started(std::uint32_t) {
+  if (start_->lost())
+    return fail(Outcome::not_started, 502,
+                fmt::format("{}: its process was killed as it began", script_.filename));
+  if (!start_->result) {
+    auto [status, sentence] = diagnose_start(start_->result.error(), script_);
     return fail(Outcome::not_started, status, std::move(sentence));
   }
-  child_ = std::move(*child);
-  account_->started(account::Start::cold);
+  child_ = std::move(*start_->result);
+  account_->started(start_->warm() ? account::Start::warm : account::Start::cold,
+                    start_->why_cold());
   if (input_) account_->wrote(content_length_.value_or(0));
   child_.hold(std::make_unique<Tenancy>(entry_ ? entry_->take() : admission::Place(), account_));
   input_.reset();
   started_ = context_.loop.now();
   oom_kills_ = context_.oom_kills.recent_count(started_);
   state_ = State::running;
-  if (!watch(std::move(output->ours), std::move(error->ours), std::move(body)))
+  if (!watch())
     return fail(Outcome::not_started, 503,
                 "the kernel refused to watch one more descriptor; raise "
                 "fs.epoll.max_user_watches or add memory");
+  start_->release();
   phase_timer_.arm_after(options_.header_timeout);
   total_timer_.arm_after(options_.timeout);
   feed_stdin();
 }
 
-bool Run::watch(Fd output, Fd error, std::optional<Pipe> body) {
-  stdout_ = WatchedFd(context_.loop, std::move(output), EPOLLIN | EPOLLET,
+bool Run::watch() {
+  const bool streams = static_cast<bool>(start_->body);
+  stdout_ = WatchedFd(context_.loop, std::move(start_->output), EPOLLIN | EPOLLET,
                       Callback::of<&Run::stdout_readable>(*this));
-  stderr_ = WatchedFd(context_.loop, std::move(error), EPOLLIN,
+  stderr_ = WatchedFd(context_.loop, std::move(start_->error), EPOLLIN,
                       Callback::of<&Run::stderr_readable>(*this));
-  if (body)
-    stdin_ = WatchedFd(context_.loop, std::move(body->ours), EPOLLOUT | EPOLLET,
+  if (streams)
+    stdin_ = WatchedFd(context_.loop, std::move(start_->body), EPOLLOUT | EPOLLET,
                        Callback::of<&Run::stdin_writable>(*this));
   exit_watch_ = Watch(context_.loop, child_.pidfd(), EPOLLIN, Callback::of<&Run::exited>(*this));
-  return stdout_ && stderr_ && (!body || stdin_) && exit_watch_;
+  return stdout_ && stderr_ && (!streams || stdin_) && exit_watch_;
 }
 
 // ---- output ------------------------------------------------------------------------------------

@@ -1,8 +1,11 @@
 // One run of a CGI program for one exchange: standard input, output and error, and the exit.
 //
-//   spooling --> waiting --> running --> over     stdout and exit are joined: the run is over when
-//       |           |           |                 the program has ended and its output too, or when
-//       +-----------+-----------+--> over (failed) one of them has and the other will not in time
+//   spooling --> waiting --> starting --> running --> over
+//       |           |            |           |
+//       +-----------+------------+-----------+------> over (failed)
+//
+// Standard output and exit are joined: the run is over when the program has ended and its output
+// too, or when one of them has and the other will not in time.
 #pragma once
 
 #include <cgisrv/loop.h>
@@ -17,13 +20,13 @@
 #include "account/account.h"
 #include "admission/door.h"
 #include "cgi/environment.h"
-#include "cgi/launch.h"
 #include "cgi/observer.h"
 #include "cgi/options.h"
 #include "cgi/permissions.h"
 #include "cgi/relay.h"
 #include "cgi/script.h"
 #include "cgi/spool.h"
+#include "cgi/start.h"
 #include "cgi/stderr_log.h"
 #include "cgi/unattended.h"
 #include "http/exchange.h"
@@ -46,6 +49,7 @@ struct RunContext {
   process::OomKills oom_kills{};
   process::Cgroups* cgroups = nullptr;  // none: programs are not confined
   Observer* observer = nullptr;         // of all runs; none: nobody looks on
+  warm::Zygotes* zygotes = nullptr;     // none: every program is started plainly
 };
 
 class Run final : public http::Handler {
@@ -63,7 +67,7 @@ class Run final : public http::Handler {
   void client_left(std::unique_ptr<http::Handler>& self) override;
 
  private:
-  enum class State : std::uint8_t { spooling, waiting, running, over };
+  enum class State : std::uint8_t { spooling, waiting, starting, running, over };
 
   // ---- input
   void spool_more();
@@ -75,7 +79,8 @@ class Run final : public http::Handler {
   void enter(Fd input, std::optional<std::uint64_t> content_length);
   void decided(std::uint32_t);
   void launch();
-  bool watch(Fd output, Fd error, std::optional<Pipe> body);
+  void started(std::uint32_t);
+  bool watch();
 
   // ---- output
   void stdout_readable(std::uint32_t events);
@@ -120,6 +125,7 @@ class Run final : public http::Handler {
   std::shared_ptr<account::Account> account_;
   Relay relay_;
   StderrLog stderr_log_;
+  std::optional<Start> start_;
   process::Child child_;
   std::optional<process::Exit> exit_;
   WatchedFd stdin_;

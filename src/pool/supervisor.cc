@@ -157,12 +157,26 @@ void Supervisor::start_worker(Member& member) {
   }
 }
 
-void Supervisor::become_worker(Member& self, Fd channel) {
-  // The others' channels must not stay open here, or a dead master would look alive to them.
+// The channels must not stay open in a child, or a dead master would look alive to workers.
+void Supervisor::abandon() {
   loop_.abandon();
   signals_.abandon();
   for (const auto& member : members_)
     member->channel.reset();
+}
+
+pid_t Supervisor::fork_apart() {
+  std::fflush(nullptr);
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    abandon();
+    listeners_.clear();
+  }
+  return pid;
+}
+
+void Supervisor::become_worker(Member& self, Fd channel) {
+  abandon();
   WorkerProcess worker(options_, self.index, listeners_, std::move(channel),
                        scoreboard_.row(self.index));
   std::exit(worker.run(factory_));

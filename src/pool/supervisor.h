@@ -26,6 +26,7 @@ class Supervisor final : public Master {
 
   Loop& loop() override { return loop_; }
   bool tell(unsigned worker, std::string_view message) override;
+  pid_t fork_apart() override;
   std::vector<WorkerStatus> workers() const override;
   void stop(Stop how) override { end_all(how == Stop::finish ? Event::drain : Event::stop); }
 
@@ -55,6 +56,7 @@ class Supervisor final : public Master {
   void apply(Member& member, Event event);
   void act(Member& member, Action action);
   void start_worker(Member& member);
+  void abandon();
   [[noreturn]] void become_worker(Member& member, Fd channel);
   void ended(Member& member, int status);
   void write_obituary(const Member& member, int status, bool expected) const;

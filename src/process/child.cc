@@ -20,6 +20,7 @@ std::string Exit::text() const {
 Child::Child(Child&& other) noexcept
     : pid_(std::exchange(other.pid_, 0)),
       pidfd_(std::move(other.pidfd_)),
+      report_(std::move(other.report_)),
       place_(std::move(other.place_)),
       holding_(std::move(other.holding_)),
       cgroup_(std::move(other.cgroup_)) {}
@@ -27,14 +28,22 @@ Child::Child(Child&& other) noexcept
 Child& Child::operator=(Child&& other) noexcept {
   pid_ = std::exchange(other.pid_, 0);
   pidfd_ = std::move(other.pidfd_);
+  report_ = std::move(other.report_);
   place_ = std::move(other.place_);
   holding_ = std::move(other.holding_);
   cgroup_ = std::move(other.cgroup_);
   return *this;
 }
 
-std::optional<Exit> Child::try_wait() {
-  if (pid_ == 0) return std::nullopt;
+void Report::tell(const Exit& exit) {
+  exit_ = exit;
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const auto written = ::write(event_.get(), &one, sizeof one);
+}
+
+// How it ended, if it has.
+std::optional<Exit> Child::ask() const {
+  if (report_) return report_->exit_;
   siginfo_t info{};
   Exit exit;
   // glibc's waitid() has no place for the usage that the system call gives.
@@ -43,10 +52,18 @@ std::optional<Exit> Child::try_wait() {
   if (result != 0 || info.si_pid == 0) return std::nullopt;
   exit.signalled = info.si_code != CLD_EXITED;
   exit.code = info.si_status;
+  return exit;
+}
+
+std::optional<Exit> Child::try_wait() {
+  if (pid_ == 0) return std::nullopt;
+  const auto exit = ask();
+  if (!exit) return std::nullopt;
   pid_ = 0;
   pidfd_.reset();
+  report_.reset();
   place_.release();
-  if (const auto held = std::exchange(holding_, nullptr)) held->ended(exit);
+  if (const auto held = std::exchange(holding_, nullptr)) held->ended(*exit);
   return exit;
 }
 

@@ -32,6 +32,19 @@ class Holding {
   virtual void ended(const Exit&) {}
 };
 
+// The end of a process that somebody else reaps, as that one tells it.
+class Report {
+ public:
+  // `event`: an eventfd(2) that reads nothing now; it becomes readable when the end is told.
+  explicit Report(Fd event) : event_(std::move(event)) {}
+  void tell(const Exit& exit);
+
+ private:
+  friend class Child;
+  Fd event_;
+  std::optional<Exit> exit_;
+};
+
 // Move-only. Knows its process until it is reaped; from then on nothing can be sent to a pid that
 // may be somebody else's.
 class Child {
@@ -39,12 +52,15 @@ class Child {
   Child() = default;
   Child(pid_t pid, Fd pidfd, RosterPlace place)
       : pid_(pid), pidfd_(std::move(pidfd)), place_(std::move(place)) {}
+  // One that is not ours to reap: its end is told by `report`.
+  Child(pid_t pid, std::shared_ptr<Report> report) : pid_(pid), report_(std::move(report)) {}
   Child(Child&& other) noexcept;
   Child& operator=(Child&& other) noexcept;
 
   explicit operator bool() const { return pid_ > 0; }
   pid_t pid() const { return pid_; }
-  int pidfd() const { return pidfd_.get(); }  // readable once it has ended; closed when reaped
+  // Readable once it has ended; closed when reaped.
+  int pidfd() const { return report_ ? report_->event_.get() : pidfd_.get(); }
 
   // Kept until it is reaped.
   void hold(std::unique_ptr<Holding> holding) { holding_ = std::move(holding); }
@@ -61,8 +77,11 @@ class Child {
   void signal_group(int signal) const;
 
  private:
+  std::optional<Exit> ask() const;
+
   pid_t pid_ = 0;
   Fd pidfd_;
+  std::shared_ptr<Report> report_;  // in place of the pidfd
   RosterPlace place_;
   std::unique_ptr<Holding> holding_;
   Cgroup cgroup_;

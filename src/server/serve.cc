@@ -20,6 +20,7 @@
 #include "process/privileges.h"
 #include "process/roster.h"
 #include "server/access_log.h"
+#include "server/keeper_host.h"
 #include "server/operator.h"
 #include "server/run_as.h"
 #include "server/service.h"
@@ -145,6 +146,104 @@ std::vector<Fd> take_sockets(std::vector<net::Listener>& listeners,
   return sockets;
 }
 
+unsigned worker_count(const Config& config) {
+  const unsigned wanted =
+      config.server.workers != 0 ? config.server.workers : std::thread::hardware_concurrency();
+  return std::clamp(wanted, 1U, pool::workers_max);
+}
+
+// What master and workers have in common, and what each does with it.
+class Serving {
+ public:
+  Serving(const Config& config, const std::string& what, const rlimit& descriptors,
+          std::vector<net::Address> addresses, AccessLog& access_log, MaybeCgroups cgroups)
+      : config_(config),
+        what_(what),
+        descriptors_(descriptors),
+        addresses_(std::move(addresses)),
+        access_log_(access_log),
+        cgroups_(std::move(cgroups)) {}
+
+  pool::Options options();
+  std::unique_ptr<pool::Service> make_service(pool::Worker& worker);
+  // When all have ended.
+  void clean_up();
+
+ private:
+  void begin(pool::Master& master);
+  void end();
+
+  const Config& config_;
+  const std::string& what_;
+  const rlimit descriptors_;
+  const std::vector<net::Address> addresses_;
+  AccessLog& access_log_;
+  MaybeCgroups cgroups_;
+  const unsigned workers_ = worker_count(config_);
+  const process::Privileges privileges_ = privileges_of(config_);
+  process::Roster roster_{workers_, programs_per_worker_max};
+  admission::Table table_;
+  // The master's:
+  std::optional<Admitting> admitting_;
+  std::optional<Operator> administrator_;
+  std::optional<KeeperHost> keeper_;
+};
+
+pool::Options Serving::options() {
+  pool::Options options = pool_options(config_, workers_);
+  options.on_start = [this](pool::Master& master) { begin(master); };
+  options.on_ready = [this] { announce(addresses_, what_); };
+  options.on_message = [this](unsigned worker, std::string_view bytes) {
+    if (const auto message = admission::message_from(bytes))
+      admitting_->arbiter.told(worker, *message);
+  };
+  options.on_worker_end = [this](unsigned worker) {
+    roster_.end_programs_of(worker);
+    admitting_->arbiter.worker_ended(worker);
+  };
+  options.on_end = [this] { end(); };
+  // A terminal that closes stops a server in directory mode; an administrator who means "reload"
+  // must not lose one that runs by configuration.
+  if (!config_.file.empty()) options.on_hangup = [this] { administrator_->reload(); };
+  options.on_user1 = [this] { administrator_->reopen(); };
+  return options;
+}
+
+void Serving::begin(pool::Master& master) {
+  administrator_.emplace(master, config_, std::filesystem::weakly_canonical(what_).string(),
+                         texts(addresses_), table_);
+  admitting_.emplace(master, config_.server, workers_, table_);
+  if (wants_keeper(config_))
+    keeper_.emplace(master, config_, privileges_, descriptors_,
+                    [this] { administrator_->abandon(); });
+}
+
+void Serving::end() {
+  keeper_.reset();
+  administrator_.reset();
+  admitting_.reset();
+}
+
+std::unique_ptr<pool::Service> Serving::make_service(pool::Worker& worker) {
+  administrator_->abandon();
+  if (keeper_) keeper_->abandon();
+  if (config_.server.cpu_affinity) process::stay_on_one_processor(worker.index(), workers_);
+  if (auto begun = begin_worker(worker, cgroups_, privileges_); !begun)
+    std::exit(complain(begun.error(), status::permission));
+  auto service = std::make_unique<Service>(worker, config_, addresses_, roster_, table_,
+                                           access_log_, descriptors_);
+  if (cgroups_) service->run_context().cgroups = &*cgroups_;
+  if (keeper_) service->use_keeper(keeper_->workers_end());
+  return service;
+}
+
+void Serving::clean_up() {
+  if (cgroups_) cgroups_->remove();
+  for (const net::Address& address : addresses_)
+    net::unlink_socket(address);
+  if (!config_.server.pid_file.empty()) ::unlink(config_.server.pid_file.c_str());
+}
+
 }  // namespace
 
 int serve(const Config& config, const std::string& what) {
@@ -162,61 +261,18 @@ int serve(const Config& config, const std::string& what) {
   if (!access_log) return complain(access_log.error(), status::configuration);
   if (auto written = write_pid_file(config.server.pid_file); !written)
     return complain(written.error(), status::permission);
-
-  auto prepared = prepare_cgroups(config);
-  if (!prepared) return complain(prepared.error(), status::configuration);
-  MaybeCgroups& cgroups = *prepared;
-
+  auto cgroups = prepare_cgroups(config);
+  if (!cgroups) return complain(cgroups.error(), status::configuration);
   files::load_mime_types();
   std::vector<net::Address> addresses;
   std::vector<Fd> sockets = take_sockets(*listeners, addresses);
-  const unsigned wanted =
-      config.server.workers != 0 ? config.server.workers : std::thread::hardware_concurrency();
-  const unsigned workers = std::clamp(wanted, 1U, pool::workers_max);
-  process::Roster roster(workers, programs_per_worker_max);
-  admission::Table table;
-  std::optional<Admitting> admitting;
 
-  pool::Options options = pool_options(config, workers);
-  options.on_ready = [&] { announce(addresses, what); };
-  std::optional<Operator> administrator;
-  options.on_start = [&](pool::Master& master) {
-    administrator.emplace(master, config, std::filesystem::weakly_canonical(what).string(),
-                          texts(addresses), table);
-    admitting.emplace(master, config.server, workers, table);
-  };
-  options.on_message = [&](unsigned worker, std::string_view bytes) {
-    if (const auto message = admission::message_from(bytes))
-      admitting->arbiter.told(worker, *message);
-  };
-  options.on_worker_end = [&](unsigned worker) {
-    roster.end_programs_of(worker);
-    admitting->arbiter.worker_ended(worker);
-  };
-  options.on_end = [&] {
-    administrator.reset();
-    admitting.reset();
-  };
-  // A terminal that closes stops a server in directory mode; an administrator who means "reload"
-  // must not lose one that runs by configuration.
-  if (!config.file.empty()) options.on_hangup = [&] { administrator->reload(); };
-  options.on_user1 = [&] { administrator->reopen(); };
-  const process::Privileges privileges = privileges_of(config);
-  const int result = pool::run(options, std::move(sockets), [&](pool::Worker& worker) {
-    administrator->abandon();
-    if (config.server.cpu_affinity) process::stay_on_one_processor(worker.index(), workers);
-    if (auto begun = begin_worker(worker, cgroups, privileges); !begun)
-      std::exit(complain(begun.error(), status::permission));
-    auto service = std::make_unique<Service>(worker, config, addresses, roster, table, *access_log,
-                                             descriptors);
-    if (cgroups) service->run_context().cgroups = &*cgroups;
-    return service;
-  });
-
-  if (cgroups) cgroups->remove();
-  for (const net::Address& address : addresses)
-    net::unlink_socket(address);
-  if (!config.server.pid_file.empty()) ::unlink(config.server.pid_file.c_str());
+  Serving serving(config, what, descriptors, std::move(addresses), *access_log,
+                  std::move(*cgroups));
+  const int result =
+      pool::run(serving.options(), std::move(sockets),
+                [&serving](pool::Worker& worker) { return serving.make_service(worker); });
+  serving.clean_up();
   return result;
 }
 

@@ -63,6 +63,11 @@ void Service::programs_gone(std::uint32_t) {
   worker_.check_finished();
 }
 
+void Service::use_keeper(int channel) {
+  zygotes_.emplace(loop(), channel);
+  run_context_.zygotes = &*zygotes_;
+}
+
 // Unique over workers and restarts, short enough to read aloud: 64 random bits, counted on.
 std::string Service::next_request_id() {
   return fmt::format(FMT_COMPILE("{:016x}"), id_base_ + id_count_++);

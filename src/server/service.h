@@ -6,6 +6,7 @@
 #include <array>
 #include <list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,7 @@
 #include "server/access_log.h"
 #include "server/config.h"
 #include "server/connection.h"
+#include "warm/zygotes.h"
 
 namespace cgisrv::server {
 
@@ -41,6 +43,9 @@ class Service final : public pool::Service {
   cgi::RunContext& run_context() { return run_context_; }
   std::span<char> scratch() { return scratch_; }
   std::string next_request_id();
+  // From now on programs are started warm where that is configured: the workers' end of the
+  // channel.
+  void use_keeper(int channel);
   void forget(Connection& connection);
 
  private:
@@ -55,6 +60,7 @@ class Service final : public pool::Service {
   process::Reaper reaper_;
   cgi::Unattended unattended_;
   std::array<char, 64 * 1024> scratch_;
+  std::optional<warm::Zygotes> zygotes_;
   cgi::RunContext run_context_;
   std::uint64_t id_base_;
   std::uint64_t id_count_ = 0;

@@ -22,6 +22,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 BINARY = Path(os.environ.get("CGISRV", REPOSITORY / "build/release/cgisrv")).resolve()
 STOP_SECONDS = 5.0
 SETTLE_SECONDS = 2.0
+ZYGOTE_CONTROL = 200  # its number there: warm/recipe.h
 BAD_LINE = re.compile(r" alert | fatal |bug:|AddressSanitizer|LeakSanitizer|UndefinedBehavior"
                       r"|runtime error:|terminate called|Assertion .* failed")
 
@@ -207,10 +208,21 @@ class Server:
         return sorted(p.pid for p in processes().values()
                       if p.parent == self.pid and p.state not in "ZX" and p.name == BINARY.name[:15])
 
+    def keeper(self) -> int:
+        """Of warm programs; 0: none runs."""
+        return next((p.pid for p in processes().values()
+                     if p.parent == self.pid and p.name == "cgisrv-keeper"), 0)
+
+    def zygotes(self) -> list[int]:
+        """Children of the keeper that have a control socket; others it has inherited."""
+        keeper = self.keeper()
+        return sorted(p.pid for p in processes().values() if keeper and p.parent == keeper
+                      and descriptors(p.pid).get(ZYGOTE_CONTROL, "").startswith("socket:"))
+
     def programs(self) -> list[Process]:
-        """All that descends from the master and is neither it nor a living worker."""
-        workers = self.workers()
-        return [p for p in descendants(self.pid) if p.pid not in workers]
+        """All that descends from the master and is neither it nor another part of the server."""
+        parts = [*self.workers(), self.keeper(), *self.zygotes()]
+        return [p for p in descendants(self.pid) if p.pid not in parts]
 
     def left_behind(self) -> list[Process]:
         """What has lost its parent since this server was started, and still runs."""

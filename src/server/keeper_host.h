@@ -1,0 +1,48 @@
+// The master's side of warm start: it has the keeper run, and another one when that has died.
+#pragma once
+
+#include <cgisrv/pool.h>
+#include <sys/resource.h>
+
+#include <functional>
+
+#include "process/privileges.h"
+#include "server/config.h"
+
+namespace cgisrv::server {
+
+// Whether any location starts its programs warm.
+bool wants_keeper(const Config& config);
+
+class KeeperHost {
+ public:
+  // `in_child`: lets go of what is the master's alone, in the keeper's process.
+  KeeperHost(pool::Master& master, const Config& config, const process::Privileges& privileges,
+             const rlimit& descriptors, std::function<void()> in_child);
+  ~KeeperHost();
+  KeeperHost(const KeeperHost&) = delete;
+  KeeperHost& operator=(const KeeperHost&) = delete;
+
+  // The end of the channel to the keeper that all workers share.
+  int workers_end() const { return workers_end_.get(); }
+  // In a worker: lets go of what is the master's alone.
+  void abandon() { lifeline_.reset(); }
+
+ private:
+  void start(std::uint32_t);
+  [[noreturn]] void become_keeper(Fd lifeline);
+  void ended(std::uint32_t);
+
+  pool::Master& master_;
+  const Config& config_;
+  const process::Privileges& privileges_;
+  rlimit descriptors_;
+  std::function<void()> in_child_;
+  Fd workers_end_;
+  Fd keepers_end_;  // kept, so that what is said to a dead keeper reaches the next
+  Fd lifeline_;     // closed with us: then it ends
+  WatchedFd keeper_;
+  Timer again_;
+};
+
+}  // namespace cgisrv::server

@@ -1,0 +1,124 @@
+#include "warm/boot.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <utility>
+
+#include "warm/packet.h"
+#include "warm/wire.h"
+
+namespace cgisrv::warm {
+
+namespace {
+
+// What the child has, in the order of `numbers`.
+constexpr std::array numbers = {0, 1, 2, control_fd, slate_fd};
+using Descriptors = std::array<Fd, numbers.size()>;
+
+// A byte that nobody sends more of: who reads it has read its standard input.
+Fd untouched_input() {
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return Fd();
+  Fd reading(ends[0]);
+  const Fd writing(ends[1]);
+  return ::write(writing.get(), "?", 1) == 1 ? std::move(reading) : Fd();
+}
+
+Fd memory_file(const char* name) {
+  return Fd(::memfd_create(name, MFD_CLOEXEC));
+}
+
+std::vector<char*> pointers(std::vector<std::string>& strings) {
+  std::vector<char*> found;
+  found.reserve(strings.size() + 1);
+  for (std::string& each : strings)
+    found.push_back(each.data());
+  found.push_back(nullptr);
+  return found;
+}
+
+// In the child: its descriptors at their numbers, whatever numbers they have now.
+bool place(const Descriptors& descriptors) {
+  std::array<int, numbers.size()> high{};
+  for (std::size_t i = 0; i < numbers.size(); ++i) {
+    high[i] = ::fcntl(descriptors[i].get(), F_DUPFD_CLOEXEC, slate_fd + 1);
+    if (high[i] < 0) return false;
+  }
+  for (std::size_t i = 0; i < numbers.size(); ++i)
+    if (::dup2(high[i], numbers[i]) < 0) return false;
+  return true;
+}
+
+[[noreturn]] void become(const Recipe& recipe, const std::string& directory, const rlimit& limit,
+                         const Descriptors& descriptors, pid_t keeper) {
+  std::vector<std::string> arguments = recipe.argv;
+  std::vector<std::string> variables = recipe.environment;
+  variables.push_back(fmt::format("CGISRV_WARM_CONTROL={}", control_fd));
+  variables.push_back(fmt::format("CGISRV_WARM_SLATE={}", slate_fd));
+  variables.push_back(fmt::format("CGISRV_WARM_KEEPER={}", keeper));
+  ::setsid();
+  ::umask(022);
+  sigset_t none;
+  sigemptyset(&none);
+  if (place(descriptors) && ::chdir(directory.c_str()) == 0 &&
+      ::setrlimit(RLIMIT_NOFILE, &limit) == 0 && ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+      ::sigprocmask(SIG_SETMASK, &none, nullptr) == 0)
+    ::execve(recipe.executable.c_str(), pointers(arguments).data(), pointers(variables).data());
+  ::_exit(127);
+}
+
+}  // namespace
+
+Result<Boot> boot(const Recipe& recipe, const std::string& directory, const rlimit& descriptors) {
+  auto control = open_pair();
+  Descriptors theirs = {untouched_input(), memory_file("stdout"), memory_file("stderr"), Fd(),
+                        memory_file("slate")};
+  Boot made{.slate = Fd(::fcntl(theirs[4].get(), F_DUPFD_CLOEXEC, 3)),
+            .error = Fd(::fcntl(theirs[2].get(), F_DUPFD_CLOEXEC, 3))};
+  if (control) {
+    made.control = std::move(control->first);
+    theirs[3] = std::move(control->second);
+  }
+  const bool all = made.slate && made.error &&
+                   std::ranges::all_of(theirs, [](const Fd& fd) { return bool(fd); });
+  if (!all) return fail_errno(errno, "opening what it needs");
+  const pid_t keeper = ::getpid();
+  made.pid = ::fork();
+  if (made.pid == 0) become(recipe, directory, descriptors, theirs, keeper);
+  if (made.pid < 0) return fail_errno(errno, "making a process");
+  return made;
+}
+
+std::vector<std::string> files_of(int slate) {
+  std::vector<std::string> found;
+  std::string bytes;
+  struct stat status {};
+  if (::fstat(slate, &status) != 0) return found;
+  bytes.resize(static_cast<std::size_t>(status.st_size));
+  const ssize_t got = ::pread(slate, bytes.data(), bytes.size(), 0);
+  std::string_view rest(bytes.data(), got > 0 ? static_cast<std::size_t>(got) : 0);
+  for (auto end = rest.find('\0'); end != rest.npos; end = rest.find('\0')) {
+    found.emplace_back(rest.substr(0, end));
+    rest.remove_prefix(end + 1);
+  }
+  std::ranges::sort(found);
+  found.erase(std::ranges::unique(found).begin(), found.end());
+  return found;
+}
+
+std::string first_line(int memory_file) {
+  std::array<char, 256> bytes{};
+  const ssize_t got = ::pread(memory_file, bytes.data(), bytes.size(), 0);
+  const std::string_view text(bytes.data(), got > 0 ? static_cast<std::size_t>(got) : 0);
+  return std::string(text.substr(0, text.find('\n')));
+}
+
+}  // namespace cgisrv::warm

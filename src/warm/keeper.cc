@@ -1,0 +1,281 @@
+#include "warm/keeper.h"
+
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+
+#include "base/log.h"
+#include "process/child.h"
+#include "warm/keeper_zygote.h"
+#include "warm/packet.h"
+
+namespace cgisrv::warm {
+
+namespace {
+
+constexpr std::size_t zygotes_max = 64;
+constexpr std::chrono::milliseconds at_once{0};
+// How long a changed module may still be served as it was.
+constexpr auto look_interval = std::chrono::milliseconds(500);
+// After the death of one that has served: at once for the first request, then with patience.
+constexpr auto short_life = std::chrono::seconds(5);
+constexpr auto stop_patience = std::chrono::seconds(1);
+
+std::string describe(int status) {
+  process::Exit exit;
+  exit.signalled = WIFSIGNALED(status);
+  exit.code = exit.signalled ? WTERMSIG(status) : WEXITSTATUS(status);
+  return exit.text();
+}
+
+std::string folder_of(const std::string& file) {
+  return file.substr(0, file.rfind('/') + 1);
+}
+
+}  // namespace
+
+Keeper::Subscriber::Subscriber(Keeper& owner, Fd fd)
+    : keeper(owner),
+      socket(owner.loop_, std::move(fd), 0, Callback::of<&Subscriber::gone>(*this)) {}
+
+// Nothing is ever read there: it is the worker that has gone.
+void Keeper::Subscriber::gone(std::uint32_t) {
+  keeper.subscribers_.erase(self);
+}
+
+Keeper::Keeper(Fd channel, Fd lifeline, Lookup lookup, std::string library,
+               const rlimit& descriptors)
+    : signals_(loop_, {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGCHLD},
+               Callback::of<&Keeper::on_signal>(*this)),
+      channel_(loop_, std::move(channel), EPOLLIN, Callback::of<&Keeper::channel_ready>(*this)),
+      lifeline_(loop_, std::move(lifeline), 0, Callback::of<&Keeper::stop>(*this)),
+      lookup_(std::move(lookup)),
+      library_(std::move(library)),
+      descriptors_(descriptors),
+      look_(loop_, Callback::of<&Keeper::look>(*this)),
+      end_(loop_, Callback::of<&Keeper::kill_all>(*this)) {}
+
+Keeper::~Keeper() = default;
+
+int Keeper::run() {
+  // Children of a zygote that has died live on: they are ours then.
+  ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+  ::prctl(PR_SET_NAME, "cgisrv-keeper");
+  if (!channel_ || !lifeline_) return 1;
+  loop_.run();
+  return 0;
+}
+
+void Keeper::on_signal(std::uint32_t number) {
+  if (number == SIGCHLD) reap();
+}
+
+// They end by themselves as soon as nobody can ask them for anything.
+void Keeper::stop(std::uint32_t) {
+  stopping_ = true;
+  lifeline_.reset();
+  entries_.clear();
+  if (alive_.empty()) return loop_.stop();
+  end_.arm_after(stop_patience);
+}
+
+void Keeper::kill_all(std::uint32_t) {
+  for (const pid_t pid : alive_)
+    ::kill(pid, SIGKILL);
+  loop_.stop();
+}
+
+void Keeper::channel_ready(std::uint32_t) {
+  std::array<char, note_bytes_max> room;
+  auto packet = receive_packet(channel_.get(), room);
+  if (!packet) return;
+  if (const auto note = unpack(packet->bytes)) told(*note, std::move(packet->descriptor));
+}
+
+void Keeper::told(const Note& note, Fd descriptor) {
+  if (stopping_) return;
+  if (note.kind == Note::Kind::subscribe) {
+    if (!descriptor) return;
+    Subscriber& made = subscribers_.emplace_back(*this, std::move(descriptor));
+    made.self = std::prev(subscribers_.end());
+    return tell_what_there_is(made);
+  }
+  if (note.kind == Note::Kind::wanted) return wanted(note.subject);
+  const auto found = entries_.find(note.subject);
+  if (found == entries_.end() || !found->second.serving) return;
+  Zygote& zygote = *found->second.serving;
+  if (zygote.generation() != note.generation) return;
+  if (note.kind == Note::Kind::used) zygote.used(note.count);
+  if (note.kind == Note::Kind::suspect) {
+    zygote.is_suspect = true;
+    look_.arm_after(at_once);
+  }
+}
+
+// ---- zygotes -----------------------------------------------------------------------------------
+
+void Keeper::wanted(const Subject& subject) {
+  const auto [found, is_new] = entries_.try_emplace(subject);
+  Entry& entry = found->second;
+  const Stamp now = stamp_of(subject.file);
+  if (entry.coming) return;
+  // A worker that has not heard yet, or has dropped what it heard of.
+  if (entry.serving && entry.serving->script() == now)
+    return tell_all(note(Note::Kind::zygote, subject, entry), entry.serving->control());
+  if (!entry.refusal.empty() && entry.refused == now)
+    return tell_all(note(Note::Kind::refused, subject, entry));
+  if (loop_.now() < entry.not_before) return;
+  make_room();
+  begin(subject, entry);
+}
+
+void Keeper::begin(const Subject& subject, Entry& entry) {
+  const auto wish = lookup_(subject);
+  if (!wish) return;
+  // The loader leaves out what it cannot open, and the program would run for real.
+  if (::access((library_ + "/libcgisrv-warm.so").c_str(), R_OK) != 0)
+    return refuse(
+        subject, entry,
+        fmt::format("The user that programs run as cannot read libcgisrv-warm.so in \"{}\"; "
+                    "it belongs beside the server, or in ../lib/cgisrv.",
+                    library_));
+  const Stamp stamp = stamp_of(subject.file);  // before it is read: an edit meanwhile is seen
+  const auto recipe = make_recipe(wish->program, wish->options, library_);
+  if (!recipe) return refuse(subject, entry, recipe.error());
+  auto started = boot(*recipe, folder_of(subject.file), descriptors_);
+  if (!started) {
+    log::line(log::Level::warn, "{}: no zygote could be started: {}", subject.file,
+              started.error().what);
+    entry.not_before = loop_.now() + short_life;
+    return;
+  }
+  alive_.insert(started->pid);
+  entry.coming = std::make_unique<Zygote>(loop_, std::move(*started), wish->options, stamp,
+                                          ++generations_, Callback::of<&Keeper::heard>(*this));
+}
+
+void Keeper::became_ready(const Subject& subject, Entry& entry) {
+  entry.serving = std::move(entry.coming);  // the one before retires
+  entry.refusal.clear();
+  log::line(log::Level::info, "{}: started warm from now on (zygote {})", subject.file,
+            entry.serving->pid());
+  tell_all(note(Note::Kind::zygote, subject, entry), entry.serving->control());
+}
+
+void Keeper::refuse(const Subject& subject, Entry& entry, const std::string& reason) {
+  entry.refused = entry.coming ? entry.coming->script() : stamp_of(subject.file);
+  entry.refusal = reason;
+  entry.coming.reset();
+  entry.serving.reset();
+  log::line(log::Level::warn, "{}: started plainly, not warm: {}", subject.file, reason);
+  tell_all(note(Note::Kind::refused, subject, entry));
+}
+
+void Keeper::reap() {
+  int status = 0;
+  for (pid_t pid; (pid = ::waitpid(-1, &status, WNOHANG)) > 0;) {
+    alive_.erase(pid);
+    for (auto& [subject, entry] : entries_) {
+      const bool was_serving = entry.serving && entry.serving->pid() == pid;
+      if (was_serving || (entry.coming && entry.coming->pid() == pid)) {
+        died(subject, entry, was_serving, status);
+        break;
+      }
+    }
+  }
+  if (stopping_ && alive_.empty()) loop_.stop();
+}
+
+void Keeper::died(const Subject& subject, Entry& entry, bool was_serving, int status) {
+  if (was_serving) {
+    log::line(log::Level::warn, "{}: its zygote {} has {}; the next requests are started plainly",
+              subject.file, entry.serving->pid(), describe(status));
+    const bool lived_long = loop_.now() - entry.serving->began() > short_life;
+    if (!lived_long) entry.not_before = loop_.now() + short_life;
+    tell_all(note(Note::Kind::gone, subject, entry));
+    return entry.serving.reset();
+  }
+  const Zygote& zygote = *entry.coming;
+  std::string reason = zygote.reason();
+  if (reason.empty())
+    reason = fmt::format("It ended while it was loaded ({}){}", describe(status),
+                         zygote.complaint().empty() ? "." : ": " + zygote.complaint());
+  refuse(subject, entry, reason);
+}
+
+// In the next turn: what has been heard may end who heard it.
+void Keeper::heard(std::uint32_t) {
+  look_.arm_after(at_once);
+}
+
+// Whatever has come to be since: a word of one that boots, a file that has changed, an idle one.
+void Keeper::look(std::uint32_t) {
+  bool any = false;
+  for (auto& [subject, entry] : entries_) {
+    if (entry.coming && entry.coming->word() == Zygote::Word::ready) became_ready(subject, entry);
+    if (entry.coming && entry.coming->word() == Zygote::Word::refused)
+      refuse(subject, entry, entry.coming->reason());
+    if (!entry.serving) continue;
+    if (entry.serving->is_idle()) {
+      log::line(log::Level::info, "{}: its zygote {} retires, unused", subject.file,
+                entry.serving->pid());
+      tell_all(note(Note::Kind::gone, subject, entry));
+      entry.serving.reset();
+      continue;
+    }
+    any = true;
+    if (entry.coming || loop_.now() < entry.not_before) continue;
+    if (const auto fault = entry.serving->fault(); !fault.empty()) {
+      log::line(log::Level::info, "{}: its zygote {} is replaced: {}", subject.file,
+                entry.serving->pid(), fault);
+      begin(subject, entry);
+    }
+  }
+  if (any) look_.arm_after(look_interval);
+}
+
+// The one that has been used least lately goes.
+void Keeper::make_room() {
+  const auto count = std::ranges::count_if(
+      entries_, [](const auto& each) { return each.second.serving || each.second.coming; });
+  if (static_cast<std::size_t>(count) < zygotes_max) return;
+  const auto oldest = std::ranges::min_element(entries_, {}, [](const auto& each) {
+    return each.second.serving ? each.second.serving->last_use() : TimePoint::max();
+  });
+  if (!oldest->second.serving) return;
+  tell_all(note(Note::Kind::gone, oldest->first, oldest->second));
+  oldest->second.serving.reset();
+}
+
+// ---- workers -----------------------------------------------------------------------------------
+
+Note Keeper::note(Note::Kind kind, const Subject& subject, const Entry& entry) const {
+  Note made{.kind = kind, .subject = subject};
+  if (kind == Note::Kind::refused) {
+    made.stamp = entry.refused;
+    made.reason = entry.refusal;
+  } else if (entry.serving) {
+    made.stamp = entry.serving->script();
+    made.generation = entry.serving->generation();
+  }
+  return made;
+}
+
+// One that does not read loses a note: it asks again when it needs to.
+void Keeper::tell_all(const Note& note, int descriptor) {
+  for (const Subscriber& subscriber : subscribers_)
+    send_note(subscriber.socket.get(), note, descriptor);
+}
+
+void Keeper::tell_what_there_is(const Subscriber& subscriber) const {
+  for (const auto& [subject, entry] : entries_)
+    if (entry.serving)
+      send_note(subscriber.socket.get(), note(Note::Kind::zygote, subject, entry),
+                entry.serving->control());
+}
+
+}  // namespace cgisrv::warm

@@ -1,0 +1,98 @@
+#include "warm/keeper_zygote.h"
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <cstring>
+#include <fstream>
+
+#include "warm/packet.h"
+#include "warm/wire.h"
+
+namespace cgisrv::warm {
+
+namespace {
+// From its start to the point where it would begin to look at a request.
+constexpr auto boot_patience = std::chrono::seconds(10);
+}  // namespace
+
+Keeper::Zygote::Zygote(Loop& loop, Boot boot, Options options, Stamp script,
+                       std::uint64_t generation, Callback heard)
+    : loop_(loop),
+      boot_(std::move(boot)),
+      options_(options),
+      script_(script),
+      generation_(generation),
+      heard_(heard),
+      watch_(loop, boot_.control.get(), EPOLLIN, Callback::of<&Zygote::listen>(*this)),
+      patience_(loop, Callback::of<&Zygote::overdue>(*this)),
+      began_(loop.now()),
+      last_use_(loop.now()) {
+  patience_.arm_after(boot_patience);
+}
+
+void Keeper::Zygote::listen(std::uint32_t) {
+  std::array<char, sizeof(cgisrv_warm_header) + CGISRV_WARM_REASON_MAX> room{};
+  const auto packet = receive_packet(boot_.control.get(), room);
+  watch_.cancel();  // nothing more comes from there; its end is seen when it is reaped
+  patience_.disarm();
+  cgisrv_warm_header header{};
+  if (!packet || packet->bytes.size() < sizeof header) return;
+  std::memcpy(&header, packet->bytes.data(), sizeof header);
+  if (header.magic != CGISRV_WARM_MAGIC) return;
+  if (header.type == CGISRV_WARM_REFUSED) {
+    word_ = Word::refused;
+    reason_ = packet->bytes.substr(sizeof header);
+  } else if (header.type == CGISRV_WARM_READY) {
+    word_ = Word::ready;
+    for (std::string& path : files_of(boot_.slate.get())) {
+      const Stamp stamp = stamp_of(path);
+      files_.emplace_back(std::move(path), stamp);
+    }
+    last_use_ = loop_.now();
+  }
+  heard_(0);
+}
+
+// It is reaped, and reported then.
+void Keeper::Zygote::overdue(std::uint32_t) {
+  reason_ = "It did not come to the point where it would read its request within 10 s.";
+  kill();
+}
+
+void Keeper::Zygote::kill() const {
+  ::kill(boot_.pid, SIGKILL);
+}
+
+void Keeper::Zygote::used(std::uint64_t requests) {
+  requests_ += requests;
+  last_use_ = loop_.now();
+}
+
+bool Keeper::Zygote::is_idle() const {
+  return loop_.now() - last_use_ > options_.idle;
+}
+
+std::string_view Keeper::Zygote::fault() const {
+  if (is_suspect) return "one of its processes has died of broken memory";
+  if (loop_.now() - began_ > options_.max_age) return "it is older than max_age";
+  if (requests_ >= options_.max_requests) return "it has served max_requests";
+  if (has_changed()) return "a file that it has loaded has changed";
+  if (memory() > options_.max_memory) return "it is larger than max_memory";
+  return {};
+}
+
+bool Keeper::Zygote::has_changed() const {
+  return std::ranges::any_of(files_,
+                             [](const auto& file) { return stamp_of(file.first) != file.second; });
+}
+
+// Resident, proc(5): statm counts pages.
+std::uint64_t Keeper::Zygote::memory() const {
+  std::ifstream statm(fmt::format("/proc/{}/statm", boot_.pid));
+  std::uint64_t pages = 0;
+  statm >> pages >> pages;
+  return pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+}
+
+}  // namespace cgisrv::warm

@@ -1,0 +1,64 @@
+// One zygote, as its keeper sees it.
+#pragma once
+
+#include <cgisrv/loop.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "warm/boot.h"
+#include "warm/keeper.h"
+
+namespace cgisrv::warm {
+
+class Keeper::Zygote {
+ public:
+  // `heard` is called when it has said that it is ready, or why it cannot be a zygote.
+  Zygote(Loop& loop, Boot boot, Options options, Stamp script, std::uint64_t generation,
+         Callback heard);
+
+  pid_t pid() const { return boot_.pid; }
+  int control() const { return boot_.control.get(); }
+  std::uint64_t generation() const { return generation_; }
+  const Stamp& script() const { return script_; }
+
+  enum class Word { none, ready, refused };
+  // What it has said. Once it is ready, it is known what it is made of.
+  Word word() const { return word_; }
+  const std::string& reason() const { return reason_; }
+  // What stands first on its standard error; it may say why it died.
+  std::string complaint() const { return first_line(boot_.error.get()); }
+
+  void used(std::uint64_t requests);
+  TimePoint last_use() const { return last_use_; }
+  bool is_idle() const;
+  // Why another is to take its place; empty: it is as good as on the first day.
+  std::string_view fault() const;
+  bool is_suspect = false;
+  TimePoint began() const { return began_; }
+  void kill() const;
+
+ private:
+  void listen(std::uint32_t);
+  void overdue(std::uint32_t);
+  bool has_changed() const;
+  std::uint64_t memory() const;
+
+  Loop& loop_;
+  Boot boot_;
+  Options options_;
+  Stamp script_;  // before it was booted
+  std::uint64_t generation_;
+  Callback heard_;
+  Watch watch_;
+  Timer patience_;
+  Word word_ = Word::none;
+  std::string reason_;
+  std::vector<std::pair<std::string, Stamp>> files_;
+  TimePoint began_;
+  TimePoint last_use_;
+  std::uint64_t requests_ = 0;
+};
+
+}  // namespace cgisrv::warm

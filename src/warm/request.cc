@@ -1,0 +1,72 @@
+#include "warm/request.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <vector>
+
+#include "warm/packet.h"
+#include "warm/wire.h"
+
+namespace cgisrv::warm {
+
+namespace {
+
+void append(std::string& packed, std::string_view text) {
+  packed.append(text).push_back('\0');
+}
+
+std::string pack(const Order& order) {
+  std::string packed;
+  for (const process::ResourceLimit& limit : order.limits) {
+    const cgisrv_warm_limit one{.resource = static_cast<std::uint32_t>(limit.resource),
+                                .reserved = 0,
+                                .soft = limit.value.rlim_cur,
+                                .hard = limit.value.rlim_max};
+    packed.append(reinterpret_cast<const char*>(&one), sizeof one);
+  }
+  append(packed, order.subject.file);
+  for (const char* variable : order.environment)
+    append(packed, variable);
+  append(packed, order.directory);
+  return packed;
+}
+
+Fd in_memory(const std::string& packed) {
+  Fd file(::memfd_create("request", MFD_CLOEXEC));
+  const auto size = static_cast<ssize_t>(packed.size());
+  if (!file || ::pwrite(file.get(), packed.data(), packed.size(), 0) != size) return Fd();
+  return file;
+}
+
+}  // namespace
+
+bool send_request(int control, const Order& order, const Channel& channel, int null) {
+  std::string packed = pack(order);
+  if (packed.size() > CGISRV_WARM_PACKED_MAX) return false;
+  cgisrv_warm_request head{};
+  head.header = {CGISRV_WARM_MAGIC, CGISRV_WARM_REQUEST, channel.id};
+  head.packed_bytes = static_cast<std::uint32_t>(packed.size());
+  head.limit_count = static_cast<std::uint32_t>(order.limits.size());
+  head.argument_count = 1;
+  head.variable_count = static_cast<std::uint32_t>(order.environment.size());
+  std::vector<int> descriptors = {order.stdin_fd >= 0 ? order.stdin_fd : null, order.stdout_fd,
+                                  order.stderr_fd, channel.reply, channel.claim};
+  if (order.cgroup_fd >= 0) {
+    head.flags |= CGISRV_WARM_WITH_CGROUP;
+    descriptors.push_back(order.cgroup_fd);
+  }
+  Fd file;
+  if (packed.size() > CGISRV_WARM_INLINE_MAX) {
+    file = in_memory(packed);
+    if (!file) return false;
+    head.flags |= CGISRV_WARM_WITH_MEMFD;
+    descriptors.push_back(file.get());
+    packed.clear();
+  }
+  const std::array<iovec, 2> parts = {iovec{&head, sizeof head},
+                                      iovec{packed.data(), packed.size()}};
+  return send_packet(control, parts, descriptors);
+}
+
+}  // namespace cgisrv::warm

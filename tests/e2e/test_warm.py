@@ -1,0 +1,318 @@
+"""Warm start: unmodified programs, each request in a process that is forked from one that stands ready."""
+
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+from client import head
+from harness import until
+from processes import alive, process
+
+CONFIGURATION = """
+[log]
+access = {{ path = "{log}", format = '{{target}} {{status}} {{start}} {{cold_reason}} {{outcome}} {{exit}} {{signal}}' }}
+[[site]]
+root = "{root}"
+[[site.location]]
+match = "*.cgi"
+cgi = true
+start = "warm"
+{more}
+"""
+
+HEADER = "Content-Type: text/plain\\n\\n"
+
+PERL = f"""#!/usr/bin/perl -w
+use strict;
+use POSIX ();
+my $count = 0;
+++$count;
+print "{HEADER}";
+print "perl $count $0 $ENV{{QUERY_STRING}} ", getppid() == $$ ? "" : "child", "\\n";
+print STDERR "said by $ENV{{QUERY_STRING}}\\n" if $ENV{{QUERY_STRING}} =~ /say/;
+print <STDIN> if $ENV{{REQUEST_METHOD}} eq 'POST';
+sleep 300 if $ENV{{QUERY_STRING}} eq 'sleep';
+kill 'SEGV', $$ if $ENV{{QUERY_STRING}} eq 'crash';
+exit 3 if $ENV{{QUERY_STRING}} eq 'exit';
+"""
+
+PYTHON = """#!/usr/bin/python3
+import json, os, sys
+print("Content-Type: text/plain\\n")
+print("python", __name__, sys.argv, os.environ["QUERY_STRING"])
+if os.environ["REQUEST_METHOD"] == "POST":
+    print(sys.stdin.read())
+"""
+
+NATIVE = r"""
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+static int count;
+__attribute__((constructor)) static void begin(void) { ++count; }
+int main(int argc, char **argv) {
+  char input[100] = "";
+  printf("Content-Type: text/plain\n\nnative %d %d %s\n", ++count, argc, getenv("QUERY_STRING"));
+  if (fgets(input, sizeof input, stdin)) fputs(input, stdout);
+}
+"""
+
+
+class Warm:
+    """A server whose programs start warm, and what its log says of how they did."""
+
+    def __init__(self, server, log):
+        self.server, self.log = server, log
+
+    def lines(self) -> list[list[str]]:
+        return [line.split(" ") for line in self.log.read_text().splitlines()]
+
+    def get(self, target: str, **more):
+        return self.server.get(target, **more)
+
+    def how(self, target: str) -> list[str]:
+        """How the last request for it was started, and why it was not warm."""
+        found = until(lambda: [line for line in self.lines() if line[0] == target])
+        return found[-1][2:4]
+
+    def boot(self, target: str) -> None:
+        """Asks until it is started warm, by each worker."""
+        def is_warm() -> bool:
+            answers = [self.get(target) for _ in range(4)]
+            assert all(answer.status == 200 for answer in answers), answers
+            return all(line[2] == "warm" for line in self.settled(target)[-4:])
+        assert until(is_warm, 20, 0.05), f"never warm: {self.lines()[-4:]} {self.server.log()}"
+        self.server.checkpoint(settle=True)
+
+    def settled(self, target: str) -> list[list[str]]:
+        time.sleep(0.02)  # a line is written when the program has been reaped
+        return [line for line in self.lines() if line[0] == target]
+
+
+@pytest.fixture
+def warm(start, site, tmp_path):
+    def start_warm(more: str = "") -> Warm:
+        log = tmp_path / "access"
+        server = start(config=CONFIGURATION.format(root=site.root, log=log, more=more))
+        return Warm(server, log)
+
+    site.program("perl.cgi", PERL)
+    site.program("python.cgi", PYTHON)
+    site.c_program("native.cgi", NATIVE)
+    return start_warm
+
+
+@pytest.mark.parametrize("name", ["perl", "python", "native"])
+def test_the_first_request_is_plain_and_later_ones_are_warm_and_the_same(warm, name):
+    served = warm()
+    first = served.get(f"/{name}.cgi?x=1")
+    assert served.how(f"/{name}.cgi?x=1") == ["cold", "booting"]
+    served.boot(f"/{name}.cgi")
+    for _ in range(3):
+        later = served.get(f"/{name}.cgi?x=1")
+        assert (later.status, later.body) == (first.status, first.body)
+    assert served.how(f"/{name}.cgi?x=1") == ["warm", "-"]
+
+
+@pytest.mark.parametrize("name", ["perl", "python", "native"])
+def test_each_request_has_its_own_input_and_query(warm, name):
+    served = warm()
+    served.boot(f"/{name}.cgi")
+    for i in range(5):
+        answer = served.server.request("POST", f"/{name}.cgi?n={i}", body=b"body %d" % i)
+        assert f"n={i}".encode() in answer.body and b"body %d" % i in answer.body
+        assert all(f"n={other}".encode() not in answer.body for other in range(5) if other != i)
+
+
+def test_an_edited_script_is_seen_by_the_next_request(warm, site):
+    served = warm()
+    served.boot("/perl.cgi")
+    site.program("perl.cgi", PERL.replace("perl $count", "new $count"))
+    assert served.get("/perl.cgi?x").body.startswith(b"new 1")
+    assert served.how("/perl.cgi?x") == ["cold", "changed"]
+    served.boot("/perl.cgi")
+    assert served.get("/perl.cgi?x").body.startswith(b"new 1")
+
+
+def test_an_edited_module_is_seen_within_a_second(warm, site):
+    site.file("Own.pm", "package Own; sub word { 'before' } 1;\n", mtime=time.time())
+    site.program("uses.cgi", "#!/usr/bin/perl\nuse FindBin; use lib $FindBin::Bin; use Own;\n"
+                             f'print "{HEADER}", Own::word();\n')
+    served = warm()
+    served.boot("/uses.cgi")
+    assert served.get("/uses.cgi").body == b"before"
+    site.file("Own.pm", "package Own; sub word { 'after' } 1;\n", mtime=time.time())
+    assert until(lambda: served.get("/uses.cgi").body == b"after", 5, 0.05)
+    assert until(lambda: served.get("/uses.cgi") and served.how("/uses.cgi")[0] == "warm", 10, 0.05)
+    assert served.get("/uses.cgi").body == b"after"
+
+
+def test_errors_output_and_exit_status_are_told_as_ever(warm):
+    served = warm()
+    served.boot("/perl.cgi")
+    assert served.get("/perl.cgi?say").status == 200
+    served.server.wait_log(r"notice \[\d+\] \[[0-9a-f]{16}\] /perl.cgi: stderr: said by say")
+    assert served.get("/perl.cgi?exit").status == 200
+    assert until(lambda: served.settled("/perl.cgi?exit")[-1][2:] ==
+                 ["warm", "-", "answered", "3", "-"])
+
+
+def test_one_that_dies_of_broken_memory_takes_its_zygote_with_it(warm):
+    served = warm()
+    served.boot("/perl.cgi")
+    [zygote] = served.server.zygotes()
+    assert served.get("/perl.cgi?crash").status == 502
+    assert until(lambda: served.settled("/perl.cgi?crash")[-1][2:] ==
+                 ["warm", "-", "signal", "-", "SIGSEGV"])
+    assert until(lambda: not alive(zygote))
+    served.boot("/perl.cgi")
+
+
+def test_a_client_that_leaves_ends_its_program(warm):
+    served = warm('grace = "1s"')
+    served.boot("/perl.cgi")
+    connection = served.server.connect()
+    connection.send(head("GET", "/perl.cgi?sleep"))
+    assert until(served.server.programs)
+    connection.close()
+    assert until(lambda: not served.server.programs())
+
+
+def test_a_time_limit_ends_a_warm_program(warm):
+    served = warm('timeout = "500ms"\ngrace = "1s"')
+    served.boot("/perl.cgi")
+    connection = served.server.connect()
+    connection.send(head("GET", "/perl.cgi?sleep"))
+    assert until(lambda: served.settled("/perl.cgi?sleep")[-1:] and
+                 served.settled("/perl.cgi?sleep")[-1][4] == "timeout")
+
+
+def test_what_cannot_be_warm_is_started_plainly_and_the_log_says_why_once(warm, site):
+    site.program("sh.cgi", "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\nplain'\n")
+    site.program("thread.cgi", "#!/usr/bin/python3\nimport looker\n"
+                               "print('Content-Type: text/plain\\n\\nplain')\n")
+    site.file("looker.py", "import os\nos.environ.get('QUERY_STRING')\n")
+    served = warm('warm = { preload = "all" }')
+    for name in ("sh", "thread"):
+        def is_refused() -> bool:
+            assert served.get(f"/{name}.cgi").body.strip() == b"plain"
+            return served.how(f"/{name}.cgi") == ["cold", "refused"]
+        assert until(is_refused, 10, 0.05)
+        for _ in range(5):
+            assert served.get(f"/{name}.cgi").body.strip() == b"plain"
+        said = [line for line in served.server.log().splitlines()
+                if f"/{name}.cgi: started plainly, not warm: " in line]
+        assert len(said) == 1
+
+
+def test_a_killed_zygote_costs_no_request_that_had_not_begun(warm):
+    served = warm()
+    served.boot("/python.cgi")
+    stop = threading.Event()
+    wrong = []
+
+    def ask() -> None:
+        while not stop.is_set():
+            answer = served.get("/python.cgi?q")
+            if answer.status != 200 or b"python __main__" not in answer.body:
+                wrong.append(answer)
+
+    threads = [threading.Thread(target=ask) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for _ in range(5):
+        time.sleep(0.3)
+        for zygote in served.server.zygotes():
+            os.kill(zygote, signal.SIGKILL)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+    served.server.checkpoint(settle=True)
+
+
+def test_a_stopped_zygote_holds_up_no_request_for_long(warm):
+    served = warm()
+    served.boot("/perl.cgi")
+    [zygote] = served.server.zygotes()
+    os.kill(zygote, signal.SIGSTOP)
+    try:
+        began = time.monotonic()
+        assert served.get("/perl.cgi?x").body.startswith(b"perl 1")
+        assert time.monotonic() - began < 15
+        assert served.how("/perl.cgi?x") == ["cold", "failed"]
+    finally:
+        os.kill(zygote, signal.SIGCONT)
+    time.sleep(0.2)
+    assert len(served.settled("/perl.cgi?x")) == 1
+
+
+def test_another_keeper_takes_the_place_of_one_that_died(warm):
+    served = warm()
+    served.boot("/perl.cgi")
+    keeper, [zygote] = served.server.keeper(), served.server.zygotes()
+    os.kill(keeper, signal.SIGKILL)
+    assert served.get("/perl.cgi").status == 200
+    assert until(lambda: served.server.keeper() not in (0, keeper))
+    assert until(lambda: not alive(zygote))
+    served.boot("/perl.cgi")
+
+
+@pytest.mark.kills_worker
+def test_the_programs_of_a_worker_that_dies_are_ended(warm):
+    served = warm()
+    served.boot("/perl.cgi")
+    connections = [served.server.connect() for _ in range(4)]
+    for connection in connections:
+        connection.send(head("GET", "/perl.cgi?sleep"))
+    assert until(lambda: len(served.server.programs()) == 4)
+    for worker in served.server.workers():
+        os.kill(worker, signal.SIGKILL)
+    assert until(lambda: not served.server.programs())
+    assert until(lambda: len(served.server.workers()) == 2)
+    served.boot("/perl.cgi")
+
+
+def test_an_unused_zygote_retires(warm):
+    served = warm('warm = { idle = "1s" }')
+    served.boot("/perl.cgi")
+    assert len(served.server.zygotes()) == 1
+    assert until(lambda: not served.server.zygotes(), 10)
+    served.boot("/perl.cgi")
+
+
+def test_a_zygote_that_has_served_its_requests_is_replaced(warm):
+    served = warm("warm = { max_requests = 5 }")
+    served.boot("/perl.cgi")
+    [before] = served.server.zygotes()
+
+    def is_replaced() -> bool:
+        assert served.get("/perl.cgi").status == 200
+        return before not in served.server.zygotes()
+
+    assert until(is_replaced, 20, 0.05)
+    assert "max_requests" in served.server.log()
+    served.boot("/perl.cgi")
+
+
+def test_nothing_is_left_of_many_requests(warm):
+    served = warm()
+    served.boot("/native.cgi")
+    [zygote] = served.server.zygotes()
+    before = len(os.listdir(f"/proc/{zygote}/fd"))
+    connection = served.server.connect()
+    for _ in range(1000):
+        assert connection.request("GET", "/native.cgi?x").body.startswith(b"native")
+    assert len(os.listdir(f"/proc/{zygote}/fd")) == before
+    assert process(zygote).state == "S"
+
+
+def test_directory_mode_has_a_switch_for_it(start, site):
+    site.program("cgi-bin/perl.cgi", PERL)
+    server = start(site, "--warm")
+    assert until(lambda: server.get("/cgi-bin/perl.cgi").status == 200 and server.zygotes())
+    server.checkpoint(settle=True)
+    assert server.get("/cgi-bin/perl.cgi").body.startswith(b"perl 1")
