@@ -18,6 +18,7 @@ import processes
 import programs
 from results import Key, Results, Section
 
+WARM_UP_SECONDS = 2.0
 SETTLE_SECONDS = 0.15  # between two runs, for what the first has left under way
 LOOP = "bare loop"
 PINNED_LOOP = "bare loop, one per core"  # kept there, as our workers are
@@ -119,7 +120,17 @@ class Bench:
             if time.monotonic() > end:
                 raise load.Fault(f"wrong answer, status {status}: {answer[:60]!r}")
             time.sleep(0.1)
+        if server.peer.warm:
+            self.warm_up(server, target)
         self.verified.add((server.peer.name, target))
+
+    def warm_up(self, server: peers.Server, target: str) -> None:
+        """By all workers, until programs are no longer started plainly; those that always are do
+        not take long to say so."""
+        end = time.monotonic() + WARM_UP_SECONDS
+        while time.monotonic() < end:
+            load.fetch(server.port, target)
+            time.sleep(0.01)
 
     def program_target(self, server: peers.Server, program: programs.Program) -> str:
         self.program_path(program)  # or it is missing

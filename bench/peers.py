@@ -33,6 +33,8 @@ class Peer:
     files: bool = False
     closes_unannounced: bool = False  # after each answer, though it is one of HTTP/1.1
     forks_to_serve: bool = False  # a process for each connection, which ends with it
+    settings: tuple[tuple[str, str], ...] = ()  # of the templates, where they differ
+    warm: bool = False  # programs are slow at first: they are asked for until they no longer are
 
 
 APACHE = ("apache2", "-D", "FOREGROUND", "-f")
@@ -41,6 +43,8 @@ NGINX = ("nginx", "-p", "{folder}", "-c", "{folder}/nginx.conf", "-e", "{folder}
 PEERS = (
     Peer("cgisrv", "", (("{tools}/cgisrv", "-c", "{folder}/cgisrv.toml"),), ("cgisrv.toml",),
          files=True),
+    Peer("cgisrv-warm", "", (("{tools}/cgisrv", "-c", "{folder}/cgisrv.toml"),),
+         ("cgisrv.toml",), settings=(("start", "warm"),), warm=True),
     Peer("lighttpd", "lighttpd", (("lighttpd", "-D", "-f", "{folder}/lighttpd.conf"),),
          ("lighttpd.conf",), files=True),
     Peer("nginx", "nginx", (NGINX,), ("nginx.conf",), programs=False, files=True),
@@ -61,7 +65,8 @@ PEERS = (
 # What templates are filled in with, unless a section wants it otherwise.
 WORKERS = max(2, processes.cores())
 SETTINGS = {"workers": str(WORKERS), "fcgi_processes": str(16 * WORKERS),
-            "threads": str(64 * WORKERS), "dispatch": "round-robin", "running": "256"}
+            "threads": str(64 * WORKERS), "dispatch": "round-robin", "running": "256",
+            "start": "cold"}
 
 
 def build_go(tools: Path, cache: Path) -> None:
@@ -96,7 +101,8 @@ class Server:
         """Missing, when it cannot be had. Whatever was started is ended by stop() all the same."""
         processes.give_away(self.folder)
         values = {"port": str(self.port), "folder": str(self.folder), "site": str(self.site),
-                  "tools": str(self.tools), **SETTINGS, **self.settings}
+                  "tools": str(self.tools), **SETTINGS, **dict(self.peer.settings),
+                  **self.settings}
         for name in self.peer.templates:
             text = (CONFIGURATIONS / name).read_text()
             text = re.sub(r"@(\w+)@", lambda found: values[found[1]], text)
