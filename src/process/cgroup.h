@@ -1,7 +1,8 @@
 // Control groups of programs, cgroups(7) version 2: what a program has ever started can be ended at
 // once, however far it has gone from its process group.
 //
-//   OUR OWN/cgisrv-PID/workers     where workers are; what is above belongs to somebody else
+//   OUR OWN/cgisrv-PID/workers     where workers are, and who keeps programs warm; what is above
+//                                  belongs to somebody else
 //   OUR OWN/cgisrv-PID/W-N         one program of worker W
 //
 // Needs a cgroup of our own that we may write to: as root, or delegated (systemd: Delegate=yes). A

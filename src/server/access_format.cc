@@ -138,7 +138,7 @@ constexpr Field fields[] = {
     {"script", foreign, true, text_of<&AccessEntry::script>, "SCRIPT_NAME"},
     {"outcome", word, true, outcome, "answered, not-started, exit-status (before a header), bad-header, signal, timeout, client-left or refused (no place to run)"},
     {"start", word, true, start, "cold: it was executed; warm: it was forked from its zygote, see `start = \"warm\"`"},
-    {"cold_reason", word, true, cold_reason, "why it was started cold where it was to be warm"},
+    {"cold_reason", word, true, cold_reason, "why it was started cold where it was to be warm: booting, changed, refused, busy, failed, symlinks, allow_setuid, cgroup or no-keeper; see docs/warm-start.md"},
     {"queue_ms", number, true, span_of<&account::Costs::queue>, "waited for a place to run"},
     {"start_ms", number, true, span_of<&account::Costs::start>, "from the place until it ran"},
     {"header_ms", number, true, span_of<&account::Costs::header>, "from then until its header was whole"},

@@ -16,7 +16,8 @@ bool wants_keeper(const Config& config);
 
 class KeeperHost {
  public:
-  // `in_child`: lets go of what is the master's alone, in the keeper's process.
+  // `in_child`: what the keeper's process does first, with the master's rights: it lets go of what
+  // is the master's alone.
   KeeperHost(pool::Master& master, const Config& config, const process::Privileges& privileges,
              const rlimit& descriptors, std::function<void()> in_child);
   ~KeeperHost();

@@ -171,6 +171,7 @@ class Serving {
 
  private:
   void begin(pool::Master& master);
+  void begin_keeper();
   void end();
 
   const Config& config_;
@@ -214,8 +215,15 @@ void Serving::begin(pool::Master& master) {
                          texts(addresses_), table_);
   admitting_.emplace(master, config_.server, workers_, table_);
   if (wants_keeper(config_))
-    keeper_.emplace(master, config_, privileges_, descriptors_,
-                    [this] { administrator_->abandon(); });
+    keeper_.emplace(master, config_, privileges_, descriptors_, [this] { begin_keeper(); });
+}
+
+// As a worker, it takes the master's rights to be where its children may be moved from.
+void Serving::begin_keeper() {
+  administrator_->abandon();
+  if (!cgroups_) return;
+  if (const auto entered = cgroups_->enter(pool::workers_max); !entered)
+    log::line(log::Level::error, "the keeper of warm programs: {}", entered.error().what);
 }
 
 void Serving::end() {

@@ -118,6 +118,25 @@ def test_each_program_is_in_a_group_of_its_own_and_none_is_left(server, site):
     assert not (OWN / f"cgisrv-{server.pid}").exists()
 
 
+def test_a_warm_program_is_in_a_group_of_its_own_too(start, site):
+    site.program("where.cgi", "#!/usr/bin/perl\nopen my $own, '<', '/proc/self/cgroup';\n"
+                 'print "Content-Type: text/plain\\n\\n", getppid(), " ", <$own>;\n')
+    server = start(config=CONFIGURATION.format(root=site.root, user="root") + 'start = "warm"\n')
+
+    def place_when_warm() -> str:
+        parent, place = server.get("/where.cgi").text.split(" ", 1)
+        return place if int(parent) in server.zygotes() else ""
+
+    places = [until(place_when_warm) for _ in range(5)]
+    assert len(set(places)) == 5
+    assert all(f"/cgisrv-{server.pid}/" in place for place in places)
+    server.checkpoint(settle=True)
+    assert until(lambda: groups(server) == ["workers"]), groups(server)
+    server.signal(signal.SIGTERM)
+    server.popen.wait(10)
+    assert not (OWN / f"cgisrv-{server.pid}").exists()
+
+
 def test_workers_that_are_replaced_enter_it_too(server, site):
     for worker in server.workers():
         group = Path(f"/proc/{worker}/cgroup").read_text()
