@@ -23,6 +23,7 @@ constexpr std::chrono::milliseconds at_once{0};
 constexpr auto look_interval = std::chrono::milliseconds(500);
 // After the death of one that has served: at once for the first request, then with patience.
 constexpr auto short_life = std::chrono::seconds(5);
+constexpr auto after_trouble = std::chrono::minutes(1);
 constexpr auto stop_patience = std::chrono::seconds(1);
 
 std::string describe(int status) {
@@ -102,7 +103,8 @@ void Keeper::told(const Note& note, Fd descriptor) {
     if (!descriptor) return;
     Subscriber& made = subscribers_.emplace_back(*this, std::move(descriptor));
     made.self = std::prev(subscribers_.end());
-    return tell_what_there_is(made);
+    if (!tell_what_there_is(made)) subscribers_.pop_back();
+    return;
   }
   if (note.kind == Note::Kind::wanted) return wanted(note.subject);
   const auto found = entries_.find(note.subject);
@@ -199,12 +201,20 @@ void Keeper::died(const Subject& subject, Entry& entry, bool was_serving, int st
     tell_all(note(Note::Kind::gone, subject, entry));
     return entry.serving.reset();
   }
-  const Zygote& zygote = *entry.coming;
-  std::string reason = zygote.reason();
-  if (reason.empty())
-    reason = fmt::format("It ended while it was loaded ({}){}", describe(status),
-                         zygote.complaint().empty() ? "." : ": " + zygote.complaint());
-  refuse(subject, entry, reason);
+  entry.coming->hear_out();
+  if (entry.coming->word() == Zygote::Word::refused)
+    return refuse(subject, entry, entry.coming->reason());
+  const std::string complaint = entry.coming->complaint();
+  const std::string reason =
+      entry.coming->is_overdue()
+          ? "it did not come to the point where it would read its request within 10 s"
+          : fmt::format("it ended while it was loaded ({}){}{}", describe(status),
+                        complaint.empty() ? "" : ": ", complaint);
+  if (WIFEXITED(status)) return refuse(subject, entry, reason + ".");
+  // Killed by us, for want of time, or by somebody else, for want of memory: not its own fault.
+  log::line(log::Level::warn, "{}: started plainly for a minute: {}", subject.file, reason);
+  entry.coming.reset();
+  entry.not_before = loop_.now() + after_trouble;
 }
 
 // In the next turn: what has been heard may end who heard it.
@@ -265,17 +275,21 @@ Note Keeper::note(Note::Kind kind, const Subject& subject, const Entry& entry) c
   return made;
 }
 
-// One that does not read loses a note: it asks again when it needs to.
+// One that has not read for long would go on with what is out of date: it is let go, forgets all
+// that it knows when it sees that, and subscribes anew.
 void Keeper::tell_all(const Note& note, int descriptor) {
-  for (const Subscriber& subscriber : subscribers_)
-    send_note(subscriber.socket.get(), note, descriptor);
+  subscribers_.remove_if([&](const Subscriber& subscriber) {
+    return !send_note(subscriber.socket.get(), note, descriptor);
+  });
 }
 
-void Keeper::tell_what_there_is(const Subscriber& subscriber) const {
-  for (const auto& [subject, entry] : entries_)
-    if (entry.serving)
-      send_note(subscriber.socket.get(), note(Note::Kind::zygote, subject, entry),
-                entry.serving->control());
+bool Keeper::tell_what_there_is(const Subscriber& subscriber) const {
+  return std::ranges::all_of(entries_, [&](const auto& each) {
+    const auto& [subject, entry] = each;
+    return !entry.serving ||
+           send_note(subscriber.socket.get(), note(Note::Kind::zygote, subject, entry),
+                     entry.serving->control());
+  });
 }
 
 }  // namespace cgisrv::warm

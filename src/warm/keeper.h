@@ -75,7 +75,7 @@ class Keeper {
   void make_room();
   Note note(Note::Kind kind, const Subject& subject, const Entry& entry) const;
   void tell_all(const Note& note, int descriptor = -1);
-  void tell_what_there_is(const Subscriber& subscriber) const;
+  bool tell_what_there_is(const Subscriber& subscriber) const;
 
   Loop loop_;
   Signals signals_;

@@ -25,13 +25,14 @@ Keeper::Zygote::Zygote(Loop& loop, Boot boot, Options options, Stamp script,
       generation_(generation),
       heard_(heard),
       watch_(loop, boot_.control.get(), EPOLLIN, Callback::of<&Zygote::listen>(*this)),
-      patience_(loop, Callback::of<&Zygote::overdue>(*this)),
+      patience_(loop, Callback::of<&Zygote::end>(*this)),
       began_(loop.now()),
       last_use_(loop.now()) {
   patience_.arm_after(boot_patience);
 }
 
 void Keeper::Zygote::listen(std::uint32_t) {
+  if (word_ != Word::none) return;
   std::array<char, sizeof(cgisrv_warm_header) + CGISRV_WARM_REASON_MAX> room{};
   const auto packet = receive_packet(boot_.control.get(), room);
   watch_.cancel();  // nothing more comes from there; its end is seen when it is reaped
@@ -55,8 +56,8 @@ void Keeper::Zygote::listen(std::uint32_t) {
 }
 
 // It is reaped, and reported then.
-void Keeper::Zygote::overdue(std::uint32_t) {
-  reason_ = "It did not come to the point where it would read its request within 10 s.";
+void Keeper::Zygote::end(std::uint32_t) {
+  overdue_ = true;
   kill();
 }
 

@@ -24,10 +24,13 @@ class Keeper::Zygote {
   const Stamp& script() const { return script_; }
 
   enum class Word { none, ready, refused };
+  // Its last words, where it has ended before they were read.
+  void hear_out() { listen(0); }
   // What it has said. Once it is ready, it is known what it is made of.
   Word word() const { return word_; }
   const std::string& reason() const { return reason_; }
   // What stands first on its standard error; it may say why it died.
+  bool is_overdue() const { return overdue_; }
   std::string complaint() const { return first_line(boot_.error.get()); }
 
   void used(std::uint64_t requests);
@@ -41,7 +44,7 @@ class Keeper::Zygote {
 
  private:
   void listen(std::uint32_t);
-  void overdue(std::uint32_t);
+  void end(std::uint32_t);
   bool has_changed() const;
   std::uint64_t memory() const;
 
@@ -54,6 +57,7 @@ class Keeper::Zygote {
   Watch watch_;
   Timer patience_;
   Word word_ = Word::none;
+  bool overdue_ = false;
   std::string reason_;
   std::vector<std::pair<std::string, Stamp>> files_;
   TimePoint began_;
