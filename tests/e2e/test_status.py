@@ -545,7 +545,7 @@ class Terminal:
 
     def end(self) -> int:
         code = self.popen.wait(10 * slowness())
-        self.read()
+        self.read(5)  # to its end, which comes at once; the kernel may take its time before
         os.close(self.master)
         return code
 
