@@ -1,6 +1,5 @@
 #include "cgi/environment.h"
 
-#include <fmt/compile.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -96,7 +95,7 @@ void add_request(Environment& env, const EnvironmentInput& input) {
   env.add("REQUEST_METHOD", request.method);
   env.add("QUERY_STRING", request.target.query);
   if (request.target.form == http::TargetForm::absolute) {
-    env.add("REQUEST_URI", fmt::format(FMT_COMPILE("{}{}{}"), request.target.path,
+    env.add("REQUEST_URI", fmt::format("{}{}{}", request.target.path,
                                        request.target.has_query ? "?" : "", request.target.query));
   } else {
     env.add("REQUEST_URI", request.raw_target);

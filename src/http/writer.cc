@@ -54,8 +54,8 @@ BodyFraming choose_framing(const Request& request, const Response& response) {
 void write_head(std::string& out, const Request& request, const Response& response,
                 BodyFraming framing, bool keep_alive, std::time_t now) {
   const bool has_reason = !response.reason.empty() && is_one_line(response.reason);
-  fmt::format_to(std::back_inserter(out), FMT_COMPILE("HTTP/1.1 {} {}\r\n"), response.status,
-                 has_reason ? response.reason : reason_phrase(response.status));
+  fmt::format_to(std::back_inserter(out), FMT_COMPILE("HTTP/1.1 {} "), response.status);
+  out.append(has_reason ? response.reason : reason_phrase(response.status)).append("\r\n");
   bool has_date = false;
   bool has_server = false;
   for (const auto& [name, value] : response.fields) {

@@ -168,12 +168,12 @@ void Keeper::became_ready(const Subject& subject, Entry& entry) {
   tell_all(note(Note::Kind::zygote, subject, entry), entry.serving->control());
 }
 
-void Keeper::refuse(const Subject& subject, Entry& entry, const std::string& reason) {
+void Keeper::refuse(const Subject& subject, Entry& entry, std::string reason) {
   entry.refused = entry.coming ? entry.coming->script() : stamp_of(subject.file);
-  entry.refusal = reason;
+  entry.refusal = std::move(reason);
   entry.coming.reset();
   entry.serving.reset();
-  log::line(log::Level::warn, "{}: started plainly, not warm: {}", subject.file, reason);
+  log::line(log::Level::warn, "{}: started plainly, not warm: {}", subject.file, entry.refusal);
   tell_all(note(Note::Kind::refused, subject, entry));
 }
 

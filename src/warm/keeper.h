@@ -65,7 +65,7 @@ class Keeper {
   void wanted(const Subject& subject);
   void begin(const Subject& subject, Entry& entry);
   void became_ready(const Subject& subject, Entry& entry);
-  void refuse(const Subject& subject, Entry& entry, const std::string& reason);
+  void refuse(const Subject& subject, Entry& entry, std::string reason);
   void stop(std::uint32_t);
   void kill_all(std::uint32_t);
   void reap();
