@@ -188,8 +188,8 @@ void Run::launch() {
   account_->admitted();
   const bool streams = !input_ && exchange_->request().framing != http::Framing::none;
   if (streams) exchange_->open_body();
-  start_.emplace(script_, options_, context_.roster, context_.zygotes,
-                 Callback::of<&Run::started>(*this));
+  start_ = std::make_unique<Start>(script_, options_, context_.roster, context_.zygotes,
+                                   Callback::of<&Run::started>(*this));
   if (!start_->open_pipes(streams))
     return fail(Outcome::not_started, 503,
                 fmt::format("{}: no pipe to it could be opened: {}; raise the limit of open files",

@@ -125,7 +125,7 @@ class Run final : public http::Handler {
   std::shared_ptr<account::Account> account_;
   Relay relay_;
   StderrLog stderr_log_;
-  std::optional<Start> start_;
+  std::unique_ptr<Start> start_;
   process::Child child_;
   std::optional<process::Exit> exit_;
   WatchedFd stdin_;

@@ -3,7 +3,7 @@
 
 #include <cgisrv/loop.h>
 
-#include <optional>
+#include <memory>
 #include <string_view>
 
 #include "cgi/launch.h"
@@ -52,7 +52,7 @@ class Start {
   rlimit descriptors_{};
   process::Cgroups* cgroups_ = nullptr;
   process::Cgroup cgroup_;
-  std::optional<warm::Birth> birth_;
+  std::unique_ptr<warm::Birth> birth_;
   std::string_view why_cold_;
   bool warm_ = false;
   bool lost_ = false;

@@ -186,7 +186,7 @@ class Serving {
   admission::Table table_;
   // The master's:
   std::optional<Admitting> admitting_;
-  std::optional<Operator> administrator_;
+  std::unique_ptr<Operator> administrator_;
   std::optional<KeeperHost> keeper_;
 };
 
@@ -211,8 +211,9 @@ pool::Options Serving::options() {
 }
 
 void Serving::begin(pool::Master& master) {
-  administrator_.emplace(master, config_, std::filesystem::weakly_canonical(what_).string(),
-                         texts(addresses_), table_);
+  administrator_ =
+      std::make_unique<Operator>(master, config_, std::filesystem::weakly_canonical(what_).string(),
+                                 texts(addresses_), table_);
   admitting_.emplace(master, config_.server, workers_, table_);
   if (wants_keeper(config_))
     keeper_.emplace(master, config_, privileges_, descriptors_, [this] { begin_keeper(); });
