@@ -118,7 +118,7 @@ constexpr Parameter server_rows[] = {
               "delegated cgroup (systemd: `Delegate=yes`); a start takes 0.1 ms more."},
     {.key = "cpu_affinity", .type = boolean, .slot = in<&ServerOptions::cpu_affinity>,
      .about = "Whether each worker keeps to a processor of its own, where there are at least as many "
-              "workers as processors: programs that start quickly start quicker by a quarter. The "
+              "workers as processors: small programs start quicker so. The "
               "programs may always use all processors."},
     {.key = "pid_file", .type = path, .slot = in<&ServerOptions::pid_file>,
      .unset = "none", .about = "File that holds the process id of the master while it runs."},

@@ -226,7 +226,13 @@ void Keeper::heard(std::uint32_t) {
 void Keeper::look(std::uint32_t) {
   bool any = false;
   for (auto& [subject, entry] : entries_) {
-    if (entry.coming && entry.coming->word() == Zygote::Word::ready) became_ready(subject, entry);
+    if (entry.coming && entry.coming->word() == Zygote::Word::ready) {
+      // Its successor would be no smaller: it is not replaced again and again.
+      if (entry.coming->is_too_large())
+        refuse(subject, entry, "It takes more memory than max_memory allows a zygote; raise that.");
+      else
+        became_ready(subject, entry);
+    }
     if (entry.coming && entry.coming->word() == Zygote::Word::refused)
       refuse(subject, entry, entry.coming->reason());
     if (!entry.serving) continue;

@@ -79,7 +79,7 @@ std::string_view Keeper::Zygote::fault() const {
   if (loop_.now() - began_ > options_.max_age) return "it is older than max_age";
   if (requests_ >= options_.max_requests) return "it has served max_requests";
   if (has_changed()) return "a file that it has loaded has changed";
-  if (memory() > options_.max_memory) return "it is larger than max_memory";
+  if (is_too_large()) return "it is larger than max_memory";
   return {};
 }
 

@@ -36,6 +36,7 @@ class Keeper::Zygote {
   void used(std::uint64_t requests);
   TimePoint last_use() const { return last_use_; }
   bool is_idle() const;
+  bool is_too_large() const { return memory() > options_.max_memory; }
   // Why another is to take its place; empty: it is as good as on the first day.
   std::string_view fault() const;
   bool is_suspect = false;

@@ -298,6 +298,19 @@ def test_a_zygote_that_has_served_its_requests_is_replaced(warm):
     served.boot("/perl.cgi")
 
 
+def test_a_program_too_large_to_be_kept_is_booted_once(warm):
+    served = warm('warm = { max_memory = "1m" }')
+
+    def is_refused() -> bool:
+        assert served.get("/perl.cgi").status == 200
+        return served.how("/perl.cgi") == ["cold", "refused"]
+
+    assert until(is_refused, 10, 0.05)
+    time.sleep(1.2)
+    assert is_refused() and not served.server.zygotes()
+    assert served.server.log().count("max_memory") == 1
+
+
 def test_nothing_is_left_of_many_requests(warm):
     served = warm()
     served.boot("/native.cgi")
