@@ -210,8 +210,9 @@ void Keeper::died(const Subject& subject, Entry& entry, bool was_serving, int st
           ? "it did not come to the point where it would read its request within 10 s"
           : fmt::format("it ended while it was loaded ({}){}{}", describe(status),
                         complaint.empty() ? "" : ": ", complaint);
-  if (WIFEXITED(status)) return refuse(subject, entry, reason + ".");
-  // Killed by us, for want of time, or by somebody else, for want of memory: not its own fault.
+  const bool was_killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+  if (!was_killed) return refuse(subject, entry, reason + ".");
+  // By us, for want of time, or by somebody else, for want of memory: not its own fault.
   log::line(log::Level::warn, "{}: started plainly for a minute: {}", subject.file, reason);
   entry.coming.reset();
   entry.not_before = loop_.now() + after_trouble;

@@ -1,5 +1,6 @@
 #include "warm/request.h"
 
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -41,7 +42,7 @@ Fd in_memory(const std::string& packed) {
 
 }  // namespace
 
-bool send_request(int control, const Order& order, const Channel& channel, int null) {
+bool send_request(int control, const Order& order, const Channel& channel) {
   std::string packed = pack(order);
   if (packed.size() > CGISRV_WARM_PACKED_MAX) return false;
   cgisrv_warm_request head{};
@@ -50,7 +51,10 @@ bool send_request(int control, const Order& order, const Channel& channel, int n
   head.limit_count = static_cast<std::uint32_t>(order.limits.size());
   head.argument_count = 1;
   head.variable_count = static_cast<std::uint32_t>(order.environment.size());
-  std::vector<int> descriptors = {order.stdin_fd >= 0 ? order.stdin_fd : null, order.stdout_fd,
+  // Of its own: O_NONBLOCK, or a lock, that a program leaves there would be the next one's, too.
+  const Fd null(order.stdin_fd < 0 ? ::open("/dev/null", O_RDONLY | O_CLOEXEC) : -1);
+  if (order.stdin_fd < 0 && !null) return false;
+  std::vector<int> descriptors = {null ? null.get() : order.stdin_fd, order.stdout_fd,
                                   order.stderr_fd, channel.reply, channel.claim};
   if (order.cgroup_fd >= 0) {
     head.flags |= CGISRV_WARM_WITH_CGROUP;

@@ -16,7 +16,8 @@ struct Channel {
   int claim;
 };
 
-// False: the zygote does not read as fast as it is asked, or is gone, or there is no memory.
-bool send_request(int control, const Order& order, const Channel& channel, int null);
+// False: the zygote does not read as fast as it is asked, or is gone, or there is no memory or
+// descriptor for what goes along.
+bool send_request(int control, const Order& order, const Channel& channel);
 
 }  // namespace cgisrv::warm

@@ -1,6 +1,5 @@
 #include "warm/zygotes.h"
 
-#include <fcntl.h>
 #include <sys/eventfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -51,10 +50,7 @@ process::Exit exit_of(const cgisrv_warm_ended& ended) {
 }  // namespace
 
 Zygotes::Zygotes(Loop& loop, int keeper)
-    : loop_(loop),
-      keeper_(keeper),
-      null_(::open("/dev/null", O_RDONLY | O_CLOEXEC)),
-      use_(loop, Callback::of<&Zygotes::report_use>(*this)) {
+    : loop_(loop), keeper_(keeper), use_(loop, Callback::of<&Zygotes::report_use>(*this)) {
   if (auto ends = open_pair()) {
     reply_theirs_ = std::move(ends->second);
     reply_ = WatchedFd(loop_, std::move(ends->first), EPOLLIN,
@@ -170,7 +166,7 @@ bool Zygotes::Record::take_back() const {
 // ---- requests ----------------------------------------------------------------------------------
 
 std::string_view Zygotes::send(const Order& order, Birth& birth) {
-  if (!reply_ || !null_) return "failed";
+  if (!reply_) return "failed";
   Known& known = known_[order.subject];
   const Stamp now = stamp_of(order.subject.file);
   if (known.refused && *known.refused == now) return "refused";
@@ -193,7 +189,7 @@ std::string_view Zygotes::send(const Order& order, Birth& birth) {
                               .report = std::make_shared<process::Report>(std::move(claim))})
           .first->second;
   if (!send_request(known.zygote->control.get(), order,
-                    {.id = id, .reply = reply_theirs_.get(), .claim = record.claim}, null_.get())) {
+                    {.id = id, .reply = reply_theirs_.get(), .claim = record.claim})) {
     records_.erase(id);
     return "busy";
   }

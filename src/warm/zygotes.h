@@ -100,7 +100,6 @@ class Zygotes {
 
   Loop& loop_;
   int keeper_;
-  Fd null_;
   Fd reply_theirs_;
   WatchedFd reply_;
   WatchedFd news_;

@@ -7,6 +7,9 @@ import subprocess
 
 import pytest
 
+from harness import until
+from warming import LOG, Warm
+
 BACKEND = "/usr/lib/git-core/git-http-backend"
 pytestmark = pytest.mark.skipif(not os.path.exists(BACKEND) or not shutil.which("git"),
                                 reason="git is not installed")
@@ -45,18 +48,27 @@ def repository(git, tmp_path):
     return path
 
 
-@pytest.fixture
-def url(start, site, repository):
-    server = start(config=f"""
+@pytest.fixture(params=["cold", "warm"])
+def url(request, start, site, repository, tmp_path):
+    """Warm, each of git's requests has been so: the log is asked at the end."""
+    server = start(config=LOG.format(log=tmp_path / "access") + f"""
 [[site]]
 root = "{site.root}"
 [[site.location]]
 match = "/git/"
 cgi = "{BACKEND}"
+start = "{request.param}"
 env = {{ GIT_PROJECT_ROOT = "{repository.parent}", GIT_HTTP_EXPORT_ALL = "1" }}
 body_size = "unlimited"
 """)
-    return f"http://127.0.0.1:{server.port}/git/project.git"
+    served = Warm(server, tmp_path / "access")
+    if request.param == "warm":
+        served.boot("/git/project.git/HEAD")
+    since = len(served.lines())
+    yield f"http://127.0.0.1:{server.port}/git/project.git"
+    until(lambda: not server.programs())
+    lines = served.lines()[since:]
+    assert lines and all(line[2] == request.param for line in lines), lines
 
 
 @pytest.mark.parametrize("version", [0, 2])

@@ -10,10 +10,9 @@ import pytest
 from client import head
 from harness import until
 from processes import alive, process
+from warming import LOG, Warm
 
-CONFIGURATION = """
-[log]
-access = {{ path = "{log}", format = '{{target}} {{status}} {{start}} {{cold_reason}} {{outcome}} {{exit}} {{signal}}' }}
+CONFIGURATION = LOG + """
 [[site]]
 root = "{root}"
 [[site.location]]
@@ -59,37 +58,6 @@ int main(int argc, char **argv) {
   if (fgets(input, sizeof input, stdin)) fputs(input, stdout);
 }
 """
-
-
-class Warm:
-    """A server whose programs start warm, and what its log says of how they did."""
-
-    def __init__(self, server, log):
-        self.server, self.log = server, log
-
-    def lines(self) -> list[list[str]]:
-        return [line.split(" ") for line in self.log.read_text().splitlines()]
-
-    def get(self, target: str, **more):
-        return self.server.get(target, **more)
-
-    def how(self, target: str) -> list[str]:
-        """How the last request for it was started, and why it was not warm."""
-        found = until(lambda: [line for line in self.lines() if line[0] == target])
-        return found[-1][2:4]
-
-    def boot(self, target: str) -> None:
-        """Asks until it is started warm, by each worker."""
-        def is_warm() -> bool:
-            answers = [self.get(target) for _ in range(4)]
-            assert all(answer.status == 200 for answer in answers), answers
-            return all(line[2] == "warm" for line in self.settled(target)[-4:])
-        assert until(is_warm, 20, 0.05), f"never warm: {self.lines()[-4:]} {self.server.log()}"
-        self.server.checkpoint(settle=True)
-
-    def settled(self, target: str) -> list[list[str]]:
-        time.sleep(0.02)  # a line is written when the program has been reaped
-        return [line for line in self.lines() if line[0] == target]
 
 
 @pytest.fixture
@@ -309,6 +277,21 @@ def test_a_program_too_large_to_be_kept_is_booted_once(warm):
     time.sleep(1.2)
     assert is_refused() and not served.server.zygotes()
     assert served.server.log().count("max_memory") == 1
+
+
+def test_a_program_that_crashes_while_it_loads_is_loaded_once(warm, site):
+    site.program("crash.cgi", f"""#!/usr/bin/perl
+BEGIN {{ kill 'SEGV', $$ unless exists $ENV{{QUERY_STRING}} }}
+print "{HEADER}plain";
+""")
+    served = warm()
+
+    def is_refused() -> bool:
+        assert served.get("/crash.cgi").body == b"plain"
+        return served.how("/crash.cgi") == ["cold", "refused"]
+
+    assert until(is_refused, 10, 0.05)
+    assert "it ended while it was loaded (killed by signal 11 (SIGSEGV))" in served.server.log()
 
 
 def test_nothing_is_left_of_many_requests(warm):

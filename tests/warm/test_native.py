@@ -179,6 +179,17 @@ def test_program_that_a_constructor_starts_is_no_zygote(compiled, worker, tmp_pa
         assert worker.run(zygote, program).status == 0
 
 
+def test_functions_of_the_programs_own_are_not_called_before_main(compiled, same):
+    """The loader gives them to all libraries, ours too. As in cgit, one calls by a pointer."""
+    program = compiled("#define _GNU_SOURCE\n#include <dlfcn.h>\n#include <stdio.h>\n"
+                       "#include <unistd.h>\n#include <string.h>\n"
+                       "static ssize_t (*real)(int, const void*, size_t);\n"
+                       "ssize_t write(int f, const void* b, size_t n) { return real(f, b, n); }\n"
+                       'int main() { *(void**)&real = dlsym(RTLD_NEXT, "write");\n'
+                       'write(1, "x\\n", 2); return 0; }', "-rdynamic", "-w")
+    assert start(program, same).stdout == b"x\n"
+
+
 def test_a_preload_of_the_programs_own_stays(compiled, same, tmp_path):
     own = tmp_path / "own.so"
     subprocess.run(["gcc", "-shared", "-o", own, "-x", "c", "/dev/null"], check=True)

@@ -75,7 +75,7 @@ static void announce(const struct birth* birth, int pidfd) {
 static void say_prologue(void) {
   const char* bytes = shim.prologue;
   while (shim.prologue_bytes > 0) {
-    const ssize_t written = write(2, bytes, shim.prologue_bytes);
+    const ssize_t written = real_write(2, bytes, shim.prologue_bytes);
     if (written <= 0) return; /* as little would a program started plainly care */
     bytes += written;
     shim.prologue_bytes -= (size_t)written;
@@ -86,7 +86,7 @@ void become(const struct request* request, int reply) {
   struct birth birth = {.request = request, .reply = reply};
   setpgid(0, 0);
   const int cgroup = optional_descriptor(request, CGISRV_WARM_WITH_CGROUP);
-  if (cgroup >= 0 && write(cgroup, "0", 1) != 1) fail(&birth, CGISRV_WARM_STEP_CGROUP, errno);
+  if (cgroup >= 0 && real_write(cgroup, "0", 1) != 1) fail(&birth, CGISRV_WARM_STEP_CGROUP, errno);
   if (!unpack(request, &birth.parts)) fail(&birth, CGISRV_WARM_STEP_MESSAGE, EBADMSG);
   prctl(PR_SET_DUMPABLE, 1);
   const int pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);

@@ -1,5 +1,6 @@
 /* How the shim gets control at the fork point. */
 #include <dlfcn.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "shim.h"
@@ -8,6 +9,10 @@ pid_t real_fork(void) {
   static pid_t (*real)(void);
   if (real == NULL) *(void**)&real = dlsym(RTLD_NEXT, "fork");
   return real();
+}
+
+ssize_t real_write(int fd, const void* bytes, size_t size) {
+  return syscall(SYS_write, fd, bytes, size);
 }
 
 /* Returns in children only. */

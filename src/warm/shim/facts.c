@@ -47,7 +47,7 @@ void drop(struct text* text) {
 
 static void write_all(int fd, const char* bytes, size_t size) {
   while (size > 0) {
-    const ssize_t written = write(fd, bytes, size);
+    const ssize_t written = real_write(fd, bytes, size);
     if (written <= 0) refuse("There is no memory for what it has loaded.");
     bytes += written;
     size -= (size_t)written;

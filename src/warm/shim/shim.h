@@ -186,5 +186,8 @@ void serve(void);
 /* ---- control.c */
 
 pid_t real_fork(void);
+/* The kernel's. A program may have a function write of its own, which the loader gives to us, too,
+ * and which may not be fit for use before main: cgit's calls by a pointer that main sets. */
+ssize_t real_write(int fd, const void* bytes, size_t size);
 
 #endif
