@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "warm/packet.h"
+#include "warm/stamp.h"
 #include "warm/wire.h"
 
 namespace cgisrv::warm {
@@ -81,7 +82,9 @@ Result<Boot> boot(const Recipe& recipe, const std::string& directory, const rlim
   auto control = open_pair();
   Descriptors theirs = {untouched_input(), memory_file("stdout"), memory_file("stderr"), Fd(),
                         memory_file("slate")};
-  Boot made{.slate = Fd(::fcntl(theirs[4].get(), F_DUPFD_CLOEXEC, 3)),
+  Boot made{.began_ns = time_of_changes_ns(),
+            .executable = recipe.executable,
+            .slate = Fd(::fcntl(theirs[4].get(), F_DUPFD_CLOEXEC, 3)),
             .error = Fd(::fcntl(theirs[2].get(), F_DUPFD_CLOEXEC, 3))};
   if (control) {
     made.control = std::move(control->first);

@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -16,9 +17,11 @@ namespace cgisrv::warm {
 // What its parent keeps of it.
 struct Boot {
   pid_t pid = 0;
-  Fd control;  // the workers' end
-  Fd slate;    // what it is made of, once it is ready
-  Fd error;    // what it has said on its standard error so far
+  std::int64_t began_ns = 0;  // time_of_changes_ns() before it read anything
+  std::string executable;     // by the name under which it was found
+  Fd control;                 // the workers' end
+  Fd slate;                   // what it is made of, once it is ready
+  Fd error;                   // what it has said on its standard error so far
 };
 
 // By a child of ours, in `directory`. That it cannot be executed is seen from its end, with exit

@@ -21,6 +21,8 @@ constexpr std::size_t zygotes_max = 64;
 constexpr std::chrono::milliseconds at_once{0};
 // How long a changed module may still be served as it was.
 constexpr auto look_interval = std::chrono::milliseconds(500);
+// At most, one whose files changed as it loaded them.
+constexpr auto settling_max = std::chrono::hours(1);
 // After the death of one that has served: at once for the first request, then with patience.
 constexpr auto short_life = std::chrono::seconds(5);
 constexpr auto after_trouble = std::chrono::minutes(1);
@@ -163,6 +165,12 @@ void Keeper::begin(const Subject& subject, Entry& entry) {
 void Keeper::became_ready(const Subject& subject, Entry& entry) {
   entry.serving = std::move(entry.coming);  // the one before retires
   entry.refusal.clear();
+  // Twice as long for each that is in doubt as the one before was: it may be the program that
+  // writes the file, each time that it loads.
+  entry.settling =
+      entry.serving->is_doubtful()
+          ? std::clamp<Clock::duration>(2 * entry.settling, look_interval, settling_max)
+          : Clock::duration::zero();
   log::line(log::Level::info, "{}: started warm from now on (zygote {})", subject.file,
             entry.serving->pid());
   tell_all(note(Note::Kind::zygote, subject, entry), entry.serving->control());
@@ -246,7 +254,7 @@ void Keeper::look(std::uint32_t) {
     }
     any = true;
     if (entry.coming || loop_.now() < entry.not_before) continue;
-    if (const auto fault = entry.serving->fault(); !fault.empty()) {
+    if (const auto fault = entry.serving->fault(entry.settling); !fault.empty()) {
       log::line(log::Level::info, "{}: its zygote {} is replaced: {}", subject.file,
                 entry.serving->pid(), fault);
       begin(subject, entry);

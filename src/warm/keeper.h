@@ -48,7 +48,8 @@ class Keeper {
     std::unique_ptr<Zygote> coming;  // takes its place as soon as it is ready
     std::string refusal;             // why there is none; as long as the file is as `refused`
     Stamp refused;
-    TimePoint not_before{};  // one that has died is not booted again at once
+    TimePoint not_before{};      // one that has died is not booted again at once
+    Clock::duration settling{};  // how long one is served whose files changed as it loaded them
   };
   using Entries = std::map<Subject, Entry>;
   struct Subscriber {

@@ -46,13 +46,22 @@ void Keeper::Zygote::listen(std::uint32_t) {
     reason_ = packet->bytes.substr(sizeof header);
   } else if (header.type == CGISRV_WARM_READY) {
     word_ = Word::ready;
-    for (std::string& path : files_of(boot_.slate.get())) {
-      const Stamp stamp = stamp_of(path);
-      files_.emplace_back(std::move(path), stamp);
-    }
+    take_stamps();
     last_use_ = loop_.now();
   }
   heard_(0);
+}
+
+// Only now is it known which files it has read. What was changed since it began to read them may
+// have been read as it was before.
+void Keeper::Zygote::take_stamps() {
+  auto paths = files_of(boot_.slate.get());
+  paths.push_back(boot_.executable);
+  for (std::string& path : paths) {
+    const Stamp stamp = stamp_of(path);
+    doubtful_ = doubtful_ || changed_since(path, boot_.began_ns);
+    files_.emplace_back(std::move(path), stamp);
+  }
 }
 
 // It is reaped, and reported then.
@@ -74,11 +83,13 @@ bool Keeper::Zygote::is_idle() const {
   return loop_.now() - last_use_ > options_.idle;
 }
 
-std::string_view Keeper::Zygote::fault() const {
+std::string_view Keeper::Zygote::fault(Clock::duration settling) const {
   if (is_suspect) return "one of its processes has died of broken memory";
   if (loop_.now() - began_ > options_.max_age) return "it is older than max_age";
   if (requests_ >= options_.max_requests) return "it has served max_requests";
   if (has_changed()) return "a file that it has loaded has changed";
+  if (doubtful_ && loop_.now() - began_ >= settling)
+    return "a file that it has loaded was changed meanwhile";
   if (is_too_large()) return "it is larger than max_memory";
   return {};
 }

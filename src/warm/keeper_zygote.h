@@ -37,8 +37,11 @@ class Keeper::Zygote {
   TimePoint last_use() const { return last_use_; }
   bool is_idle() const;
   bool is_too_large() const { return memory() > options_.max_memory; }
-  // Why another is to take its place; empty: it is as good as on the first day.
-  std::string_view fault() const;
+  // Whether it may have loaded a file that was changed just then.
+  bool is_doubtful() const { return doubtful_; }
+  // Why another is to take its place; empty: it is as good as on the first day. `settling`: for how
+  // long doubt is no reason.
+  std::string_view fault(Clock::duration settling) const;
   bool is_suspect = false;
   TimePoint began() const { return began_; }
   void kill() const;
@@ -46,6 +49,7 @@ class Keeper::Zygote {
  private:
   void listen(std::uint32_t);
   void end(std::uint32_t);
+  void take_stamps();
   bool has_changed() const;
   std::uint64_t memory() const;
 
@@ -61,6 +65,7 @@ class Keeper::Zygote {
   bool overdue_ = false;
   std::string reason_;
   std::vector<std::pair<std::string, Stamp>> files_;
+  bool doubtful_ = false;
   TimePoint began_;
   TimePoint last_use_;
   std::uint64_t requests_ = 0;

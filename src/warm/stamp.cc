@@ -2,6 +2,8 @@
 
 #include <sys/stat.h>
 
+#include <ctime>
+
 namespace cgisrv::warm {
 
 namespace {
@@ -18,6 +20,25 @@ Stamp stamp_of(const std::string& path) {
           .size = static_cast<std::uint64_t>(file.st_size),
           .modified_ns = nanoseconds(file.st_mtim),
           .changed_ns = nanoseconds(file.st_ctim)};
+}
+
+// The usual clock would be ahead of the times of files, by up to a tick: a change just after it was
+// read would seem older.
+std::int64_t time_of_changes_ns() {
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME_COARSE, &now);
+  return nanoseconds(now);
+}
+
+bool changed_since(const std::string& path, std::int64_t time_ns) {
+  for (std::size_t end = 0; end != path.npos;) {
+    end = path.find('/', end + 1);
+    struct stat part {};
+    if (::lstat(path.substr(0, end).c_str(), &part) == 0 && S_ISLNK(part.st_mode) &&
+        nanoseconds(part.st_ctim) >= time_ns)
+      return true;
+  }
+  return stamp_of(path).changed_ns >= time_ns;
 }
 
 }  // namespace cgisrv::warm

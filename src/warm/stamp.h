@@ -17,4 +17,12 @@ struct Stamp {
 // Of what the path leads to. All zero: there is nothing, or it may not be looked at.
 Stamp stamp_of(const std::string& path);
 
+// The time as the kernel puts it into a file's time of change: what is changed from now on has this
+// or a later one, which nobody can set. Nanoseconds, CLOCK_REALTIME_COARSE of clock_gettime(2).
+std::int64_t time_of_changes_ns();
+
+// Whether the file at a path was edited, replaced or touched at that time or later, or a link on
+// the way to it made to lead elsewhere. Within a tick of the clock (4 ms) that is said too often.
+bool changed_since(const std::string& path, std::int64_t time_ns);
+
 }  // namespace cgisrv::warm

@@ -10,19 +10,7 @@ import pytest
 from client import head
 from harness import until
 from processes import alive, process
-from warming import LOG, Warm
-
-CONFIGURATION = LOG + """
-[[site]]
-root = "{root}"
-[[site.location]]
-match = "*.cgi"
-cgi = true
-start = "warm"
-{more}
-"""
-
-HEADER = "Content-Type: text/plain\\n\\n"
+from warming import CONFIGURATION, HEADER, Warm
 
 PERL = f"""#!/usr/bin/perl -w
 use strict;

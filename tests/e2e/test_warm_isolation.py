@@ -7,17 +7,7 @@ what it can and leaves it so. Whoever looks next sees what the first one saw.
 import pytest
 
 from harness import until
-from warming import LOG, Warm
-
-CONFIGURATION = LOG + """
-[[site]]
-root = "{root}"
-[[site.location]]
-match = "*.cgi"
-cgi = true
-start = "warm"
-{more}
-"""
+from warming import CONFIGURATION, Warm
 
 # What the kernel says of a process, by files that each language can read: descriptors with their
 # flags and offsets, signals, umask, limits, children. Numbers that are never twice are left out.

@@ -14,6 +14,18 @@ LOG = """
 access = {{ path = "{log}", format = '{{target}} {{status}} {{start}} {{cold_reason}} {{outcome}} {{exit}} {{signal}}' }}
 """
 
+CONFIGURATION = LOG + """
+[[site]]
+root = "{root}"
+[[site.location]]
+match = "*.cgi"
+cgi = true
+start = "warm"
+{more}
+"""
+
+HEADER = "Content-Type: text/plain\\n\\n"
+
 
 class Warm:
     """A server with the log above."""

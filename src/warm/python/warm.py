@@ -211,10 +211,18 @@ def reason_against():
     return None
 
 
+def loaded():
+    """The files of what has been loaded; where that is in archives, these."""
+    yield os.path.join(sys.prefix, "pyvenv.cfg")  # whether there is one, or not
+    for module in list(sys.modules.values()):
+        archive = getattr(getattr(module, "__loader__", None), "archive", None)
+        file = archive or getattr(module, "__file__", None)
+        if isinstance(file, str):
+            yield os.path.abspath(file)
+
+
 def write_slate(slate, reason):
-    files = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
-    words = ["refused", reason] if reason else [
-        "ready", *(os.path.abspath(file) for file in files if isinstance(file, str))]
+    words = ["refused", reason] if reason else ["ready", *loaded()]
     os.write(slate, b"".join(os.fsencode(word) + b"\0" for word in words))
 
 

@@ -1,5 +1,6 @@
 /* What the zygote is made of: the files whose change makes it out of date. */
 #include <fcntl.h>
+#include <link.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -70,6 +71,14 @@ static void write_mapped(int fd) {
   drop(&maps);
 }
 
+/* Libraries by the names under which they were found, too: a link may come to lead elsewhere. */
+static int write_found(struct dl_phdr_info* library, size_t size, void* fd) {
+  (void)size;
+  const char* path = library->dlpi_name;
+  if (path[0] == '/') write_all(*(const int*)fd, path, strlen(path) + 1);
+  return 0;
+}
+
 /* A bootstrap writes "ready", or "refused" and why, then what it has loaded: each ended by NUL. */
 void state_facts(void) {
   struct text slate = {0};
@@ -85,4 +94,5 @@ void state_facts(void) {
     drop(&slate);
   }
   write_mapped(shim.slate);
+  dl_iterate_phdr(write_found, &shim.slate);
 }

@@ -54,5 +54,64 @@ TEST_F(StampOf, IsThatOfWhatALinkLeadsTo) {
   EXPECT_EQ(stamp_of(path("link")), stamp_of(path("a")));
 }
 
+class ChangedSince : public StampOf {
+ protected:
+  // Later than all that has been changed so far.
+  static std::int64_t now() {
+    const std::int64_t before = time_of_changes_ns();
+    while (time_of_changes_ns() == before)
+      ::usleep(100);
+    return time_of_changes_ns();
+  }
+};
+
+TEST_F(ChangedSince, IsNotSaidOfWhatWasThereBefore) {
+  write("a", "text");
+  ASSERT_EQ(::symlink(path("a").c_str(), path("link").c_str()), 0);
+  const auto began = now();
+  EXPECT_FALSE(changed_since(path("a"), began));
+  EXPECT_FALSE(changed_since(path("link"), began));
+  EXPECT_FALSE(changed_since(path("none"), began));
+}
+
+TEST_F(ChangedSince, IsSaidOfAnEditWhateverDateItIsGiven) {
+  write("a", "text");
+  const auto began = now();
+  write("a", "next");
+  const timespec times[2] = {{.tv_sec = 1, .tv_nsec = 0}, {.tv_sec = 1, .tv_nsec = 0}};
+  ASSERT_EQ(::utimensat(AT_FDCWD, path("a").c_str(), times, 0), 0);
+  EXPECT_TRUE(changed_since(path("a"), began));
+}
+
+TEST_F(ChangedSince, IsSaidOfAnEditInTheSameTickOfTheClock) {
+  for (int i = 0; i < 100; ++i) {
+    const auto began = time_of_changes_ns();
+    write("a", "text");
+    ASSERT_TRUE(changed_since(path("a"), began)) << i;
+  }
+}
+
+TEST_F(ChangedSince, IsSaidOfWhatAnOlderFileWasRenamedTo) {
+  write("a", "text");
+  write("b", "next");
+  const auto began = now();
+  ASSERT_EQ(::rename(path("b").c_str(), path("a").c_str()), 0);
+  EXPECT_TRUE(changed_since(path("a"), began));
+}
+
+TEST_F(ChangedSince, IsSaidWhereALinkOnTheWayLeadsElsewhereNow) {
+  for (const auto* folder : {"one", "two"}) {
+    ASSERT_EQ(::mkdir(path(folder).c_str(), 0755), 0);
+    write(std::string(folder) + "/a", folder);
+  }
+  ASSERT_EQ(::symlink("one", path("current").c_str()), 0);
+  const auto began = now();
+  EXPECT_FALSE(changed_since(path("current/a"), began));
+  ASSERT_EQ(::symlink("two", path("next").c_str()), 0);
+  ASSERT_EQ(::rename(path("next").c_str(), path("current").c_str()), 0);
+  EXPECT_TRUE(changed_since(path("current/a"), began));
+  EXPECT_FALSE(changed_since(path("two/a"), began));
+}
+
 }  // namespace
 }  // namespace cgisrv::warm
