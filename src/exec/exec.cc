@@ -11,6 +11,7 @@
 #include "exec/place.h"
 #include "exec/report.h"
 #include "exec/session.h"
+#include "exec/verify.h"
 #include "process/privileges.h"
 #include "server/run_as.h"
 #include "server/serve.h"
@@ -105,6 +106,7 @@ int run_at(const ExecOptions& options, const Place& place, const Standing& stand
   const auto request =
       make_request(options.method, place.url, place.host, options.fields, std::move(*body));
   if (!request) return complain(request.error(), status::usage);
+  if (options.verify) return verify(place, *request, standing.descriptors, style_of_output());
   Session session(place, *request, options.show == ExecOptions::Show::raw, standing.descriptors);
   const int signal = session.run();
   Seen seen = {.request = *request,

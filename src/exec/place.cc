@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "http/target.h"
-#include "server/locate.h"
 #include "server/router.h"
 
 namespace cgisrv::exec {
@@ -253,6 +252,12 @@ Result<Place> find_place(const std::string& script, const std::string& url) {
     }
   }
   return first ? std::move(*first) : fail("{} is in no directory that can be served", script);
+}
+
+std::optional<Located> destination(const Place& place) {
+  const auto path = http::decode_path(place.url.substr(0, place.url.find('?')));
+  if (!path) return std::nullopt;
+  return server::locate(server::find_site(place.config, bare(place.host)), *path);
 }
 
 }  // namespace cgisrv::exec

@@ -1,11 +1,13 @@
 // Which request leads to a script: the configuration turned round.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "base/result.h"
 #include "net/address.h"
 #include "server/config.h"
+#include "server/locate.h"
 
 namespace cgisrv::exec {
 
@@ -27,5 +29,8 @@ Result<Place> find_place(server::Config config, const std::string& script, const
 // cgi-bin/, else the current one, else the script's; where a path is given, the first directory
 // above the script that it fits.
 Result<Place> find_place(const std::string& script, const std::string& url);
+
+// Where the request leads; its location is the place's. Nothing: the path is none.
+std::optional<server::Located> destination(const Place& place);
 
 }  // namespace cgisrv::exec

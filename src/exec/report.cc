@@ -122,6 +122,7 @@ std::string how_it_ended(const Program& program) {
 std::string how_it_started(const account::Costs& costs) {
   std::string how(account::text(costs.started));
   if (!costs.cold_reason.empty()) how += ": " + costs.cold_reason;
+  if (costs.cold_reason == "no-keeper") how += "; exec starts nothing warm, but see --verify";
   return how;
 }
 

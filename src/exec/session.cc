@@ -13,7 +13,8 @@
 namespace cgisrv::exec {
 
 namespace {
-constexpr unsigned programs_max = 16;                  // local redirects, one after the other
+constexpr unsigned programs_max = 16;  // local redirects, one after the other
+constexpr auto zygote_patience = std::chrono::seconds(2);
 constexpr auto silence_max = std::chrono::seconds(3);  // then somebody at a terminal wonders
 }  // namespace
 
@@ -39,6 +40,11 @@ Session::Session(const Place& place, const Request& request, bool passes_on,
 
 Session::~Session() {
   log::divert({});
+}
+
+void Session::use_keeper(int channel, const warm::Subject& subject) {
+  service_.use_keeper(channel);
+  service_.run_context().zygotes->wait_for(subject, zygote_patience);
 }
 
 int Session::run() {

@@ -26,6 +26,10 @@ class Session final : public pool::Worker {
   Session(const Place& place, const Request& request, bool passes_on, const rlimit& descriptors);
   ~Session() override;
 
+  // From now on a program is started warm where its configuration says so. Waits until there is a
+  // zygote of the subject, but not for long. `channel`: the workers' end of that to the keeper.
+  void use_keeper(int channel, const warm::Subject& subject);
+
   // Until the response is there and all that ran for it has ended. A signal (INT, TERM, HUP) ends
   // the program and its group; its number is returned then, else 0.
   int run();

@@ -74,11 +74,14 @@ standard input as the body.
       --env              print the program's environment alone
       --raw              print what the program prints, as it prints it
       --json             print everything as one JSON object
+      --verify           run it cold and warm some times, in turns, and tell
+                         whether it does the same; GET and HEAD only
   -h, --help             this text
 
 Exit status: 0 good; 1 bad (no valid response, a status of 500 or above, an
 exit status other than 0, a limit); 64 usage, 66 no such program,
 77 permission, 78 configuration; 130 after Ctrl-C.
+With --verify: 0 the same; 2 it differs; 3 it cannot be started warm.
 )";
 
 int usage_error(const std::string& message) {
@@ -102,8 +105,10 @@ void add_exec(CLI::App& exec, ExecOptions& options) {
   auto* const environment = add_show("--env", Show::environment);
   auto* const raw = add_show("--raw", Show::raw);
   auto* const json = add_show("--json", Show::json);
+  auto* const verify = exec.add_flag("--verify", options.verify);
   environment->excludes(raw)->excludes(json);
   raw->excludes(json);
+  verify->excludes(environment)->excludes(raw)->excludes(json);
 }
 
 // The commands that speak to a running server.
@@ -137,7 +142,12 @@ Command exec_command(Command command, bool has_directory) {
   if (has_directory) return refuse("exec takes SCRIPT and URL, and no more");
   if (is_for_a_start(command))
     return refuse(
-        "exec does not listen, and starts programs cold: leave out --listen, --workers and --warm");
+        "exec does not listen, and starts programs cold: leave out --listen, --workers and --warm; "
+        "--verify tells whether a program can be started warm");
+  const std::string& method = command.exec.method;
+  if (command.exec.verify && method != "GET" && method != "HEAD")
+    return refuse(fmt::format(
+        "--verify runs the program many times, which {} may not mean: GET and HEAD only", method));
   return command;
 }
 

@@ -16,6 +16,7 @@ struct ExecOptions {
   std::string method = "GET";
   std::vector<std::string> fields;  // "Name: value"
   Show show = Show::report;
+  bool verify = false;  // show instead whether it does the same warm
 };
 
 struct Command {

@@ -10,7 +10,6 @@
 #include <csignal>
 
 #include "base/log.h"
-#include "warm/keeper.h"
 #include "warm/packet.h"
 
 namespace cgisrv::server {
@@ -20,7 +19,9 @@ namespace {
 constexpr auto restart_delay = std::chrono::seconds(1);
 constexpr int stop_patience_ms = 2000;
 
-std::optional<warm::Wish> look_up(const Config& config, const warm::Subject& subject) {
+}  // namespace
+
+std::optional<warm::Wish> warm_wish(const Config& config, const warm::Subject& subject) {
   for (const Site& site : config.sites)
     for (const Location& location : site.locations) {
       if (location.cgi.location != subject.location || !location.cgi.warm.enabled) continue;
@@ -32,8 +33,6 @@ std::optional<warm::Wish> look_up(const Config& config, const warm::Subject& sub
     }
   return std::nullopt;
 }
-
-}  // namespace
 
 bool wants_keeper(const Config& config) {
   return std::ranges::any_of(config.sites, [](const Site& site) {
@@ -98,7 +97,7 @@ void KeeperHost::become_keeper(Fd lifeline) {
   }
   warm::Keeper keeper(
       std::move(keepers_end_), std::move(lifeline),
-      [this](const warm::Subject& subject) { return look_up(config_, subject); },
+      [this](const warm::Subject& subject) { return warm_wish(config_, subject); },
       warm::find_library(), descriptors_);
   ::_exit(keeper.run());
 }

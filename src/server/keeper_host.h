@@ -5,14 +5,18 @@
 #include <sys/resource.h>
 
 #include <functional>
+#include <optional>
 
 #include "process/privileges.h"
 #include "server/config.h"
+#include "warm/keeper.h"
 
 namespace cgisrv::server {
 
 // Whether any location starts its programs warm.
 bool wants_keeper(const Config& config);
+// What the configuration says of a program that is to be started warm; nothing: it is not.
+std::optional<warm::Wish> warm_wish(const Config& config, const warm::Subject& subject);
 
 class KeeperHost {
  public:

@@ -1,5 +1,6 @@
 #include "warm/zygotes.h"
 
+#include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -81,6 +82,18 @@ void Zygotes::news_ready(std::uint32_t events) {
   // The keeper has died, so that nobody looks whether its zygotes are up to date: they retire.
   known_.clear();
   subscribe();
+}
+
+bool Zygotes::wait_for(const Subject& subject, std::chrono::milliseconds patience) {
+  const auto deadline = Clock::now() + patience;
+  while (!known_[subject].zygote) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()).count();
+    pollfd news{news_.get(), POLLIN, 0};
+    if (left <= 0 || ::poll(&news, 1, static_cast<int>(left)) <= 0) return false;
+    if ((news.revents & POLLIN) == 0) return false;  // there is no keeper any more
+    news_ready(EPOLLIN);
+  }
+  return true;
 }
 
 void Zygotes::told(const Note& note, Fd control) {

@@ -4,6 +4,7 @@
 
 #include <cgisrv/loop.h>
 
+#include <chrono>
 #include <map>
 #include <memory>
 #include <optional>
@@ -49,6 +50,9 @@ class Zygotes {
   ~Zygotes();
   Zygotes(const Zygotes&) = delete;
   Zygotes& operator=(const Zygotes&) = delete;
+
+  // Waits for the keeper to tell of a zygote: for who has nothing else to do. Whether it has.
+  bool wait_for(const Subject& subject, std::chrono::milliseconds patience);
 
  private:
   friend class Birth;
