@@ -65,6 +65,7 @@ KeeperHost::KeeperHost(pool::Master& master, const Config& config,
 KeeperHost::~KeeperHost() {
   if (!keeper_) return;
   lifeline_.reset();
+  ::syscall(SYS_pidfd_send_signal, keeper_.get(), SIGCONT, nullptr, 0);  // if it has been stopped
   pollfd end{keeper_.get(), POLLIN, 0};
   if (::poll(&end, 1, stop_patience_ms) == 0)
     ::syscall(SYS_pidfd_send_signal, keeper_.get(), SIGKILL, nullptr, 0);

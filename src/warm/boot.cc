@@ -71,7 +71,8 @@ bool place(const Descriptors& descriptors) {
   sigemptyset(&none);
   if (place(descriptors) && ::chdir(directory.c_str()) == 0 &&
       ::setrlimit(RLIMIT_NOFILE, &limit) == 0 && ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-      ::sigprocmask(SIG_SETMASK, &none, nullptr) == 0)
+      // Stopped, it would not see that its keeper has died, and outlive all.
+      ::prctl(PR_SET_PDEATHSIG, SIGCONT) == 0 && ::sigprocmask(SIG_SETMASK, &none, nullptr) == 0)
     ::execve(recipe.executable.c_str(), pointers(arguments).data(), pointers(variables).data());
   ::_exit(127);
 }

@@ -115,7 +115,7 @@ void Keeper::told(const Note& note, Fd descriptor) {
   if (zygote.generation() != note.generation) return;
   if (note.kind == Note::Kind::used) zygote.used(note.count);
   if (note.kind == Note::Kind::suspect) {
-    zygote.is_suspect = true;
+    zygote.suspicion = note.reason;
     look_.arm_after(at_once);
   }
 }
@@ -128,7 +128,7 @@ void Keeper::wanted(const Subject& subject) {
   const Stamp now = stamp_of(subject.file);
   if (entry.coming) return;
   // A worker that has not heard yet, or has dropped what it heard of.
-  if (entry.serving && entry.serving->script() == now)
+  if (entry.serving && entry.serving->script() == now && entry.serving->suspicion.empty())
     return tell_all(note(Note::Kind::zygote, subject, entry), entry.serving->control());
   if (!entry.refusal.empty() && entry.refused == now)
     return tell_all(note(Note::Kind::refused, subject, entry));

@@ -84,7 +84,7 @@ bool Keeper::Zygote::is_idle() const {
 }
 
 std::string_view Keeper::Zygote::fault(Clock::duration settling) const {
-  if (is_suspect) return "one of its processes has died of broken memory";
+  if (!suspicion.empty()) return suspicion;
   if (loop_.now() - began_ > options_.max_age) return "it is older than max_age";
   if (requests_ >= options_.max_requests) return "it has served max_requests";
   if (has_changed()) return "a file that it has loaded has changed";

@@ -42,7 +42,7 @@ class Keeper::Zygote {
   // Why another is to take its place; empty: it is as good as on the first day. `settling`: for how
   // long doubt is no reason.
   std::string_view fault(Clock::duration settling) const;
-  bool is_suspect = false;
+  std::string suspicion;  // what a worker has against it
   TimePoint began() const { return began_; }
   void kill() const;
 

@@ -29,7 +29,7 @@ struct Note {
     subscribe,  // tell me from now on, beginning with what there is
     wanted,     // a zygote of the subject
     used,       // `count` requests since the last note
-    suspect,    // a child of it died as from a broken memory
+    suspect,    // another is to take its place; `reason` is for the log
     zygote,     // there is one; it takes the place of the one before
     gone,       // there is none any more: close your end
     refused,    // there can be none while the file is as `stamp` says; `reason` is for the log

@@ -254,16 +254,21 @@ void Zygotes::ended(Record& record, std::string_view bytes) {
   cgisrv_warm_ended message{};
   if (!read_as(bytes, message)) return;
   if (record.pid == 0) return give_up(record, State::failed);  // nothing of it has run
-  if (by_broken_memory(message.status)) {
-    const Subject subject = record.zygote->subject;
-    send_note(
-        keeper_,
-        {.kind = Note::Kind::suspect, .subject = subject, .generation = record.zygote->generation});
-    if (Known& known = known_[subject]; known.zygote == record.zygote) known.zygote.reset();
-  }
+  if (by_broken_memory(message.status))
+    distrust(record, "one of its processes has died of broken memory");
   const auto report = std::move(record.report);
   records_.erase(record.id);
   report->tell(exit_of(message));
+}
+
+// The next requests are started plainly, until another one has taken its place.
+void Zygotes::distrust(const Record& record, std::string_view why) {
+  const Zygote& zygote = *record.zygote;
+  send_note(keeper_, {.kind = Note::Kind::suspect,
+                      .subject = zygote.subject,
+                      .generation = zygote.generation,
+                      .reason = std::string(why)});
+  if (Known& known = known_[zygote.subject]; known.zygote == record.zygote) known.zygote.reset();
 }
 
 void Zygotes::give_up(Record& record, State state) {
@@ -294,7 +299,10 @@ void Birth::overdue(std::uint32_t) {
   if (state_ != State::asked) return;
   const auto found = zygotes_.records_.find(id_);
   CGISRV_CHECK(found != zygotes_.records_.end());
-  if (found->second.take_back()) return zygotes_.give_up(found->second, State::failed);
+  if (found->second.take_back()) {
+    zygotes_.distrust(found->second, "it did not answer within two seconds");
+    return zygotes_.give_up(found->second, State::failed);
+  }
   // Its process has the request, and has only to say so; or it has been killed before it could.
   if (std::exchange(overdue_, true)) return zygotes_.give_up(found->second, State::lost);
   patience_.arm_after(birth_patience);

@@ -99,6 +99,7 @@ class Zygotes {
   void begun(Record& record, std::string_view bytes, Fd pidfd);
   void ended(Record& record, std::string_view bytes);
   void give_up(Record& record, State state);
+  void distrust(const Record& record, std::string_view why);
   void lost(const Zygote& zygote);
   void report_use(std::uint32_t);
 

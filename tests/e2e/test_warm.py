@@ -138,7 +138,7 @@ def test_a_client_that_leaves_ends_its_program(warm):
 
 
 def test_a_time_limit_ends_a_warm_program(warm):
-    served = warm('timeout = "500ms"\ngrace = "1s"')
+    served = warm('timeout = "2s"\ngrace = "1s"')
     served.boot("/perl.cgi")
     connection = served.server.connect()
     connection.send(head("GET", "/perl.cgi?sleep"))
@@ -204,6 +204,21 @@ def test_a_stopped_zygote_holds_up_no_request_for_long(warm):
         os.kill(zygote, signal.SIGCONT)
     time.sleep(0.2)
     assert len(served.settled("/perl.cgi?x")) == 1
+
+
+def test_a_stopped_zygote_is_replaced_and_ends_when_it_goes_on(warm):
+    served = warm()
+    served.boot("/perl.cgi")
+    [zygote] = served.server.zygotes()
+    os.kill(zygote, signal.SIGSTOP)
+    try:
+        assert served.get("/perl.cgi?x").status == 200
+        served.server.wait_log("is replaced: it did not answer within two seconds")
+        served.boot("/perl.cgi")
+        assert set(served.server.zygotes()) > {zygote}
+    finally:
+        os.kill(zygote, signal.SIGCONT)
+    assert until(lambda: not alive(zygote))
 
 
 def test_another_keeper_takes_the_place_of_one_that_died(warm):
@@ -291,7 +306,7 @@ def test_nothing_is_left_of_many_requests(warm):
     for _ in range(1000):
         assert connection.request("GET", "/native.cgi?x").body.startswith(b"native")
     assert len(os.listdir(f"/proc/{zygote}/fd")) == before
-    assert process(zygote).state == "S"
+    assert until(lambda: process(zygote).state == "S")
 
 
 def test_directory_mode_has_a_switch_for_it(start, site):
