@@ -88,6 +88,17 @@ class Site:
         return self.program(name, f"#!/bin/sh\ncat {data}\n{then}\n")
 
 
+def compile_into(folder: Path) -> Callable[[str], Path]:
+    """For a Site that no test has made."""
+    def compile_source(source: str) -> Path:
+        path = folder / f"program{abs(hash(source))}"
+        path.with_suffix(".c").write_text(source)
+        subprocess.run(["gcc", "-O1", "-o", path, path.with_suffix(".c")], check=True)
+        return path
+
+    return compile_source
+
+
 # Programs that many tests use.
 
 # Every variable of the environment, each ended with NUL.
