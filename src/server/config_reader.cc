@@ -49,6 +49,7 @@ class Reader {
   void take(const Parameter& row, const Value& value, Duration& target);
   void take(const Parameter& row, const Value& value, std::string& target);
   void take(const Parameter& row, const Value& value, std::vector<std::string>& target);
+  void take(const Parameter& row, const Value& value, WarmOptions::Preload& target);
   void take(const Parameter& row, const Value& value, Match& target);
   void take(const Parameter& row, const Value& value, cgi::Variables& target);
   template <Enumeration T>
@@ -210,6 +211,12 @@ void Reader::take(const Parameter& row, const Value& value, std::vector<std::str
   target.clear();
   for (const Value& item : *list)
     take(row, item, target.emplace_back());
+}
+
+void Reader::take(const Parameter& row, const Value& value, WarmOptions::Preload& target) {
+  target = {};
+  if (value.as<Value::List>() != nullptr) return take(row, value, target.modules);
+  take(row, value, target.imports);
 }
 
 void Reader::take(const Parameter& row, const Value& value, Match& target) {

@@ -225,10 +225,13 @@ constexpr Parameter warm_rows[] = {
      .range = {mib, any_size.max},
      .about = "A zygote that has more memory than this (resident) is not kept: the program is "
               "started cold."},
-    {.key = "preload", .type = choice, .slot = in<&WarmOptions::preload>, .choices = preloaded,
+    {.key = "preload", .type = modules, .slot = in<&WarmOptions::preload>, .choices = preloaded,
+     .check = check_module,
      .about = "What a Python program's zygote has imported, of all that the program imports at its "
               "top level: what comes with Python; all, its own modules among them, which then must "
-              "not open connections or look at the request when they are imported; or nothing."},
+              "not open connections or look at the request when they are imported; or nothing. A "
+              "list, as in `[\"json\", \"mylib.models\"]` or `[\"POSIX\", \"Data::Dumper\"]`, names "
+              "modules of Python or Perl that are loaded, too, beside what is standard."},
     {.key = "finalize", .type = choice, .slot = in<&WarmOptions::finalize>, .choices = finalized,
      .about = "How a Python process ends: its files are written and what the request has made is "
               "taken apart; or the whole interpreter is, which takes longer, for programs that count "

@@ -24,6 +24,7 @@ enum class Type : std::uint8_t {
   path,       // made absolute, relative to the configuration file's folder
   choice,     // one of some words; of two where the place is a bool, the first for false
   list,       // of texts
+  modules,    // one of some words, or a list of texts
   program,    // Location: true, false, or a path
   variables,  // a table of texts under any names
   table,

@@ -98,6 +98,21 @@ std::string check_variable_name(const std::string& name) {
   return "the name of a variable holds letters, digits and '_' only and begins with no digit";
 }
 
+std::string check_module(const std::string& name) {
+  for (std::string_view rest = name; !rest.empty();) {
+    const auto end = std::ranges::find_if_not(rest, is_name_char);
+    const auto size = static_cast<std::size_t>(end - rest.begin());
+    if (size == 0 || text::is_digit(rest.front())) break;
+    rest.remove_prefix(size);
+    if (rest.empty()) return {};
+    rest.remove_prefix(rest.starts_with("::") ? 2 : rest.starts_with('.') ? 1 : 0);
+  }
+  return fmt::format(
+      "\"{}\" is no name of a module; write it as in a program, \"package.module\" for Python, "
+      "\"Package::Module\" for Perl",
+      text::escape(name, 100));
+}
+
 Result<Match> parse_match(const std::string& text) {
   const std::string rest = text.substr(text.empty() ? 0 : 1);
   if (text.starts_with("*.") && rest.size() > 1 && rest.find_first_of("/*") == std::string::npos)

@@ -41,6 +41,10 @@ std::string shown(const Parameter&, const std::string& value) {
 std::string shown(const Parameter&, const std::vector<std::string>& value) {
   return value.empty() ? "" : fmt::format("{}", value);
 }
+std::string shown(const Parameter& row, const WarmOptions::Preload& value) {
+  if (!value.modules.empty()) return shown(row, value.modules);
+  return quoted(row.choices[static_cast<std::size_t>(value.imports)]);
+}
 template <typename T>
 std::string shown(const Parameter& row, const T& value) {
   if constexpr (std::is_enum_v<T>) return quoted(row.choices[static_cast<std::size_t>(value)]);
@@ -59,7 +63,7 @@ std::string range_text(const Parameter& row) {
     words.push_back(fmt::format("{} to {}{}{}", number_text(row, row.range.min),
                                 number_text(row, row.range.max), row.unit.empty() ? "" : " ",
                                 row.unit));
-  if (row.type == Type::choice) {
+  if (row.type == Type::choice || row.type == Type::modules) {
     for (const auto choice : row.choices)
       words.push_back(quoted(choice));
   }
@@ -85,6 +89,8 @@ std::string_view type_text(Type type) {
       return "choice";
     case Type::list:
       return "list of texts";
+    case Type::modules:
+      return "choice, or list of texts";
     case Type::program:
       return "true, false, or path";
     case Type::variables:
@@ -116,6 +122,8 @@ std::string expectation(const Parameter& row) {
       return "a path in quotes";
     case Type::choice:
       return fmt::format("one of {}", range);
+    case Type::modules:
+      return fmt::format("one of {}, or a list of modules", range);
     case Type::list:
       return "a list of texts, such as [\"one\", \"two\"]";
     case Type::program:

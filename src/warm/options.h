@@ -4,16 +4,25 @@
 
 #include <chrono>
 #include <cstdint>
+#include <string>
+#include <vector>
 
 namespace cgisrv::warm {
 
 // `start` and `warm = { ... }` of [cgi] and of locations.
 struct Options {
-  // Which imports of a Python program its zygote makes, so that no request has to.
-  enum class Preload : std::uint8_t {
-    standard,  // of modules that come with Python
-    all,       // also of its own modules and those of others
-    none,
+  // What a zygote loads beyond the program, so that no request has to.
+  struct Preload {
+    // Of the imports of a Python program:
+    enum class Imports : std::uint8_t {
+      standard,  // those of modules that come with Python
+      all,       // also of its own modules and those of others
+      none,
+    };
+    Imports imports = Imports::standard;
+    // Of Perl or Python, by the names that a program has for them. One that cannot be loaded is a
+    // reason to start the program plainly.
+    std::vector<std::string> modules;
   };
   // How a request's Python process ends.
   enum class Finalize : std::uint8_t {
@@ -27,7 +36,7 @@ struct Options {
   std::chrono::milliseconds max_age{3'600'000};  // or at this age.
   std::chrono::milliseconds idle{300'000};       // Without a request for so long it is ended.
   std::uint64_t max_memory = 256ULL << 20;       // Resident bytes; one that has more is not kept.
-  Preload preload = Preload::standard;
+  Preload preload;
   Finalize finalize = Finalize::quick;
 };
 

@@ -24,6 +24,8 @@ using namespace std::string_view_literals;
 using Variables = std::map<std::string, std::string, std::less<>>;
 
 constexpr auto shim = "/libcgisrv-warm.so"sv;
+constexpr std::array parts = {shim, "/warm.pl"sv, "/warm.py"sv, "/warm_load.py"sv,
+                              "/warm_end.py"sv};
 
 // Empty: it can be named in LD_PRELOAD, ld.so(8), and between double quotes in Perl.
 std::string why_not_library(const std::string& library) {
@@ -73,9 +75,9 @@ void add_preload(Variables& variables, const std::string& library, bool is_nativ
   if (is_native) variables["LD_BIND_NOW"] = "1";
 }
 
-std::string_view name_of(Options::Preload preload) {
+std::string_view name_of(Options::Preload::Imports imports) {
   constexpr std::array names = {"standard"sv, "all"sv, "none"sv};
-  return names.at(static_cast<std::size_t>(preload));
+  return names.at(static_cast<std::size_t>(imports));
 }
 
 // src/warm/perl and src/warm/python say how they are called.
@@ -83,13 +85,21 @@ std::vector<std::string> arguments(const Command& command, const std::string& fi
                                    const Options& options, const std::string& library) {
   std::vector<std::string> argv = {command.name};
   if (command.language == Language::native) return argv;
-  if (command.language == Language::perl)
-    argv.push_back(fmt::format("-M5;BEGIN{{(require\"{}/warm.pl\")->({})}}", library, slate_fd));
+  const auto& [imports, modules] = options.preload;
+  if (command.language == Language::perl) {
+    std::string words = std::to_string(slate_fd);
+    for (const auto& name : modules)
+      words.append(",\"").append(name).append("\"");
+    argv.push_back(fmt::format("-M5;BEGIN{{(require\"{}/warm.pl\")->({})}}", library, words));
+  }
   argv.insert(argv.end(), command.options.begin(), command.options.end());
   if (command.language == Language::python) {
     const bool is_full = options.finalize == Options::Finalize::full;
-    argv.insert(argv.end(), {library + "/warm.py", std::to_string(slate_fd),
-                             std::string(name_of(options.preload)), is_full ? "full" : "quick"});
+    std::string words(name_of(imports));
+    for (const auto& name : modules)
+      words.append(",").append(name);
+    argv.insert(argv.end(), {library + "/warm.py", std::to_string(slate_fd), std::move(words),
+                             is_full ? "full" : "quick"});
   }
   argv.push_back(file);
   return argv;
@@ -126,7 +136,7 @@ std::string find_library(const std::string& server) {
     const auto has = [&found](std::string_view name) {
       return ::access((found + std::string(name)).c_str(), R_OK) == 0;
     };
-    if (!found.empty() && has(shim) && has("/warm.pl") && has("/warm.py")) return found;
+    if (!found.empty() && std::ranges::all_of(parts, has)) return found;
   }
   return {};
 }

@@ -38,7 +38,7 @@ struct Recipe {
 std::expected<Recipe, std::string> make_recipe(const Program& program, const Options& options,
                                                const std::string& library);
 
-// The folder with libcgisrv-warm.so, warm.pl and warm.py: where the server's executable is, or
+// The folder with libcgisrv-warm.so, warm.pl and warm*.py: where the server's executable is, or
 // ../lib/cgisrv from there. Absolute, without links; empty: there is none.
 std::string find_library(const std::string& server = "/proc/self/exe");
 

@@ -1,6 +1,7 @@
 """Warm start: unmodified programs, each request in a process that is forked from one that stands ready."""
 
 import os
+import re
 import signal
 import threading
 import time
@@ -162,6 +163,25 @@ def test_what_cannot_be_warm_is_started_plainly_and_the_log_says_why_once(warm, 
         said = [line for line in served.server.log().splitlines()
                 if f"/{name}.cgi: started plainly, not warm: " in line]
         assert len(said) == 1
+
+
+def test_modules_that_are_named_are_loaded_beforehand(warm, site):
+    site.file("own.py", "import os\nprocess = os.getpid()\n")
+    site.program("late.cgi", "#!/usr/bin/python3\ndef late():\n  import own, os\n"
+                             f"  print('{HEADER}', own.process != os.getpid())\nlate()\n")
+    served = warm('warm = { preload = ["own"] }')
+    served.boot("/late.cgi")
+    assert served.get("/late.cgi").body.split() == [b"True"]
+    served.boot("/native.cgi")
+
+    def is_refused() -> bool:
+        assert served.get("/perl.cgi").body.startswith(b"perl 1")
+        return served.how("/perl.cgi") == ["cold", "refused"]
+
+    assert until(is_refused, 10, 0.05)
+    assert re.search(r"/perl.cgi: started plainly, not warm: Its configuration has own preloaded, "
+                     r"which cannot be loaded, Can't locate own.pm in @INC .*; install it for "
+                     r"/usr/bin/perl, or take it out of that list\.", served.server.log())
 
 
 def test_a_killed_zygote_costs_no_request_that_had_not_begun(warm):

@@ -38,7 +38,7 @@ void check_location(const server::Location& location) {
 void check_warm(const server::WarmOptions& warm) {
   CGISRV_CHECK(warm.max_requests > 0 && warm.max_memory > 0);
   CGISRV_CHECK(warm.max_age.count() >= 1000 && warm.idle.count() >= 1000);
-  CGISRV_CHECK(warm.preload <= server::WarmOptions::Preload::none);
+  CGISRV_CHECK(warm.preload.imports <= server::WarmOptions::Preload::Imports::none);
   CGISRV_CHECK(warm.finalize <= server::WarmOptions::Finalize::full);
 }
 

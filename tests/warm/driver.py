@@ -77,7 +77,8 @@ def shebang(script: Path) -> list[str]:
 def warm_command(script: Path, slate: int, preload: str, finalize: str) -> list[str]:
     interpreter, *more = shebang(script)
     if "perl" in Path(interpreter).name:
-        load = f'-M5;BEGIN{{(require"{BUILT}/warm.pl")->({slate})}}'
+        modules = "".join(f',"{name}"' for name in preload.split(",")[1:])
+        load = f'-M5;BEGIN{{(require"{BUILT}/warm.pl")->({slate}{modules})}}'
         return [interpreter, load, *more, str(script)]
     return [interpreter, *more, f"{BUILT}/warm.py", str(slate), preload, finalize, str(script)]
 

@@ -236,3 +236,28 @@ def test_what_the_boot_has_may_be_asked_for(program, worker):
 
 def test_script_that_does_not_compile_is_refused(program, refused):
     assert "syntax error" in refused(program("broken.cgi", "#!/usr/bin/perl\nprint (;\n"))
+
+
+def test_modules_that_are_named_are_loaded_once(program, worker, same, tmp_path):
+    program("Own/Part.pm", "package Own::Part; use Exporter 'import'; our @EXPORT = 'part';\n"
+                           "our $loaded = rand; sub part { $loaded } 1;")
+    script = program("use.cgi", f"#!/usr/bin/perl -I{tmp_path}\n"
+                                "print defined &part ? 'imported' : 'not imported', \"\\n\";\n"
+                                "if (@ARGV) { require Own::Part; print Own::Part::part() }\n")
+    same(script, boot={"preload": "standard,POSIX,Own::Part"})
+    with Zygote(script, preload="standard,Own::Part") as zygote:
+        assert str(tmp_path / "Own/Part.pm") in zygote.files()
+        assert len({worker.run(zygote, script, args=("x",)).stdout for _ in range(2)}) == 1
+
+
+@pytest.mark.parametrize("text, reason", [
+    (None, "Can't locate Own.pm in @INC (you may need to install the Own module); install it for "),
+    ("die qq(no\\n)", "no; install it for "),
+    ("1 +;", "syntax error at "),
+])
+def test_a_module_that_is_named_and_cannot_be_loaded(program, refused, tmp_path, text, reason):
+    if text:
+        program("Own.pm", text)
+    said = refused(program("no.cgi", f"#!/usr/bin/perl -I{tmp_path}\n1;"),
+                   preload="standard,POSIX,Own")
+    assert said.startswith(f"Its configuration has Own preloaded, which cannot be loaded, {reason}")

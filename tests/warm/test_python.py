@@ -360,6 +360,39 @@ def test_preloaded_modules_are_what_the_zygote_is_made_of(program, worker, tmp_p
         assert not any("json" in file for file in zygote.files())
 
 
+def test_modules_that_are_named_are_loaded_once(program, worker, same, tmp_path):
+    """Also those that the program imports later, or not at the top."""
+    program("mine.py", "import time; loaded = time.time()")
+    program("own/__init__.py", "")
+    program("own/part.py", "import mine")
+    script = program("use.cgi", script_of(
+        "import sys; sys.path.append('/none')\ndef late():\n  import mine\n  return mine.loaded\n"
+        "print(late() if sys.argv[1:] else 'own' in globals())"))
+    same(script, boot={"preload": "none,own.part"})
+    with Zygote(script, preload="standard,own.part") as zygote:
+        assert str(tmp_path / "mine.py") in zygote.files()
+        assert len({worker.run(zygote, script, args=("x",)).stdout for _ in range(2)}) == 1
+
+
+@pytest.mark.parametrize("text, reason", [
+    (None, "ModuleNotFoundError: No module named 'mine'; install it for /usr/bin/python3, or"),
+    ("raise ValueError('no\\nü')", "ValueError: no \\xfc; install it"),
+    ("raise SystemExit(3)", "SystemExit: 3; install it"),
+    ("1 +", "SyntaxError: invalid syntax"),
+])
+def test_a_module_that_is_named_and_cannot_be_imported(program, refused, text, reason):
+    if text:
+        program("mine.py", text)
+    said = refused(program("no.cgi", script_of("")), preload="standard,json,mine")
+    assert said.startswith("Its configuration has mine preloaded, which cannot be imported, ")
+    assert reason in said
+
+
+def test_a_module_that_is_named_and_looks_at_the_request(program, refused):
+    program("mine.py", "import os; os.environ.get('QUERY_STRING')")
+    assert "asks for QUERY_STRING" in refused(program("no.cgi", script_of("")), preload="all,mine")
+
+
 def test_logging_counts_from_the_request(program, worker):
     script = program("log.cgi", script_of(
         "import logging, time\n"

@@ -3,12 +3,13 @@
 #
 #   perl '-M5;BEGIN{(require"/folder/of/warm.pl")->(SLATE)}' [what the #! line says] /the/program
 #
+# or ->(SLATE,"Module",...), with modules that are loaded beforehand,
 # with the folder free of what is special between double quotes. The program is compiled as its own
 # main program; then fork() in an INIT block of ours, the first there is, makes the zygote of it
 # (warm/shim), and returns in the process of each request. So $0, __FILE__, line numbers, lexicals,
 # END blocks and exit codes are what they are anyway, and nothing of ours is on the stack.
 #
-# No module is loaded here, strict and warnings neither: the program would find them loaded.
+# No other module is loaded here, strict and warnings neither: the program would find them loaded.
 package Cgisrv::Warm;
 
 delete $INC{+__FILE__};
@@ -124,9 +125,23 @@ INIT {
   srand;
 }
 
+# As "use Module ()" does. Nothing is imported: that is for the program to do.
+sub load {
+  my $module = $_[0];
+  my $file = "$module.pm";
+  $file =~ s{::}{/}g;
+  local ($@, $!);
+  return if eval { require $file };
+  my ($why) = $@ =~ /^(.*)/;
+  $why =~ s/ \(\@INC .*//;
+  note("Its configuration has $module preloaded, which cannot be loaded, $why; install it for "
+    . "$^X, or take it out of that list.");
+}
+
 sub {
   die "cgisrv: the shim was not preloaded\n" if exists $ENV{CGISRV_WARM};  # it takes that away
-  $slate = $_[0];
+  ($slate, my @modules) = @_;
   $watch = bless {values => {%ENV}};
   tie %ENV, __PACKAGE__;
+  load($_) for @modules;
 }

@@ -76,8 +76,17 @@ TEST_F(ConfigFaultsTest, ChecksTypesAndRanges) {
       UnorderedElementsAre(HasSubstr("'max_requests' must be a whole number: 1 to "),
                            HasSubstr("'idle' must be a duration such as "),
                            HasSubstr("\"1s\" to \"30d\"; it is 3600"), HasSubstr("\"1m\" to "),
-                           HasSubstr("\"standard\", \"all\", \"none\"; it is true"),
+                           HasSubstr("\"standard\", \"all\", \"none\", or a list of modules; it is "
+                                     "true"),
                            HasSubstr("unknown key 'zygotes' in [cgi.warm]")));
+  EXPECT_THAT(faults_before_site("[cgi]\nwarm = { preload = 'standart' }"),
+              ElementsAre(HasSubstr("did you mean \"standard\"?")));
+  for (const auto* name : {"", "a b", "a.", ".a", "a..b", "A:B", "A::", "1a", "a.1", "a,b", "a\""})
+    EXPECT_THAT(faults_before_site(fmt::format("[cgi]\nwarm = {{ preload = ['a', '{}'] }}", name)),
+                ElementsAre(HasSubstr("is no name of a module")))
+        << name;
+  EXPECT_THAT(faults_before_site("[cgi]\nwarm = { preload = ['a', 1] }"),
+              ElementsAre(HasSubstr("or a list of modules; it is 1")));
   EXPECT_THAT(faults_before_site("[cgi]\nauthorization = 'yes'"),
               ElementsAre(HasSubstr("must be true or false; it is \"yes\"")));
   EXPECT_THAT(faults_before_site("[cgi]\nenv = { A = 1 }"),

@@ -164,21 +164,27 @@ match = "/a/"
 warm = { idle = "1s", preload = "none" }
 [[site.location]]
 match = "/b/"
-start = "cold")");
+start = "cold"
+[[site.location]]
+match = "/c/"
+warm = { preload = ["json", "a_1.b", "Data::Dumper"] })");
   const WarmOptions& all = config.cgi.warm;
   EXPECT_TRUE(all.enabled);
   EXPECT_EQ(all.max_requests, 9);
   EXPECT_EQ(all.max_age, std::chrono::hours(2));
   EXPECT_EQ(all.idle, WarmOptions{}.idle);
   EXPECT_EQ(all.max_memory, 1ULL << 30);
-  EXPECT_EQ(all.preload, WarmOptions::Preload::all);
+  EXPECT_EQ(all.preload.imports, WarmOptions::Preload::Imports::all);
   EXPECT_EQ(all.finalize, WarmOptions::Finalize::full);
   const WarmOptions& a = config.sites[0].locations[0].cgi.warm;
   EXPECT_TRUE(a.enabled);
   EXPECT_EQ(a.max_requests, 9);
   EXPECT_EQ(a.idle, std::chrono::seconds(1));
-  EXPECT_EQ(a.preload, WarmOptions::Preload::none);
+  EXPECT_EQ(a.preload.imports, WarmOptions::Preload::Imports::none);
   EXPECT_FALSE(config.sites[0].locations[1].cgi.warm.enabled);
+  const WarmOptions& c = config.sites[0].locations[2].cgi.warm;
+  EXPECT_EQ(c.preload.imports, WarmOptions::Preload::Imports::standard);
+  EXPECT_THAT(c.preload.modules, ElementsAre("json", "a_1.b", "Data::Dumper"));
   EXPECT_FALSE(with_location("match = '/a/'").cgi.warm.enabled) << "nobody asked for it";
 }
 

@@ -18,7 +18,8 @@ using testing::StartsWith;
 class RecipeTest : public testing::Test {
  protected:
   RecipeTest() {
-    for (const char* name : {"libcgisrv-warm.so", "warm.pl", "warm.py"})
+    for (const char* name :
+         {"libcgisrv-warm.so", "warm.pl", "warm.py", "warm_load.py", "warm_end.py"})
       directory.file(std::string("lib/") + name);
     program.file = directory.path() + "/program";
     program.variables = {{"PATH", bin}};
@@ -211,17 +212,25 @@ TEST_F(RecipeTest, WhatMayNotBeExecuted) {
 }
 
 TEST_F(RecipeTest, Options) {
-  const auto last = [this](Options::Preload preload, Options::Finalize finalize) {
-    options.preload = preload;
+  const auto last = [this](Options::Preload::Imports imports, Options::Finalize finalize) {
+    options.preload.imports = imports;
     options.finalize = finalize;
     const auto argv = make("#!/usr/bin/python3")->argv;
     return argv.at(3) + " " + argv.at(4);
   };
-  using enum Options::Preload;
+  using enum Options::Preload::Imports;
   using enum Options::Finalize;
   EXPECT_EQ(last(standard, quick), "standard quick");
   EXPECT_EQ(last(all, quick), "all quick");
   EXPECT_EQ(last(none, full), "none full");
+  options.preload.modules = {"json", "own.models"};
+  EXPECT_EQ(last(standard, quick), "standard,json,own.models quick");
+}
+
+TEST_F(RecipeTest, PerlIsGivenTheModulesToLoad) {
+  options.preload.modules = {"POSIX", "Data::Dumper"};
+  EXPECT_THAT(make("#!/usr/bin/perl")->argv.at(1),
+              HasSubstr("->(201,\"POSIX\",\"Data::Dumper\")}"));
 }
 
 // ---- the environment
@@ -278,7 +287,8 @@ TEST_F(RecipeTest, NamesOfFoldersThatLoaderOrPerlMistake) {
 TEST_F(RecipeTest, TheLibraryIsBesideTheServerOrInItsLib) {
   const auto put = [this](const std::string& folder) {
     directory.directory(folder);
-    for (const char* name : {"libcgisrv-warm.so", "warm.pl", "warm.py"})
+    for (const char* name :
+         {"libcgisrv-warm.so", "warm.pl", "warm.py", "warm_load.py", "warm_end.py"})
       directory.file(folder + "/" + name);
     return directory.path() + "/" + folder;
   };
@@ -289,7 +299,8 @@ TEST_F(RecipeTest, TheLibraryIsBesideTheServerOrInItsLib) {
   EXPECT_EQ(find_library(exe), installed);
   const auto beside = put("usr/bin");
   EXPECT_EQ(find_library(exe), beside);
-  for (const char* name : {"/libcgisrv-warm.so", "/warm.pl", "/warm.py"}) {
+  for (const char* name :
+       {"/libcgisrv-warm.so", "/warm.pl", "/warm.py", "/warm_load.py", "/warm_end.py"}) {
     put("usr/bin");
     std::filesystem::remove(beside + name);
     EXPECT_EQ(find_library(exe), installed) << name;
