@@ -68,9 +68,21 @@ std::optional<Exit> Child::try_wait() {
 }
 
 void Child::signal_group(int signal) const {
-  if (pid_ == 0) return;
-  // A child that has not yet made its group is reached by its pid.
-  if (::kill(-pid_, signal) != 0) ::kill(pid_, signal);
+  if (pid_ != 0) process::signal_group(pid_, report_ ? report_->pidfd() : pidfd_.get(), signal);
+}
+
+void signal_group(pid_t pid, int pidfd, int signal) {
+  const auto send = [pidfd](int which, unsigned flags) {
+    return ::syscall(SYS_pidfd_send_signal, pidfd, which, nullptr, flags) == 0;
+  };
+  constexpr unsigned to_group = 1U << 2;  // PIDFD_SIGNAL_PROCESS_GROUP
+  if (send(signal, to_group)) return;
+  const bool is_old = errno == EINVAL;
+  // What is left of a race: between these two calls whoever reaps the leader does, the group ends,
+  // and its number, of some millions or at least 32768, is taken by the next one that leads a
+  // group.
+  if (is_old && send(0, 0) && ::kill(-pid, signal) == 0) return;
+  send(signal, 0);  // it has not made its group yet
 }
 
 bool group_exists(pid_t group) {

@@ -37,11 +37,15 @@ class Report {
  public:
   // `event`: an eventfd(2) that reads nothing now; it becomes readable when the end is told.
   explicit Report(Fd event) : event_(std::move(event)) {}
+  // By its pidfd, before a Child has this.
+  void is_of(Fd process) { process_ = std::move(process); }
+  int pidfd() const { return process_.get(); }
   void tell(const Exit& exit);
 
  private:
   friend class Child;
   Fd event_;
+  Fd process_;
   std::optional<Exit> exit_;
 };
 
@@ -86,6 +90,11 @@ class Child {
   std::unique_ptr<Holding> holding_;
   Cgroup cgroup_;
 };
+
+// To a process and the group that it leads, by its pidfd: to nobody else, though it has been reaped
+// by now. Where the kernel cannot do that (before Linux 6.9), the group has it by the number of a
+// leader that was not yet reaped a moment before. `pid`: as the pidfd has it.
+void signal_group(pid_t pid, int pidfd, int signal);
 
 // For a group whose leader has been reaped: whether anybody is left in it.
 bool group_exists(pid_t group);

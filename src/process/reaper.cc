@@ -78,7 +78,7 @@ void Reaper::Dying::terminate() {
 
 void Reaper::Dying::kill() {
   stage = Stage::killed;
-  ::kill(-group, SIGKILL);
+  if (!child) ::kill(-group, SIGKILL);
   child.kill_confined();
   child.signal_group(SIGKILL);
   kill_at = TimePoint::max();

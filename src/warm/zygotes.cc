@@ -150,8 +150,8 @@ void Zygotes::lost(const Zygote& zygote) {
     if (record.zygote.get() != &zygote) continue;
     if (!kept) kept = record.zygote;
     if (record.pid != 0)
-      record.orphan =
-          Watch(loop_, record.pidfd.get(), EPOLLIN, Callback::of<&Record::orphan_ended>(record));
+      record.orphan = Watch(loop_, record.report->pidfd(), EPOLLIN,
+                            Callback::of<&Record::orphan_ended>(record));
     else
       untold.push_back(id);
   }
@@ -237,14 +237,14 @@ void Zygotes::begun(Record& record, std::string_view bytes, Fd pidfd) {
   cgisrv_warm_begun message{};
   if (!read_as(bytes, message) || !pidfd || message.pid <= 1) return;
   record.pid = message.pid;
-  record.pidfd = std::move(pidfd);
+  record.report->is_of(std::move(pidfd));
   if (!record.zygote->control)
     record.orphan =
-        Watch(loop_, record.pidfd.get(), EPOLLIN, Callback::of<&Record::orphan_ended>(record));
+        Watch(loop_, record.report->pidfd(), EPOLLIN, Callback::of<&Record::orphan_ended>(record));
   Birth* const birth = std::exchange(record.birth, nullptr);
   if (birth == nullptr) {
-    ::kill(-record.pid, SIGKILL);  // nobody wants it any more
-    return;
+    // Nobody wants it any more.
+    return process::signal_group(record.pid, record.report->pidfd(), SIGKILL);
   }
   birth->child_ = process::Child(record.pid, record.report);
   birth->decide(State::begun);

@@ -80,9 +80,8 @@ class Zygotes {
     std::shared_ptr<Zygote> zygote;
     Birth* birth;  // none: nobody waits for its beginning
     int claim;
-    std::shared_ptr<process::Report> report;  // which owns the claim
+    std::shared_ptr<process::Report> report;  // which owns the claim and the pidfd
     pid_t pid = 0;
-    Fd pidfd;
     Watch orphan;  // once its zygote is gone, its end is seen here
     void orphan_ended(std::uint32_t);
     bool take_back() const;

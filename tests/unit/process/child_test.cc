@@ -1,6 +1,7 @@
 #include "process/child.h"
 
 #include <gmock/gmock.h>
+#include <sys/syscall.h>
 
 #include "shell.h"
 
@@ -86,6 +87,44 @@ TEST(Child, GroupExistsWhileOneIsLeft) {
   ::kill(grandchild, SIGKILL);
   EXPECT_EQ(::waitpid(grandchild, nullptr, 0), grandchild);
   EXPECT_FALSE(group_exists(leader));
+}
+
+// ---- by whoever is not its parent
+
+Fd pidfd_of(pid_t pid) {
+  return Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+}
+
+TEST(SignalGroup, ReachesAllThatTheProcessLeads) {
+  adopt_orphans();
+  Shell shell("sleep 100 & echo $!; wait");
+  Child child = shell.take();
+  const auto member = static_cast<pid_t>(std::stoi(shell.line()));
+  signal_group(child.pid(), pidfd_of(child.pid()).get(), SIGKILL);
+  EXPECT_TRUE(wait_for(child).signalled);
+  EXPECT_TRUE(goes(member));
+}
+
+TEST(SignalGroup, ReachesOneThatLeadsNoneAndNoneBeside) {
+  Shell shell("sleep 100 & echo $!; wait; read line");
+  Child child = shell.take();
+  const auto member = static_cast<pid_t>(std::stoi(shell.line()));
+  signal_group(member, pidfd_of(member).get(), SIGKILL);
+  EXPECT_TRUE(goes(member));
+  EXPECT_FALSE(child.try_wait());
+  shell.write("\n");
+  EXPECT_TRUE(wait_for(child).success());
+}
+
+// As it is when somebody else has reaped the process and its number is another's by now.
+TEST(SignalGroup, ReachesNobodyByANumberThatIsAnothersNow) {
+  Shell one("exit"), other("read line");
+  Child first = one.take(), second = other.take();
+  const Fd pidfd = pidfd_of(first.pid());
+  wait_for(first);
+  signal_group(second.pid(), pidfd.get(), SIGKILL);
+  other.write("\n");
+  EXPECT_TRUE(wait_for(second).success());
 }
 
 }  // namespace
