@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/text.h"
+#include "exec/json.h"
 
 namespace cgisrv::exec {
 
@@ -18,7 +19,9 @@ using Views = std::vector<std::string_view>;
 using Words = std::set<std::string_view>;
 enum class Level : std::uint8_t { lines, words };
 
-constexpr std::size_t shown_bytes_max = 200;
+// Of what is shown.
+constexpr std::size_t line_bytes_max = 200;
+constexpr std::size_t word_bytes_max = 60;
 
 bool is_word(std::string_view text, std::size_t at) {
   const char c = text[at];
@@ -146,9 +149,10 @@ std::string_view without_end(std::string_view line) {
   return line.substr(0, line.size() - (line.ends_with('\n') ? 1 : 0));
 }
 
-std::string shown(std::string_view line) {
-  return text::printable(line.substr(0, shown_bytes_max), shown_bytes_max) +
-         (line.size() > shown_bytes_max ? "..." : "");
+std::string shown(std::string_view line, std::size_t bytes_max) {
+  const std::string_view begin = without_cut_character(line.substr(0, bytes_max));
+  return (is_utf8(begin) ? text::printable(begin) : text::escape(begin)) +
+         (begin.size() < line.size() ? "..." : "");
 }
 
 class Comparison {
@@ -239,8 +243,8 @@ bool Comparison::differ(std::size_t run) {
   }
   found_.kind = Likeness::Kind::differs;
   found_.line = line_;
-  found_.cold = shown(one);
-  found_.warm = shown(two);
+  found_.cold = shown(one, line_bytes_max);
+  found_.warm = shown(two, line_bytes_max);
   return false;
 }
 
@@ -251,7 +255,7 @@ void Comparison::mask(const Views& cold, const Views& warm) {
   found_.masked_words += count_words(cold.front());
   if (masked_.empty() || masked_.back().line != line_)
     found_.masked_lines += std::max<std::size_t>(split(Level::lines, cold.front()).size(), 1);
-  if (masked_.empty()) found_.masked = shown(cold.front().substr(0, cold.front().find('\n')));
+  if (masked_.empty()) found_.masked = shown(without_end(cold.front()), word_bytes_max);
   masked_.push_back({line_, cold, warm});
 }
 
@@ -266,8 +270,9 @@ void Comparison::look_for_frozen() {
         continue;
       found_.kind = Likeness::Kind::frozen;
       found_.line = masked.line;
-      found_.cold = shown(masked.cold.front()) + ", " + shown(masked.cold.back());
-      found_.warm = shown(word);
+      found_.cold = shown(masked.cold.front(), word_bytes_max) + ", " +
+                    shown(masked.cold.back(), word_bytes_max);
+      found_.warm = shown(word, word_bytes_max);
       return;
     }
   }

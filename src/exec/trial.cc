@@ -18,10 +18,11 @@ std::size_t body_of(std::string_view output) {
   return lf < crlf ? lf + 2 : crlf + 3;
 }
 
-// What was kept of it. A line that is not whole is not compared.
+// What was kept of it, in whole lines.
 std::string_view kept(const Kept& stream) {
   const std::string_view bytes = stream.bytes();
-  return stream.whole() ? bytes : bytes.substr(0, bytes.rfind('\n') + 1);
+  const auto last = bytes.rfind('\n');
+  return stream.whole() || last == bytes.npos ? bytes : bytes.substr(0, last + 1);
 }
 
 std::string end_of(const Program& program) {
@@ -37,16 +38,22 @@ Trace trace_of(const Session& session) {
   const Response& response = session.response();
   Trace trace{.verdict = judge(record, response, session.took()), .took = session.took()};
   auto& [status, header, body, errors, end] = trace.parts;
+  auto& [status_cut, header_cut, body_cut, errors_cut, end_cut] = trace.cut;
   const auto head = response.head();
   status = head.substr(0, head.find_first_of("\r\n"));
   if (!response.whole()) status += ", and cut";
   for (const Program& program : record.programs()) {
+    if (!end.empty()) {
+      header += '\n';
+      end += '\n';
+    }
     const std::string_view output = kept(program.output);
     const std::size_t end_of_header = body_of(output);
     header += output.substr(0, output.substr(0, end_of_header).find_last_not_of("\r\n") + 1);
     body += output.substr(end_of_header);
     errors += kept(program.errors);
-    if (!end.empty()) end += '\n';
+    body_cut = body_cut || !program.output.whole();
+    errors_cut = errors_cut || !program.errors.whole();
     end += end_of(program);
     if (program.costs().outcome == account::Outcome::timeout) trace.timed_out = true;
   }

@@ -24,6 +24,7 @@ struct Trace {
   // The status line of the response, what the program printed, and how it ended; with those that it
   // redirected to, one after the other.
   std::array<std::string, names.size()> parts;
+  std::array<bool, names.size()> cut{};  // there was more of it than is kept
   Verdict verdict;
   std::chrono::microseconds took{};
   account::Start started = account::Start::none;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <thread>
 #include <vector>
 
@@ -32,16 +33,44 @@ struct Runs {
 
 using Findings = std::array<Likeness, Trace::names.size()>;
 
+using Texts = std::vector<std::string>;
+
+Texts texts_of(const std::vector<Trace>& traces, std::size_t part) {
+  Texts texts;
+  texts.reserve(traces.size());
+  for (const Trace& trace : traces)
+    texts.push_back(trace.parts[part]);
+  return texts;
+}
+
+// Lines are not of one length, so that each may have been cut after another one.
+void take_lines(Texts& texts, std::ptrdiff_t count) {
+  for (std::string& text : texts) {
+    std::size_t end = 0;
+    for (std::ptrdiff_t line = 0; line < count; ++line)
+      end = text.find('\n', end) + 1;
+    text.resize(end);
+  }
+}
+
+std::ptrdiff_t fewest_lines(const Texts& texts) {
+  std::ptrdiff_t fewest = std::numeric_limits<std::ptrdiff_t>::max();
+  for (const std::string& text : texts)
+    fewest = std::min(fewest, std::ranges::count(text, '\n'));
+  return fewest;
+}
+
 Findings look_for_differences(const Runs& runs) {
   Findings findings;
   for (std::size_t part = 0; part < findings.size(); ++part) {
-    const auto texts = [part](const std::vector<Trace>& traces) {
-      std::vector<std::string> found;
-      for (const Trace& trace : traces)
-        found.push_back(trace.parts[part]);
-      return found;
-    };
-    findings[part] = compare(texts(runs.cold), texts(runs.warm));
+    Texts cold = texts_of(runs.cold, part);
+    Texts warm = texts_of(runs.warm, part);
+    const auto lines = std::min(fewest_lines(cold), fewest_lines(warm));
+    if (runs.cold.front().cut[part] && lines > 0) {
+      take_lines(cold, lines);
+      take_lines(warm, lines);
+    }
+    findings[part] = compare(cold, warm);
   }
   return findings;
 }
@@ -65,6 +94,7 @@ std::string counted(std::size_t count, std::string_view what) {
 
 std::string median(const std::vector<Trace>& traces) {
   std::vector<microseconds> times;
+  times.reserve(traces.size());
   for (const Trace& trace : traces)
     times.push_back(trace.took);
   std::ranges::sort(times);
@@ -89,10 +119,13 @@ std::string row(std::string_view name, const std::string& value) {
   return fmt::format("  {:<9}{}\n", name, value);
 }
 
-std::string rows(std::string_view name, const Likeness& likeness, const std::string& text) {
+std::string rows(std::size_t part, const Likeness& likeness, const Trace& trace) {
+  const std::string_view name = Trace::names[part];
+  const std::string_view cut = trace.cut[part] ? ", of the first MiB" : "";
   switch (likeness.kind) {
     case Likeness::Kind::same:
-      return row(name, "the same: " + amount(likeness, text) + what_is_masked(likeness));
+      return row(name, fmt::format("the same: {}{}{}", amount(likeness, trace.parts[part]), cut,
+                                   what_is_masked(likeness)));
     case Likeness::Kind::differs:
       return row(name, fmt::format("differs, line {}", likeness.line)) +
              row("", "cold: " + likeness.cold) + row("", "warm: " + likeness.warm);
@@ -151,7 +184,7 @@ void show(const Findings& findings, const Runs& runs) {
   text += row("warm", fmt::format("{}, median {}", runs.warm.size(), median(runs.warm)));
   text += "\nCompared\n";
   for (std::size_t part = 0; part < findings.size(); ++part)
-    text += rows(Trace::names[part], findings[part], runs.cold.front().parts[part]);
+    text += rows(part, findings[part], runs.cold.front());
   write_all(STDOUT_FILENO, text + "\n");
 }
 

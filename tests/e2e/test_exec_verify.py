@@ -154,6 +154,28 @@ print("{HEADER}" + secrets.token_hex(16))
                                "their body")
 
 
+def test_of_much_the_first_mebibyte_counts(verify, site):
+    """Lines of several lengths: each run is cut after another one."""
+    script = site.program("p.cgi", f"""#!/usr/bin/perl
+print "{HEADER}"; print "line $_ ", "x" x (1 + rand 99), "\\n" for 1..99999;
+print "the end", getppid(), "\\n";
+""")
+    result = verify(script)
+    assert says_yes(result), result
+    assert re.match(r"the same: \d{5} lines, of the first MiB; masked, .*: \d{5} words in \d{5} lines, ",
+                    compared(result)["body"])
+
+
+def test_what_it_redirects_to_is_compared_too(verify, site):
+    site.program("to.cgi", HONEST["python"])
+    script = site.program("p.cgi", '#!/usr/bin/perl\nprint "Location: /to.cgi?a\\n\\n";\n')
+    result = verify(script)
+    assert says_yes(result)
+    rows = compared(result)
+    assert (rows["header"], rows["body"], rows["end"]) == ("the same: 2 lines", "the same: 1 line",
+                                                           "the same: 2 lines")
+
+
 @pytest.mark.parametrize("end, part, reason", [
     ("exit 1;", "exit status 1", r"200, but .*/p\.cgi: exit status 1"),
     ("$| = 1; print ''; kill 'SEGV', $$; sleep 9;", "killed by signal 11 (SIGSEGV)", ""),
