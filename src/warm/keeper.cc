@@ -165,6 +165,7 @@ void Keeper::begin(const Subject& subject, Entry& entry) {
 void Keeper::became_ready(const Subject& subject, Entry& entry) {
   entry.serving = std::move(entry.coming);  // the one before retires
   entry.refusal.clear();
+  entry.suspects.clear();
   // Twice as long for each that is in doubt as the one before was: it may be the program that
   // writes the file, each time that it loads.
   entry.settling =
@@ -179,10 +180,23 @@ void Keeper::became_ready(const Subject& subject, Entry& entry) {
 void Keeper::refuse(const Subject& subject, Entry& entry, std::string reason) {
   entry.refused = entry.coming ? entry.coming->script() : stamp_of(subject.file);
   entry.refusal = std::move(reason);
+  entry.refused_ns = entry.coming ? entry.coming->began_ns() : time_of_changes_ns();
+  if (entry.serving) {
+    entry.suspects = entry.serving->paths();
+    entry.not_before = loop_.now() + short_life;
+  }
   entry.coming.reset();
   entry.serving.reset();
   log::line(log::Level::warn, "{}: started plainly, not warm: {}", subject.file, entry.refusal);
   tell_all(note(Note::Kind::refused, subject, entry));
+}
+
+// It may have been a mistake in a module: the file of the program itself stays as it is then.
+bool Keeper::is_mended(Entry& entry) const {
+  if (loop_.now() < entry.not_before) return false;
+  return std::ranges::any_of(entry.suspects, [&](const std::string& path) {
+    return changed_since(path, entry.refused_ns);
+  });
 }
 
 void Keeper::reap() {
@@ -244,6 +258,12 @@ void Keeper::look(std::uint32_t) {
     }
     if (entry.coming && entry.coming->word() == Zygote::Word::refused)
       refuse(subject, entry, entry.coming->reason());
+    if (is_mended(entry)) {
+      entry.refusal.clear();
+      entry.suspects.clear();
+      tell_all(note(Note::Kind::gone, subject, entry));
+    }
+    any = any || !entry.suspects.empty();
     if (!entry.serving) continue;
     if (entry.serving->is_idle()) {
       log::line(log::Level::info, "{}: its zygote {} retires, unused", subject.file,

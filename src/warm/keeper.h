@@ -48,8 +48,11 @@ class Keeper {
     std::unique_ptr<Zygote> coming;  // takes its place as soon as it is ready
     std::string refusal;             // why there is none; as long as the file is as `refused`
     Stamp refused;
-    TimePoint not_before{};      // one that has died is not booted again at once
-    Clock::duration settling{};  // how long one is served whose files changed as it loaded them
+    // Of one that could be kept warm before: what that was made of, and when it could not any more.
+    std::vector<std::string> suspects;
+    std::int64_t refused_ns = 0;  // time_of_changes_ns()
+    TimePoint not_before{};       // one that has died is not booted again at once
+    Clock::duration settling{};   // how long one is served whose files changed as it loaded them
   };
   using Entries = std::map<Subject, Entry>;
   struct Subscriber {
@@ -67,6 +70,7 @@ class Keeper {
   void begin(const Subject& subject, Entry& entry);
   void became_ready(const Subject& subject, Entry& entry);
   void refuse(const Subject& subject, Entry& entry, std::string reason);
+  bool is_mended(Entry& entry) const;
   void stop(std::uint32_t);
   void kill_all(std::uint32_t);
   void reap();

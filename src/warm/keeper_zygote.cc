@@ -5,6 +5,7 @@
 #include <csignal>
 #include <cstring>
 #include <fstream>
+#include <ranges>
 
 #include "warm/packet.h"
 #include "warm/wire.h"
@@ -81,6 +82,11 @@ void Keeper::Zygote::used(std::uint64_t requests) {
 
 bool Keeper::Zygote::is_idle() const {
   return loop_.now() - last_use_ > options_.idle;
+}
+
+std::vector<std::string> Keeper::Zygote::paths() const {
+  const auto names = files_ | std::views::keys;
+  return {names.begin(), names.end()};
 }
 
 std::string_view Keeper::Zygote::fault(Clock::duration settling) const {

@@ -22,6 +22,7 @@ class Keeper::Zygote {
   int control() const { return boot_.control.get(); }
   std::uint64_t generation() const { return generation_; }
   const Stamp& script() const { return script_; }
+  std::int64_t began_ns() const { return boot_.began_ns; }
 
   enum class Word { none, ready, refused };
   // Its last words, where it has ended before they were read.
@@ -37,6 +38,8 @@ class Keeper::Zygote {
   TimePoint last_use() const { return last_use_; }
   bool is_idle() const;
   bool is_too_large() const { return memory() > options_.max_memory; }
+  // What it is made of.
+  std::vector<std::string> paths() const;
   // Whether it may have loaded a file that was changed just then.
   bool is_doubtful() const { return doubtful_; }
   // Why another is to take its place; empty: it is as good as on the first day. `settling`: for how

@@ -31,7 +31,7 @@ struct Note {
     used,       // `count` requests since the last note
     suspect,    // another is to take its place; `reason` is for the log
     zygote,     // there is one; it takes the place of the one before
-    gone,       // there is none any more: close your end
+    gone,       // there is none any more: close your end; but there may be another
     refused,    // there can be none while the file is as `stamp` says; `reason` is for the log
   };
   Kind kind = Kind::wanted;

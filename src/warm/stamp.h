@@ -22,7 +22,7 @@ Stamp stamp_of(const std::string& path);
 std::int64_t time_of_changes_ns();
 
 // Whether the file at a path was edited, replaced or touched at that time or later, or a link on
-// the way to it made to lead elsewhere. Within a tick of the clock (4 ms) that is said too often.
+// the way to it made to lead elsewhere. Up to a tick of the clock (4 ms) before it, too.
 bool changed_since(const std::string& path, std::int64_t time_ns);
 
 }  // namespace cgisrv::warm

@@ -104,6 +104,7 @@ void Zygotes::told(const Note& note, Fd control) {
     known.zygote = std::make_shared<Zygote>(*this, note, std::move(control));
   } else {
     known.zygote.reset();
+    known.refused.reset();
     if (note.kind == Note::Kind::refused) known.refused = note.stamp;
   }
 }

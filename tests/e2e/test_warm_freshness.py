@@ -226,6 +226,22 @@ def test_the_settings_of_a_virtual_environment_are_seen_soon(warm, site, tmp_pat
     watch_it_change(warm(), lambda: edit(settings, settings.read_text() + "\n"), b"word")
 
 
+@pytest.mark.parametrize("kind", [perl_module, python_module])
+def test_a_module_with_a_mistake_that_is_mended(warm, site, kind):
+    """It is seen by a plain start, and the program is kept warm again, though its own file has not
+    changed."""
+    module = kind(site)
+    good = module.read_bytes()
+    served = warm("" if kind is perl_module else 'warm = { preload = ["own"] }')
+    served.boot("/it.cgi")
+    edit(module, b"1 +")
+    assert until(lambda: served.get("/it.cgi").status == 502, 10, 0.05)
+    assert until(lambda: "it.cgi: started plainly, not warm: " in served.server.log())
+    edit(module, good)
+    assert served.get("/it.cgi").body == b"before"
+    served.boot("/it.cgi")
+
+
 # ---- what changes while it is loaded
 
 

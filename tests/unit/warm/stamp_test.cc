@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <ctime>
 #include <fstream>
 
 #include "../temporary_directory.h"
@@ -58,10 +59,13 @@ class ChangedSince : public StampOf {
  protected:
   // Later than all that has been changed so far.
   static std::int64_t now() {
-    const std::int64_t before = time_of_changes_ns();
-    while (time_of_changes_ns() == before)
+    // Newer kernels date some changes by the exact clock, which is ahead.
+    timespec exact{};
+    ::clock_gettime(CLOCK_REALTIME, &exact);
+    std::int64_t found = 0;
+    while ((found = time_of_changes_ns()) <= exact.tv_sec * 1'000'000'000 + exact.tv_nsec)
       ::usleep(100);
-    return time_of_changes_ns();
+    return found;
   }
 };
 
