@@ -45,7 +45,7 @@ std::string_view Start::ask(process::Cgroups* cgroups) {
   }
   const auto limits = limits_of(options_.rlimits, descriptors_);
   const std::string directory = folder_of(script_);
-  const warm::Subject subject{options_.location, script_.filename};
+  const warm::Subject subject{options_.location, script_.filename, zygotes_->number(options_.warm)};
   birth_ = std::make_unique<warm::Birth>(*zygotes_, Callback::of<&Start::born>(*this));
   return birth_->ask({.subject = subject,
                       .directory = directory,

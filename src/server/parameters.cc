@@ -211,6 +211,14 @@ constexpr Section queue_section{"[cgi.queue]", queue_rows, defaults<QueueOptions
     "as `queue = { size = 256, timeout = \"5s\" }`."};
 
 constexpr Parameter warm_rows[] = {
+    {.key = "zygotes", .type = integer, .slot = in<&WarmOptions::zygotes>, .range = {1, 64},
+     .unit = "processes", .word = automatic,
+     .about = "How many zygotes a program has, each for a share of the workers; `\"auto\"`: one for "
+              "each four. One is enough as long as it can fork as often as is asked."},
+    {.key = "waiting", .type = integer, .slot = in<&WarmOptions::waiting>, .range = {0, 64},
+     .unit = "processes",
+     .about = "How many processes each zygote has forked before there is a request for them, so that "
+              "no request waits for that unless more come at once."},
     {.key = "max_requests", .type = integer, .slot = in<&WarmOptions::max_requests>,
      .range = {1, any_count.max}, .unit = "requests",
      .about = "After so many, a new zygote takes the place of the old one, for what is forked from "

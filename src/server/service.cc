@@ -64,7 +64,7 @@ void Service::programs_gone(std::uint32_t) {
 }
 
 void Service::use_keeper(int channel) {
-  zygotes_.emplace(loop(), channel);
+  zygotes_.emplace(loop(), channel, worker_.index());
   run_context_.zygotes = &*zygotes_;
 }
 

@@ -35,6 +35,10 @@ std::string describe(int status) {
   return exit.text();
 }
 
+bool is_same_program(const Subject& one, const Subject& other) {
+  return one.location == other.location && one.file == other.file;
+}
+
 std::string folder_of(const std::string& file) {
   return file.substr(0, file.rfind('/') + 1);
 }
@@ -130,8 +134,9 @@ void Keeper::wanted(const Subject& subject) {
   // A worker that has not heard yet, or has dropped what it heard of.
   if (entry.serving && entry.serving->script() == now && entry.serving->suspicion.empty())
     return tell_all(note(Note::Kind::zygote, subject, entry), entry.serving->control());
-  if (!entry.refusal.empty() && entry.refused == now)
-    return tell_all(note(Note::Kind::refused, subject, entry));
+  for (const auto& [other, refused] : entries_)
+    if (!refused.refusal.empty() && refused.refused == now && is_same_program(other, subject))
+      return tell_all(note(Note::Kind::refused, subject, refused));
   if (loop_.now() < entry.not_before) return;
   make_room();
   begin(subject, entry);

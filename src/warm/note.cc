@@ -13,6 +13,7 @@ namespace {
 struct Fixed {
   Note::Kind kind;
   std::uint32_t location;
+  std::uint32_t number;
   std::uint64_t generation;
   std::uint64_t count;
   Stamp stamp;
@@ -25,6 +26,7 @@ static_assert(std::is_trivially_copyable_v<Fixed>);
 std::string pack(const Note& note) {
   const Fixed fixed{.kind = note.kind,
                     .location = note.subject.location,
+                    .number = note.subject.number,
                     .generation = note.generation,
                     .count = note.count,
                     .stamp = note.stamp,
@@ -40,12 +42,13 @@ std::optional<Note> unpack(std::string_view bytes) {
   std::memcpy(&fixed, bytes.data(), sizeof fixed);
   bytes.remove_prefix(sizeof fixed);
   if (fixed.kind > Note::Kind::refused || fixed.file_bytes > bytes.size()) return std::nullopt;
-  return Note{.kind = fixed.kind,
-              .subject = {fixed.location, std::string(bytes.substr(0, fixed.file_bytes))},
-              .generation = fixed.generation,
-              .count = fixed.count,
-              .stamp = fixed.stamp,
-              .reason = std::string(bytes.substr(fixed.file_bytes))};
+  return Note{
+      .kind = fixed.kind,
+      .subject = {fixed.location, std::string(bytes.substr(0, fixed.file_bytes)), fixed.number},
+      .generation = fixed.generation,
+      .count = fixed.count,
+      .stamp = fixed.stamp,
+      .reason = std::string(bytes.substr(fixed.file_bytes))};
 }
 
 bool send_note(int socket, const Note& note, int descriptor) {

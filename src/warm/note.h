@@ -21,6 +21,7 @@ namespace cgisrv::warm {
 struct Subject {
   std::uint32_t location = 0;
   std::string file;
+  std::uint32_t number = 0;  // where it has several zygotes: of which
   auto operator<=>(const Subject&) const = default;
 };
 

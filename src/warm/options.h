@@ -31,6 +31,8 @@ struct Options {
   };
 
   bool enabled = false;
+  unsigned zygotes = 0;  // of one program, shared out among the workers; 0: one for each four
+  unsigned waiting = 1;  // processes that each has forked before there is a request for them
   // A zygote makes way for a new one, which has been started by then,
   unsigned max_requests = 10'000;                // after so many requests,
   std::chrono::milliseconds max_age{3'600'000};  // or at this age.

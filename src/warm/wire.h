@@ -56,6 +56,7 @@ extern "C" {
  *                          keeper to find out
  *   CGISRV_WARM_CONTROL=N  the zygote's end of the control socket
  *   CGISRV_WARM_SLATE=N    an empty memfd, see below; the keeper keeps a copy
+ *   CGISRV_WARM_WAITING=N  so many children wait for requests; none unless given
  *   CGISRV_WARM_KEEPER=N   the parent's process id: in any other process the shim does nothing
  *
  * Descriptors 0, 1, 2, and the two above, at CGISRV_WARM_FD_MIN or higher, so that what the program

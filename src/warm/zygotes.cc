@@ -50,8 +50,11 @@ process::Exit exit_of(const cgisrv_warm_ended& ended) {
 
 }  // namespace
 
-Zygotes::Zygotes(Loop& loop, int keeper)
-    : loop_(loop), keeper_(keeper), use_(loop, Callback::of<&Zygotes::report_use>(*this)) {
+Zygotes::Zygotes(Loop& loop, int keeper, unsigned worker)
+    : loop_(loop),
+      keeper_(keeper),
+      worker_(worker),
+      use_(loop, Callback::of<&Zygotes::report_use>(*this)) {
   if (auto ends = open_pair()) {
     reply_theirs_ = std::move(ends->second);
     reply_ = WatchedFd(loop_, std::move(ends->first), EPOLLIN,

@@ -17,6 +17,7 @@
 #include "process/child.h"
 #include "process/spawn.h"
 #include "warm/note.h"
+#include "warm/options.h"
 
 namespace cgisrv::warm {
 
@@ -45,17 +46,25 @@ enum class State : std::uint8_t {
 
 class Zygotes {
  public:
-  // `keeper`: the workers' end of the socket to it, which stays the caller's.
-  Zygotes(Loop& loop, int keeper);
+  // `keeper`: the workers' end of the socket to it, which stays the caller's. `worker`: its number.
+  Zygotes(Loop& loop, int keeper, unsigned worker);
   ~Zygotes();
   Zygotes(const Zygotes&) = delete;
   Zygotes& operator=(const Zygotes&) = delete;
+
+  // Which of a program's zygotes is this worker's to ask.
+  std::uint32_t number(const Options& options) const {
+    return options.zygotes > 0 ? worker_ % options.zygotes : worker_ / workers_per_zygote;
+  }
 
   // Waits for the keeper to tell of a zygote: for who has nothing else to do. Whether it has.
   bool wait_for(const Subject& subject, std::chrono::milliseconds patience);
 
  private:
   friend class Birth;
+  // A zygote forks as fast as several workers can ask.
+  static constexpr unsigned workers_per_zygote = 4;
+
   struct Zygote {
     Zygote(Zygotes& zygotes, const Note& note, Fd control);
     void gone(std::uint32_t);
@@ -104,6 +113,7 @@ class Zygotes {
 
   Loop& loop_;
   int keeper_;
+  unsigned worker_;
   Fd reply_theirs_;
   WatchedFd reply_;
   WatchedFd news_;

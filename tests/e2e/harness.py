@@ -230,9 +230,15 @@ class Server:
         return sorted(p.pid for p in processes().values() if keeper and p.parent == keeper
                       and descriptors(p.pid).get(ZYGOTE_CONTROL, "").startswith("socket:"))
 
+    def waiting(self) -> list[int]:
+        """What zygotes have forked before there is a request for it."""
+        zygotes = self.zygotes()
+        return [p.pid for p in descendants(self.pid) if p.parent in zygotes
+                and descriptors(p.pid).get(ZYGOTE_CONTROL, "").startswith("socket:")]
+
     def programs(self) -> list[Process]:
         """All that descends from the master and is neither it nor another part of the server."""
-        parts = [*self.workers(), self.keeper(), *self.zygotes()]
+        parts = [*self.workers(), self.keeper(), *self.zygotes(), *self.waiting()]
         return [p for p in descendants(self.pid) if p.pid not in parts]
 
     def left_behind(self) -> list[Process]:

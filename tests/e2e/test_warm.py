@@ -210,18 +210,28 @@ def test_a_killed_zygote_costs_no_request_that_had_not_begun(warm):
     served.server.checkpoint(settle=True)
 
 
+def stop(server, zygote: int) -> list[int]:
+    """It, and what it has forked for requests to come, which would answer for it."""
+    os.kill(zygote, signal.SIGSTOP)
+    waiting = server.waiting()
+    for pid in waiting:
+        os.kill(pid, signal.SIGSTOP)
+    return [zygote, *waiting]
+
+
 def test_a_stopped_zygote_holds_up_no_request_for_long(warm):
     served = warm()
     served.boot("/perl.cgi")
     [zygote] = served.server.zygotes()
-    os.kill(zygote, signal.SIGSTOP)
+    stopped = stop(served.server, zygote)
     try:
         began = time.monotonic()
         assert served.get("/perl.cgi?x").body.startswith(b"perl 1")
         assert time.monotonic() - began < 15
         assert served.how("/perl.cgi?x") == ["cold", "failed"]
     finally:
-        os.kill(zygote, signal.SIGCONT)
+        for pid in stopped:
+            os.kill(pid, signal.SIGCONT)
     time.sleep(0.2)
     assert len(served.settled("/perl.cgi?x")) == 1
 
@@ -230,14 +240,15 @@ def test_a_stopped_zygote_is_replaced_and_ends_when_it_goes_on(warm):
     served = warm()
     served.boot("/perl.cgi")
     [zygote] = served.server.zygotes()
-    os.kill(zygote, signal.SIGSTOP)
+    stopped = stop(served.server, zygote)
     try:
         assert served.get("/perl.cgi?x").status == 200
         served.server.wait_log("is replaced: it did not answer within two seconds")
         served.boot("/perl.cgi")
         assert set(served.server.zygotes()) > {zygote}
     finally:
-        os.kill(zygote, signal.SIGCONT)
+        for pid in stopped:
+            os.kill(pid, signal.SIGCONT)
     assert until(lambda: not alive(zygote))
 
 

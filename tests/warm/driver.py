@@ -21,6 +21,7 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[2]
 BUILT = Path(os.environ.get("CGISRV", REPOSITORY / "build/release/cgisrv")).resolve().parent
 SHIM = BUILT / "libcgisrv-warm.so"
+WAITING = int(os.environ.get("CGISRV_WARM_WAITING", "1"))
 FD_MIN = 200
 
 READY, REFUSED, REQUEST, BEGUN, ENDED, FAILED = range(1, 7)
@@ -88,7 +89,7 @@ class Zygote:
 
     def __init__(self, program: Path, constant: dict[str, str] | None = None, mode: str = "fork",
                  preload: str = "standard", finalize: str = "quick", user: int | None = None,
-                 files_max: int | None = None):
+                 files_max: int | None = None, waiting: int = WAITING):
         self.script = program
         self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.slate = memory_file("slate")
@@ -100,7 +101,8 @@ class Zygote:
                    else warm_command(program, FD_MIN + 1, preload, finalize))
         variables = {**(CONSTANT if constant is None else constant), "LD_PRELOAD": str(SHIM),
                      "CGISRV_WARM": mode, "CGISRV_WARM_CONTROL": str(FD_MIN),
-                     "CGISRV_WARM_SLATE": str(FD_MIN + 1), "CGISRV_WARM_KEEPER": str(os.getpid())}
+                     "CGISRV_WARM_SLATE": str(FD_MIN + 1), "CGISRV_WARM_KEEPER": str(os.getpid()),
+                     "CGISRV_WARM_WAITING": str(waiting)}
         if mode == "main":
             variables["LD_BIND_NOW"] = "1"
         self.pid = os.fork()

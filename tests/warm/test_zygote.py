@@ -14,11 +14,13 @@ import pytest
 import driver
 from conftest import until
 from driver import (BEGUN, BEGUN_BODY, ENDED, FAILED, HEADER, MAGIC, REQUEST,
-                    REQUEST_HEAD, WITH_CGROUP, Worker, Zygote, descriptors, environment, plain,
+                    REQUEST_HEAD, WAITING, WITH_CGROUP, Worker, Zygote, descriptors, environment, plain,
                     resident_kib)
 
 QUICK = "#!/usr/bin/perl\nopen my $f, '>>', 'runs'; print $f 'x'; close $f; print 'done';\n"
 SLOW = "#!/usr/bin/perl\n$| = 1; print \"$$\\n\"; system 'sleep 30 & echo $!; wait';\n"
+# 0, 1, 2, control, slate, epoll, two ends for notices, one worker, and a pidfd for each that waits.
+RESTING = 9 + WAITING
 STEP_MESSAGE, STEP_FORK, STEP_CGROUP, STEP_DIRECTORY, STEP_LIMITS = range(1, 6)
 
 
@@ -170,7 +172,7 @@ def test_death_of_a_worker_kills_its_children_and_no_others(slow, worker, null):
     assert exists(other)
     os.killpg(other, signal.SIGKILL)
     assert worker.hear()[0] == ENDED
-    assert until(lambda: len(descriptors(slow.pid)) == 7), descriptors(slow.pid)
+    assert until(lambda: len(descriptors(slow.pid)) == RESTING), descriptors(slow.pid)
     for fd in (reading, writing, claim, pidfd, other_claim, other_pidfd):
         os.close(fd)
 
@@ -389,6 +391,76 @@ def test_nothing_of_one_request_is_in_the_memory_of_the_next(program, worker):
     assert int(with_secret.stdout.split()[0]) > int(before.stdout.split()[0]) + 1
 
 
+# ---- Children that wait for requests.
+
+
+def children(zygote) -> list[int]:
+    with open(f"/proc/{zygote.pid}/task/{zygote.pid}/children") as file:
+        return list(map(int, file.read().split()))
+
+
+@pytest.fixture
+def patient(program):
+    with Zygote(program("pid.cgi", "#!/usr/bin/perl\nprint $$;\n"), waiting=2) as one:
+        assert until(lambda: len(children(one)) == 2)
+        yield one
+
+
+def test_request_is_run_by_one_that_was_there_before(patient, worker):
+    for _ in range(5):
+        before = children(patient)
+        assert int(worker.run(patient, patient.script).stdout) in before
+        assert until(lambda: len(children(patient)) == 2)
+
+
+def test_more_at_once_than_wait(patient, worker, null):
+    claims = [worker.send(patient, **request(patient.script, null))[1] for _ in range(60)]
+    kinds = [worker.hear() for _ in range(120)]
+    assert [kind for kind, *_ in kinds].count(ENDED) == 60
+    assert len({number for _, number, *_ in kinds}) == 60
+    for fd in (*claims, *(fd for *_, fds in kinds for fd in fds)):
+        os.close(fd)
+    assert until(lambda: len(children(patient)) == 2)
+
+
+def test_one_that_waits_is_killed(patient, worker):
+    victim = children(patient)[0]
+    os.kill(victim, signal.SIGKILL)
+    assert until(lambda: len(children(patient)) == 2 and victim not in children(patient))
+    assert int(worker.run(patient, patient.script).stdout) > 0
+
+
+def test_none_is_made_where_they_die_again_and_again(script, worker):
+    with Zygote(script, waiting=1) as one:
+        for _ in range(8):
+            victim = until(lambda: children(one))[0]
+            os.kill(victim, signal.SIGKILL)
+            assert until(lambda: victim not in children(one))
+        assert worker.run(one, script).stdout == b"done"  # forked for it
+        assert until(lambda: children(one) == [])
+
+
+def test_they_end_with_their_zygote(patient):
+    waiting = children(patient)
+    os.kill(patient.pid, signal.SIGKILL)
+    patient.wait()
+    assert until(lambda: not any(map(exists, waiting)))
+
+
+def test_what_one_has_got_survives_its_zygote(program, worker, null):
+    with Zygote(program("slow.cgi", SLOW), waiting=1) as slow:
+        assert until(lambda: len(children(slow)) == 1)
+        _, claim = worker.send(slow, **request(slow.script, null))
+        kind, _, body, (pidfd,) = worker.hear()
+        pid, _ = BEGUN_BODY.unpack(body)
+        os.kill(slow.pid, signal.SIGKILL)
+        slow.wait()
+        time.sleep(0.1)
+        assert kind == BEGUN and exists(pid)
+        os.killpg(pid, signal.SIGKILL)
+        os.close(pidfd), os.close(claim)
+
+
 # ---- Much of it.
 
 
@@ -414,11 +486,11 @@ def test_nothing_grows(program, text):
                 os.close(claim)
 
         batch(one), batch(two)
+        assert until(lambda: len(children(zygote)) == WAITING)
         before = descriptors(zygote.pid), resident_kib(zygote.pid)
         for _ in range(count // at_once // 2):
             batch(one), batch(two)
-        assert descriptors(zygote.pid) == before[0]
+        assert until(lambda: len(children(zygote)) == WAITING)
+        assert until(lambda: len(descriptors(zygote.pid)) == len(before[0]))
         assert resident_kib(zygote.pid) <= before[1] + 256
-        with open(f"/proc/{zygote.pid}/task/{zygote.pid}/children") as file:
-            assert file.read() == ""
     os.close(null)

@@ -44,6 +44,8 @@ void boot(void) {
   shim.control = take_descriptor("CGISRV_WARM_CONTROL");
   shim.slate = take_descriptor("CGISRV_WARM_SLATE");
   /* Otherwise a constructor before ours has started another program. */
+  const int waiting = take_number("CGISRV_WARM_WAITING");
+  shim.waiting = waiting > 0 ? (uint32_t)waiting : 0;
   const bool is_ours = take_number("CGISRV_WARM_KEEPER") == getppid();
   restore_preload();
   unsetenv("CGISRV_WARM");

@@ -15,9 +15,12 @@ struct birth {
   int reply;
 };
 
+static int pidfd; /* of ourselves */
+static int error; /* of what was done before there was a request: errno */
+
 __attribute__((noreturn)) static void fail(const struct birth* birth, enum cgisrv_warm_step step,
-                                           int error) {
-  send_failed(birth->reply, birth->request->head.header.id, step, error, true);
+                                           int why) {
+  send_failed(birth->reply, birth->request->head.header.id, step, why, true);
   _exit(0);
 }
 
@@ -44,8 +47,7 @@ static void take_arguments(const struct birth* birth) {
 
 static void take_descriptors(const struct birth* birth) {
   const int* fd = birth->request->fd;
-  int error = renew_descriptors();
-  if (error == 0 && !shim.native) error = fill_slate();
+  if (!shim.native) error = fill_slate();
   for (int i = 0; i < 3 && error == 0; ++i)
     if (dup2(fd[CGISRV_WARM_STDIN + i], i) < 0) error = errno;
   if (error != 0) fail(birth, CGISRV_WARM_STEP_DESCRIPTORS, error);
@@ -66,7 +68,7 @@ static void claim(const struct birth* birth) {
   if (read(birth->request->fd[CGISRV_WARM_CLAIM], &one, sizeof one) != sizeof one) _exit(0);
 }
 
-static void announce(const struct birth* birth, int pidfd) {
+static void announce(const struct birth* birth) {
   const struct cgisrv_warm_begun begun = {
       {CGISRV_WARM_MAGIC, CGISRV_WARM_BEGUN, birth->request->head.header.id}, getpid(), 0};
   if (send_packet(birth->reply, &begun, sizeof begun, pidfd, true) != 0) _exit(0);
@@ -82,22 +84,26 @@ static void say_prologue(void) {
   }
 }
 
+void prepare_child(void) {
+  setpgid(0, 0);
+  pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
+  error = pidfd < 0 ? errno : renew_descriptors();
+}
+
 void become(const struct request* request, int reply) {
   struct birth birth = {.request = request, .reply = reply};
-  setpgid(0, 0);
+  if (error != 0) fail(&birth, CGISRV_WARM_STEP_DESCRIPTORS, error);
   const int cgroup = optional_descriptor(request, CGISRV_WARM_WITH_CGROUP);
   if (cgroup >= 0 && real_write(cgroup, "0", 1) != 1) fail(&birth, CGISRV_WARM_STEP_CGROUP, errno);
   if (!unpack(request, &birth.parts)) fail(&birth, CGISRV_WARM_STEP_MESSAGE, EBADMSG);
   prctl(PR_SET_DUMPABLE, 1);
-  const int pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
-  if (pidfd < 0) fail(&birth, CGISRV_WARM_STEP_DESCRIPTORS, errno);
   enter_directory(&birth);
   take_arguments(&birth);
   take_descriptors(&birth);
   take_limits(&birth);
   forget_packed(request, &birth.parts);
   claim(&birth);
-  announce(&birth, pidfd);
+  announce(&birth);
   close_others();
   say_prologue();
   if (shim.child_action.sa_handler != SIG_DFL) sigaction(SIGCHLD, &shim.child_action, NULL);

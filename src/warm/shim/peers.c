@@ -28,8 +28,8 @@ static int vacancy(void) {
 }
 
 /* A worker sends another copy of the same socket each time: they have one inode. */
-int peer_of(struct request* request) {
-  const int fd = request->fd[CGISRV_WARM_REPLY];
+int peer_of(int* reply) {
+  const int fd = *reply;
   struct stat status;
   if (fstat(fd, &status) != 0 || !S_ISSOCK(status.st_mode)) return -1;
   for (int i = 0; i < peer_count; ++i)
@@ -39,7 +39,7 @@ int peer_of(struct request* request) {
   peers[index].fd = -1;
   if (!watch(fd, 0, SOURCE_PEER, (uint32_t)index)) return -1;
   peers[index] = (struct peer){.fd = fd, .inode = status.st_ino};
-  request->fd[CGISRV_WARM_REPLY] = -1;
+  *reply = -1;
   return index;
 }
 

@@ -27,13 +27,27 @@ static void forget_rest(size_t size) {
   filled = size;
 }
 
-static void take_descriptors(struct msghdr* message, struct request* request) {
+static int take_descriptors(struct msghdr* message, int* fd) {
+  int count = 0;
   for (struct cmsghdr* part = CMSG_FIRSTHDR(message); part != NULL;
        part = CMSG_NXTHDR(message, part)) {
     if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
-    request->fd_count = (int)((part->cmsg_len - CMSG_LEN(0)) / sizeof(int));
-    memcpy(request->fd, CMSG_DATA(part), (size_t)request->fd_count * sizeof(int));
+    count = (int)((part->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+    memcpy(fd, CMSG_DATA(part), (size_t)count * sizeof(int));
   }
+  return count;
+}
+
+ssize_t receive_packet(int socket, void* bytes, size_t size, int* fd, int* fd_count, bool wait) {
+  union ancillary ancillary;
+  struct iovec piece = {bytes, size};
+  struct msghdr message = {.msg_iov = &piece,
+                           .msg_iovlen = 1,
+                           .msg_control = ancillary.bytes,
+                           .msg_controllen = sizeof ancillary.bytes};
+  const ssize_t got = recvmsg(socket, &message, MSG_CMSG_CLOEXEC | (wait ? 0 : MSG_DONTWAIT));
+  *fd_count = got > 0 ? take_descriptors(&message, fd) : 0;
+  return got;
 }
 
 static bool is_whole(const struct request* request, size_t size) {
@@ -47,21 +61,27 @@ static bool is_whole(const struct request* request, size_t size) {
                    : head->packed_bytes == size - sizeof *head);
 }
 
-enum received receive_request(struct request* request) {
-  union ancillary ancillary;
-  struct iovec piece = {&packet, sizeof packet};
-  struct msghdr message = {.msg_iov = &piece,
-                           .msg_iovlen = 1,
-                           .msg_control = ancillary.bytes,
-                           .msg_controllen = sizeof ancillary.bytes};
+enum received receive_request(struct request* request, bool wait) {
   *request = (struct request){.packed = packet.packed};
-  const ssize_t got = recvmsg(shim.control, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-  if (got < 0 && errno != ECONNRESET) return RECEIVED_NOTHING;
+  const ssize_t got =
+      receive_packet(shim.control, &packet, sizeof packet, request->fd, &request->fd_count, wait);
+  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return RECEIVED_NOTHING;
   if (got <= 0) return RECEIVED_END;
   forget_rest((size_t)got);
-  take_descriptors(&message, request);
   request->head = packet.head;
   return is_whole(request, (size_t)got) ? RECEIVED_REQUEST : RECEIVED_MALFORMED;
+}
+
+bool is_wanted(const struct request* request) {
+  struct pollfd asked[] = {{.fd = request->fd[CGISRV_WARM_CLAIM], .events = POLLIN},
+                           {.fd = request->fd[CGISRV_WARM_REPLY]}};
+  return poll(asked, 2, 0) > 0 && asked[0].revents == POLLIN && asked[1].revents == 0;
+}
+
+void refuse_request(const struct request* request) {
+  if (request->fd_count > CGISRV_WARM_REPLY)
+    send_failed(request->fd[CGISRV_WARM_REPLY], request->head.header.id, CGISRV_WARM_STEP_MESSAGE,
+                EBADMSG, false);
 }
 
 void close_request(struct request* request) {

@@ -11,6 +11,7 @@
  *   zygote.c       the loop: requests in, children out
  *   peers.c        the workers that children belong to
  *   request.c      a request, read from the control socket
+ *   waiting.c      children that wait for a request
  *   child.c        from a fork to a program that may begin
  *   environment.c  the environment of a child
  *
@@ -43,6 +44,7 @@ struct shim {
   bool native; /* CGISRV_WARM=main */
   int control;
   int slate;
+  uint32_t waiting; /* so many children wait for requests */
 
   /* What the program had set for itself when it reached the fork point. */
   bool has_moved; /* into another directory */
@@ -127,8 +129,12 @@ struct request {
 
 enum received { RECEIVED_REQUEST, RECEIVED_MALFORMED, RECEIVED_NOTHING, RECEIVED_END };
 
-/* Never waits. The descriptors are the caller's, of a malformed one too (close_request). */
-enum received receive_request(struct request* request);
+/* The descriptors are the caller's, of a malformed one too (close_request). */
+enum received receive_request(struct request* request, bool wait);
+/* Whether anybody still wants it run by us. */
+bool is_wanted(const struct request* request);
+/* Tells the worker that it cannot be read. */
+void refuse_request(const struct request* request);
 void close_request(struct request* request);
 /* The descriptor that a flag names; -1: it did not come. */
 int optional_descriptor(const struct request* request, uint32_t flag);
@@ -144,6 +150,10 @@ struct parts {
 bool unpack(const struct request* request, struct parts* parts);
 void forget_packed(const struct request* request, const struct parts* parts);
 
+/* As of recv(2). There is room for CGISRV_WARM_DESCRIPTORS_MAX descriptors, which are the caller's.
+ */
+ssize_t receive_packet(int socket, void* bytes, size_t size, int* fd, int* fd_count, bool wait);
+
 /* A packet to a worker or the keeper; `fd` goes along unless it is -1. 0, or errno. */
 int send_packet(int socket, const void* packet, size_t size, int fd, bool wait);
 int send_failed(int socket, uint64_t id, enum cgisrv_warm_step step, int error, bool wait);
@@ -152,9 +162,9 @@ int send_failed(int socket, uint64_t id, enum cgisrv_warm_step step, int error, 
 
 #define PEERS_MAX 256
 
-/* The peer that a request's reply socket leads to. Takes the socket from the request, or closes it
- * there when it has one already. -1: too many of them. */
-int peer_of(struct request* request);
+/* The peer that a reply socket leads to. The socket is taken, and -1 then, where it is not known
+ * yet. -1: too many of them. */
+int peer_of(int* reply);
 int peer_socket(int peer);
 bool peer_is_gone(int peer);
 /* Whether an answer will be taken at once; also where there is nobody to take it. */
@@ -168,14 +178,25 @@ void peer_await_room(int peer, bool wanted);
 
 /* ---- child.c */
 
-/* In a process that was just forked. Returns when the program may begin, else not at all. */
+/* In a process that was just forked: what needs no request. */
+void prepare_child(void);
+/* Then. Returns when the program may begin, else not at all. */
 void become(const struct request* request, int reply);
+
+/* ---- waiting.c */
+
+/* In the zygote, once: the descriptor at which its children give notice; -1: there is none left. */
+int open_notices(void);
+/* In a process that was just forked. Returns as become() does, as soon as there is a request. */
+void await_request(uint32_t child);
+/* Which child has got which request, and its reply socket, the caller's. False: nothing new. */
+bool read_notice(uint32_t* child, uint64_t* request, int* reply);
 
 /* ---- zygote.c */
 
 /* What epoll says an event is of: a kind, and which. A descriptor is taken out before it is closed:
  * others may have it too. */
-enum source { SOURCE_CONTROL, SOURCE_CHILD, SOURCE_PEER };
+enum source { SOURCE_CONTROL, SOURCE_NOTICE, SOURCE_CHILD, SOURCE_PEER };
 bool watch(int fd, uint32_t events, enum source source, uint32_t index);
 void rewatch(int fd, uint32_t events, enum source source, uint32_t index);
 void unwatch(int fd);

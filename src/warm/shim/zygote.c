@@ -1,7 +1,6 @@
 /* The zygote's loop: requests in, children out, and what became of them. Nothing here waits but
  * epoll_wait, and nothing allocates. */
 #include <errno.h>
-#include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/syscall.h>
@@ -10,20 +9,25 @@
 
 #include "shim.h"
 
+#define NO_PEER (-1)
+#define UNASKED_DEATHS_MAX 8
+
 struct child {
   uint64_t id;
   pid_t pid; /* 0: none */
   int pidfd;
-  int peer;
+  int peer;   /* NO_PEER: it waits for a request, or has not given notice yet */
   bool waits; /* it has ended, and its peer has no room for the answer: it stays a zombie */
 };
 
 static struct child children[CGISRV_WARM_CHILDREN_MAX];
 static uint32_t child_count;
+static uint32_t waiting_count; /* of them */
+static uint32_t unasked_deaths;
 static uint32_t children_max;
 static int poller = -1;
-static bool retiring;    /* the other end of the control socket is closed, and all is read */
-static bool is_watching; /* the control socket; not while there is no room for another child */
+static bool retiring; /* the other end of the control socket is closed, and all is read */
+static bool has_read_all = true;
 
 bool watch(int fd, uint32_t events, enum source source, uint32_t index) {
   struct epoll_event event = {events, {.u64 = (uint64_t)source << 32 | index}};
@@ -48,8 +52,7 @@ static uint32_t vacancy(void) {
   return next;
 }
 
-static bool record(pid_t pid, uint64_t id, int peer) {
-  const uint32_t index = vacancy();
+static bool record(uint32_t index, pid_t pid, uint64_t id, int peer) {
   const int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
   if (pidfd < 0) return false;
   if (!watch(pidfd, EPOLLIN, SOURCE_CHILD, index)) {
@@ -57,9 +60,18 @@ static bool record(pid_t pid, uint64_t id, int peer) {
     return false;
   }
   children[index] = (struct child){.id = id, .pid = pid, .pidfd = pidfd, .peer = peer};
-  peer_gained_child(peer);
+  if (peer == NO_PEER)
+    ++waiting_count;
+  else
+    peer_gained_child(peer);
   ++child_count;
   return true;
+}
+
+/* Without a pidfd we would never know how it ended. */
+static void undo(pid_t pid) {
+  kill(pid, SIGKILL);
+  wait4(pid, NULL, 0, NULL);
 }
 
 /* Its number is its own as long as we have not reaped it. It may not lead a group yet. */
@@ -73,16 +85,44 @@ static void reap(struct child* child) {
   if (wait4(child->pid, &ended.status, WNOHANG, &ended.usage) == 0) return; /* an old event */
   unwatch(child->pidfd);
   close(child->pidfd);
-  send_packet(peer_socket(child->peer), &ended, sizeof ended, -1, false);
   child->pid = 0;
   --child_count;
+  if (child->peer == NO_PEER) {
+    --waiting_count;
+    ++unasked_deaths;
+    return;
+  }
+  send_packet(peer_socket(child->peer), &ended, sizeof ended, -1, false);
   peer_lost_child(child->peer);
+}
+
+/* What children that have waited say: who has got which request. */
+static void read_notices(void) {
+  uint32_t index;
+  uint64_t id;
+  int reply;
+  while (read_notice(&index, &id, &reply)) {
+    struct child* child = &children[index % CGISRV_WARM_CHILDREN_MAX];
+    if (child->pid != 0 && child->peer == NO_PEER) {
+      child->id = id;
+      child->peer = peer_of(&reply);
+      if (child->peer == NO_PEER) {
+        send_failed(reply, id, CGISRV_WARM_STEP_MESSAGE, EMFILE, false);
+        kill_child(child);
+      } else {
+        --waiting_count;
+        peer_gained_child(child->peer);
+      }
+    }
+    if (reply >= 0) close(reply);
+  }
 }
 
 static void child_event(uint32_t index) {
   struct child* child = &children[index];
   if (child->pid == 0) return;
-  if (peer_takes_answer(child->peer)) {
+  if (child->peer == NO_PEER) read_notices();
+  if (child->peer == NO_PEER || peer_takes_answer(child->peer)) {
     reap(child);
     return;
   }
@@ -110,62 +150,85 @@ static void peer_event(uint32_t index) {
 
 /* ---- requests */
 
-/* Whether anybody still wants it run by us. */
-static bool is_wanted(const struct request* request) {
-  struct pollfd asked[] = {{.fd = request->fd[CGISRV_WARM_CLAIM], .events = POLLIN},
-                           {.fd = request->fd[CGISRV_WARM_REPLY]}};
-  return poll(asked, 2, 0) > 0 && asked[0].revents == POLLIN && asked[1].revents == 0;
-}
-
 /* True in the child. */
 static bool start(struct request* request) {
   const uint64_t id = request->head.header.id;
-  const int peer = peer_of(request);
+  const int peer = peer_of(&request->fd[CGISRV_WARM_REPLY]);
   if (peer < 0) {
     send_failed(request->fd[CGISRV_WARM_REPLY], id, CGISRV_WARM_STEP_MESSAGE, EMFILE, false);
     return false;
   }
+  const uint32_t index = vacancy();
   const pid_t pid = real_fork();
   if (pid == 0) {
+    prepare_child();
     become(request, peer_socket(peer));
     return true;
   }
   if (pid < 0) {
     send_failed(peer_socket(peer), id, CGISRV_WARM_STEP_FORK, errno, false);
-  } else if (!record(pid, id, peer)) {
-    kill(pid, SIGKILL); /* without a pidfd we would never know how it ended */
-    wait4(pid, NULL, 0, NULL);
+  } else if (!record(index, pid, id, peer)) {
+    undo(pid);
     send_failed(peer_socket(peer), id, CGISRV_WARM_STEP_FORK, EMFILE, false);
   }
   return false;
 }
 
+/* True in a child. */
 static bool control_event(void) {
   struct request request;
   enum received received = RECEIVED_REQUEST;
   for (int turn = 0; turn < 16 && child_count < children_max; ++turn) {
-    received = receive_request(&request);
+    received = receive_request(&request, false);
     if (received == RECEIVED_NOTHING || received == RECEIVED_END) break;
-    if (received == RECEIVED_REQUEST && is_wanted(&request)) {
-      if (start(&request)) return true;
-    } else if (received == RECEIVED_MALFORMED && request.fd_count > CGISRV_WARM_REPLY) {
-      send_failed(request.fd[CGISRV_WARM_REPLY], request.head.header.id, CGISRV_WARM_STEP_MESSAGE,
-                  EBADMSG, false);
-    }
+    if (received == RECEIVED_MALFORMED)
+      refuse_request(&request);
+    else if (is_wanted(&request) && start(&request))
+      return true;
     close_request(&request);
   }
+  has_read_all = received == RECEIVED_NOTHING;
   retiring = received == RECEIVED_END;
   return false;
 }
 
+/* Children that shall wait are made when there is nothing better to do. True in one of them. */
+static bool make_wait(void) {
+  if (retiring || !has_read_all || unasked_deaths >= UNASKED_DEATHS_MAX) return false;
+  while (waiting_count < shim.waiting && child_count < children_max) {
+    const uint32_t index = vacancy();
+    const pid_t pid = real_fork();
+    if (pid == 0) {
+      await_request(index);
+      return true;
+    }
+    if (pid < 0) break;
+    if (!record(index, pid, 0, NO_PEER)) {
+      undo(pid);
+      break;
+    }
+  }
+  return false;
+}
+
+/* While children wait, what comes is theirs; its end is seen nevertheless. */
 static void watch_control(void) {
-  const bool wanted = !retiring && child_count < children_max;
-  if (wanted == is_watching) return;
-  is_watching = wanted;
-  if (wanted)
-    watch(shim.control, EPOLLIN, SOURCE_CONTROL, 0);
-  else
+  enum { NOT, FOR_ITS_END, FOR_REQUESTS };
+  static int watched = NOT;
+  int wanted = FOR_REQUESTS;
+  if (retiring || child_count >= children_max)
+    wanted = NOT;
+  else if (waiting_count > 0)
+    wanted = FOR_ITS_END;
+  if (wanted == watched) return;
+  const uint32_t events = wanted == FOR_REQUESTS ? EPOLLIN : 0;
+  if (wanted == NOT)
     unwatch(shim.control);
+  else if (watched == NOT)
+    watch(shim.control, events, SOURCE_CONTROL, 0);
+  else
+    rewatch(shim.control, events, SOURCE_CONTROL, 0);
+  watched = wanted;
 }
 
 /* ---- the loop */
@@ -186,7 +249,9 @@ static void prepare(void) {
     refuse("It may not open enough files for its children.");
   children_max = (uint32_t)(descriptors.rlim_cur - spare);
   poller = epoll_create1(EPOLL_CLOEXEC);
-  if (poller < 0) refuse("It has no descriptors left.");
+  const int notices = open_notices();
+  if (poller < 0 || notices < 0 || !watch(notices, EPOLLIN, SOURCE_NOTICE, 0))
+    refuse("It has no descriptors left.");
 }
 
 void serve(void) {
@@ -194,7 +259,9 @@ void serve(void) {
   shim.phase = PHASE_SERVING;
   const struct cgisrv_warm_header ready = {CGISRV_WARM_MAGIC, CGISRV_WARM_READY, 0};
   if (send_packet(shim.control, &ready, sizeof ready, -1, true) != 0) _exit(0);
-  while (watch_control(), !retiring || child_count > 0) {
+  while (!retiring || child_count > 0) {
+    if (make_wait()) return;
+    watch_control();
     struct epoll_event events[16];
     const int count = epoll_wait(poller, events, 16, -1);
     for (int i = 0; i < count; ++i) {
@@ -205,6 +272,10 @@ void serve(void) {
           break;
         case SOURCE_PEER:
           peer_event(index);
+          break;
+        case SOURCE_NOTICE:
+          read_notices();
+          if (control_event()) return; /* before another waits: there may be more */
           break;
         case SOURCE_CONTROL:
           if (control_event()) return;
