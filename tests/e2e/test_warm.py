@@ -300,6 +300,39 @@ def test_a_zygote_that_has_served_its_requests_is_replaced(warm):
     served.boot("/perl.cgi")
 
 
+def test_several_zygotes_of_a_program_share_the_workers(warm, site):
+    site.program("parent.cgi", f"#!/usr/bin/perl\nprint qq({HEADER}), getppid;\n")
+    served = warm("warm = { zygotes = 2, waiting = 0 }\n[server]\nworkers = 2")
+    served.boot("/parent.cgi")
+    assert len(served.server.zygotes()) == 2
+    assert served.server.waiting() == []
+    parents = {int(served.get("/parent.cgi").body) for _ in range(8)}
+    assert parents <= set(served.server.zygotes()) and len(parents) == 2
+
+
+def test_what_is_refused_to_one_zygote_is_refused_to_all_and_said_once(warm, site):
+    site.program("prints.cgi", "#!/usr/bin/perl\nBEGIN { print qq(Status: 204\\n\\n) }\n")
+    served = warm('warm = { zygotes = 2 }\n[server]\nworkers = 2')
+
+    def is_refused() -> bool:
+        answers = [served.get("/prints.cgi").status for _ in range(4)]
+        assert answers == [204] * 4
+        return all(line[3] == "refused" for line in served.settled("/prints.cgi")[-4:])
+
+    assert until(is_refused, 10, 0.05)
+    assert served.server.log().count("prints.cgi: started plainly, not warm") == 1
+
+
+def test_so_many_wait_as_is_configured(warm, site):
+    site.program("pid.cgi", f"#!/usr/bin/perl\nprint qq({HEADER}), $$;\n")
+    served = warm("warm = { waiting = 3 }")
+    served.boot("/pid.cgi")
+    assert until(lambda: len(served.server.waiting()) == 3)
+    before = served.server.waiting()
+    assert int(served.get("/pid.cgi").body) in before
+    assert until(lambda: len(served.server.waiting()) == 3)
+
+
 def test_a_program_too_large_to_be_kept_is_booted_once(warm):
     served = warm('warm = { max_memory = "1m" }')
 
