@@ -62,6 +62,7 @@ void Start::born(std::uint32_t) {
     warm_ = true;
     result = birth_->take();
     result->confine(std::move(cgroup_));
+    result->enlist(roster_.claim());
     return decided_(0);
   }
   if (birth_->state() == warm::State::lost) {

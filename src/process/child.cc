@@ -67,6 +67,11 @@ std::optional<Exit> Child::try_wait() {
   return exit;
 }
 
+void Child::enlist(RosterPlace place) {
+  place_ = std::move(place);
+  if (place_) place_.slot()->store(pid_, std::memory_order_release);
+}
+
 void Child::signal_group(int signal) const {
   if (pid_ != 0) process::signal_group(pid_, report_ ? report_->pidfd() : pidfd_.get(), signal);
 }

@@ -66,6 +66,9 @@ class Child {
   // Readable once it has ended; closed when reaped.
   int pidfd() const { return report_ ? report_->event_.get() : pidfd_.get(); }
 
+  // For one that was not started with a place: so that its worker's death ends it.
+  void enlist(RosterPlace place);
+
   // Kept until it is reaped.
   void hold(std::unique_ptr<Holding> holding) { holding_ = std::move(holding); }
 

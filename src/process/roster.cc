@@ -1,9 +1,13 @@
 #include "process/roster.h"
 
+#include <fmt/format.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 
 #include <csignal>
+#include <cstdio>
+#include <fstream>
+#include <string>
 
 #include "base/check.h"
 
@@ -19,6 +23,23 @@ bool is_our_child(pid_t pid) {
   siginfo_t info;
   return pid > 1 &&
          ::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
+// 0: there is no such process, or none to be seen.
+pid_t parent_of(pid_t pid) {
+  std::ifstream file(fmt::format("/proc/{}/stat", pid));
+  std::string stat;
+  std::getline(file, stat, '\0');
+  const auto name_end = stat.rfind(')');  // "12 (name) S 1 ..."; a name may have all of that in it
+  int parent = 0;
+  if (name_end == stat.npos || std::sscanf(stat.c_str() + name_end, ") %*c %d", &parent) != 1)
+    return 0;
+  return parent;
+}
+
+bool is_below(pid_t pid, pid_t starter) {
+  if (pid <= 1 || starter <= 1) return false;
+  const pid_t parent = parent_of(pid);
+  return parent == starter || (parent > 1 && parent_of(parent) == starter);
 }
 }  // namespace
 
@@ -38,11 +59,12 @@ PidSlot* Roster::row(unsigned worker) const {
   return slots_ + worker * per_worker_;
 }
 
-void Roster::end_programs_of(unsigned worker) {
+void Roster::end_programs_of(unsigned worker, pid_t starter) {
   for (std::size_t i = 0; i < per_worker_; ++i) {
     const pid_t pid = row(worker)[i].exchange(0);
     if (pid == 0) break;
-    if (is_our_child(pid) && ::kill(-pid, SIGKILL) != 0) ::kill(pid, SIGKILL);
+    if (!is_our_child(pid) && !is_below(pid, starter)) continue;
+    if (::kill(-pid, SIGKILL) != 0) ::kill(pid, SIGKILL);
   }
 }
 

@@ -82,6 +82,7 @@ void KeeperHost::start(std::uint32_t) {
   if (pidfd)
     keeper_ = WatchedFd(master_.loop(), std::move(pidfd), EPOLLIN,
                         Callback::of<&KeeperHost::ended>(*this));
+  pid_ = keeper_ ? pid : 0;
   if (keeper_) return;
   log::line(log::Level::error, "the keeper of warm programs cannot be started: {}",
             errno_text(errno));
@@ -104,6 +105,7 @@ void KeeperHost::become_keeper(Fd lifeline) {
 }
 
 void KeeperHost::ended(std::uint32_t) {
+  pid_ = 0;
   keeper_.reset();
   log::line(log::Level::error,
             "the keeper of warm programs has died; they are started plainly until the next one is "

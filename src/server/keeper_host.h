@@ -30,6 +30,8 @@ class KeeperHost {
 
   // The end of the channel to the keeper that all workers share.
   int workers_end() const { return workers_end_.get(); }
+  // 0: none runs just now.
+  pid_t pid() const { return pid_; }
   // In a worker: lets go of what is the master's alone.
   void abandon() { lifeline_.reset(); }
 
@@ -47,6 +49,7 @@ class KeeperHost {
   Fd keepers_end_;  // kept, so that what is said to a dead keeper reaches the next
   Fd lifeline_;     // closed with us: then it ends
   WatchedFd keeper_;
+  pid_t pid_ = 0;
   Timer again_;
 };
 

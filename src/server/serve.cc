@@ -199,7 +199,7 @@ pool::Options Serving::options() {
       admitting_->arbiter.told(worker, *message);
   };
   options.on_worker_end = [this](unsigned worker) {
-    roster_.end_programs_of(worker);
+    roster_.end_programs_of(worker, keeper_ ? keeper_->pid() : 0);
     admitting_->arbiter.worker_ended(worker);
   };
   options.on_end = [this] { end(); };

@@ -252,6 +252,28 @@ def test_a_stopped_zygote_is_replaced_and_ends_when_it_goes_on(warm):
     assert until(lambda: not alive(zygote))
 
 
+@pytest.mark.kills_worker
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "stopped"])
+def test_a_program_is_ended_with_its_worker_when_its_zygote_is(warm, number):
+    """The zygote would do so otherwise."""
+    served = warm()
+    served.boot("/perl.cgi")
+    connections = [served.server.connect() for _ in range(4)]
+    for connection in connections:
+        connection.send(head("GET", "/perl.cgi?sleep"))
+    assert until(lambda: len(served.server.programs()) == 4)
+    [zygote] = served.server.zygotes()
+    os.kill(zygote, number)
+    assert until(lambda: process(zygote) is None or process(zygote).state in "TZ")
+    time.sleep(0.2)
+    assert len(served.server.programs()) == 4
+    for worker in served.server.workers():
+        os.kill(worker, signal.SIGKILL)
+    assert until(lambda: not [p for p in served.server.programs() if p.state != "Z"])
+    if number == signal.SIGSTOP:
+        os.kill(zygote, signal.SIGCONT)  # which has them to reap
+
+
 def test_another_keeper_takes_the_place_of_one_that_died(warm):
     served = warm()
     served.boot("/perl.cgi")
