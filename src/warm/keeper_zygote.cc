@@ -21,7 +21,7 @@ Keeper::Zygote::Zygote(Loop& loop, Boot boot, Options options, Stamp script,
                        std::uint64_t generation, Callback heard)
     : loop_(loop),
       boot_(std::move(boot)),
-      options_(options),
+      options_(std::move(options)),
       script_(script),
       generation_(generation),
       heard_(heard),
