@@ -35,10 +35,6 @@ std::string describe(int status) {
   return exit.text();
 }
 
-bool is_same_program(const Subject& one, const Subject& other) {
-  return one.location == other.location && one.file == other.file;
-}
-
 std::string folder_of(const std::string& file) {
   return file.substr(0, file.rfind('/') + 1);
 }
@@ -134,9 +130,10 @@ void Keeper::wanted(const Subject& subject) {
   // A worker that has not heard yet, or has dropped what it heard of.
   if (entry.serving && entry.serving->script() == now && entry.serving->suspicion.empty())
     return tell_all(note(Note::Kind::zygote, subject, entry), entry.serving->control());
-  for (const auto& [other, refused] : entries_)
-    if (!refused.refusal.empty() && refused.refused == now && is_same_program(other, subject))
-      return tell_all(note(Note::Kind::refused, subject, refused));
+  if (const Refusal* known = refusal_of(subject); known != nullptr && known->script == now) {
+    if (known != &entry.refusal) entry.refusal = *known;
+    return tell_all(note(Note::Kind::refused, subject, entry));
+  }
   if (loop_.now() < entry.not_before) return;
   make_room();
   begin(subject, entry);
@@ -169,8 +166,7 @@ void Keeper::begin(const Subject& subject, Entry& entry) {
 
 void Keeper::became_ready(const Subject& subject, Entry& entry) {
   entry.serving = std::move(entry.coming);  // the one before retires
-  entry.refusal.clear();
-  entry.suspects.clear();
+  entry.refusal = {};
   // Twice as long for each that is in doubt as the one before was: it may be the program that
   // writes the file, each time that it loads.
   entry.settling =
@@ -182,25 +178,38 @@ void Keeper::became_ready(const Subject& subject, Entry& entry) {
   tell_all(note(Note::Kind::zygote, subject, entry), entry.serving->control());
 }
 
+// Of any of the program's zygotes, for all of them; null: none.
+const Keeper::Refusal* Keeper::refusal_of(const Subject& subject) const {
+  for (const auto& [other, entry] : entries_)
+    if (!entry.refusal.reason.empty() && other.location == subject.location &&
+        other.file == subject.file)
+      return &entry.refusal;
+  return nullptr;
+}
+
 void Keeper::refuse(const Subject& subject, Entry& entry, std::string reason) {
-  entry.refused = entry.coming ? entry.coming->script() : stamp_of(subject.file);
-  entry.refusal = std::move(reason);
-  entry.refused_ns = entry.coming ? entry.coming->began_ns() : time_of_changes_ns();
+  const Refusal* const known = refusal_of(subject);
+  const bool is_new = known == nullptr || known->reason != reason;
+  entry.refusal.script = entry.coming ? entry.coming->script() : stamp_of(subject.file);
+  entry.refusal.reason = std::move(reason);
+  entry.refusal.since_ns = entry.coming ? entry.coming->began_ns() : time_of_changes_ns();
   if (entry.serving) {
-    entry.suspects = entry.serving->paths();
+    entry.refusal.suspects = entry.serving->paths();
     entry.not_before = loop_.now() + short_life;
   }
   entry.coming.reset();
   entry.serving.reset();
-  log::line(log::Level::warn, "{}: started plainly, not warm: {}", subject.file, entry.refusal);
+  if (is_new)
+    log::line(log::Level::warn, "{}: started plainly, not warm: {}", subject.file,
+              entry.refusal.reason);
   tell_all(note(Note::Kind::refused, subject, entry));
 }
 
 // It may have been a mistake in a module: the file of the program itself stays as it is then.
 bool Keeper::is_mended(Entry& entry) const {
   if (loop_.now() < entry.not_before) return false;
-  return std::ranges::any_of(entry.suspects, [&](const std::string& path) {
-    return changed_since(path, entry.refused_ns);
+  return std::ranges::any_of(entry.refusal.suspects, [&](const std::string& path) {
+    return changed_since(path, entry.refusal.since_ns);
   });
 }
 
@@ -264,11 +273,10 @@ void Keeper::look(std::uint32_t) {
     if (entry.coming && entry.coming->word() == Zygote::Word::refused)
       refuse(subject, entry, entry.coming->reason());
     if (is_mended(entry)) {
-      entry.refusal.clear();
-      entry.suspects.clear();
+      entry.refusal = {};
       tell_all(note(Note::Kind::gone, subject, entry));
     }
-    any = any || !entry.suspects.empty();
+    any = any || !entry.refusal.suspects.empty();
     if (!entry.serving) continue;
     if (entry.serving->is_idle()) {
       log::line(log::Level::info, "{}: its zygote {} retires, unused", subject.file,
@@ -306,8 +314,8 @@ void Keeper::make_room() {
 Note Keeper::note(Note::Kind kind, const Subject& subject, const Entry& entry) const {
   Note made{.kind = kind, .subject = subject};
   if (kind == Note::Kind::refused) {
-    made.stamp = entry.refused;
-    made.reason = entry.refusal;
+    made.stamp = entry.refusal.script;
+    made.reason = entry.refusal.reason;
   } else if (entry.serving) {
     made.stamp = entry.serving->script();
     made.generation = entry.serving->generation();

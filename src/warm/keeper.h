@@ -42,17 +42,22 @@ class Keeper {
 
  private:
   class Zygote;
+  // Why there is none, as long as the file is as it was then.
+  struct Refusal {
+    std::string reason;
+    Stamp script{};
+    // Of one that could be kept warm before: what that was made of, and when it could not any more
+    // (time_of_changes_ns()).
+    std::vector<std::string> suspects;
+    std::int64_t since_ns = 0;
+  };
   // coming --ready--> serving --> retired (its control socket is closed, and it ends by itself)
   struct Entry {
     std::unique_ptr<Zygote> serving;
     std::unique_ptr<Zygote> coming;  // takes its place as soon as it is ready
-    std::string refusal;             // why there is none; as long as the file is as `refused`
-    Stamp refused;
-    // Of one that could be kept warm before: what that was made of, and when it could not any more.
-    std::vector<std::string> suspects;
-    std::int64_t refused_ns = 0;  // time_of_changes_ns()
-    TimePoint not_before{};       // one that has died is not booted again at once
-    Clock::duration settling{};   // how long one is served whose files changed as it loaded them
+    Refusal refusal;
+    TimePoint not_before{};      // one that has died is not booted again at once
+    Clock::duration settling{};  // how long one is served whose files changed as it loaded them
   };
   using Entries = std::map<Subject, Entry>;
   struct Subscriber {
@@ -69,6 +74,7 @@ class Keeper {
   void wanted(const Subject& subject);
   void begin(const Subject& subject, Entry& entry);
   void became_ready(const Subject& subject, Entry& entry);
+  const Refusal* refusal_of(const Subject& subject) const;
   void refuse(const Subject& subject, Entry& entry, std::string reason);
   bool is_mended(Entry& entry) const;
   void stop(std::uint32_t);
