@@ -41,6 +41,7 @@ constexpr Range any_count{0, 1'000'000'000};
 constexpr Range a_timeout{100 * ms, day};
 constexpr Range a_rate{1, gib};
 constexpr Word automatic{"auto", 0};
+constexpr Word automatic_waiting{"auto", warm::Options::waiting_automatic};
 constexpr Word off{"off", 0};
 constexpr Word unlimited{"unlimited", bytes_unlimited};
 constexpr Word unlimited_count{"unlimited", 0};
@@ -216,9 +217,10 @@ constexpr Parameter warm_rows[] = {
      .about = "How many zygotes a program has, each for a share of the workers; `\"auto\"`: one for "
               "each four. One is enough as long as it can fork as often as is asked."},
     {.key = "waiting", .type = integer, .slot = in<&WarmOptions::waiting>, .range = {0, 64},
-     .unit = "processes",
+     .unit = "processes", .word = automatic_waiting,
      .about = "How many processes each zygote has forked before there is a request for them, so that "
-              "no request waits for that unless more come at once."},
+              "no request waits for that unless more come at once; `\"auto\"`: one of a Perl or "
+              "Python program, none of a native one, which forks as fast as another is woken."},
     {.key = "max_requests", .type = integer, .slot = in<&WarmOptions::max_requests>,
      .range = {1, any_count.max}, .unit = "requests",
      .about = "After so many, a new zygote takes the place of the old one, for what is forked from "

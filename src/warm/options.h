@@ -32,7 +32,10 @@ struct Options {
 
   bool enabled = false;
   unsigned zygotes = 0;  // of one program, shared out among the workers; 0: one for each four
-  unsigned waiting = 1;  // processes that each has forked before there is a request for them
+  // Processes that each has forked before there is a request for them. Unless told otherwise, one
+  // where that is an interpreter: a native program is forked as fast as one that waits is woken.
+  static constexpr unsigned waiting_automatic = 1000;
+  unsigned waiting = waiting_automatic;
   // A zygote makes way for a new one, which has been started by then,
   unsigned max_requests = 10'000;                // after so many requests,
   std::chrono::milliseconds max_age{3'600'000};  // or at this age.

@@ -120,7 +120,9 @@ std::expected<Recipe, std::string> make_recipe(const Program& program, const Opt
                                      : fmt::format("Its interpreter {} {}.",
                                                    text::escape(command->executable, 200), why));
   add_preload(*variables, library, is_native);
-  (*variables)["CGISRV_WARM_WAITING"] = std::to_string(options.waiting);
+  const unsigned usual = is_native ? 0 : 1;
+  (*variables)["CGISRV_WARM_WAITING"] = std::to_string(
+      options.waiting == Options::waiting_automatic ? usual : options.waiting);
   Recipe recipe{.executable = command->executable,
                 .argv = arguments(*command, program.file, options, library)};
   for (const auto& [name, value] : *variables)

@@ -36,6 +36,13 @@ def zygote(script):
 
 
 @pytest.fixture
+def alone(script):
+    """None waits beside it: requests are read by itself alone."""
+    with Zygote(script, waiting=0) as one:
+        yield one
+
+
+@pytest.fixture
 def slow(program):
     with Zygote(program("slow.cgi", SLOW)) as one:
         yield one
@@ -83,13 +90,13 @@ def test_request_is_begun_and_ended(zygote, worker, script, null):
     os.close(claim)
 
 
-def test_request_that_was_taken_back_never_runs(zygote, worker, script, null):
-    os.kill(zygote.pid, signal.SIGSTOP)
-    _, claim = worker.send(zygote, **request(script, null))
+def test_request_that_was_taken_back_never_runs(alone, worker, script, null):
+    os.kill(alone.pid, signal.SIGSTOP)
+    _, claim = worker.send(alone, **request(script, null))
     assert os.eventfd_read(claim) == 1
-    os.kill(zygote.pid, signal.SIGCONT)
+    os.kill(alone.pid, signal.SIGCONT)
     os.close(claim)
-    assert worker.run(zygote, script).stdout == b"done"
+    assert worker.run(alone, script).stdout == b"done"
     assert runs(script) == 1
 
 
@@ -117,11 +124,11 @@ def test_claim_has_one_winner(zygote, worker, script, null):
     assert runs(script) == 60 - won
 
 
-def test_killed_zygote_leaves_unread_requests_to_the_worker(zygote, worker, script, null):
-    os.kill(zygote.pid, signal.SIGSTOP)
-    claims = [worker.send(zygote, **request(script, null))[1] for _ in range(5)]
-    os.kill(zygote.pid, signal.SIGKILL)
-    zygote.wait()
+def test_killed_zygote_leaves_unread_requests_to_the_worker(alone, worker, script, null):
+    os.kill(alone.pid, signal.SIGSTOP)
+    claims = [worker.send(alone, **request(script, null))[1] for _ in range(5)]
+    os.kill(alone.pid, signal.SIGKILL)
+    alone.wait()
     for claim in claims:
         assert os.eventfd_read(claim) == 1
         os.close(claim)
@@ -199,7 +206,7 @@ def test_worker_that_does_not_listen_holds_up_nobody(zygote, worker, script, nul
 def test_number_of_children_is_bounded(program, worker, null):
     """What comes beyond waits, unread, for one of them to end."""
     script = program("slow.cgi", "#!/usr/bin/perl\nsleep 30;")
-    with Zygote(script, files_max=256 + 3) as zygote:
+    with Zygote(script, files_max=256 + 3, waiting=0) as zygote:
         os.kill(zygote.pid, signal.SIGSTOP)  # all are there when it looks
         sent = [worker.send(zygote, **request(script, null)) for _ in range(5)]
         os.kill(zygote.pid, signal.SIGCONT)
@@ -288,11 +295,11 @@ def test_malformed_request_does_no_harm(zygote, worker, script, null, packet):
 # ---- The end of a zygote.
 
 
-def test_it_retires_when_its_work_is_done(zygote, worker, script, null):
-    os.kill(zygote.pid, signal.SIGSTOP)
-    claims = [worker.send(zygote, **request(script, null))[1] for _ in range(3)]
-    zygote.control.close()
-    os.kill(zygote.pid, signal.SIGCONT)
+def test_it_retires_when_its_work_is_done(alone, worker, script, null):
+    os.kill(alone.pid, signal.SIGSTOP)
+    claims = [worker.send(alone, **request(script, null))[1] for _ in range(3)]
+    alone.control.close()
+    os.kill(alone.pid, signal.SIGCONT)
     kinds = []
     for _ in range(6):
         kind, _, _, fds = worker.hear()
@@ -300,7 +307,7 @@ def test_it_retires_when_its_work_is_done(zygote, worker, script, null):
         for fd in fds:
             os.close(fd)
     assert kinds.count(BEGUN) == kinds.count(ENDED) == 3
-    assert zygote.wait() == 0
+    assert alone.wait() == 0
     for claim in claims:
         os.close(claim)
 

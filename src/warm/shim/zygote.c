@@ -192,10 +192,12 @@ static bool control_event(void) {
   return false;
 }
 
-/* Children that shall wait are made when there is nothing better to do. True in one of them. */
+/* Children that shall wait are made when there is nothing better to do: where more requests run at
+ * a time than would wait, a processor is better used by these. True in one of them. */
 static bool make_wait(void) {
   if (retiring || !has_read_all || unasked_deaths >= UNASKED_DEATHS_MAX) return false;
-  while (waiting_count < shim.waiting && child_count < children_max) {
+  while (waiting_count < shim.waiting && child_count - waiting_count <= shim.waiting &&
+         child_count < children_max) {
     const uint32_t index = vacancy();
     const pid_t pid = real_fork();
     if (pid == 0) {
