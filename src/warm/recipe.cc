@@ -121,8 +121,8 @@ std::expected<Recipe, std::string> make_recipe(const Program& program, const Opt
                                                    text::escape(command->executable, 200), why));
   add_preload(*variables, library, is_native);
   const unsigned usual = is_native ? 0 : 1;
-  (*variables)["CGISRV_WARM_WAITING"] = std::to_string(
-      options.waiting == Options::waiting_automatic ? usual : options.waiting);
+  (*variables)["CGISRV_WARM_WAITING"] =
+      std::to_string(options.waiting == Options::waiting_automatic ? usual : options.waiting);
   Recipe recipe{.executable = command->executable,
                 .argv = arguments(*command, program.file, options, library)};
   for (const auto& [name, value] : *variables)

@@ -89,7 +89,9 @@ class Zygote:
 
     def __init__(self, program: Path, constant: dict[str, str] | None = None, mode: str = "fork",
                  preload: str = "standard", finalize: str = "quick", user: int | None = None,
-                 files_max: int | None = None, waiting: int = WAITING):
+                 files_max: int | None = None, waiting: int | None = None):
+        if waiting is None:
+            waiting = WAITING if mode == "fork" else 0  # as the server has it
         self.script = program
         self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.slate = memory_file("slate")
