@@ -6,7 +6,7 @@ import statistics
 from dataclasses import dataclass, field
 
 UNITS = {"rate": "1/s", "server": "µs", "p50": "ms", "p99": "ms", "before": "KiB", "after": "KiB",
-         "per connection": "KiB", "start": "µs", "whole run": "µs"}
+         "per connection": "KiB", "start": "µs", "whole run": "µs", "resident": "KiB", "own": "KiB"}
 
 
 @dataclass(frozen=True)

@@ -266,5 +266,24 @@ def worker_size(bench: Bench) -> list[Step]:
             for size in rotated(list(sizes), turn)]
 
 
+def zygotes(bench: Bench) -> list[Step]:
+    """What it costs in memory to keep a program warm."""
+    def step(peer: peers.Peer, program: programs.Program) -> Step:
+        keys = [Key(program.title, peer.name, metric) for metric in ("resident", "own")]
+
+        def measure() -> None:
+            bench.program_path(program)  # or it is missing
+            with bench.fresh_server(peer, {}) as server:
+                bench.warm_up(server, f"{program.path}?{programs.QUERY}")
+                sizes = processes.zygote_kib(server.started)
+            for key, size in zip(keys, sizes or ()):
+                bench.section.add(0, key, size)
+
+        return Step(f"{program.title} kept by {peer.name}", 3, lambda: bench.attempt(keys, measure))
+
+    return [step(peer, program) for peer in bench.peers(lambda peer: peer.warm)
+            for program in bench.options.programs]
+
+
 SECTIONS = {"cold": cold, "latency": latency, "static": static, "idle": idle, "sleeping": sleeping,
-            "dispatch": dispatch, "worker-size": worker_size}
+            "dispatch": dispatch, "worker-size": worker_size, "zygotes": zygotes}

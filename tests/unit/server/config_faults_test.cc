@@ -71,14 +71,17 @@ TEST_F(ConfigFaultsTest, ChecksTypesAndRanges) {
   EXPECT_THAT(faults_before_site("[limits]\nheader_size = 'unlimited'"),
               ElementsAre(HasSubstr("'header_size' must be")));
   EXPECT_THAT(
-      faults_before_site("[cgi]\nwarm = { max_requests = 0, idle = '0s', max_age = 3600, "
-                         "max_memory = '1k', preload = true, zygotes = 2 }"),
+      faults_before_site(
+          "[cgi]\nwarm = { max_requests = 0, idle = '0s', max_age = 3600, "
+          "max_memory = '1k', preload = true, zygotes = 0, waiting = 65, zygote = 1 }"),
       UnorderedElementsAre(HasSubstr("'max_requests' must be a whole number: 1 to "),
                            HasSubstr("'idle' must be a duration such as "),
                            HasSubstr("\"1s\" to \"30d\"; it is 3600"), HasSubstr("\"1m\" to "),
                            HasSubstr("\"standard\", \"all\", \"none\", or a list of modules; it is "
                                      "true"),
-                           HasSubstr("unknown key 'zygotes' in [cgi.warm]")));
+                           HasSubstr("'zygotes' must be a whole number: 1 to 64 processes"),
+                           HasSubstr("'waiting' must be a whole number: 0 to 64 processes"),
+                           HasSubstr("unknown key 'zygote' in [cgi.warm]")));
   EXPECT_THAT(faults_before_site("[cgi]\nwarm = { preload = 'standart' }"),
               ElementsAre(HasSubstr("did you mean \"standard\"?")));
   for (const auto* name : {"", "a b", "a.", ".a", "a..b", "A:B", "A::", "1a", "a.1", "a,b", "a\""})

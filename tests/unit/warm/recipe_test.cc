@@ -240,10 +240,20 @@ TEST_F(RecipeTest, WhatIsTheSameForAllRequests) {
   program.root = "/srv";
   EXPECT_THAT(
       make("#!/usr/bin/perl")->environment,
-      ElementsAre("A=x=y", "B=2", "CGISRV_WARM=fork", "DOCUMENT_ROOT=/srv",
+      ElementsAre("A=x=y", "B=2", "CGISRV_WARM=fork", "CGISRV_WARM_WAITING=1", "DOCUMENT_ROOT=/srv",
                   "GATEWAY_INTERFACE=CGI/1.1", with_names("LD_PRELOAD=%lib/libcgisrv-warm.so"),
                   "PATH=/usr/local/bin:/usr/bin:/bin", "REDIRECT_STATUS=200",
                   "SCRIPT_FILENAME=" + program.file, "SERVER_SOFTWARE=cgisrv/" CGISRV_VERSION));
+}
+
+TEST_F(RecipeTest, InterpretersWaitUnlessToldOtherwise) {
+  EXPECT_THAT(make("#!/usr/bin/python3")->environment, Contains("CGISRV_WARM_WAITING=1"));
+  program.file = "/usr/bin/env";
+  EXPECT_THAT(make_recipe(program, options, "/lib")->environment,
+              Contains("CGISRV_WARM_WAITING=0"));
+  options.waiting = 3;
+  EXPECT_THAT(make_recipe(program, options, "/lib")->environment,
+              Contains("CGISRV_WARM_WAITING=3"));
 }
 
 TEST_F(RecipeTest, WhatARequestBringsIsNotAmongIt) {
@@ -252,7 +262,7 @@ TEST_F(RecipeTest, WhatARequestBringsIsNotAmongIt) {
                        {"SCRIPT_FILENAME", "/"}, {"", "1"},          {"A=B", "1"},
                        {"N", std::string(1, 0)}, {"HTTP", "kept"}};
   const auto environment = make("#!/usr/bin/perl")->environment;
-  EXPECT_EQ(environment.size(), 8U) << testing::PrintToString(environment);
+  EXPECT_EQ(environment.size(), 9U) << testing::PrintToString(environment);
   EXPECT_THAT(environment, Contains("HTTP=kept"));
   EXPECT_THAT(environment, Contains("REDIRECT_STATUS=200"));
   EXPECT_THAT(environment, Contains("SCRIPT_FILENAME=" + program.file));
