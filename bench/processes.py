@@ -108,12 +108,11 @@ def processor_us(processes: Sequence[subprocess.Popen]) -> dict[int, float]:
     nanoseconds, from the scheduler: stat counts in ticks, which is nothing for a short turn."""
     found: dict[int, float] = {}
     for pid in {pid for process in processes for pid in family(process.pid)}:
-        for thread in Path(f"/proc/{pid}/task").glob("*/schedstat"):
-            try:
-                used = int(thread.read_text().split()[0]) / 1e3
-            except (FileNotFoundError, ProcessLookupError):
-                continue  # has just ended
-            found[pid] = found.get(pid, 0.0) + used
+        try:
+            threads = list(Path(f"/proc/{pid}/task").glob("*/schedstat"))
+            found[pid] = sum(int(thread.read_text().split()[0]) for thread in threads) / 1e3
+        except (FileNotFoundError, ProcessLookupError):
+            pass  # has just ended
     return found
 
 
