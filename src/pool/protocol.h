@@ -13,12 +13,13 @@
 namespace cgisrv::pool {
 
 // Master to worker: bytes under listeners_max are tickets, each for that listener; the others:
-enum class Command : std::uint8_t { drain = 0xf0, stop = 0xf1 };
+enum class Command : std::uint8_t { drain = 0xf0, stop = 0xf1, replaced = 0xf2 };
 
 // Worker to master.
 enum class Report : std::uint8_t {
   ready = 0x01,  // the service is made
   room = 0x02,   // it was full or starved and no longer is
+  worn = 0x03,   // it asks for a successor
 };
 
 // Either way: what follows is between the service and the master's own code.

@@ -13,22 +13,58 @@ void WorkerRow::clear() {
   connections = 0;
   accepted = 0;
   starved = false;
-  for (auto& taken : tickets_taken)
-    taken = 0;
+  for (auto& taken_of_listener : tickets_taken)
+    taken_of_listener = 0;
   doing.fill('\0');
 }
 
-Scoreboard::Scoreboard(unsigned workers) : workers_(workers) {
-  void* const memory = ::mmap(nullptr, workers * sizeof(WorkerRow), PROT_READ | PROT_WRITE,
-                              MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+// The kernel gives zeros, which is what all of it begins with: rows that nobody uses stay without
+// memory.
+Scoreboard::Scoreboard() {
+  void* const memory =
+      ::mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   CGISRV_CHECK(memory != MAP_FAILED);
-  rows_ = static_cast<WorkerRow*>(memory);
-  for (unsigned i = 0; i < workers; ++i)
-    (new (rows_ + i) WorkerRow)->clear();
+  shared_ = static_cast<Shared*>(memory);
 }
 
 Scoreboard::~Scoreboard() {
-  ::munmap(rows_, workers_ * sizeof(WorkerRow));
+  ::munmap(shared_, sizeof(Shared));
+}
+
+WorkerRow* Scoreboard::take(unsigned& slot) {
+  for (slot = 0; slot < slots_max; ++slot)
+    if (WorkerRow& found = row(slot); !found.taken) {
+      found.clear();
+      found.state = State::down;
+      found.pid = 0;
+      found.restarts = 0;
+      found.taken = true;
+      return &found;
+    }
+  return nullptr;
+}
+
+std::vector<WorkerStatus> Scoreboard::workers() const {
+  std::vector<WorkerStatus> found;
+  for (unsigned slot = 0; slot < slots_max; ++slot) {
+    const WorkerRow& each = row(slot);
+    if (!each.taken) continue;
+    found.push_back({.index = slot,
+                     .pid = each.pid,
+                     .state = name(each.state),
+                     .connections = each.connections,
+                     .accepted = each.accepted,
+                     .restarts = each.restarts,
+                     .generation = each.generation});
+  }
+  return found;
+}
+
+PoolStatus Scoreboard::status() const {
+  return {.alive_at = TimePoint(Clock::duration(master().alive_at)),
+          .generation = master().generation,
+          .deaths = master().deaths,
+          .retirements = master().retirements};
 }
 
 }  // namespace cgisrv::pool

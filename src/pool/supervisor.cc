@@ -1,21 +1,15 @@
 #include "pool/supervisor.h"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <poll.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <thread>
 #include <utility>
 
 #include "base/check.h"
@@ -29,17 +23,14 @@ namespace cgisrv::pool {
 
 namespace {
 
-constexpr unsigned beats_per_timeout = 4;
-
-unsigned worker_count(unsigned wanted) {
-  if (wanted == 0) wanted = std::max(1U, std::thread::hardware_concurrency());
-  return std::min(wanted, workers_max);
-}
-
 std::string describe_end(int status) {
   if (WIFEXITED(status)) return fmt::format("exited with status {}", WEXITSTATUS(status));
   const char* const name = ::sigabbrev_np(WTERMSIG(status));
   return fmt::format("was killed by signal {} (SIG{})", WTERMSIG(status), name ? name : "?");
+}
+
+bool ended_well(int status) {
+  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
 double seconds(Clock::duration duration) {
@@ -48,53 +39,63 @@ double seconds(Clock::duration duration) {
 
 }  // namespace
 
-Supervisor::Member::Member(Supervisor& owner, unsigned number)
-    : supervisor(owner),
-      index(number),
-      timer(owner.loop_, Callback::of<&Member::timer_due>(*this)) {}
-
-Supervisor::Supervisor(const Options& options, std::vector<Fd> listeners,
-                       const ServiceFactory& factory)
-    : options_(options),
-      listeners_(std::move(listeners)),
-      factory_(factory),
-      count_(worker_count(options.workers)),
-      scoreboard_(count_),
+Supervisor::Supervisor(Generation first, Hooks hooks)
+    : hooks_(std::move(hooks)),
       signals_(loop_, {SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGCHLD},
                Callback::of<&Supervisor::on_signal>(*this)),
-      heartbeat_(loop_, Callback::of<&Supervisor::check_heartbeats>(*this)),
-      chooser_(options.dispatch) {
-  CGISRV_CHECK(listeners_.size() <= listeners_max);
-}
+      sweep_(loop_, Callback::of<&Supervisor::sweep>(*this)),
+      serving_(&add_crew(std::move(first))) {}
 
 int Supervisor::run() {
   // Programs of a worker that died, and what programs left behind, become our children: we reap
   // them, so that none stays a zombie.
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
-  for (unsigned i = 0; i < count_; ++i)
-    members_.push_back(std::make_unique<Member>(*this, i));
-  if (options_.on_start) options_.on_start(*this);
-  for (const auto& member : members_)
-    apply(*member, Event::start);
-  if (options_.dispatch != Dispatch::kernel)
-    // Edge-triggered: one event per connection that arrives, and no spinning while it waits.
-    for (const Fd& listener : listeners_)
-      if (!watches_.emplace_back(loop_, listener.get(), EPOLLIN | EPOLLET,
-                                 Callback::of<&Supervisor::listeners_ready>(*this)))
-        cannot_begin("watching a listener");
-  check_heartbeats(0);
+  beat();
+  if (hooks_.on_start) hooks_.on_start(*this);
+  CGISRV_CHECK(fill(*serving_));
+  const auto ready = Callback::of<&Supervisor::listeners_ready>(*this);
+  if (!serving_->begin_serving(ready).empty()) cannot_begin("watching a listener");
+  scoreboard_.master().generation = serving_->number();
   loop_.run();
-  if (options_.on_end) options_.on_end();
+  if (hooks_.on_end) hooks_.on_end();
   return status_;
 }
 
-// ---- supervision -------------------------------------------------------------------------------
+void Supervisor::beat() {
+  scoreboard_.master().alive_at = Clock::now().time_since_epoch().count();
+}
+
+Crew& Supervisor::add_crew(Generation generation) {
+  MemberOwner& self = *this;
+  crews_.push_back(std::make_unique<Crew>(self, loop_, std::move(generation), ++generations_));
+  return *crews_.back();
+}
+
+// Nothing: all slots are taken.
+Member* Supervisor::add_member(Crew& crew, unsigned ordinal) {
+  unsigned slot = 0;
+  WorkerRow* const row = scoreboard_.take(slot);
+  if (row == nullptr) return nullptr;
+  row->generation = crew.number();
+  MemberOwner& self = *this;
+  return &crew.members().emplace_back(self, loop_, crew, slot, ordinal, *row);
+}
+
+// All its workers, and starts them.
+bool Supervisor::fill(Crew& crew) {
+  for (unsigned ordinal = 0; ordinal < crew.wanted(); ++ordinal)
+    if (add_member(crew, ordinal) == nullptr) return false;
+  for (Member& member : crew.members())
+    apply(member, Event::start);
+  return true;
+}
+
+// ---- a worker's life ---------------------------------------------------------------------------
 
 void Supervisor::apply(Member& member, Event event) {
   const auto [next, action] = transition(member.state, event);
-  log::line(log::Level::debug, "worker {}: {} -> {}", member.index, name(member.state), name(next));
   CGISRV_CHECK(action != Action::impossible);
-  member.state = next;
+  member.enter(next);
   act(member, action);
 }
 
@@ -107,62 +108,59 @@ void Supervisor::act(Member& member, Action action) {
       start_worker(member);
       break;
     case Action::send_drain:
-      command(member, Command::drain);
-      member.timer.arm_after(options_.shutdown_timeout);
+      member.command(farewell_);
+      member.timer.arm_after(member.crew.options().shutdown_timeout);
       break;
     case Action::send_stop:
-      command(member, Command::stop);
-      member.timer.arm_after(options_.stop_timeout);
+      member.command(Command::stop);
+      member.timer.arm_after(member.crew.options().stop_timeout);
       break;
     case Action::kill:
       ::kill(member.pid, SIGKILL);
       break;
     case Action::respawn:
-      if (!ending_)
-        member.timer.arm_after(member.restarts.after_death(
-            std::chrono::duration_cast<RestartPolicy::Duration>(loop_.now() - member.started)));
+      if (ending_ || member.leaving || &member.crew == coming_) break;
+      ++member.row.restarts;
+      member.timer.arm_after(member.restarts.after_death(
+          std::chrono::duration_cast<RestartPolicy::Duration>(loop_.now() - member.started)));
       break;
     case Action::bury:
       break;
   }
+  if (member.state == State::down) sweep_.arm_after(Clock::duration::zero());
 }
 
 void Supervisor::start_worker(Member& member) {
   member.started = Clock::now();  // also of a life that fails to begin
+  member.begin(member.crew.listeners().size());
   auto ends = Channel::open();
-  if (!ends) {
-    log::line(log::Level::error, "worker {}: no socketpair: {}", member.index, errno_text(errno));
-    return apply(member, Event::exited);
+  if (ends) {
+    member.channel =
+        Channel(loop_, std::move(ends->first), Callback::of<&Member::channel_ready>(member));
+    if (member.channel) fork_worker(member, std::move(ends->second));
   }
-  auto& [mine, theirs] = *ends;
-  scoreboard_.row(member.index).clear();
-  member.tickets_sent.assign(listeners_.size(), 0);
-  member.beats_seen = member.beats_missed = 0;
-  member.was_ready = false;
-  ++member.starts;
-  member.channel = Channel(loop_, std::move(mine), Callback::of<&Member::channel_ready>(member));
-  if (!member.channel) {
-    log::line(log::Level::error, "worker {}: cannot watch its channel: {}", member.index,
-              errno_text(errno));
-    return apply(member, Event::exited);
-  }
+  if (member.pid > 0) return;
+  const std::string problem = errno_text(errno);
+  log::line(log::Level::error, "worker {} cannot be started: {}", member.slot, problem);
+  member.channel.reset();
+  if (&member.crew == coming_) problem_ = "a worker cannot be started: " + problem;
+  apply(member, Event::exited);
+}
+
+void Supervisor::fork_worker(Member& member, Fd channel) {
   std::fflush(nullptr);
-  member.pid = ::fork();
-  if (member.pid == 0) become_worker(member, std::move(theirs));
-  if (member.pid < 0) {
-    log::line(log::Level::error, "worker {}: cannot fork: {}", member.index, errno_text(errno));
-    member.pid = 0;
-    member.channel.reset();
-    return apply(member, Event::exited);
-  }
+  const pid_t pid = ::fork();
+  if (pid == 0) become_worker(member, std::move(channel));
+  if (pid > 0) member.is_process(pid);
 }
 
 // The channels must not stay open in a child, or a dead master would look alive to workers.
 void Supervisor::abandon() {
   loop_.abandon();
   signals_.abandon();
-  for (const auto& member : members_)
-    member->channel.reset();
+  for (const auto& crew : crews_)
+    for (Member& member : crew->members())
+      member.channel.reset();
 }
 
 pid_t Supervisor::fork_apart() {
@@ -170,126 +168,175 @@ pid_t Supervisor::fork_apart() {
   const pid_t pid = ::fork();
   if (pid == 0) {
     abandon();
-    listeners_.clear();
+    for (const auto& crew : crews_)
+      crew->stop_listening();
   }
   return pid;
 }
 
 void Supervisor::become_worker(Member& self, Fd channel) {
   abandon();
-  WorkerProcess worker(options_, self.index, listeners_, std::move(channel),
-                       scoreboard_.row(self.index));
-  std::exit(worker.run(factory_));
+  for (const auto& crew : crews_)
+    if (crew.get() != &self.crew) crew->stop_listening();
+  WorkerProcess worker(self.crew.options(), {self.slot, self.ordinal}, self.crew.listeners(),
+                       std::move(channel), self.row);
+  std::exit(worker.run(self.crew.factory()));
 }
 
-void Supervisor::Member::channel_ready(std::uint32_t) {
-  while (const auto packet = channel.receive())
-    on_packet(*packet);
-  if (channel.ended()) channel.reset();  // SIGCHLD tells how
-  // Ready, with room again, or with room in its channel: somebody may be waiting for this.
-  supervisor.listeners_ready(0);
-}
-
-void Supervisor::Member::on_packet(std::string_view packet) {
+void Supervisor::on_packet(Member& member, std::string_view packet) {
   if (packet.front() == message_mark) {
-    if (supervisor.options_.on_message) supervisor.options_.on_message(index, packet.substr(1));
+    if (hooks_.on_message) hooks_.on_message(member.slot, packet.substr(1));
     return;
   }
+  if (packet == make_packet(Report::worn)) return is_worn(member);
   if (packet != make_packet(Report::ready)) return;
-  if (std::exchange(was_ready, true)) return;  // one that says it again must not confuse us
-  supervisor.apply(*this, Event::ready);
-  if (supervisor.announced_ || !supervisor.everyone(State::running)) return;
-  supervisor.announced_ = true;
-  if (supervisor.options_.on_ready) supervisor.options_.on_ready();
+  if (std::exchange(member.was_ready, true)) return;  // one that says it again must not confuse us
+  apply(member, Event::ready);
+  became_ready(member);
 }
 
-void Supervisor::Member::timer_due(std::uint32_t) {
-  supervisor.apply(*this, state == State::down ? Event::start : Event::overdue);
-}
-
-void Supervisor::command(Member& member, Command command) {
-  // A full channel means a worker that reads nothing: the timer that is now armed will end it.
-  member.channel.post(make_packet(command));
+void Supervisor::became_ready(Member& member) {
+  if (Member* const old = std::exchange(member.predecessor, nullptr)) let_go(*old);
+  if (!member.crew.everyone(State::running)) return;
+  if (&member.crew == coming_) return take_over();
+  if (std::exchange(announced_, true)) return;
+  if (hooks_.on_ready) hooks_.on_ready();
 }
 
 bool Supervisor::tell(unsigned worker, std::string_view message) {
-  return members_[worker]->channel.send(make_message(message));
+  for (const auto& crew : crews_)
+    for (Member& member : crew->members())
+      if (member.slot == worker) return member.channel.send(make_message(message));
+  return false;
 }
 
-std::vector<WorkerStatus> Supervisor::workers() const {
-  std::vector<WorkerStatus> found;
-  for (const auto& member : members_) {
-    const WorkerRow& row = scoreboard_.row(member->index);
-    found.push_back({.index = member->index,
-                     .pid = member->pid,
-                     .state = name(member->state),
-                     .connections = row.connections,
-                     .accepted = row.accepted,
-                     .restarts = member->starts > 0 ? member->starts - 1 : 0});
-  }
-  return found;
-}
+// ---- the end of a worker -----------------------------------------------------------------------
 
 void Supervisor::reap() {
   int status = 0;
   for (pid_t pid; (pid = ::waitpid(-1, &status, WNOHANG)) > 0;)
-    for (const auto& member : members_)
-      if (member->pid == pid) {
-        ended(*member, status);
-        break;
-      }
+    for (const auto& crew : crews_)
+      for (Member& member : crew->members())
+        if (member.pid == pid) ended(member, status);
 }
 
 void Supervisor::ended(Member& member, int status) {
-  const bool expected = member.state == State::draining || member.state == State::stopping;
-  write_obituary(member, status, expected);
-  member.pid = 0;
+  write_obituary(member, status);
+  if (!member.is_to_end()) ++scoreboard_.master().deaths;
+  member.is_process(0);
   member.channel.reset();
   member.timer.disarm();
-  scoreboard_.row(member.index).connections = 0;
-  if (options_.on_worker_end) options_.on_worker_end(member.index);
-  // One that gives up by itself before it served has found something that no restart will mend.
-  if (!member.was_ready && !announced_ && WIFEXITED(status) && WEXITSTATUS(status) != 0) {
+  member.row.connections = 0;
+  if (hooks_.on_worker_end) hooks_.on_worker_end(member.slot);
+  for (Member& other : member.crew.members())
+    if (other.predecessor == &member) other.predecessor = nullptr;
+  if (&member.crew == coming_) {
+    problem_ = fmt::format("a worker {}; the log says why", describe_end(status));
+  } else if (!member.was_ready && !announced_ && !ended_well(status) && WIFEXITED(status)) {
+    // One that gives up by itself before it served has found something that no restart will mend.
     if (status_ == 0) status_ = WEXITSTATUS(status);
-    end_all(Event::stop);
+    end_all(Event::stop, Command::drain);
   }
   apply(member, Event::exited);
-  if (ending_ && everyone(State::down)) return loop_.stop();
-  listeners_ready(0);  // its tickets are anybody's again
+  serving_->hand_out();  // its tickets are anybody's again
 }
 
-void Supervisor::write_obituary(const Member& member, int status, bool expected) const {
-  if (expected && WIFEXITED(status) && WEXITSTATUS(status) == 0)
-    return log::line(log::Level::debug, "worker {} (pid {}) has ended", member.index, member.pid);
-  auto& row = const_cast<Scoreboard&>(scoreboard_).row(member.index);
+void Supervisor::write_obituary(const Member& member, int status) const {
+  if (member.is_to_end() && ended_well(status))
+    return log::line(log::Level::debug, "worker {} (pid {}) has ended", member.slot, member.pid);
+  WorkerRow& row = member.row;
   row.doing.back() = '\0';
   log::line(log::Level::error,
             "worker {} (pid {}, {}) {} after {:.1f} s with {} connections open; last request: {}",
-            member.index, member.pid, name(member.state), describe_end(status),
+            member.slot, member.pid, name(member.state), describe_end(status),
             seconds(loop_.now() - member.started), row.connections.load(),
             row.doing[0] != '\0' ? text::escape(row.doing.data()) : "none");
 }
 
-bool Supervisor::everyone(State state) const {
-  return std::ranges::all_of(members_, [&](const auto& m) { return m->state == state; });
+// Lets go of members and crews that are over; on a turn of its own, when nobody is looking at them.
+void Supervisor::sweep(std::uint32_t) {
+  if (!problem_.empty()) give_up();
+  for (const auto& crew : crews_)
+    crew->members().remove_if(
+        [](const Member& member) { return member.leaving && member.state == State::down; });
+  for (auto next = crews_.begin(); next != crews_.end();) {
+    Crew& crew = **next;
+    const bool over = crew.phase == Crew::Phase::leaving && crew.members().empty();
+    if (over && !ending_) crew.ended();
+    next = over && &crew != serving_ ? crews_.erase(next) : std::next(next);
+  }
+  if (ending_ && everyone(State::down)) loop_.stop();
 }
 
-void Supervisor::check_heartbeats(std::uint32_t) {
-  // Missed beats are counted by our own clock's ticks, so that a pause of the whole machine or of
-  // the whole group (Ctrl-Z) is held against nobody.
-  for (const auto& member : members_) {
-    if (member->state == State::down || member->state == State::killed) continue;
-    const std::uint32_t beats = scoreboard_.row(member->index).heartbeats;
-    member->beats_missed = beats == member->beats_seen ? member->beats_missed + 1 : 0;
-    member->beats_seen = beats;
-    if (member->beats_missed <= beats_per_timeout) continue;
-    log::line(log::Level::error, "worker {} (pid {}): no heartbeat for {:.1f} s; replacing it",
-              member->index, member->pid, seconds(options_.heartbeat_timeout));
-    apply(*member, Event::hung);
-  }
-  listeners_ready(0);  // should a wake-up ever be lost, it is made up for here
-  heartbeat_.arm_after(options_.heartbeat_timeout / beats_per_timeout);
+bool Supervisor::everyone(State state) const {
+  return std::ranges::all_of(crews_, [&](const auto& crew) { return crew->everyone(state); });
 }
+
+// ---- replacement -------------------------------------------------------------------------------
+
+std::string Supervisor::replace(Generation next, Done done) {
+  if (ending_) return "the server is about to end";
+  if (!announced_) return "the server has not started yet";
+  if (coming_ != nullptr) return "another replacement is under way";
+  Crew& crew = add_crew(std::move(next));
+  coming_ = &crew;
+  replaced_ = std::move(done);
+  if (fill(crew)) return {};
+  coming_ = nullptr;
+  crews_.pop_back();
+  return "too many workers of earlier configurations are still finishing their requests";
+}
+
+void Supervisor::take_over() {
+  Crew& old = *serving_;
+  Crew& crew = *std::exchange(coming_, nullptr);
+  if (auto problem = crew.begin_serving(Callback::of<&Supervisor::listeners_ready>(*this));
+      !problem.empty()) {
+    coming_ = &crew;
+    problem_ = std::move(problem);
+    return sweep_.arm_after(Clock::duration::zero());
+  }
+  old.hand_out();  // what waits at listeners that are going to be closed
+  serving_ = &crew;
+  scoreboard_.master().generation = crew.number();
+  old.stop_listening();
+  old.leave();
+  for (Member& member : old.members())
+    let_go(member);
+  sweep_.arm_after(Clock::duration::zero());
+  serving_->hand_out();
+  std::exchange(replaced_, {})({});
+}
+
+// Others do its work from now on.
+void Supervisor::let_go(Member& member) {
+  farewell_ = Command::replaced;
+  member.leaving = true;
+  apply(member, Event::drain);
+  farewell_ = Command::drain;
+}
+
+void Supervisor::give_up() {
+  Crew& crew = *std::exchange(coming_, nullptr);
+  const std::string problem = std::exchange(problem_, {});
+  crew.leave();
+  crew.stop_listening();
+  for (Member& member : crew.members())
+    apply(member, Event::stop);
+  std::exchange(replaced_, {})(problem);
+}
+
+void Supervisor::is_worn(Member& member) {
+  if (ending_ || member.leaving || member.state != State::running) return;
+  Member* const successor = add_member(member.crew, member.ordinal);
+  if (successor == nullptr) return;  // it goes on, and asks again some time
+  ++scoreboard_.master().retirements;
+  member.leaving = true;
+  successor->predecessor = &member;
+  apply(*successor, Event::start);
+}
+
+// ---- the end of all ----------------------------------------------------------------------------
 
 void Supervisor::on_signal(std::uint32_t number) {
   switch (number) {
@@ -301,85 +348,35 @@ void Supervisor::on_signal(std::uint32_t number) {
     case SIGQUIT:
       return stop(Stop::finish);
     case SIGHUP:
-      return options_.on_hangup ? options_.on_hangup() : end_all(Event::stop);
+      return hooks_.on_hangup ? hooks_.on_hangup() : stop(Stop::now);
     case SIGUSR1:
-      if (options_.on_user1) options_.on_user1();
-      return;
+      return hooks_.on_user1 ? hooks_.on_user1() : void();
+    case SIGUSR2:
+      return hooks_.on_user2 ? hooks_.on_user2() : void();
     default:
       return;
   }
 }
 
-void Supervisor::end_all(Event event) {
-  ending_ = true;
-  watches_.clear();
-  for (Fd& listener : listeners_)
-    listener.reset();
-  for (const auto& member : members_) {
-    if (member->state == State::down) member->timer.disarm();  // of a back-off
-    apply(*member, event);
+void Supervisor::stop(Stop how) {
+  end_all(how == Stop::now ? Event::stop : Event::drain,
+          how == Stop::handed_over ? Command::replaced : Command::drain);
+}
+
+void Supervisor::end_all(Event event, Command farewell) {
+  if (!std::exchange(ending_, true) && hooks_.on_stop) hooks_.on_stop();
+  if (coming_ != nullptr) {
+    problem_ = "the server is about to end";
+    give_up();
   }
-  if (everyone(State::down)) loop_.stop();
-}
-
-// ---- dispatch ----------------------------------------------------------------------------------
-
-void Supervisor::listeners_ready(std::uint32_t) {
-  if (options_.dispatch == Dispatch::kernel || ending_) return;
-  for (unsigned listener = 0; listener < listeners_.size(); ++listener)
-    hand_out(listener);
-}
-
-// Connections in the backlog. For TCP the kernel counts them; of a unix socket it only says whether
-// there is one, and the worker that gets the ticket takes all it finds.
-std::uint32_t Supervisor::pending(unsigned listener) const {
-  const int fd = listeners_[listener].get();
-  tcp_info info{};
-  socklen_t size = sizeof info;
-  if (::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0) return info.tcpi_unacked;
-  pollfd readable{.fd = fd, .events = POLLIN, .revents = 0};
-  return ::poll(&readable, 1, 0) == 1 ? 1 : 0;
-}
-
-std::uint32_t Supervisor::outstanding(const Member& member, unsigned listener) const {
-  auto& row = const_cast<Scoreboard&>(scoreboard_).row(member.index);
-  return member.tickets_sent[listener] - row.tickets_taken[listener];
-}
-
-// One ticket for each connection that waits and has none under way. Tickets that a silent worker
-// does not take do not count: their connections go to others.
-void Supervisor::hand_out(unsigned listener) {
-  std::uint32_t waiting = pending(listener);
-  if (waiting == 0) return;
-  std::vector<Candidate> candidates(members_.size());
-  for (const auto& member : members_) {
-    if (member->state != State::running || !responsive(*member)) continue;
-    const WorkerRow& row = scoreboard_.row(member->index);
-    const std::uint32_t under_way = outstanding(*member, listener);
-    Candidate& candidate = candidates[member->index];
-    candidate.load = row.connections + under_way;
-    candidate.eligible = !row.starved && candidate.load < options_.worker_connections;
-    waiting -= std::min(waiting, under_way);
+  farewell_ = farewell;
+  for (const auto& crew : crews_) {
+    crew->stop_listening();
+    crew->leave();
+    for (Member& member : crew->members())
+      apply(member, event);
   }
-  std::vector<std::uint32_t> tickets(members_.size());
-  for (; waiting > 0; --waiting) {
-    const auto chosen = chooser_.choose(candidates);
-    if (!chosen) break;
-    ++tickets[*chosen];
-    candidates[*chosen].eligible = ++candidates[*chosen].load < options_.worker_connections;
-  }
-  for (const auto& member : members_)
-    send_tickets(*member, listener, tickets[member->index]);
-}
-
-// What does not fit goes out when the worker has read some: its channel wakes us then.
-void Supervisor::send_tickets(Member& member, unsigned listener, std::uint32_t count) {
-  while (count > 0) {
-    const auto size = std::min<std::size_t>(count, Channel::packet_bytes_max);
-    if (!member.channel.send(std::string(size, static_cast<char>(listener)))) return;
-    member.tickets_sent[listener] += static_cast<std::uint32_t>(size);
-    count -= static_cast<std::uint32_t>(size);
-  }
+  sweep_.arm_after(Clock::duration::zero());
 }
 
 // ---- the library's face ------------------------------------------------------------------------
@@ -394,10 +391,14 @@ std::vector<Fd> listen(std::string_view address) {
   return sockets;
 }
 
-int run(const Options& options, std::vector<Fd> listeners, const ServiceFactory& factory) {
+int run(Generation first, Hooks hooks) {
   set_default_dispositions();
   memory::keep_reserve();
-  return Supervisor(options, std::move(listeners), factory).run();
+  return Supervisor(std::move(first), std::move(hooks)).run();
+}
+
+int run(const Options& options, std::vector<Fd> listeners, ServiceFactory factory) {
+  return run({options, std::move(listeners), std::move(factory), {}}, {});
 }
 
 }  // namespace cgisrv::pool

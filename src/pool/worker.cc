@@ -26,10 +26,10 @@ bool counts_its_backlog(const Fd& listener) {
 }
 }  // namespace
 
-WorkerProcess::WorkerProcess(const Options& options, unsigned index, std::vector<Fd>& listeners,
+WorkerProcess::WorkerProcess(const Options& options, Place place, std::vector<Fd>& listeners,
                              Fd channel, WorkerRow& row)
     : options_(options),
-      index_(index),
+      place_(place),
       listeners_(listeners),
       row_(row),
       loop_(options.worker_events),
@@ -65,7 +65,7 @@ void WorkerProcess::channel_ready(std::uint32_t) {
   if (const auto packet = channel_.receive()) on_packet(*packet);
   if (!channel_.ended()) return;
   channel_.reset();
-  log::line(log::Level::error, "worker {}: the master is gone; stopping", index_);
+  log::line(log::Level::error, "worker {}: the master is gone; stopping", place_.slot);
   stop();
 }
 
@@ -74,7 +74,8 @@ void WorkerProcess::on_packet(std::string_view packet) {
   for (const char c : packet) {
     const auto byte = static_cast<std::uint8_t>(c);
     if (byte < listeners_.size()) take_ticket(byte);
-    if (byte == static_cast<std::uint8_t>(Command::drain)) drain();
+    if (byte == static_cast<std::uint8_t>(Command::drain)) drain(&Service::drain);
+    if (byte == static_cast<std::uint8_t>(Command::replaced)) drain(&Service::replaced);
     if (byte == static_cast<std::uint8_t>(Command::stop)) stop();
   }
 }
@@ -123,7 +124,7 @@ bool WorkerProcess::accept_one(unsigned listener) {
 void WorkerProcess::accept_failed(int code) {
   row_.starved = true;
   if (!std::exchange(starvation_told_, true))
-    log::line(log::Level::warn, "worker {}: cannot accept a connection: {}; it waits", index_,
+    log::line(log::Level::warn, "worker {}: cannot accept a connection: {}; it waits", place_.slot,
               errno_text(code));
   was_full_ = true;
   recovery_.arm_after(recovery_delay);
@@ -185,11 +186,11 @@ void WorkerProcess::tell_master(std::string_view message) {
   channel_.post(make_message(message));
 }
 
-void WorkerProcess::drain() {
+void WorkerProcess::drain(void (Service::*how)()) {
   if (draining_) return;
   draining_ = true;
   stop_listening();
-  service_->drain();
+  (service_.get()->*how)();
   check_finished();
 }
 

@@ -16,17 +16,23 @@ namespace cgisrv::pool {
 
 class WorkerProcess final : public Worker {
  public:
+  struct Place {
+    unsigned slot;
+    unsigned ordinal;  // in its generation
+  };
   // `channel` is this worker's end of the socketpair.
-  WorkerProcess(const Options& options, unsigned index, std::vector<Fd>& listeners, Fd channel,
+  WorkerProcess(const Options& options, Place place, std::vector<Fd>& listeners, Fd channel,
                 WorkerRow& row);
 
   // Serves until told to stop or until the master is gone; returns the exit status.
   int run(const ServiceFactory& factory);
 
   Loop& loop() override { return loop_; }
-  unsigned index() const override { return index_; }
+  unsigned index() const override { return place_.slot; }
+  unsigned ordinal() const override { return place_.ordinal; }
   void describe(std::string_view what) override;
   void check_finished() override;
+  void retire() override { report(Report::worn); }
   void tell_master(std::string_view message) override;
 
  private:
@@ -45,12 +51,12 @@ class WorkerProcess final : public Worker {
   void recover(std::uint32_t);
   void report(Report report);
   void stop_listening();
-  void drain();
+  void drain(void (Service::*how)());
   void stop();
   bool has_room() const;
 
   const Options& options_;
-  const unsigned index_;
+  const Place place_;
   std::vector<Fd>& listeners_;  // the process's own copies
   std::vector<unsigned> accepts_per_ticket_;
   WorkerRow& row_;

@@ -164,7 +164,8 @@ class Serving {
         access_log_(access_log),
         cgroups_(std::move(cgroups)) {}
 
-  pool::Options options();
+  pool::Generation generation(std::vector<Fd> listeners);
+  pool::Hooks hooks();
   std::unique_ptr<pool::Service> make_service(pool::Worker& worker);
   // When all have ended.
   void clean_up();
@@ -182,7 +183,7 @@ class Serving {
   MaybeCgroups cgroups_;
   const unsigned workers_ = worker_count(config_);
   const process::Privileges privileges_ = privileges_of(config_);
-  process::Roster roster_{workers_, programs_per_worker_max};
+  process::Roster roster_{pool::slots_max, programs_per_worker_max};
   admission::Table table_;
   // The master's:
   std::optional<Admitting> admitting_;
@@ -190,24 +191,31 @@ class Serving {
   std::optional<KeeperHost> keeper_;
 };
 
-pool::Options Serving::options() {
-  pool::Options options = pool_options(config_, workers_);
-  options.on_start = [this](pool::Master& master) { begin(master); };
-  options.on_ready = [this] { announce(addresses_, what_); };
-  options.on_message = [this](unsigned worker, std::string_view bytes) {
+pool::Generation Serving::generation(std::vector<Fd> listeners) {
+  return {.options = pool_options(config_, workers_),
+          .listeners = std::move(listeners),
+          .factory = [this](pool::Worker& worker) { return make_service(worker); },
+          .on_end = {}};
+}
+
+pool::Hooks Serving::hooks() {
+  pool::Hooks hooks;
+  hooks.on_start = [this](pool::Master& master) { begin(master); };
+  hooks.on_ready = [this] { announce(addresses_, what_); };
+  hooks.on_message = [this](unsigned worker, std::string_view bytes) {
     if (const auto message = admission::message_from(bytes))
       admitting_->arbiter.told(worker, *message);
   };
-  options.on_worker_end = [this](unsigned worker) {
+  hooks.on_worker_end = [this](unsigned worker) {
     roster_.end_programs_of(worker, keeper_ ? keeper_->pid() : 0);
     admitting_->arbiter.worker_ended(worker);
   };
-  options.on_end = [this] { end(); };
+  hooks.on_end = [this] { end(); };
   // A terminal that closes stops a server in directory mode; an administrator who means "reload"
   // must not lose one that runs by configuration.
-  if (!config_.file.empty()) options.on_hangup = [this] { administrator_->reload(); };
-  options.on_user1 = [this] { administrator_->reopen(); };
-  return options;
+  if (!config_.file.empty()) hooks.on_hangup = [this] { administrator_->reload(); };
+  hooks.on_user1 = [this] { administrator_->reopen(); };
+  return hooks;
 }
 
 void Serving::begin(pool::Master& master) {
@@ -223,7 +231,7 @@ void Serving::begin(pool::Master& master) {
 void Serving::begin_keeper() {
   administrator_->abandon();
   if (!cgroups_) return;
-  if (const auto entered = cgroups_->enter(pool::workers_max); !entered)
+  if (const auto entered = cgroups_->enter(pool::slots_max); !entered)
     log::line(log::Level::error, "the keeper of warm programs: {}", entered.error().what);
 }
 
@@ -236,7 +244,7 @@ void Serving::end() {
 std::unique_ptr<pool::Service> Serving::make_service(pool::Worker& worker) {
   administrator_->abandon();
   if (keeper_) keeper_->abandon();
-  if (config_.server.cpu_affinity) process::stay_on_one_processor(worker.index(), workers_);
+  if (config_.server.cpu_affinity) process::stay_on_one_processor(worker.ordinal(), workers_);
   if (auto begun = begin_worker(worker, cgroups_, privileges_); !begun)
     std::exit(complain(begun.error(), status::permission));
   auto service = std::make_unique<Service>(worker, config_, addresses_, roster_, table_,
@@ -278,9 +286,7 @@ int serve(const Config& config, const std::string& what) {
 
   Serving serving(config, what, descriptors, std::move(addresses), *access_log,
                   std::move(*cgroups));
-  const int result =
-      pool::run(serving.options(), std::move(sockets),
-                [&serving](pool::Worker& worker) { return serving.make_service(worker); });
+  const int result = pool::run(serving.generation(std::move(sockets)), serving.hooks());
   serving.clean_up();
   return result;
 }

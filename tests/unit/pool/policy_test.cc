@@ -69,7 +69,7 @@ TEST(Chooser, NobodyIsEligible) {
 }
 
 TEST(Scoreboard, ClearedRowHasNothingOfTheLastWorker) {
-  Scoreboard board(2);
+  Scoreboard board;
   WorkerRow& row = board.row(0);
   row.heartbeats = 1;
   row.connections = 2;
@@ -91,7 +91,7 @@ TEST(Scoreboard, ClearedRowHasNothingOfTheLastWorker) {
 }
 
 TEST(Scoreboard, IsSharedWithProcessesThatAreForkedLater) {
-  Scoreboard board(1);
+  Scoreboard board;
   const pid_t pid = ::fork();
   if (pid == 0) {
     board.row(0).connections = 7;
@@ -99,6 +99,24 @@ TEST(Scoreboard, IsSharedWithProcessesThatAreForkedLater) {
   }
   ASSERT_EQ(::waitpid(pid, nullptr, 0), pid);
   EXPECT_EQ(board.row(0).connections, 7U);
+}
+
+TEST(Scoreboard, GivesEachSlotOnce) {
+  Scoreboard board;
+  unsigned slot = 0;
+  for (unsigned i = 0; i < slots_max; ++i) {
+    WorkerRow* const row = board.take(slot);
+    ASSERT_EQ(row, &board.row(slot));
+    EXPECT_EQ(slot, i);
+  }
+  EXPECT_EQ(board.take(slot), nullptr);
+  board.row(5).connections = 1;
+  board.row(5).restarts = 2;
+  board.row(5).taken = false;
+  ASSERT_EQ(board.take(slot), &board.row(5));
+  EXPECT_EQ(board.row(5).connections, 0U);
+  EXPECT_EQ(board.row(5).restarts, 0U);
+  EXPECT_EQ(board.workers().size(), slots_max);
 }
 
 }  // namespace

@@ -56,6 +56,7 @@ class Echo final : public Service {
       const ssize_t size = ::recv(fd, bytes.data(), bytes.size(), 0);
       if (size <= 0) return static_cast<void>(echo.sessions_.erase(self));
       if (bytes[0] == '!') report_ready_again();
+      if (bytes[0] == '?') echo.worker_.retire();
       ::send(fd, bytes.data(), static_cast<std::size_t>(size), MSG_NOSIGNAL);
     }
     Echo& echo;
@@ -66,6 +67,25 @@ class Echo final : public Service {
   Worker& worker_;
   std::list<Session> sessions_;
 };
+
+Generation generation(unsigned workers, std::vector<Fd> listeners) {
+  return {.options = {.workers = workers},
+          .listeners = std::move(listeners),
+          .factory = [](Worker& worker) { return std::make_unique<Echo>(worker); },
+          .on_end = {}};
+}
+
+// Two of its workers are ready; one is not.
+Generation failing_generation() {
+  Generation generation{.options = {.workers = 3}, .listeners = {}, .factory = {}, .on_end = {}};
+  generation.factory = [](Worker& worker) {
+    if (worker.ordinal() == 2) std::exit(3);
+    return std::make_unique<Echo>(worker);
+  };
+  return generation;
+}
+
+Master* the_master = nullptr;  // in its own process
 
 class Client {
  public:
@@ -104,27 +124,45 @@ class RunningPool : public testing::Test {
     address = listener->address;
     std::array<int, 2> ends{};
     EXPECT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
-    const Fd out(ends[0]);
+    out.reset(ends[0]);
     Fd in(ends[1]);
     std::fflush(nullptr);
     master = ::fork();
     if (master == 0) {
       std::vector<Fd> listeners;
       listeners.push_back(std::move(listener->socket));
-      const Options options = {.workers = 2, .on_ready = [&] {
-                                 [[maybe_unused]] const auto told = ::write(in.get(), "r", 1);
-                               }};
-      const int status = run(options, std::move(listeners),
-                             [](Worker& worker) { return std::make_unique<Echo>(worker); });
+      Hooks hooks;
+      const auto say = [&](std::string_view text) {
+        [[maybe_unused]] const auto told = ::write(in.get(), text.data(), text.size());
+      };
+      const auto replace = [&](Generation next) {
+        next.on_end = [=] { say("e"); };
+        for (const Fd& each : the_master->listeners())
+          next.listeners.emplace_back(::dup(each.get()));
+        const auto problem = the_master->replace(
+            std::move(next), [=](const std::string& failure) { say(failure.empty() ? "+" : "-"); });
+        if (!problem.empty()) say("!");
+      };
+      hooks.on_start = [](Master& started) { the_master = &started; };
+      hooks.on_ready = [=] { say("r"); };
+      hooks.on_hangup = [=] { replace(generation(3, {})); };
+      hooks.on_user1 = [=] { replace(failing_generation()); };
+      hooks.on_user2 = [] { the_master->stop(Stop::handed_over); };
+      const int status = run(generation(2, std::move(listeners)), std::move(hooks));
       // Nobody may be left: this is what a caller of run() relies on.
       const bool alone = ::waitpid(-1, nullptr, WNOHANG) == -1 && errno == ECHILD;
       ::_exit(alone ? status : 99);
     }
     in.reset();
+    EXPECT_EQ(said(), 'r');
+  }
+  // What the hooks of the master say next.
+  char said() const {
     pollfd readable{.fd = out.get(), .events = POLLIN, .revents = 0};
     char c = 0;
     EXPECT_EQ(::poll(&readable, 1, patience_ms), 1);
     EXPECT_EQ(::read(out.get(), &c, 1), 1);
+    return c;
   }
   ~RunningPool() override {
     if (master <= 0) return;
@@ -144,6 +182,7 @@ class RunningPool : public testing::Test {
   }
   net::Address address;
   pid_t master = 0;
+  Fd out;
 };
 
 TEST_F(RunningPool, ServesFromBothWorkersUntilTerm) {
@@ -190,6 +229,63 @@ TEST_F(RunningPool, WorkerThatReportsWhatItShouldNotIsNoHarm) {
   EXPECT_EQ(status_after(SIGTERM), 0);
 }
 
+TEST_F(RunningPool, NewGenerationTakesOverAndTheOldOneFinishes) {
+  std::set<pid_t> old;
+  {
+    const Client open(address);
+    old.insert(open.worker);
+    old.insert(Client(address).worker);
+    ::kill(master, SIGHUP);
+    EXPECT_EQ(said(), '+');
+    std::set<pid_t> workers;
+    for (int i = 0; i < 6; ++i)
+      workers.insert(Client(address).worker);
+    EXPECT_EQ(workers.size(), 3U);
+    for (const pid_t worker : workers)
+      EXPECT_FALSE(old.contains(worker));
+    EXPECT_EQ(open.echo("still here"), "still here");
+  }
+  for (const auto end = Clock::now() + generous; Clock::now() < end; ::usleep(1000))
+    if (std::ranges::all_of(old, [](pid_t pid) { return ::kill(pid, 0) != 0; })) break;
+  for (const pid_t worker : old)
+    EXPECT_EQ(::kill(worker, 0), -1) << worker;
+  ::kill(master, SIGHUP);
+  EXPECT_EQ(said(), '+');
+  EXPECT_EQ(said(), 'e');  // of the generation between
+  EXPECT_EQ(status_after(SIGTERM), 0);
+}
+
+TEST_F(RunningPool, GenerationThatFailsLeavesEverythingAsItWas) {
+  const Client before(address);
+  for (int i = 0; i < 3; ++i) {
+    ::kill(master, SIGUSR1);
+    EXPECT_EQ(said(), '-');
+    EXPECT_EQ(said(), 'e');
+  }
+  std::set<pid_t> workers = {before.worker};
+  for (int i = 0; i < 4; ++i)
+    workers.insert(Client(address).worker);
+  EXPECT_EQ(workers.size(), 2U);
+  EXPECT_EQ(before.echo("still here"), "still here");
+  EXPECT_EQ(status_after(SIGTERM), 0);
+}
+
+TEST_F(RunningPool, WorkerThatAsksForItIsReplaced) {
+  const Client worn(address);
+  EXPECT_EQ(worn.echo("?"), "?");  // it retires
+  std::set<pid_t> workers;
+  for (const auto end = Clock::now() + generous; workers.size() < 2 && Clock::now() < end;) {
+    const pid_t worker = Client(address).worker;
+    if (worker == worn.worker)
+      workers.clear();
+    else
+      workers.insert(worker);
+  }
+  EXPECT_EQ(workers.size(), 2U);
+  EXPECT_EQ(worn.echo("still here"), "still here");
+  EXPECT_EQ(status_after(SIGTERM), 0);
+}
+
 TEST_F(RunningPool, QuitWaitsForOpenConnections) {
   {
     const Client client(address);
@@ -214,16 +310,14 @@ TEST(Pool, CodeOfTheMasterSeesTheWorkersAndStopsThem) {
                       worker.restarts == 0;
              });
     };
-    const Options options = {.workers = 2,
-                             .on_start = [&](Master& started) { master = &started; },
-                             .on_end = [&] { ended = all("down"); },
-                             .on_ready =
-                                 [&] {
-                                   ran = all("running");
-                                   master->stop(Stop::now);
-                                 }};
-    const int status =
-        run(options, {}, [](Worker& worker) { return std::make_unique<Echo>(worker); });
+    Hooks hooks;
+    hooks.on_start = [&](Master& started) { master = &started; };
+    hooks.on_end = [&] { ended = master->workers().empty(); };
+    hooks.on_ready = [&] {
+      ran = all("running");
+      master->stop(Stop::now);
+    };
+    const int status = run(generation(2, {}), std::move(hooks));
     ::_exit(status == 0 && ran && ended ? 0 : 1);
   }
   int status = -1;
