@@ -57,7 +57,8 @@ int main(int argc, char** argv) {
   if (command.kind == Command::Kind::done) return command.status;
   if (command.kind == Command::Kind::remote) return server::run_remote(command.remote);
   if (command.kind == Command::Kind::reference) {
-    std::fputs(server::reference_page().c_str(), stdout);
+    const auto page = command.as_manual ? server::reference_manual() : server::reference_page();
+    std::fputs(page.c_str(), stdout);
     return server::status::ok;
   }
   const bool executes = command.kind == Command::Kind::exec;

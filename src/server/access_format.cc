@@ -282,11 +282,11 @@ std::string check_access_format(const std::string& text) {
   return format ? std::string() : format.error().what;
 }
 
-std::string access_field_table() {
-  std::string table = "| Field | What it tells |\n|---|---|\n";
+std::vector<AccessField> access_fields() {
+  std::vector<AccessField> found;
   for (const Field& field : fields)
-    fmt::format_to(std::back_inserter(table), "| `{}` | {} |\n", field.name, field.about);
-  return table;
+    found.push_back({field.name, field.about});
+  return found;
 }
 
 }  // namespace cgisrv::server

@@ -58,7 +58,11 @@ class AccessFormat {
 // What is wrong with a format, or an empty string.
 std::string check_access_format(const std::string& text);
 
-// The fields as a table in Markdown, for the reference.
-std::string access_field_table();
+// The fields, for the reference.
+struct AccessField {
+  std::string_view name;
+  std::string_view about;
+};
+std::vector<AccessField> access_fields();
 
 }  // namespace cgisrv::server

@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <iostream>
 
+#include "server/completion.h"
 #include "server/serve.h"
 
 namespace cgisrv::server {
@@ -15,7 +16,8 @@ constexpr auto help = R"(Usage: cgisrv [DIR] [options]          serve DIR (defau
        cgisrv check -c FILE            check a configuration file
        cgisrv exec SCRIPT [URL]        run a program once and show all of it;
                                        see cgisrv exec --help
-       cgisrv reference                print the reference of all parameters
+       cgisrv reference [--scdoc]      print the reference of all parameters
+       cgisrv completion bash|zsh|fish print what the shell needs to complete
        cgisrv status|reload|reopen|quit|stop     speak to a running server;
                                        cgisrv status --help says more
 
@@ -95,7 +97,7 @@ Command refuse(const std::string& message) {
 
 void add_exec(CLI::App& exec, ExecOptions& options) {
   using Show = ExecOptions::Show;
-  exec.add_option("SCRIPT", options.script);
+  exec.add_option("SCRIPT", options.script)->type_name("FILE");
   exec.add_option("URL", options.url);
   exec.add_option("-X,--method", options.method);
   exec.add_option("-H,--header", options.fields)->allow_extra_args(false);
@@ -117,7 +119,7 @@ void add_remote(CLI::App& app, RemoteCommand& remote) {
     auto* const command = app.add_subcommand(verb)->fallthrough();
     command->callback([&remote, verb] { remote.verb = verb; });
     command->add_option("--pid", remote.pid)->check(CLI::PositiveNumber);
-    command->add_option("--socket", remote.socket);
+    command->add_option("--socket", remote.socket)->type_name("FILE");
   }
   auto* const status = app.get_subcommand("status");
   status->add_flag("--json", remote.json);
@@ -172,17 +174,21 @@ Command parse_command_line(int argc, char** argv) {
   bool wants_version = false;
   app.add_flag("-h,--help", wants_help);
   app.add_flag("--version", wants_version);
-  const auto* const directory = app.add_option("DIR", command.directory);
+  const auto* const directory = app.add_option("DIR", command.directory)->type_name("DIR");
   app.add_option("-l,--listen", command.listen)->allow_extra_args(false);
   app.add_option("-w,--workers", command.workers)->check(CLI::Range(1U, pool::workers_max));
   app.add_flag("--warm", command.warm);
-  app.add_option("-c,--config", command.config_file);
+  app.add_option("-c,--config", command.config_file)->type_name("FILE");
   const auto* const check = app.add_subcommand("check")->fallthrough();
   add_remote(app, command.remote);
   auto* const exec = app.add_subcommand("exec")->fallthrough();
   exec->set_help_flag();
   add_exec(*exec, command.exec);
-  const auto* const reference = app.add_subcommand("reference")->fallthrough();
+  auto* const reference = app.add_subcommand("reference")->fallthrough();
+  reference->add_flag("--scdoc", command.as_manual);
+  auto* const completes = app.add_subcommand("completion")->fallthrough();
+  std::string shell;
+  completes->add_option("SHELL", shell)->required()->check(CLI::IsMember({"bash", "zsh", "fish"}));
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -191,6 +197,10 @@ Command parse_command_line(int argc, char** argv) {
   if (wants_help || wants_version) {
     const auto* const text = *exec ? exec_help : command.remote.verb.empty() ? help : remote_help;
     std::cout << (wants_help ? text : version) << (wants_help ? "" : "\n");
+    return {.kind = Command::Kind::done};
+  }
+  if (*completes) {
+    std::cout << completion(app, shell);
     return {.kind = Command::Kind::done};
   }
   const bool has_directory = static_cast<bool>(*directory);

@@ -96,10 +96,14 @@ std::string range_text(const Parameter& parameter);
 std::string_view type_text(Type type);
 // A value as a file would have it; empty where nothing is set, and for tables.
 std::string value_text(const Parameter& parameter, Part part);
+// What holds when nothing is set, in Markdown.
+std::string default_text(const Section& section, const Parameter& parameter);
 
 // docs/reference.md as generated from the table: `cgisrv reference` prints it, a test compares.
 std::string reference_page();
-// The configuration that the page shows.
+// The manual page cgisrv.toml(5) from the same, for scdoc(1): `cgisrv reference --scdoc`.
+std::string reference_manual();
+// The configuration that both show.
 std::string_view example_configuration();
 
 }  // namespace cgisrv::server

@@ -87,20 +87,16 @@ access = { path = "/var/log/cgisrv/access.log", format = "combined" }
 error = { path = "stderr", level = "info" }
 )";
 
-constexpr std::string_view access_fields = R"(
+constexpr std::string_view access_introduction = R"(
 ## Fields of the access log
 
 `format = "json"` writes all of them but `local_time`; those from `script` on only where a program
 was asked for. In a format of your own each stands in braces, a brace is written twice, and what is
 missing is a `-`. A line is written when the answer is complete and its program has ended.
 
+| Field | What it tells |
+|---|---|
 )";
-
-std::string default_text(const Section& section, const Parameter& row) {
-  if (row.required) return "required";
-  if (!row.unset.empty()) return std::string(row.unset);
-  return fmt::format("`{}`", value_text(row, section.defaults()));
-}
 
 void append_section(std::string& page, const Section& section) {
   fmt::format_to(std::back_inserter(page),
@@ -117,6 +113,12 @@ void append_section(std::string& page, const Section& section) {
 
 }  // namespace
 
+std::string default_text(const Section& section, const Parameter& row) {
+  if (row.required) return "required";
+  if (!row.unset.empty()) return std::string(row.unset);
+  return fmt::format("`{}`", value_text(row, section.defaults()));
+}
+
 std::string_view example_configuration() {
   return example;
 }
@@ -126,7 +128,10 @@ std::string reference_page() {
   fmt::format_to(std::back_inserter(page), "## Example\n\n```toml\n{}```\n", example);
   for (const Section* section : sections())
     append_section(page, *section);
-  return page.append(access_fields).append(access_field_table());
+  page.append(access_introduction);
+  for (const AccessField& field : access_fields())
+    fmt::format_to(std::back_inserter(page), "| `{}` | {} |\n", field.name, field.about);
+  return page;
 }
 
 }  // namespace cgisrv::server

@@ -1,5 +1,6 @@
 #include "server/parameters.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -15,6 +16,7 @@ namespace cgisrv::server {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 
 TEST(Units, AreParsed) {
   EXPECT_EQ(parse_size("0"), 0);
@@ -114,6 +116,29 @@ TEST(Reference, IsWhatTheTableSays) {
   EXPECT_TRUE(text == reference_page())
       << file << " is not up to date: run `CGISRV_UPDATE=1 server_test`, or "
       << "`cgisrv reference > docs/reference.md`, and commit it";
+}
+
+TEST(Manual, HasEveryKeyOfEverySection) {
+  const std::string manual = reference_manual();
+  for (const Section* section : sections()) {
+    const auto begin = manual.find(fmt::format("\n# {}\n", section->name));
+    ASSERT_NE(begin, std::string::npos) << section->name;
+    const auto text = manual.substr(begin, manual.find("\n# ", begin + 1) - begin);
+    for (const Parameter& row : section->parameters) {
+      if (row.type == Type::merged) continue;
+      std::string key(row.key);
+      for (std::size_t at = 0; (at = key.find('_', at)) != std::string::npos; at += 2)
+        key.insert(at, "\\");
+      EXPECT_THAT(text, HasSubstr(fmt::format("\n*{}* (", key)));
+    }
+  }
+}
+
+TEST(Manual, HasWhatIsCodeInBold) {
+  EXPECT_THAT(reference_manual(),
+              HasSubstr("\n*workers* (whole number: 1 to 256 processes, \"auto\"; "
+                        "default: *\"auto\"*)\n\tHow many"));
+  EXPECT_THAT(reference_manual(), HasSubstr("see *\\[server.pressure\\]*."));
 }
 
 }  // namespace
