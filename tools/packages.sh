@@ -2,7 +2,7 @@
 # and how to install them.
 
 build_packages="g++ cmake ninja-build libfmt-dev libcli11-dev libtomlplusplus-dev
-  nlohmann-json3-dev node-llhttp"
+  nlohmann-json3-dev node-llhttp libjs-chart.js"
 test_packages="libgtest-dev libgmock-dev libboost-dev python3 python3-pytest python3-selenium chromium
   chromium-driver fonts-noto-cjk curl git gcc perl procps slowhttptest gitweb cgit awstats man2html
   php-cgi libcgi-pm-perl"
