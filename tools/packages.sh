@@ -9,8 +9,10 @@ test_packages="libgtest-dev libgmock-dev libboost-dev python3 python3-pytest pyt
 package_packages="scdoc man-db pkg-config bash-completion zsh fish"
 lint_packages="clang-format-14 clang-tidy-19"
 fuzz_packages="clang-19 libclang-rt-19-dev"
-bench_packages="wrk musl-tools gcc python3 perl libssl-dev zlib1g-dev lighttpd nginx fcgiwrap
-  apache2-bin golang-go busybox h2o"
+# Other servers, that cgisrv is compared with; none of them is to run by itself.
+peer_packages="apache2-bin lighttpd lighttpd-mod-deflate nginx fcgiwrap"
+bench_packages="wrk musl-tools gcc python3 perl libssl-dev zlib1g-dev golang-go busybox h2o
+  $peer_packages"
 
 # missing_of PACKAGE...: those that are not there.
 missing_of() {

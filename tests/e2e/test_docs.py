@@ -215,7 +215,9 @@ def anchors(document: str) -> set[str]:
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-@pytest.mark.parametrize("document", [*DOCUMENTS, "CHANGELOG.md", "docs/security.md"])
+@pytest.mark.parametrize("document", [*DOCUMENTS, "CHANGELOG.md", "docs/security.md",
+                                      *(f"docs/{file.name}" for file in
+                                        (REPOSITORY / "docs").glob("from-*.md"))])
 def test_links_lead_somewhere(document):
     prose = FENCE.sub("", text_of(document))
     for path, anchor in re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", prose):
