@@ -1,7 +1,6 @@
 #include "base/log.h"
 
-#include <cgisrv/fd.h>
-#include <fcntl.h>
+#include <sys/syslog.h>
 #include <unistd.h>
 
 #include <array>
@@ -14,12 +13,24 @@ namespace cgisrv::log {
 namespace {
 constexpr std::array<std::string_view, 6> names = {"debug", "info",  "notice",
                                                    "warn",  "error", "fatal"};
+constexpr std::array<int, 6> priorities = {LOG_DEBUG,   LOG_INFO, LOG_NOTICE,
+                                           LOG_WARNING, LOG_ERR,  LOG_CRIT};
+constexpr auto losses_interval = std::chrono::seconds(1);
 Level threshold = Level::info;
-Fd file;
+std::optional<File> file;
 Sink diverted;
 
-int descriptor() {
-  return file ? file.get() : STDERR_FILENO;
+std::string make_line(Level level, std::string_view request_id, std::string_view text) {
+  std::string line;
+  if (file && file->is_journal()) {
+    line = fmt::format("<{}>[{}] ", priority(level), ::getpid());
+  } else {
+    line =
+        fmt::format("{} {} [{}] ", timestamp(), names[static_cast<std::size_t>(level)], ::getpid());
+  }
+  if (!request_id.empty()) line.append("[").append(request_id).append("] ");
+  line.append(text::printable(text)).push_back('\n');
+  return line;
 }
 }  // namespace
 
@@ -36,15 +47,28 @@ bool enabled(Level level) {
   return level >= threshold;
 }
 
+int priority(Level level) {
+  return priorities[static_cast<std::size_t>(level)];
+}
+
 Result<void> open(const std::string& path) {
-  if (path == "stderr") {
-    file.reset();
-    return {};
-  }
-  Fd opened(::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640));
-  if (!opened) return fail_errno(errno, "opening the log {}", path);
-  file = std::move(opened);
+  auto target = open_target(path);
+  if (!target) return std::unexpected(target.error());
+  return use(std::move(*target));
+}
+
+Result<void> use(Target target) {
+  if (file) return file->use(std::move(target));
+  file.emplace(Kind::error, std::move(target));
   return {};
+}
+
+Result<Target> open_again() {
+  return file ? file->open_again() : open_target("stderr");
+}
+
+void abandon() {
+  if (file) file->abandon();
 }
 
 void divert(Sink sink) {
@@ -64,12 +88,24 @@ std::string timestamp() {
 void write(Level level, std::string_view request_id, std::string_view text) {
   if (!enabled(level)) return;
   if (diverted) return diverted(level, request_id, text::printable(text));
-  std::string line =
-      fmt::format("{} {} [{}] ", timestamp(), names[static_cast<std::size_t>(level)], ::getpid());
-  if (!request_id.empty()) line.append("[").append(request_id).append("] ");
-  line.append(text::printable(text)).push_back('\n');
-  // Nobody is left to tell when the log itself cannot be written.
-  [[maybe_unused]] const auto written = ::write(descriptor(), line.data(), line.size());
+  const std::string line = make_line(level, request_id, text);
+  if (!file) {
+    [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line.data(), line.size());
+    return;
+  }
+  tell_losses(Kind::error, losses_interval);
+  file->write(line);
+}
+
+void tell_losses(Kind kind, std::chrono::milliseconds interval) {
+  if (!file || diverted) return;
+  const auto losses = take_losses(kind, interval);
+  if (!losses) return;
+  const std::string text =
+      fmt::format("{} line{} of {} log {} lost: {}", losses->lines, losses->lines == 1 ? "" : "s",
+                  kind == Kind::access ? "the access" : "this", losses->lines == 1 ? "was" : "were",
+                  losses->reason);
+  if (!file->try_write(make_line(Level::error, {}, text))) put_back(kind, *losses);
 }
 
 }  // namespace cgisrv::log

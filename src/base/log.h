@@ -1,17 +1,20 @@
 // The error log: one line, one write(2) to a descriptor opened for appending, so that lines of
-// several processes never mix.
+// several processes never mix (base/log_file). There is one for a server and all its processes.
 //
 //   2026-11-23T14:03:09.123Z warn [4711] [5f3a...] text
+//   <4>[4711] [5f3a...] text                               where systemd's journal reads it
 #pragma once
 
 #include <fmt/format.h>
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "base/log_file.h"
 #include "base/result.h"
 
 namespace cgisrv::log {
@@ -24,8 +27,22 @@ std::optional<Level> parse_level(std::string_view name);
 void set_level(Level level);
 bool enabled(Level level);
 
-// Appends to `path` from now on; "stderr" is the default.
+// The number that syslog(3) and the journal have for it.
+int priority(Level level);
+
+// Appends to `path` from now on, in this process and all that it has forked since it first opened a
+// log; "stderr" is the default. Where nothing was opened, lines go to standard error as they can.
 Result<void> open(const std::string& path);
+// The same, where it was opened before: nothing has changed until then.
+Result<void> use(Target target);
+// The file of the same name, which may be another one by now.
+Result<Target> open_again();
+// In a child: it only follows from now on.
+void abandon();
+
+// Says in the error log how many lines of a log were lost, unless that was said less than so long
+// ago. The error log does so by itself.
+void tell_losses(Kind kind, std::chrono::milliseconds interval);
 
 // From now on what would be written goes to `sink` instead; an empty one: to the log again.
 using Sink = std::function<void(Level, std::string_view request_id, std::string_view text)>;

@@ -12,10 +12,10 @@
 #include <csignal>
 
 #include "base/log.h"
+#include "base/packet.h"
 #include "base/result.h"
 #include "server/keeper_host.h"
 #include "warm/keeper.h"
-#include "warm/packet.h"
 
 namespace cgisrv::exec {
 
@@ -38,8 +38,8 @@ bool wait(std::array<pollfd, count>& watched, Clock::time_point deadline) {
 }  // namespace
 
 KeeperProcess::KeeperProcess(const server::Config& config, const rlimit& descriptors) {
-  auto channel = warm::open_pair();
-  auto line = warm::open_pair();
+  auto channel = open_pair();
+  auto line = open_pair();
   if (!channel || !line) return;
   pid_ = ::fork();
   if (pid_ == 0) {
@@ -67,7 +67,7 @@ void KeeperProcess::become_keeper(const server::Config& config, const rlimit& de
   const int tell = ::fcntl(line.get(), F_DUPFD_CLOEXEC, 0);
   log::divert([tell](log::Level level, std::string_view, std::string_view text) {
     const iovec words{const_cast<char*>(text.data()), text.size()};
-    if (level >= log::Level::warn) warm::send_packet(tell, {&words, 1}, {});
+    if (level >= log::Level::warn) send_packet(tell, {&words, 1}, {});
   });
   warm::Keeper keeper(
       std::move(channel), std::move(line),
@@ -80,7 +80,7 @@ std::expected<void, std::string> KeeperProcess::boot(const warm::Subject& subjec
   const auto lost = [] {
     return std::unexpected("no keeper could be started: " + errno_text(errno));
   };
-  auto news = warm::open_pair();
+  auto news = open_pair();
   using Kind = warm::Note::Kind;
   if (!channel_ || !news ||
       !warm::send_note(channel_.get(), {.kind = Kind::subscribe}, news->second.get()) ||
@@ -93,7 +93,7 @@ std::expected<void, std::string> KeeperProcess::boot(const warm::Subject& subjec
     // Whatever keeps it from being one, it warns of.
     if (std::string why = complaint(); !why.empty()) return std::unexpected(std::move(why));
     std::array<char, warm::note_bytes_max> room;
-    const auto packet = warm::receive_packet(news->first.get(), room);
+    const auto packet = receive_packet(news->first.get(), room);
     const auto note = packet ? warm::unpack(packet->bytes) : std::nullopt;
     if (note && note->kind == Kind::zygote && note->subject == subject) return {};
     if (((watched[0].revents | watched[1].revents) & POLLHUP) != 0)
@@ -106,7 +106,7 @@ std::expected<void, std::string> KeeperProcess::boot(const warm::Subject& subjec
 std::string KeeperProcess::complaint() {
   std::array<char, warm::note_bytes_max> room;
   std::string last;
-  while (const auto packet = warm::receive_packet(line_.get(), room))
+  while (const auto packet = receive_packet(line_.get(), room))
     last = packet->bytes;
   return last;
 }

@@ -1,27 +1,44 @@
 #include "server/access_log.h"
 
-#include <fcntl.h>
-#include <unistd.h>
+#include "base/log.h"
 
 namespace cgisrv::server {
+
+namespace {
+// How often the error log is told of lines that were lost: while it works, and while it does not.
+constexpr auto working_interval = std::chrono::seconds(1);
+constexpr auto failing_interval = std::chrono::seconds(60);
+}  // namespace
 
 Result<AccessLog> AccessLog::open(const LogTarget& target) {
   AccessLog log;
   auto format = AccessFormat::parse(target.format);
   if (!format) return std::unexpected(format.error());
   log.format_ = std::move(*format);
-  log.off_ = target.path == "off";
-  if (log.off_ || target.path == "stderr") return log;
-  log.file_.reset(::open(target.path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640));
-  if (!log.file_) return fail_errno(errno, "opening the access log {}", target.path);
+  if (target.path == "off") return log;
+  auto opened = log::open_target(target.path);
+  if (!opened) return std::unexpected(opened.error());
+  log.file_.emplace(log::Kind::access, std::move(*opened));
   return log;
 }
 
 void AccessLog::write(const AccessEntry& entry) {
-  if (off_) return;
-  const std::string line = format_.line(entry, std::time(nullptr));
-  [[maybe_unused]] const auto written =
-      ::write(file_ ? file_.get() : STDERR_FILENO, line.data(), line.size());
+  if (!file_) return;
+  std::string line = format_.line(entry, std::time(nullptr));
+  if (file_->is_journal()) line.insert(0, fmt::format("<{}>", log::priority(log::Level::info)));
+  const bool written = file_->write(line);
+  log::tell_losses(log::Kind::access, written ? working_interval : failing_interval);
+}
+
+Result<std::optional<log::Target>> AccessLog::open_again() const {
+  if (!file_) return std::nullopt;
+  auto target = file_->open_again();
+  if (!target) return std::unexpected(target.error());
+  return std::move(*target);
+}
+
+void AccessLog::abandon() {
+  if (file_) file_->abandon();
 }
 
 }  // namespace cgisrv::server

@@ -10,7 +10,7 @@
 #include <csignal>
 
 #include "base/log.h"
-#include "warm/packet.h"
+#include "base/packet.h"
 
 namespace cgisrv::server {
 
@@ -50,7 +50,7 @@ KeeperHost::KeeperHost(pool::Master& master, const Config& config,
       descriptors_(descriptors),
       in_child_(std::move(in_child)),
       again_(master.loop(), Callback::of<&KeeperHost::start>(*this)) {
-  auto ends = warm::open_pair();
+  auto ends = open_pair();
   if (!ends) {
     log::line(log::Level::error, "programs are started plainly: no socket to a keeper: {}",
               errno_text(errno));

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "control/directory.h"
+#include "server/logs.h"
 #include "server/serve.h"
 #include "server/units.h"
 
@@ -66,12 +67,14 @@ std::string_view server_state(const std::vector<pool::WorkerStatus>& workers) {
 }
 
 Operator::Operator(pool::Master& master, const Config& config, std::string serves,
-                   std::vector<std::string> listeners, admission::Table& table)
+                   std::vector<std::string> listeners, admission::Table& table,
+                   AccessLog& access_log)
     : master_(master),
       config_(config),
       serves_(std::move(serves)),
       listeners_(std::move(listeners)),
-      table_(table) {
+      table_(table),
+      access_log_(access_log) {
   if (auto listening = listen(); !listening)
     log::line(log::Level::warn,
               "no control socket, so cgisrv status, quit and the others do not find this server: "
@@ -119,7 +122,9 @@ control::Answer Operator::reload() {
 }
 
 control::Answer Operator::reopen() {
-  return logged({status::unavailable, "logs are not reopened yet; restart instead"});
+  if (const auto reopened = reopen_logs({&access_log_}); !reopened)
+    return logged({status::cannot_create, "the logs stay as they are: " + reopened.error().what});
+  return logged({status::ok, "the logs were opened again"});
 }
 
 control::Answer Operator::stop(pool::Stop how) {

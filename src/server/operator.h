@@ -11,6 +11,7 @@
 #include "admission/table.h"
 #include "base/result.h"
 #include "control/server.h"
+#include "server/access_log.h"
 #include "server/config.h"
 #include "server/report.h"
 
@@ -21,7 +22,7 @@ class Operator {
   // Opens the control socket. A server without one serves nevertheless, and the log says why.
   // `serves` and `listeners` as a report has them. All that is given by reference outlives it.
   Operator(pool::Master& master, const Config& config, std::string serves,
-           std::vector<std::string> listeners, admission::Table& table);
+           std::vector<std::string> listeners, admission::Table& table, AccessLog& access_log);
 
   // In a worker: the socket is the master's.
   void abandon();
@@ -41,6 +42,7 @@ class Operator {
   const std::string serves_;
   const std::vector<std::string> listeners_;
   admission::Table& table_;
+  AccessLog& access_log_;
   const TimePoint started_ = Clock::now();
   std::unique_ptr<control::Server> control_;
 };

@@ -173,6 +173,7 @@ class Serving {
  private:
   void begin(pool::Master& master);
   void begin_keeper();
+  void abandon_logs();
   void end();
 
   const Config& config_;
@@ -221,7 +222,7 @@ pool::Hooks Serving::hooks() {
 void Serving::begin(pool::Master& master) {
   administrator_ =
       std::make_unique<Operator>(master, config_, std::filesystem::weakly_canonical(what_).string(),
-                                 texts(addresses_), table_);
+                                 texts(addresses_), table_, access_log_);
   admitting_.emplace(master, config_.server, workers_, table_);
   if (wants_keeper(config_))
     keeper_.emplace(master, config_, privileges_, descriptors_, [this] { begin_keeper(); });
@@ -230,9 +231,16 @@ void Serving::begin(pool::Master& master) {
 // As a worker, it takes the master's rights to be where its children may be moved from.
 void Serving::begin_keeper() {
   administrator_->abandon();
+  abandon_logs();
   if (!cgroups_) return;
   if (const auto entered = cgroups_->enter(pool::slots_max); !entered)
     log::line(log::Level::error, "the keeper of warm programs: {}", entered.error().what);
+}
+
+// In a child: its logs are opened anew by the master.
+void Serving::abandon_logs() {
+  log::abandon();
+  access_log_.abandon();
 }
 
 void Serving::end() {
@@ -243,6 +251,7 @@ void Serving::end() {
 
 std::unique_ptr<pool::Service> Serving::make_service(pool::Worker& worker) {
   administrator_->abandon();
+  abandon_logs();
   if (keeper_) keeper_->abandon();
   if (config_.server.cpu_affinity) process::stay_on_one_processor(worker.ordinal(), workers_);
   if (auto begun = begin_worker(worker, cgroups_, privileges_); !begun)

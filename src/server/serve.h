@@ -12,6 +12,7 @@ inline constexpr int usage = 64;
 inline constexpr int no_input = 66;
 inline constexpr int unavailable = 69;
 inline constexpr int software = 70;
+inline constexpr int cannot_create = 73;
 inline constexpr int permission = 77;
 inline constexpr int configuration = 78;
 }  // namespace status

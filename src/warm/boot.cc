@@ -12,7 +12,7 @@
 #include <csignal>
 #include <utility>
 
-#include "warm/packet.h"
+#include "base/packet.h"
 #include "warm/stamp.h"
 #include "warm/wire.h"
 

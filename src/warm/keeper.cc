@@ -9,9 +9,9 @@
 #include <csignal>
 
 #include "base/log.h"
+#include "base/packet.h"
 #include "process/child.h"
 #include "warm/keeper_zygote.h"
-#include "warm/packet.h"
 
 namespace cgisrv::warm {
 

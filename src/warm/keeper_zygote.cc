@@ -7,7 +7,7 @@
 #include <fstream>
 #include <ranges>
 
-#include "warm/packet.h"
+#include "base/packet.h"
 #include "warm/wire.h"
 
 namespace cgisrv::warm {

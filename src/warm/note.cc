@@ -4,7 +4,7 @@
 #include <span>
 #include <type_traits>
 
-#include "warm/packet.h"
+#include "base/packet.h"
 
 namespace cgisrv::warm {
 

@@ -6,7 +6,7 @@
 
 #include <vector>
 
-#include "warm/packet.h"
+#include "base/packet.h"
 #include "warm/wire.h"
 
 namespace cgisrv::warm {

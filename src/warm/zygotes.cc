@@ -12,7 +12,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
-#include "warm/packet.h"
+#include "base/packet.h"
 #include "warm/request.h"
 #include "warm/wire.h"
 

@@ -478,9 +478,8 @@ def test_stop_after_quit_stops_at_once(waiting, ask, status):
     assert time.monotonic() - began < 5 * slowness()
 
 
-@pytest.mark.parametrize("verb", ["reload", "reopen"])
-def test_what_is_not_built_says_so(waiting, ask, verb):
-    result = ask(waiting, verb)
+def test_what_is_not_built_says_so(waiting, ask):
+    result = ask(waiting, "reload")
     assert result.returncode == NOT_THERE and "yet" in result.stderr, result
     assert waiting.popen.poll() is None
 

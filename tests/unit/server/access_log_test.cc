@@ -49,9 +49,9 @@ TEST_F(AccessLogTest, OffWritesNothing) {
   ASSERT_TRUE(off);
   off->write(entry);
   EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+  testing::internal::CaptureStderr();
   auto on = AccessLog::open({});
   ASSERT_TRUE(on);
-  testing::internal::CaptureStderr();
   on->write(entry);
   EXPECT_THAT(testing::internal::GetCapturedStderr(), StartsWith("192.0.2.7 - - ["));
 }

@@ -6,7 +6,7 @@
 
 #include <array>
 
-#include "warm/packet.h"
+#include "base/packet.h"
 
 namespace cgisrv::warm {
 namespace {

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <utility>
 
-namespace cgisrv::warm {
+namespace cgisrv {
 
 // The two ends, neither of which waits.
 std::optional<std::pair<Fd, Fd>> open_pair();
@@ -24,7 +24,8 @@ struct Packet {
   Fd descriptor;           // the first that came with it; others are closed
 };
 
-// Nothing: there is none now, or there will be none any more, which epoll tells apart.
-std::optional<Packet> receive_packet(int socket, std::span<char> room);
+// Nothing: there is none now, or there will be none any more, which epoll tells apart. `flags`:
+// MSG_PEEK leaves it there, and gives a copy of the descriptor.
+std::optional<Packet> receive_packet(int socket, std::span<char> room, int flags = 0);
 
-}  // namespace cgisrv::warm
+}  // namespace cgisrv

@@ -1,4 +1,4 @@
-#include "warm/packet.h"
+#include "base/packet.h"
 
 #include <sys/socket.h>
 
@@ -7,7 +7,7 @@
 
 #include "base/check.h"
 
-namespace cgisrv::warm {
+namespace cgisrv {
 
 namespace {
 
@@ -58,7 +58,7 @@ bool send_packet(int socket, std::span<const iovec> parts, std::span<const int> 
   return ::sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
 }
 
-std::optional<Packet> receive_packet(int socket, std::span<char> room) {
+std::optional<Packet> receive_packet(int socket, std::span<char> room, int flags) {
   alignas(cmsghdr) Ancillary ancillary{};
   iovec part{room.data(), room.size()};
   msghdr message{};
@@ -66,9 +66,9 @@ std::optional<Packet> receive_packet(int socket, std::span<char> room) {
   message.msg_iovlen = 1;
   message.msg_control = ancillary.data();
   message.msg_controllen = ancillary.size();
-  const ssize_t size = ::recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  const ssize_t size = ::recvmsg(socket, &message, flags | MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
   if (size <= 0) return std::nullopt;
   return Packet{{room.data(), static_cast<std::size_t>(size)}, first_descriptor(message)};
 }
 
-}  // namespace cgisrv::warm
+}  // namespace cgisrv
