@@ -1,5 +1,6 @@
 #include "net/listener.h"
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -46,22 +47,27 @@ std::unexpected<Error> bind_failure(int code, const Address& address) {
 
 }  // namespace
 
+void prepare(int socket) {
+  const int on = 1;
+  ::fcntl(socket, F_SETFL, ::fcntl(socket, F_GETFL) | O_NONBLOCK);
+  // A unix socket refuses these.
+  ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  ::setsockopt(socket, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent_bytes_max, sizeof unsent_bytes_max);
+}
+
 Result<Listener> listen(std::string_view text) {
   auto address = parse_address(text);
   if (!address) return std::unexpected(address.error());
   const int family = address->family();
-  Fd socket(::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  Fd socket(::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!socket) return bind_failure(errno, *address);
   const int on = 1;
   const int off = 0;
-  if (family == AF_UNIX) {
+  if (family == AF_UNIX)
     remove_stale(*address);
-  } else {
+  else
     ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent_bytes_max,
-                 sizeof unsent_bytes_max);
-  }
+  prepare(socket.get());
   // Only the unspecified address stands for IPv4 as well.
   if (family == AF_INET6)
     ::setsockopt(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, address->host() == "::" ? &off : &on,
@@ -72,7 +78,7 @@ Result<Listener> listen(std::string_view text) {
 
   if (family == AF_UNIX) ::chmod(address->host().c_str(), 0666);
   const Address bound = local_address(socket.get());
-  return Listener{std::move(socket), bound};
+  return Listener{.socket = std::move(socket), .address = bound};
 }
 
 void unlink_socket(const Address& address) {

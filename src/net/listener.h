@@ -11,7 +11,8 @@ namespace cgisrv::net {
 
 struct Listener {
   Fd socket;
-  Address address;  // with the real port where 0 was asked for
+  Address address;           // with the real port where 0 was asked for
+  bool handed_over = false;  // by a service manager: a unix socket's file is not ours to remove
 };
 
 // Every local user may connect to a unix socket, as to a loopback port: a folder that few may enter
@@ -19,6 +20,9 @@ struct Listener {
 // A unix socket left behind by a server that is gone is replaced; one that still answers is not.
 // Errors say what to do; their code is EADDRINUSE, EADDRNOTAVAIL, EACCES, ...
 Result<Listener> listen(std::string_view address);
+
+// Makes a socket that listens what listen() would have made of it: non-blocking, and so on.
+void prepare(int socket);
 
 // Removes a unix socket's file; nothing for the other families.
 void unlink_socket(const Address& address);

@@ -26,7 +26,8 @@ anywhere are run as CGI programs. Dotfiles are never served.
 
   -l, --listen ADDR:PORT  listen there; may repeat (default 127.0.0.1:8888)
                           :8000 every interface, [::1]:8000, unix:/path,
-                          port 0: any free port, printed
+                          port 0: any free port, printed;
+                          fd:NAME: the sockets that systemd hands over
   -w, --workers N         worker processes (default: one per core)
       --warm              load each program once, fork it for each request
   -c, --config FILE       configuration, see docs/reference.md

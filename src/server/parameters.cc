@@ -129,8 +129,9 @@ constexpr Section server_section{"[server]", server_rows, defaults<ServerOptions
 
 constexpr Parameter listen_rows[] = {
     {.key = "address", .type = text, .slot = in<&Listen::address>, .check = check_address,
-     .about = "`\"ADDR:PORT\"`, `\":PORT\"` (every interface), `\"[v6]:PORT\"` or "
-              "`\"unix:/path\"`."},
+     .about = "`\"ADDR:PORT\"`, `\":PORT\"` (every interface), `\"[v6]:PORT\"`, "
+              "`\"unix:/path\"`, or `\"fd:NAME\"`: the sockets of that name that a service manager "
+              "hands over."},
 };
 constexpr Section listen_section{"[[listen]]", listen_rows, defaults<Listen>,
     "Where connections come in; may stand several times. Without any, the default address is "

@@ -8,22 +8,26 @@
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
+#include <iterator>
 #include <thread>
 
 #include "admission/arbiter.h"
 #include "admission/pressure.h"
 #include "base/log.h"
 #include "files/mime.h"
+#include "net/handed_over.h"
 #include "net/listener.h"
 #include "process/affinity.h"
 #include "process/cgroup.h"
 #include "process/privileges.h"
 #include "process/roster.h"
+#include "process/service_manager.h"
 #include "server/access_log.h"
 #include "server/keeper_host.h"
 #include "server/operator.h"
 #include "server/run_as.h"
 #include "server/service.h"
+#include "server/service_state.h"
 
 namespace cgisrv::server {
 
@@ -46,14 +50,35 @@ std::string url(const net::Address& address) {
   return fmt::format("http://{}/", address.text());
 }
 
-Result<std::vector<net::Listener>> open_listeners(const Config& config) {
+// Those of one address: several may have been handed over under one name.
+Result<std::vector<net::Listener>> open_listener(std::string_view address,
+                                                 net::HandedOver& handed_over) {
+  if (address.starts_with(net::handed_over_prefix))
+    return handed_over.claim(address.substr(net::handed_over_prefix.size()));
+  auto listener = net::listen(address);
+  if (!listener) return std::unexpected(listener.error());
+  std::vector<net::Listener> listeners;
+  listeners.push_back(std::move(*listener));
+  return listeners;
+}
+
+Result<std::vector<net::Listener>> open_listeners(const Config& config,
+                                                  net::HandedOver& handed_over) {
   std::vector<net::Listener> listeners;
   for (const Listen& listen : config.listen) {
-    auto listener = net::listen(listen.address);
-    if (!listener) return std::unexpected(listener.error());
-    listeners.push_back(std::move(*listener));
+    auto opened = open_listener(listen.address, handed_over);
+    if (!opened) return std::unexpected(opened.error());
+    std::ranges::move(*opened, std::back_inserter(listeners));
   }
+  if (listeners.size() > pool::listeners_max)
+    return fail("{} listeners are too many; at most {}", listeners.size(), pool::listeners_max);
   return listeners;
+}
+
+void close_unused(net::HandedOver& handed_over) {
+  for (const std::string& socket : handed_over.close_rest())
+    log::line(log::Level::warn,
+              "the service manager handed over socket {}, which no listener uses: closed", socket);
 }
 
 Result<void> write_pid_file(const std::string& path) {
@@ -135,15 +160,19 @@ Result<void> begin_worker(pool::Worker& worker, MaybeCgroups& cgroups,
   return process::drop_privileges(privileges);
 }
 
-// The sockets of the listeners, in order, and where they are.
-std::vector<Fd> take_sockets(std::vector<net::Listener>& listeners,
-                             std::vector<net::Address>& addresses) {
+// The sockets of the listeners, in order.
+std::vector<Fd> take_sockets(std::vector<net::Listener>& listeners) {
   std::vector<Fd> sockets;
-  for (net::Listener& listener : listeners) {
+  for (net::Listener& listener : listeners)
     sockets.push_back(std::move(listener.socket));
-    addresses.push_back(listener.address);
-  }
   return sockets;
+}
+
+std::vector<net::Address> addresses_of(const std::vector<net::Listener>& listeners) {
+  std::vector<net::Address> addresses;
+  for (const net::Listener& listener : listeners)
+    addresses.push_back(listener.address);
+  return addresses;
 }
 
 unsigned worker_count(const Config& config) {
@@ -156,11 +185,13 @@ unsigned worker_count(const Config& config) {
 class Serving {
  public:
   Serving(const Config& config, const std::string& what, const rlimit& descriptors,
-          std::vector<net::Address> addresses, AccessLog& access_log, MaybeCgroups cgroups)
+          const std::vector<net::Listener>& listeners, const process::ServiceManager& manager,
+          AccessLog& access_log, MaybeCgroups cgroups)
       : config_(config),
         what_(what),
         descriptors_(descriptors),
-        addresses_(std::move(addresses)),
+        listeners_(listeners),
+        manager_(manager),
         access_log_(access_log),
         cgroups_(std::move(cgroups)) {}
 
@@ -179,7 +210,9 @@ class Serving {
   const Config& config_;
   const std::string& what_;
   const rlimit descriptors_;
-  const std::vector<net::Address> addresses_;
+  const std::vector<net::Listener>& listeners_;
+  const std::vector<net::Address> addresses_ = addresses_of(listeners_);
+  const process::ServiceManager& manager_;
   AccessLog& access_log_;
   MaybeCgroups cgroups_;
   const unsigned workers_ = worker_count(config_);
@@ -190,6 +223,7 @@ class Serving {
   std::optional<Admitting> admitting_;
   std::unique_ptr<Operator> administrator_;
   std::optional<KeeperHost> keeper_;
+  std::optional<ServiceState> state_;
 };
 
 pool::Generation Serving::generation(std::vector<Fd> listeners) {
@@ -202,7 +236,11 @@ pool::Generation Serving::generation(std::vector<Fd> listeners) {
 pool::Hooks Serving::hooks() {
   pool::Hooks hooks;
   hooks.on_start = [this](pool::Master& master) { begin(master); };
-  hooks.on_ready = [this] { announce(addresses_, what_); };
+  hooks.on_ready = [this] {
+    announce(addresses_, what_);
+    state_->ready();
+  };
+  hooks.on_stop = [this] { state_->stopping(); };
   hooks.on_message = [this](unsigned worker, std::string_view bytes) {
     if (const auto message = admission::message_from(bytes))
       admitting_->arbiter.told(worker, *message);
@@ -220,6 +258,7 @@ pool::Hooks Serving::hooks() {
 }
 
 void Serving::begin(pool::Master& master) {
+  state_.emplace(manager_, master, what_);
   administrator_ =
       std::make_unique<Operator>(master, config_, std::filesystem::weakly_canonical(what_).string(),
                                  texts(addresses_), table_, access_log_);
@@ -244,6 +283,7 @@ void Serving::abandon_logs() {
 }
 
 void Serving::end() {
+  state_.reset();
   keeper_.reset();
   administrator_.reset();
   admitting_.reset();
@@ -265,8 +305,8 @@ std::unique_ptr<pool::Service> Serving::make_service(pool::Worker& worker) {
 
 void Serving::clean_up() {
   if (cgroups_) cgroups_->remove();
-  for (const net::Address& address : addresses_)
-    net::unlink_socket(address);
+  for (const net::Listener& listener : listeners_)
+    if (!listener.handed_over) net::unlink_socket(listener.address);
   if (!config_.server.pid_file.empty()) ::unlink(config_.server.pid_file.c_str());
 }
 
@@ -275,26 +315,27 @@ void Serving::clean_up() {
 int serve(const Config& config, const std::string& what) {
   if (auto clean = process::clean_inheritance(); !clean)
     return complain(clean.error(), status::software);
+  const auto manager = process::ServiceManager::take();
+  auto handed_over = net::HandedOver::take();
   // A connection needs one descriptor, or five while a program runs for it.
   const rlimit descriptors =
       process::raise_descriptor_limit(config.server.worker_connections + descriptors_spare);
   if (const auto may = check_user(config); !may)
     return complain(may.error(), status::configuration);
   if (!config.file.empty()) process::forbid_tracing();  // an author may trace what he tries out
-  auto listeners = open_listeners(config);
+  auto listeners = open_listeners(config, handed_over);
   if (!listeners) return complain(listeners.error(), status::usage);
   auto access_log = open_logs(config);
   if (!access_log) return complain(access_log.error(), status::configuration);
+  close_unused(handed_over);
   if (auto written = write_pid_file(config.server.pid_file); !written)
     return complain(written.error(), status::permission);
   auto cgroups = prepare_cgroups(config);
   if (!cgroups) return complain(cgroups.error(), status::configuration);
   files::load_mime_types();
-  std::vector<net::Address> addresses;
-  std::vector<Fd> sockets = take_sockets(*listeners, addresses);
+  std::vector<Fd> sockets = take_sockets(*listeners);
 
-  Serving serving(config, what, descriptors, std::move(addresses), *access_log,
-                  std::move(*cgroups));
+  Serving serving(config, what, descriptors, *listeners, manager, *access_log, std::move(*cgroups));
   const int result = pool::run(serving.generation(std::move(sockets)), serving.hooks());
   serving.clean_up();
   return result;

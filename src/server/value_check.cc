@@ -10,6 +10,7 @@
 
 #include "base/text.h"
 #include "net/address.h"
+#include "net/handed_over.h"
 
 namespace cgisrv::server {
 
@@ -45,6 +46,11 @@ std::string check_group(const std::string& name) {
 }
 
 std::string check_address(const std::string& address) {
+  if (address.starts_with(net::handed_over_prefix))
+    return address.size() > net::handed_over_prefix.size()
+               ? std::string()
+               : "fd: needs the name of a socket that the service manager hands over, as in "
+                 "\"fd:http\"";
   const auto parsed = net::parse_address(address);
   return parsed ? std::string() : parsed.error().what;
 }

@@ -139,7 +139,8 @@ def environment_of(response: client.Response) -> dict[str, str]:
 class Server:
     def __init__(self, arguments: list[str], folder: Path, lines: int = 1,
                  environment: dict[str, str] | None = None,
-                 preexec: Callable[[], None] | None = None):
+                 preexec: Callable[[], None] | None = None,
+                 prefix: tuple[str, ...] = (), pass_fds: tuple[int, ...] = ()):
         self.temporary = folder / "tmp"  # where the server must leave nothing
         self.temporary.mkdir(parents=True)
         # Of its own, so that no test finds another's server; short, for a socket's path is.
@@ -151,10 +152,10 @@ class Server:
         # Files, not pipes: nobody has to read them for the server to go on.
         with open(self.stdout, "wb") as out, open(self.stderr, "ab") as err:
             self.popen = subprocess.Popen(
-                [str(BINARY), *arguments], stdin=subprocess.DEVNULL, stdout=out, stderr=err,
+                [*prefix, str(BINARY), *arguments], stdin=subprocess.DEVNULL, stdout=out, stderr=err,
                 env={**os.environ, "TMPDIR": str(self.temporary),
                      "RUNTIME_DIRECTORY": str(self.runtime), **(environment or {})},
-                preexec_fn=preexec)
+                preexec_fn=preexec, pass_fds=pass_fds)
         self.pid = self.popen.pid
         try:
             started = until(lambda: len(self.start_lines()) >= lines
