@@ -70,3 +70,9 @@ install(FILES ${share}/completion.zsh RENAME _cgisrv COMPONENT server
 install(FILES ${share}/completion.fish RENAME cgisrv.fish COMPONENT server
         DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
 add_custom_target(documentation ALL DEPENDS ${made})
+
+# systemd looks for units in lib/systemd/system of /usr, /usr/local and /.
+configure_file(${PROJECT_SOURCE_DIR}/packaging/systemd/cgisrv.service.in
+               ${share}/cgisrv.service @ONLY)
+install(FILES ${share}/cgisrv.service ${PROJECT_SOURCE_DIR}/packaging/systemd/cgisrv.socket
+        DESTINATION lib/systemd/system COMPONENT server)

@@ -6,7 +6,7 @@ build_packages="g++ cmake ninja-build libfmt-dev libcli11-dev libtomlplusplus-de
 test_packages="libgtest-dev libgmock-dev libboost-dev python3 python3-pytest python3-selenium chromium
   chromium-driver fonts-noto-cjk curl git gcc perl procps slowhttptest gitweb cgit awstats man2html
   php-cgi libcgi-pm-perl"
-package_packages="scdoc man-db pkg-config bash-completion zsh fish"
+package_packages="scdoc man-db pkg-config bash-completion zsh fish systemd"
 lint_packages="clang-format-14 clang-tidy-19"
 fuzz_packages="clang-19 libclang-rt-19-dev"
 # Other servers, that cgisrv is compared with; none of them is to run by itself.
