@@ -67,6 +67,16 @@ void add_git_protocol(Environment& env) {
   if (!value.empty() && std::ranges::all_of(value, is_plain)) env.add("GIT_PROTOCOL", value);
 }
 
+// A proxy puts its field in the place of the client's: of two, one is not the proxy's.
+void add_user(Environment& env, const http::Request& request, std::string_view field) {
+  const auto is_it = [field](const auto& one) {
+    return text::equals_ignoring_case(one.name, field);
+  };
+  if (field.empty() || std::ranges::count_if(request.fields, is_it) != 1) return;
+  const auto user = request.field(field);
+  if (user && !user->empty()) env.add("REMOTE_USER", *user);
+}
+
 void add_server(Environment& env, const http::Request& request, const Endpoints& ends) {
   const bool is_bare_ipv6 = ends.server_address.find(':') != std::string_view::npos;
   env.add("GATEWAY_INTERFACE", "CGI/1.1");
@@ -190,6 +200,7 @@ Environment build_environment(const EnvironmentInput& input) {
   add_script(env, input.script);
   add_fields(env, input.request, input.pass_authorization);
   add_git_protocol(env);
+  add_user(env, input.request, input.user_field);
   add_configured(env, input.configured);
   return env;
 }

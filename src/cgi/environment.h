@@ -35,6 +35,7 @@ struct EnvironmentInput {
   // Known length of the body after de-chunking; nothing: no body, or one that is streamed.
   std::optional<std::uint64_t> content_length;
   bool pass_authorization = false;     // HTTP_AUTHORIZATION is withheld otherwise
+  std::string_view user_field = {};    // in which a proxy says who REMOTE_USER is; empty: none
   std::string_view redirect_url = {};  // after a local redirect: the first request's path
 };
 
@@ -71,6 +72,7 @@ class Environment {
 // Connection, Keep-Alive, TE, Trailer, Upgrade, Expect, Proxy and Proxy-* never become HTTP_*.
 // HTTP_HOST is the host of an absolute target where the request has one. Git-Protocol is also
 // GIT_PROTOCOL, which git http-backend reads, when it holds nothing but [A-Za-z0-9=:.-].
+// REMOTE_USER is what user_field says, if it is there once and not empty.
 // Configured variables are added last, the last of a name wins, and they cannot supersede a
 // computed one nor stand in for CONTENT_LENGTH, CONTENT_TYPE, PATH_INFO or PATH_TRANSLATED where
 // there is none. Nothing comes from the server's own environment.

@@ -55,6 +55,7 @@ struct Options {
   bool server_timing = false;  // tell clients, in Server-Timing, what took how long
   bool allow_setuid = false;   // setuid bits and file capabilities have their effect
   bool authorization = false;  // pass the Authorization field to programs
+  std::string remote_user;     // field in which a proxy says who REMOTE_USER is; empty: none
 };
 
 }  // namespace cgisrv::cgi

@@ -312,6 +312,11 @@ constexpr Parameter cgi_rows[] = {
               "the program took to start, and to print its header; browsers show it."},
     {.key = "authorization", .type = boolean, .slot = in<&CgiOptions::authorization>,
      .about = "Whether programs are given the Authorization field, and with it passwords."},
+    {.key = "remote_user", .type = text, .slot = in<&CgiOptions::remote_user>,
+     .check = check_field_name, .unset = "none",
+     .about = "The field in which a proxy says who has logged in there, such as `\"X-Remote-User\"`: "
+              "programs have it as REMOTE_USER. Only where nobody but the proxy can connect, and "
+              "where it never passes on such a field of a client's."},
 };
 constexpr Section cgi_section{"[cgi]", cgi_rows, defaults<CgiOptions>,
     "How programs are run. Every key can be set again in a `[[site.location]]`."};

@@ -104,6 +104,12 @@ std::string check_variable_name(const std::string& name) {
   return "the name of a variable holds letters, digits and '_' only and begins with no digit";
 }
 
+std::string check_field_name(const std::string& name) {
+  const auto fits = [](char c) { return text::is_alpha(c) || text::is_digit(c) || c == '-'; };
+  if (!name.empty() && std::ranges::all_of(name, fits)) return {};
+  return "the name of a field holds letters, digits and '-' only, such as \"X-Remote-User\"";
+}
+
 std::string check_module(const std::string& name) {
   for (std::string_view rest = name; !rest.empty();) {
     const auto end = std::ranges::find_if_not(rest, is_name_char);

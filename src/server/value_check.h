@@ -20,6 +20,7 @@ std::string check_executable(const std::string& path);
 // As programs write it: "package.module" in Python, "Package::Module" in Perl.
 std::string check_module(const std::string& name);
 std::string check_variable_name(const std::string& name);
+std::string check_field_name(const std::string& name);
 
 // "/prefix/", "=/exact" or "*.ext".
 Result<Match> parse_match(const std::string& text);

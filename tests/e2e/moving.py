@@ -245,21 +245,25 @@ MOVES = {
 }
 
 
-def own_server(document: Document, folder: Folder, port: int, command: bool = True) -> Server:
+def own_server(document: Document, folder: Folder, port: int, command: bool = True,
+               behind: bool = False) -> Server:
     """cgisrv by the document's command, if it has one and that is wanted, else by its
-    configuration."""
+    configuration; behind a proxy, with what is said of that."""
     commands = document.blocks(r"cgisrv /srv/www .*:8000")
     if commands and command:
         words = folder.moved(commands[0]).replace(":8000", f":{port}").split()[1:]
-        return Server(words, folder / "server")
+        return Server(words, folder / f"server{port}")
     text = folder.moved(document.file("/etc/cgisrv/tools.toml"))
     text = re.sub(r'^address = ".*"', f'address = "127.0.0.1:{port}"', text, flags=re.MULTILINE)
     if os.geteuid() != 0:
         text = text.replace(f'user = "{USER}"\n', "")
     elif "user =" not in text:
         text += '[server]\nuser = "root"\n'
-    file = folder.file("/etc/cgisrv/tools.toml", text)
-    return Server(["-c", str(file)], folder / "server")
+    if behind:
+        cgi = "[cgi]\nremote_user = \"X-Remote-User\"\n"
+        text = text.replace("[cgi]\n", cgi) if "[cgi]\n" in text else text + cgi
+    file = folder.file(f"/etc/cgisrv/{port}.toml", text)
+    return Server(["-c", str(file)], folder / f"server{port}")
 
 
 # Requests.

@@ -296,6 +296,20 @@ def test_authorization_is_withheld_unless_configured(start, site):
     assert "REMOTE_USER" not in environment and "AUTH_TYPE" not in environment
 
 
+def test_remote_user_is_the_field_of_a_proxy(start, site):
+    site.c_program("environment.cgi", ENVIRONMENT)
+    field = ("X-Remote-User", "anna")
+    server = start(config=CONFIG.format(root=site.root) + 'remote_user = "X-Remote-User"\n')
+
+    def user(*fields: tuple[str, str]) -> str | None:
+        return environment_of(server.get("/environment.cgi", fields)).get("REMOTE_USER")
+
+    assert user(field) == "anna"
+    assert user() is None and user(("Remote-User", "root")) is None
+    assert user(("X_Remote_User", "root")) is None
+    assert user(field, ("x-remote-user", "root")) is None, "one of them is not the proxy's"
+
+
 @clause("rfc3875-9-no-spoofing")
 def test_configured_variables(start, site):
     """The location's come after [cgi]'s, and none supersedes a computed one but PATH."""

@@ -322,18 +322,25 @@ PASSWORD = "anna:$apr1$saltsalt$LrttParrLPdxvgutaSXWJ0\n"  # "secret", for htpas
 
 
 @pytest.fixture(scope="module")
-def front(pair: Pair) -> Iterator[int]:
-    """The port of the other server as a proxy in front of cgisrv."""
-    move = MOVES[pair.name]
+def front(request: pytest.FixtureRequest, pair: Pair) -> Iterator[tuple[int, int]]:
+    """The ports of cgisrv and of the other server in front of it."""
+    move, folder = MOVES[pair.name], pair.folder
     for place in ("apache2", "lighttpd", "nginx"):
-        pair.folder.file(f"/etc/{place}/tools.htpasswd", PASSWORD)
-    peer = move.start(pair.document.with_port(pair.ports[1], 8080), pair.folder, free_port(),
-                      move.front)
+        folder.file(f"/etc/{place}/tools.htpasswd", PASSWORD)
+    folder.file("/usr/lib/cgi-bin/private/env", PROGRAMS["env"], 0o755)
+    port = free_port()
+    own = own_server(pair.document, folder, port, behind=True)
+    peer = None
     try:
+        peer = move.start(pair.document.with_port(port, 8080), folder, free_port(), move.front)
         peer.wait()
-        yield peer.port
+        yield port, peer.port
+        peer.stop()  # which has connections to it
+        finish(own, request.node)
     finally:
-        peer.stop()
+        if peer:
+            peer.stop()
+        own.stop()
 
 
 PLACES = {"the client's": "127.0.0.2", "the proxy's": "127.0.0.1"}
@@ -342,9 +349,9 @@ PLACES = {"the client's": "127.0.0.2", "the proxy's": "127.0.0.1"}
 @servers
 def test_variables_behind(pair, front):
     told = []
-    for port, shown in ((pair.ports[1], "80"), (front, "8080")):
+    for port, shown in zip(front, ("80", "8080"), strict=True):
         answer = ask(port, "GET", "/cgi-bin/env", source="127.0.0.2")
-        text = re.sub(rf"\b{pair.ports[1]}\b", shown, answer.body.decode())
+        text = re.sub(rf"\b{front[0]}\b", shown, answer.body.decode())
         told.append(dict(line.split("=", 1) for line in text.splitlines()))
     without, behind = told
     rows = [[f"`{PLACES[cell]}`" if cell in PLACES else cell for cell in row] for row in
@@ -356,16 +363,22 @@ def test_variables_behind(pair, front):
 
 @servers
 def test_password_in_front(pair, front):
-    target = "/cgi-bin/awstats.pl?config=tools"
-    assert ask(front, "GET", target).status == 401
-    basic = base64.b64encode(b"anna:secret").decode()
-    answer = ask(front, "GET", target, (("Authorization", f"Basic {basic}"),))
-    assert answer.status == 200 and b"<html" in answer.body
-    assert ask(front, "GET", "/hello.txt").body == b"hello\n"
+    target = "/cgi-bin/private/env"
+    forged = ("X-Remote-User", "root")
+    assert ask(front[1], "GET", target, (forged,)).status == 401
+    basic = ("Authorization", "Basic " + base64.b64encode(b"anna:secret").decode())
+    for name in (target, "/cgi-bin/env"):
+        if pair.name == "lighttpd":  # it cannot say who it is, as its document says
+            answer = ask(front[1], "GET", name, (basic,))
+            assert answer.status == 200 and b"HTTP_AUTHORIZATION=Basic" in answer.body
+        else:
+            answer = ask(front[1], "GET", name, (basic, forged))
+            expected = [b"REMOTE_USER=anna"] if name == target else []
+            assert re.findall(rb"^REMOTE_USER=.*", answer.body, re.MULTILINE) == expected
 
 
 @servers
 def test_compression_in_front(pair, front):
-    answer = ask(front, "GET", "/long.txt", (("Accept-Encoding", "gzip"),))
+    answer = ask(front[1], "GET", "/long.txt", (("Accept-Encoding", "gzip"),))
     assert answer.all("Content-Encoding") == ["gzip"]
     assert gzip.decompress(answer.body) == SITE["long.txt"].encode()

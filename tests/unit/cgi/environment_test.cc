@@ -214,6 +214,18 @@ TEST_F(Environments, GitProtocolOnlyWhenPlain) {
   EXPECT_FALSE(build().has("GIT_PROTOCOL"));
 }
 
+TEST_F(Environments, RemoteUserIsWhatTheProxysFieldSaysIfItIsThereOnce) {
+  field("X-Remote-User", "anna");
+  EXPECT_FALSE(build().has("REMOTE_USER"));
+  input.user_field = "x-remote-user";
+  EXPECT_THAT(get("REMOTE_USER"), Optional(std::string("anna")));
+  request.fields.back().value = "";
+  EXPECT_FALSE(build().has("REMOTE_USER"));
+  request.fields.back().value = "anna";
+  field("X-REMOTE-User", "root");
+  EXPECT_FALSE(build().has("REMOTE_USER"));
+}
+
 TEST_F(Environments, TlsSetsHttps) {
   endpoints.https = true;
   EXPECT_THAT(get("HTTPS"), Optional(std::string("on")));

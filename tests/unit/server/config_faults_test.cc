@@ -92,6 +92,8 @@ TEST_F(ConfigFaultsTest, ChecksTypesAndRanges) {
               ElementsAre(HasSubstr("or a list of modules; it is 1")));
   EXPECT_THAT(faults_before_site("[cgi]\nauthorization = 'yes'"),
               ElementsAre(HasSubstr("must be true or false; it is \"yes\"")));
+  EXPECT_THAT(faults_before_site("[cgi]\nremote_user = 'X_User'"),
+              ElementsAre(HasSubstr("letters, digits and '-' only")));
   EXPECT_THAT(faults_before_site("[cgi]\nenv = { A = 1 }"),
               ElementsAre("2:13: 'env' must be a table of texts, such as { NAME = \"value\" }; "
                           "it is 1"));
