@@ -87,7 +87,8 @@ VARIABLES = [
         ("Authorization", "Basic YTpi"), ("Proxy", "http://example.org/"), ("Cookie", "a=b"),
         ("User-Agent", "test"), ("X-Long-Name", "1"), ("Accept", "text/html")), note="more fields"),
 ]
-AWSTATS = [Case("/cgi-bin/awstats.pl?config=tools")]
+AWSTATS = [Case("/cgi-bin/awstats.pl?config=tools&month=01&year=2026"),
+           Case("/cgi-bin/awstats.pl?config=tools&month=01&year=2026&output=urldetail")]
 CGIT = [Case("/cgit/"), Case("/cgit/project.git/"), Case("/cgit/project.git/log/?q=first"),
         Case("/cgit/project.git/plain/file"), Case("/cgit/cgit.css")]
 PHP = [Case("/tool.php?a=1"), Case("/tool.php/more"), Case("/tool.php", "POST", FORM, b"b=2")]
@@ -130,7 +131,7 @@ def fill(folder: Folder) -> None:
         for name, text in PROGRAMS.items():
             folder.file(f"{place}/{name}", text, 0o755)
         folder.file(f"{place}/data", "not a program\n")
-    (folder / "/usr/lib/cgi-bin/awstats.pl").symlink_to("/usr/lib/cgi-bin/awstats.pl")
+    fill_awstats(folder)
     for name, text in SITE.items():
         folder.file(f"/srv/www/{name}", text)
     now = "#!/usr/bin/perl\nprint qq(Content-Type: text/plain\\n\\n$ENV{SCRIPT_NAME} "
@@ -151,6 +152,22 @@ def fill(folder: Folder) -> None:
     script = """git init -q -b main work; cd work; echo content >file; git add file
                 git commit -q -m first; git clone -q --bare . ../project.git; rm -r ../work"""
     subprocess.run(["sh", "-euc", script], cwd=repository.parent, check=True, env=environment)
+
+
+def fill_awstats(folder: Folder) -> None:
+    """It looks for its configuration beside itself, too."""
+    program, data = folder / "/usr/lib/cgi-bin/awstats.pl", folder / "var/lib/awstats"
+    program.symlink_to("/usr/lib/cgi-bin/awstats.pl")
+    data.mkdir(parents=True)
+    log = folder.file("/var/log/sample.log", "".join(
+        f'192.0.2.{n} - - [01/Jan/2026:00:00:{n:02d} +0000] "GET /page{n} HTTP/1.1" 200 {n} "-" '
+        '"Mozilla/5.0"\n' for n in range(1, 30)))
+    folder.file("/usr/lib/cgi-bin/awstats.tools.conf",
+                f'LogFile="{log}"\nLogFormat=1\nSiteDomain="{HOST}"\nDirData="{data}"\n'
+                'UseFramesWhenCGI=0\n')
+    done = subprocess.run([program, "-config=tools", "-update"], capture_output=True, text=True,
+                          env={"PATH": os.environ["PATH"]}, timeout=30)
+    assert "29 new qualified records" in done.stdout, done
 
 
 @pytest.fixture(scope="module", params=MOVES)
@@ -258,6 +275,8 @@ def test_real_programs(pair):
         assert (theirs.status, ours.status) == (200, 200), f"{case}: {theirs} {ours}"
         assert CHANGES.sub(b"", theirs.body) == CHANGES.sub(b"", ours.body), case
         assert theirs.body
+        if case in AWSTATS:
+            assert f"Statistics for {HOST} (2026-01)" in ours.body.decode()
 
 
 @servers
