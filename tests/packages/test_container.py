@@ -1,0 +1,192 @@
+"""As PID 1, as in a container: whoever loses its parent there becomes the server's child, and only signals
+that it asked for reach it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from conftest import BINARY, REPOSITORY, run
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="a pid namespace takes root")
+
+PROGRAMS = {
+    "first.cgi": "cat /proc/1/comm",
+    # A grandchild whose parent is gone, which outlives the answer.
+    "orphan.cgi": "(setsid sh -c 'sleep 0.3; exit 3' >/dev/null 2>&1 &)\necho left",
+    "states.cgi": "cat /proc/[0-9]*/stat 2>/dev/null | sed 's/.*) //' | cut -c1",
+    "worker.cgi": "echo $PPID",
+    "slow.cgi": "echo begun\nsleep 1\necho done",
+    "stubborn.cgi": "trap '' TERM\necho begun\nwhile :; do sleep 0.1; done",
+}
+
+
+def until(condition: Callable[[], object], seconds: float = 10.0) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+class Container:
+    """The server, first process of its pid namespace."""
+
+    def __init__(self, site: Path):
+        # The runtime that starts it, which does not look after its processes.
+        self.runtime = subprocess.Popen(
+            ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child=SIGKILL", BINARY, site,
+             "-l", "127.0.0.1:0", "-w", "2"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
+            env={**os.environ, "RUNTIME_DIRECTORY": str(site.parent)})
+        self.url = self.runtime.stdout.readline().split()[-1]
+        children = Path(f"/proc/{self.runtime.pid}/task/{self.runtime.pid}/children")
+        self.pid = int(children.read_text())
+
+    def open(self, name: str):
+        return urllib.request.urlopen(self.url + name, timeout=15)
+
+    def get(self, name: str) -> str:
+        with self.open(name) as response:
+            return response.read().decode()
+
+    def zombies(self) -> int:
+        return self.get("states.cgi").split().count("Z")
+
+    def processes(self) -> list[str]:
+        """Its own and all below, by their state; from outside."""
+        found, left = [], [self.pid]
+        while left:
+            pid = left.pop()
+            try:
+                found.append(Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0])
+                left += map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
+            except OSError:
+                pass
+        return found
+
+    def stop(self, number: int) -> float:
+        """The seconds that it took."""
+        begun = time.monotonic()
+        os.kill(self.pid, number)
+        assert self.runtime.wait(15) == 0
+        return time.monotonic() - begun
+
+
+@pytest.fixture
+def container(tmp_path: Path) -> Iterator[Container]:
+    site = tmp_path / "site"
+    site.mkdir()
+    for name, text in PROGRAMS.items():
+        (site / name).write_text(f"#!/bin/sh\necho 'Content-Type: text/plain'\necho\n{text}\n")
+        (site / name).chmod(0o755)
+    container = Container(site)
+    yield container
+    container.runtime.kill()  # and all that is in it
+    container.runtime.wait()
+    container.runtime.stdout.close()
+
+
+def test_it_is_the_first_process(container: Container):
+    assert container.get("first.cgi") == "cgisrv\n"
+
+
+def test_orphans_are_reaped(container: Container):
+    before = len(container.processes())
+    for _ in range(20):
+        assert container.get("orphan.cgi") == "left\n"
+    assert len(container.processes()) > before, "the orphans have not come to be"
+    assert until(lambda: container.processes() == ["S"] * before), container.processes()
+    assert container.zombies() == 0
+
+
+def test_what_a_dead_worker_leaves_is_reaped(container: Container):
+    with container.open("stubborn.cgi") as streaming:
+        assert streaming.readline() == b"begun\n"
+        workers = Path(f"/proc/{container.pid}/task/{container.pid}/children").read_text().split()
+        for pid in map(int, workers):
+            os.kill(pid, signal.SIGKILL)
+        assert until(lambda: container.processes() == ["S"] * (1 + len(workers))), container.processes()
+    assert container.zombies() == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_stops_in_time_whatever_runs(container: Container, number: int):
+    """In time: a runtime kills all after ten seconds."""
+    with container.open("stubborn.cgi") as streaming:
+        assert streaming.readline() == b"begun\n"
+        assert container.stop(number) < 9
+
+
+def test_it_finishes_what_is_open_when_asked_to(container: Container):
+    with container.open("slow.cgi") as streaming:
+        assert streaming.readline() == b"begun\n"
+        os.kill(container.pid, signal.SIGQUIT)
+        assert streaming.read() == b"done\n"
+    assert container.runtime.wait(15) == 0
+
+
+# The image. Nothing here can build one; its parts are tried where they can be.
+
+CONTAINERFILE = (REPOSITORY / "packaging/Containerfile").read_text()
+
+
+def instruction(name: str) -> str:
+    return re.search(rf"^{name} (.*)$", CONTAINERFILE, re.MULTILINE)[1]
+
+
+def test_the_image_has_the_libraries_that_the_server_needs():
+    needed = {line.split()[0] for line in run("ldd", BINARY).splitlines() if "=> /" in line}
+    packages = re.findall(r"\blib[a-z]+\d+\b", CONTAINERFILE)
+    of_base = run("dpkg", "-L", "libc6", "libstdc++6", "libgcc-s1")
+    provided = {Path(line).name for line in (of_base + run("dpkg", "-L", *packages)).splitlines()}
+    assert not needed - provided
+
+
+def test_the_files_that_the_image_copies_are_there():
+    for source in re.findall(r"^COPY (?!--from)(\S+) ", CONTAINERFILE, re.MULTILINE):
+        assert (REPOSITORY / source).exists(), source
+
+
+def test_the_image_serves_is_healthy_and_stops_in_time(tmp_path: Path):
+    """Its configuration, user, command, health check and stop signal; the folders are a test's."""
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "index.html").write_text("served")
+    config = tmp_path / "cgisrv.toml"
+    text = (REPOSITORY / "packaging/etc/container.toml").read_text()
+    config.write_text(text.replace('":8080"', '"127.0.0.1:0"').replace("/srv/www", str(site)))
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(folder.stat().st_mode | 0o055)
+    runtime = tmp_path / "run"
+    runtime.mkdir()
+    user = instruction("USER")
+    shutil.chown(runtime, user)
+    environment = {"RUNTIME_DIRECTORY": str(runtime), "PATH": "/usr/bin:/bin"}
+    as_user = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"]
+    server = subprocess.Popen([*as_user, BINARY, "-c", config], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment)
+    try:
+        url = server.stdout.readline().split()[-1]
+        with urllib.request.urlopen(url, timeout=10) as response:
+            assert response.read() == b"served"
+        check = json.loads(instruction("HEALTHCHECK").partition("CMD ")[2])
+        run(*as_user, BINARY, *check[1:], env=environment)
+    finally:
+        begun = time.monotonic()
+        server.send_signal(getattr(signal, instruction("STOPSIGNAL")))
+        assert server.wait(15) == 0
+        server.stdout.close()
+    assert time.monotonic() - begun < 9
+    assert subprocess.run([*as_user, BINARY, *check[1:]], env=environment,
+                          capture_output=True).returncode != 0, "healthy without a server"
