@@ -1,7 +1,8 @@
 // cgisrv: from the command line to an exit status, step by step.
 #include <cstdio>
-#include <optional>
+#include <expected>
 #include <string>
+#include <vector>
 
 #include "exec/exec.h"
 #include "net/address.h"
@@ -17,19 +18,22 @@ using namespace cgisrv;
 using server::Command;
 using server::Config;
 
-// By configuration file, or for a directory; nothing, after saying why, when that is impossible.
-std::optional<Config> make_config(const Command& command) {
+using Faults = std::vector<std::string>;
+
+// By configuration file, or for a directory; or every fault, a line each.
+std::expected<Config, Faults> make_config(const Command& command) {
+  Faults faults;
   if (command.config_file.empty()) {
     auto config = server::directory_config(command.directory, command.warm);
     if (config) return std::move(*config);
-    std::fprintf(stderr, "cgisrv: %s\n", config.error().what.c_str());
-    return std::nullopt;
+    faults.push_back("cgisrv: " + config.error().what);
+    return std::unexpected(std::move(faults));
   }
   auto config = server::load_config(command.config_file);
   if (config) return std::move(*config);
   for (const auto& error : config.error())
-    std::fprintf(stderr, "%s\n", error.text().c_str());
-  return std::nullopt;
+    faults.push_back(error.text());
+  return std::unexpected(std::move(faults));
 }
 
 // What the command line says goes before what the file says.
@@ -50,6 +54,21 @@ void show_on_loopback(Config& config) {
       config.show_failures = config.sites.front().listing = false;
 }
 
+// As the command line has it, which goes for every reading of the file.
+std::expected<Config, Faults> make_serving_config(const Command& command) {
+  auto config = make_config(command);
+  if (!config) return config;
+  apply_overrides(command, *config);
+  if (command.config_file.empty()) show_on_loopback(*config);
+  return config;
+}
+
+int complain(const Command& command, const Faults& faults) {
+  for (const std::string& fault : faults)
+    std::fprintf(stderr, "%s\n", fault.c_str());
+  return command.config_file.empty() ? server::status::usage : server::status::configuration;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -63,16 +82,17 @@ int main(int argc, char** argv) {
   }
   const bool executes = command.kind == Command::Kind::exec;
   if (executes && command.config_file.empty()) return exec::run(command.exec);
-  auto config = make_config(command);
-  if (!config)
-    return command.config_file.empty() ? server::status::usage : server::status::configuration;
+  const bool serves = command.kind == Command::Kind::serve;
+  auto config = serves ? make_serving_config(command) : make_config(command);
+  if (!config) return complain(command, config.error());
   if (executes) return exec::run(command.exec, std::move(*config));
   if (command.kind == Command::Kind::check) {
     std::printf("%s: the configuration is valid\n", command.config_file.c_str());
     return server::status::ok;
   }
-  apply_overrides(command, *config);
-  if (command.config_file.empty()) show_on_loopback(*config);
-  return server::serve(*config,
-                       command.config_file.empty() ? config->sites.front().root : config->file);
+  const std::string what = command.config_file.empty() ? config->sites.front().root : config->file;
+  return server::serve(std::move(*config),
+                       {.what = what,
+                        .read_config = [&] { return make_serving_config(command); },
+                        .invocation = server::Invocation::of(argv)});
 }

@@ -16,6 +16,11 @@ void Arbiter::restrain(unsigned total) {
   serve();
 }
 
+void Arbiter::set_total(unsigned total_max) {
+  total_max_ = total_max;
+  restrain(0);
+}
+
 void Arbiter::told(unsigned worker, const Message& message) {
   if (message.program >= programs_max) return;  // no honest worker says so
   switch (message.kind) {

@@ -30,6 +30,8 @@ class Arbiter {
   void worker_ended(unsigned worker);
   // At most so many programs may run now (the machine is short of something), 0: as configured.
   void restrain(unsigned total);
+  // Another configuration: so many in all.
+  void set_total(unsigned total_max);
 
  private:
   struct Waiter {
@@ -51,7 +53,7 @@ class Arbiter {
   void publish(std::uint32_t program);
 
   Table& table_;
-  const unsigned total_max_;
+  unsigned total_max_;
   const Tell tell_;
   std::map<std::uint32_t, Queue> queues_;  // by program
   std::uint64_t arrivals_ = 0;

@@ -2,6 +2,7 @@
 // on a line of its own, and text or JSON up to the end.
 #pragma once
 
+#include <functional>
 #include <string>
 
 namespace cgisrv::control {
@@ -10,5 +11,9 @@ struct Answer {
   int status = 0;  // as in sysexits.h
   std::string text;
 };
+
+// Gives it to whoever asked, now or later, once. After a client has gone it does nothing. Not to be
+// called any more when the control socket is closed.
+using Reply = std::function<void(const Answer& answer)>;
 
 }  // namespace cgisrv::control

@@ -4,6 +4,7 @@
 #include <cgisrv/fd.h>
 #include <sys/types.h>
 
+#include <chrono>
 #include <string>
 #include <string_view>
 
@@ -19,8 +20,9 @@ class Client {
 
   // Of the server, as it is known here; 0: it lives in another pid namespace.
   pid_t pid() const { return pid_; }
-  // Once for each client: the server closes after its answer.
-  Result<Answer> ask(std::string_view verb);
+  // Once for each client: the server closes after its answer, which may take so long to begin.
+  Result<Answer> ask(std::string_view verb,
+                     std::chrono::seconds patience = std::chrono::seconds(5));
   // Returns when the server's process has ended; false when that cannot be seen from here.
   bool wait_for_end() const;
 

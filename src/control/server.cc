@@ -49,24 +49,40 @@ ucred peer_of(int socket) {
 struct Server::Session {
   Session(Server& owner, Fd socket)
       : server(owner),
+        number(++owner.last_session_),
         deadline(owner.loop_, Callback::of<&Session::expired>(*this)),
         stream(owner.loop_, std::move(socket), EPOLLIN, Callback::of<&Session::ready>(*this)) {
     deadline.arm_after(session_time);
   }
 
+  enum class State : std::uint8_t { reading, waiting, writing };
+
   void expired(std::uint32_t) { server.drop(*this); }
-  void ready(std::uint32_t) { answered ? write() : read(); }
+  void ready(std::uint32_t events);
   void read();
   void answer(const Answer& answer);
   void write();
 
   Server& server;
+  const std::uint64_t number;
   Timer deadline;
   WatchedFd stream;
-  bool answered = false;
+  State state = State::reading;
   std::string line;
   std::string unsent;
 };
+
+void Server::Session::ready(std::uint32_t events) {
+  switch (state) {
+    case State::reading:
+      return read();
+    case State::waiting:  // only its end is told of
+      if ((events & (EPOLLHUP | EPOLLERR)) != 0) server.drop(*this);
+      return;
+    case State::writing:
+      return write();
+  }
+}
 
 void Server::Session::read() {
   std::array<char, line_bytes_max> bytes;
@@ -75,13 +91,14 @@ void Server::Session::read() {
   if (size <= 0) return server.drop(*this);
   line.append(bytes.data(), static_cast<std::size_t>(size));
   if (const auto end = line.find('\n'); end < line_bytes_max)
-    return answer(server.handler_(std::string_view(line).substr(0, end), peer_of(stream.get())));
+    return server.ask(*this, std::string_view(line).substr(0, end));
   if (line.size() >= line_bytes_max) server.drop(*this);
 }
 
 void Server::Session::answer(const Answer& answer) {
   unsent = fmt::format("{}\n{}", answer.status, answer.text);
-  answered = true;
+  state = State::writing;
+  deadline.arm_after(session_time);
   stream.modify(EPOLLOUT);
   write();
 }
@@ -138,6 +155,21 @@ void Server::connection_waits(std::uint32_t) {
 
 void Server::resume(std::uint32_t) {
   listener_.modify(EPOLLIN);
+}
+
+void Server::ask(Session& session, std::string_view line) {
+  session.state = Session::State::waiting;
+  session.deadline.disarm();  // whoever answers has a time of its own
+  session.stream.modify(0);
+  handler_(line, peer_of(session.stream.get()),
+           [this, number = session.number](const Answer& answer) { reply(number, answer); });
+}
+
+void Server::reply(std::uint64_t session, const Answer& answer) {
+  const auto found = std::ranges::find_if(sessions_, [&](const auto& candidate) {
+    return candidate->number == session && candidate->state == Session::State::waiting;
+  });
+  if (found != sessions_.end()) (*found)->answer(answer);
 }
 
 void Server::drop(Session& session) {

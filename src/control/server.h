@@ -1,10 +1,10 @@
 // A server's end of its control socket, on its loop: never waits for a client.
 //
-//   accept --> reading a line --> answer --> writing it --> close
-//                   \____ too long, or too late ____/
+//   accept --> reading a line --> waiting for the answer --> writing it --> close
+//                   \______ too long, or too late _________/
 //
 // Only the same user and root get an answer. What they can cost is bounded: the length of a line,
-// the time for all of it, and how many there are at a time; the oldest makes room.
+// the time for reading and for writing, and how many there are at a time; the oldest makes room.
 #pragma once
 
 #include <cgisrv/loop.h>
@@ -26,7 +26,7 @@ inline constexpr std::size_t clients_max = 32;
 
 class Server {
  public:
-  using Handler = std::function<Answer(std::string_view verb, const ucred& peer)>;
+  using Handler = std::function<void(std::string_view verb, const ucred& peer, Reply reply)>;
 
   // Listens at DIRECTORY/PID.sock, mode 0600, in a directory that make_directory() was asked for.
   static Result<std::unique_ptr<Server>> open(Loop& loop, const std::string& directory,
@@ -45,6 +45,8 @@ class Server {
   Server(Loop& loop, Fd listener, std::string path, Handler handler);
   void connection_waits(std::uint32_t);
   void resume(std::uint32_t);
+  void ask(Session& session, std::string_view line);
+  void reply(std::uint64_t session, const Answer& answer);
   void drop(Session& session);
 
   Loop& loop_;
@@ -53,6 +55,7 @@ class Server {
   WatchedFd listener_;
   Timer resume_;                                  // when no descriptor was left
   std::list<std::unique_ptr<Session>> sessions_;  // the oldest first
+  std::uint64_t last_session_ = 0;
 };
 
 }  // namespace cgisrv::control

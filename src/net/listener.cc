@@ -81,6 +81,16 @@ Result<Listener> listen(std::string_view text) {
   return Listener{.socket = std::move(socket), .address = bound};
 }
 
+Result<Listener> adopt(Fd socket) {
+  int listens = 0;
+  socklen_t size = sizeof listens;
+  if (::getsockopt(socket.get(), SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) != 0 || listens == 0)
+    return fail("descriptor {} is no listening socket", socket.get());
+  ::fcntl(socket.get(), F_SETFD, FD_CLOEXEC);
+  const Address address = local_address(socket.get());
+  return Listener{.socket = std::move(socket), .address = address};
+}
+
 void unlink_socket(const Address& address) {
   if (address.family() == AF_UNIX) ::unlink(address.host().c_str());
 }

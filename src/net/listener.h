@@ -24,6 +24,9 @@ Result<Listener> listen(std::string_view address);
 // Makes a socket that listens what listen() would have made of it: non-blocking, and so on.
 void prepare(int socket);
 
+// One that another process has opened; it stays as it was made. Fails where it is none.
+Result<Listener> adopt(Fd socket);
+
 // Removes a unix socket's file; nothing for the other families.
 void unlink_socket(const Address& address);
 

@@ -91,15 +91,14 @@ Result<Cgroups> Cgroups::prepare(const std::string& user) {
   return Cgroups(folder);
 }
 
-Result<void> Cgroups::enter(unsigned worker) {
-  worker_ = worker;
+Result<void> Cgroups::enter() {
   if (write_to(folder_ + "/workers/cgroup.procs", "0")) return {};
   return fail_errno(errno, "entering {}/workers", folder_);
 }
 
 Result<Cgroup> Cgroups::make() {
   sweep();
-  std::string name = fmt::format("{}/{}-{}", folder_, worker_, count_++);
+  std::string name = fmt::format("{}/{}-{}", folder_, ::getpid(), count_++);
   if (::mkdir(name.c_str(), 0755) != 0) return fail_errno(errno, "making the cgroup {}", name);
   Fd members(::open((name + "/cgroup.procs").c_str(), O_WRONLY | O_CLOEXEC));
   if (members) return Cgroup(*this, std::move(name), std::move(members));

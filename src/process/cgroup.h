@@ -3,7 +3,7 @@
 //
 //   OUR OWN/cgisrv-PID/workers     where workers are, and who keeps programs warm; what is above
 //                                  belongs to somebody else
-//   OUR OWN/cgisrv-PID/W-N         one program of worker W
+//   OUR OWN/cgisrv-PID/W-N         one program of the worker with pid W
 //
 // Needs a cgroup of our own that we may write to: as root, or delegated (systemd: Delegate=yes). A
 // start costs about 0.1 ms more: the group is made and removed, and the kernel moves the child.
@@ -49,7 +49,7 @@ class Cgroups {
   static Result<Cgroups> prepare(const std::string& user);
 
   // In a worker, as long as it is who the master is.
-  Result<void> enter(unsigned worker);
+  Result<void> enter();
   // In a worker. Fails for want of descriptors or memory.
   Result<Cgroup> make();
   // In the master, when all has ended.
@@ -61,7 +61,6 @@ class Cgroups {
   void sweep();
 
   std::string folder_;
-  unsigned worker_ = 0;
   unsigned long count_ = 0;
   std::deque<std::string> left_;  // programs are gone, but not all that they started
 };

@@ -118,9 +118,14 @@ Result<void> clean_inheritance() {
   return {};
 }
 
+rlimit descriptor_limit() {
+  rlimit now{};
+  ::getrlimit(RLIMIT_NOFILE, &now);
+  return now;
+}
+
 rlimit raise_descriptor_limit(rlim_t wanted) {
-  rlimit before{};
-  ::getrlimit(RLIMIT_NOFILE, &before);
+  const rlimit before = descriptor_limit();
   rlimit raised = before;
   raised.rlim_cur = std::max(before.rlim_cur, std::min(wanted, before.rlim_max));
   ::setrlimit(RLIMIT_NOFILE, &raised);

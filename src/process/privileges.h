@@ -38,6 +38,9 @@ void forbid_tracing();
 // close on exec, the umask is 022: so that neither we nor the programs depend on who started us.
 Result<void> clean_inheritance();
 
+// Of open descriptors, as they are now.
+rlimit descriptor_limit();
+
 // Raises the soft limit of open descriptors to `wanted` or the hard limit, whichever is lower.
 // Returns the limits as they were: programs get those, for some count up to theirs (select(2)).
 rlimit raise_descriptor_limit(rlim_t wanted);

@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <fstream>
@@ -59,11 +60,14 @@ PidSlot* Roster::row(unsigned worker) const {
   return slots_ + worker * per_worker_;
 }
 
-void Roster::end_programs_of(unsigned worker, pid_t starter) {
+void Roster::end_programs_of(unsigned worker, const std::vector<pid_t>& starters) {
+  const auto is_theirs = [&](pid_t pid) {
+    return std::ranges::any_of(starters, [pid](pid_t starter) { return is_below(pid, starter); });
+  };
   for (std::size_t i = 0; i < per_worker_; ++i) {
     const pid_t pid = row(worker)[i].exchange(0);
     if (pid == 0) break;
-    if (!is_our_child(pid) && !is_below(pid, starter)) continue;
+    if (!is_our_child(pid) && !is_theirs(pid)) continue;
     if (::kill(-pid, SIGKILL) != 0) ::kill(pid, SIGKILL);
   }
 }

@@ -45,9 +45,9 @@ class Roster {
   Roster& operator=(const Roster&) = delete;
 
   // In the master, a subreaper, once the worker has been reaped: KILL to every program group that
-  // it has left, as far as its leader is now our child. `starter`: where not 0, another of our
-  // children, which starts programs for workers; its children and theirs are ended, too.
-  void end_programs_of(unsigned worker, pid_t starter = 0);
+  // it has left, as far as its leader is now our child. `starters`: others of our children, which
+  // start programs for workers; their children and those of these are ended, too.
+  void end_programs_of(unsigned worker, const std::vector<pid_t>& starters = {});
 
   // In a worker, once: which row is its own.
   void use_row(unsigned worker);

@@ -18,7 +18,7 @@ constexpr auto help = R"(Usage: cgisrv [DIR] [options]          serve DIR (defau
                                        see cgisrv exec --help
        cgisrv reference [--scdoc]      print the reference of all parameters
        cgisrv completion bash|zsh|fish print what the shell needs to complete
-       cgisrv status|reload|reopen|quit|stop     speak to a running server;
+       cgisrv status|reload|upgrade|reopen|quit|stop   speak to a running server;
                                        cgisrv status --help says more
 
 Static files are served; executable files in DIR/cgi-bin/ and executable *.cgi
@@ -34,7 +34,8 @@ anywhere are run as CGI programs. Dotfiles are never served.
   -h, --help              this text
       --version           the version
 
-Signals: TERM, INT stop now; QUIT finishes open requests first.
+Signals: TERM, INT stop now; QUIT finishes open requests first; HUP reloads
+the configuration, USR1 opens the logs again, USR2 upgrades the program.
 Exit status: 0 stopped, 64 usage, 69 address unavailable, 77 permission,
 78 configuration.
 )";
@@ -43,7 +44,8 @@ constexpr auto remote_help = R"(Usage: cgisrv status [--watch [SECONDS]] [--json
                       what a running server does: workers, programs
        cgisrv quit    finish open requests, then end
        cgisrv stop    end now
-       cgisrv reload  read the configuration again
+       cgisrv reload  serve by the configuration as it is now
+       cgisrv upgrade serve by the program as it is installed now
        cgisrv reopen  open the logs again, after they were moved away
 
       --watch [SECONDS]  again and again, every 2 seconds; until Ctrl-C
@@ -116,7 +118,7 @@ void add_exec(CLI::App& exec, ExecOptions& options) {
 
 // The commands that speak to a running server.
 void add_remote(CLI::App& app, RemoteCommand& remote) {
-  for (const char* const verb : {"status", "reload", "reopen", "quit", "stop"}) {
+  for (const char* const verb : {"status", "reload", "upgrade", "reopen", "quit", "stop"}) {
     auto* const command = app.add_subcommand(verb)->fallthrough();
     command->callback([&remote, verb] { remote.verb = verb; });
     command->add_option("--pid", remote.pid)->check(CLI::PositiveNumber);

@@ -3,7 +3,9 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <memory>
+#include <set>
 #include <sstream>
 
 #include "server/config_reader.h"
@@ -21,11 +23,25 @@ std::string ConfigError::text() const {
 
 namespace {
 
+// By what it is, so that it keeps its number, and its programs their accounts, when another
+// configuration is loaded.
+std::uint32_t number_of(const Site& site, const Location& location) {
+  std::string what =
+      fmt::format("{} {}", static_cast<int>(location.match.kind), location.match.text);
+  for (const std::string& name : site.server_name)
+    what.append("\n").append(name);
+  return static_cast<std::uint32_t>(std::hash<std::string>{}(what));
+}
+
 void number_locations(Config& config) {
-  std::uint32_t last = 0;
+  std::set<std::uint32_t> taken = {0};
   for (Site& site : config.sites)
-    for (Location& location : site.locations)
-      location.cgi.location = ++last;
+    for (Location& location : site.locations) {
+      std::uint32_t number = number_of(site, location);
+      while (!taken.insert(number).second)
+        ++number;
+      location.cgi.location = number;
+    }
 }
 
 }  // namespace

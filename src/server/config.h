@@ -32,8 +32,9 @@ struct ServerOptions {
   unsigned workers = 0;  // 0: one per core
   unsigned worker_connections = 65535;
   unsigned worker_events = 10000;
-  unsigned max_running = 512;          // programs of all kinds at a time
-  admission::PressureLimits pressure;  // past which fewer of them run
+  unsigned max_requests_per_worker = 0;  // then it is replaced; 0: never
+  unsigned max_running = 512;            // programs of all kinds at a time
+  admission::PressureLimits pressure;    // past which fewer of them run
   Dispatch dispatch = Dispatch::round_robin;
   Duration shutdown_timeout{30'000};
   Duration heartbeat_timeout{10'000};

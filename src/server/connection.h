@@ -46,6 +46,8 @@ class Connection final : public http::Exchange {
   void start();
   // Graceful stop: ends after the exchange under way; at once when there is none.
   void drain();
+  // Others serve: the next response says that the connection ends after it.
+  void close_after_next() { last_is_next_ = true; }
   // Lets go of the client and of what runs for it. The object is freed after the batch.
   void close();
 
@@ -133,6 +135,7 @@ class Connection final : public http::Exchange {
   bool sent_since_half_close_ = false;
   bool peer_reads_on_ = false;  // it has shut its sending side, and takes what is sent
   bool draining_ = false;
+  bool last_is_next_ = false;
   unsigned requests_served_ = 0;
   Buffer input_;
   net::Output output_;

@@ -82,6 +82,7 @@ void Connection::drop_handler() {
 
 void Connection::end_exchange() {
   log_access();
+  service_.count_request();
   enter(State::linger);  // logged: close() shall not log it again
   drop_handler();
   half_close_timer_.disarm();
@@ -222,8 +223,8 @@ bool Connection::may_keep_alive(http::BodyFraming framing) const {
   const bool unread = body_.state() != http::BodyReader::State::complete;
   const bool too_much =
       unread && !body_open_ && (request_.expects_continue || body_.left() > unread_body_max);
-  return request_.keep_alive && framing != http::BodyFraming::close && !draining_ && !too_much &&
-         status_ != 400 && body_fault_status_ == 0 &&
+  return request_.keep_alive && framing != http::BodyFraming::close && !draining_ &&
+         !last_is_next_ && !too_much && status_ != 400 && body_fault_status_ == 0 &&
          requests_served_ < service_.config().limits.keepalive_requests;
 }
 

@@ -64,11 +64,28 @@ KeeperHost::KeeperHost(pool::Master& master, const Config& config,
 // It ends its zygotes, and waits for them; so do we for it, but not for ever.
 KeeperHost::~KeeperHost() {
   if (!keeper_) return;
-  lifeline_.reset();
-  ::syscall(SYS_pidfd_send_signal, keeper_.get(), SIGCONT, nullptr, 0);  // if it has been stopped
+  tell_to_end();
   pollfd end{keeper_.get(), POLLIN, 0};
   if (::poll(&end, 1, stop_patience_ms) == 0)
     ::syscall(SYS_pidfd_send_signal, keeper_.get(), SIGKILL, nullptr, 0);
+}
+
+void KeeperHost::tell_to_end() {
+  lifeline_.reset();
+  ::syscall(SYS_pidfd_send_signal, keeper_.get(), SIGCONT, nullptr, 0);  // if it has been stopped
+}
+
+void KeeperHost::let_go() {
+  again_.disarm();
+  if (!keeper_) return;
+  tell_to_end();
+  keeper_.reset();
+}
+
+void KeeperHost::close() {
+  abandon();
+  workers_end_.reset();
+  keepers_end_.reset();
 }
 
 void KeeperHost::start(std::uint32_t) {

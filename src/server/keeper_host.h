@@ -34,9 +34,14 @@ class KeeperHost {
   pid_t pid() const { return pid_; }
   // In a worker: lets go of what is the master's alone.
   void abandon() { lifeline_.reset(); }
+  // In a process that has nothing to do with it.
+  void close();
+  // It is to end, with its zygotes, in its own time.
+  void let_go();
 
  private:
   void start(std::uint32_t);
+  void tell_to_end();
   [[noreturn]] void become_keeper(Fd lifeline);
   void ended(std::uint32_t);
 
@@ -44,7 +49,7 @@ class KeeperHost {
   const Config& config_;
   const process::Privileges& privileges_;
   rlimit descriptors_;
-  std::function<void()> in_child_;
+  const std::function<void()> in_child_;
   Fd workers_end_;
   Fd keepers_end_;  // kept, so that what is said to a dead keeper reaches the next
   Fd lifeline_;     // closed with us: then it ends

@@ -6,8 +6,8 @@
 #include <fstream>
 
 #include "base/log.h"
+#include "base/text.h"
 #include "control/directory.h"
-#include "server/logs.h"
 #include "server/serve.h"
 #include "server/units.h"
 
@@ -22,12 +22,6 @@ std::uint64_t memory_of(pid_t pid) {
   std::uint64_t resident = 0;
   statm >> size >> resident;
   return resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
-}
-
-control::Answer logged(control::Answer answer) {
-  const auto level = answer.status == status::ok ? log::Level::notice : log::Level::error;
-  log::line(level, "{}", answer.text);
-  return answer;
 }
 
 void add_figures(Report::Program& program, const account::Figures& figures) {
@@ -57,24 +51,26 @@ void add_figures(Report::Program& program, const account::Figures& figures) {
 
 }  // namespace
 
+// An answer of several lines is several lines of the log.
+control::Answer logged(control::Answer answer) {
+  const auto level = answer.status == status::ok ? log::Level::notice : log::Level::error;
+  for (std::string_view rest = answer.text; !rest.empty();)
+    log::line(level, "{}", text::take_until(rest, '\n'));
+  return answer;
+}
+
 std::string_view server_state(const std::vector<pool::WorkerStatus>& workers) {
   const auto any = [&](std::string_view state) {
     return std::ranges::find(workers, state, &pool::WorkerStatus::state) != workers.end();
   };
+  if (any("running")) return "serving";  // others may finish what they have begun
   if (any("stopping")) return "stopping";
-  if (any("draining")) return "finishing";
-  return any("running") ? "serving" : "starting";
+  return any("draining") ? "finishing" : "starting";
 }
 
-Operator::Operator(pool::Master& master, const Config& config, std::string serves,
-                   std::vector<std::string> listeners, admission::Table& table,
-                   AccessLog& access_log)
-    : master_(master),
-      config_(config),
-      serves_(std::move(serves)),
-      listeners_(std::move(listeners)),
-      table_(table),
-      access_log_(access_log) {
+Operator::Operator(pool::Master& master, Operated& server, std::string serves,
+                   admission::Table& table)
+    : master_(master), server_(server), serves_(std::move(serves)), table_(table) {
   if (auto listening = listen(); !listening)
     log::line(log::Level::warn,
               "no control socket, so cgisrv status, quit and the others do not find this server: "
@@ -85,12 +81,15 @@ Operator::Operator(pool::Master& master, const Config& config, std::string serve
 // In the first of the directories that can be used.
 Result<void> Operator::listen() {
   Error first;
-  for (const std::string& directory : control::runtime_directories(config_.server.runtime_dir)) {
+  for (const std::string& directory :
+       control::runtime_directories(server_.config().server.runtime_dir)) {
     auto made = control::make_directory(directory);
     if (made) {
       auto opened = control::Server::open(
           master_.loop(), directory,
-          [this](std::string_view verb, const ucred& peer) { return answer(verb, peer); });
+          [this](std::string_view verb, const ucred& peer, control::Reply reply) {
+            answer(verb, peer, std::move(reply));
+          });
       if (opened) {
         control_ = std::move(*opened);
         return {};
@@ -106,31 +105,23 @@ void Operator::abandon() {
   if (control_) control_->abandon();
 }
 
-control::Answer Operator::answer(std::string_view verb, const ucred& peer) {
-  if (verb == "status") return {status::ok, to_json(report()) + "\n"};
-  constexpr std::string_view commands[] = {"reload", "reopen", "quit", "stop"};
+void Operator::answer(std::string_view verb, const ucred& peer, control::Reply reply) {
+  if (verb == "status") return reply({status::ok, to_json(report()) + "\n"});
+  constexpr std::string_view commands[] = {"reload", "upgrade", "reopen", "quit", "stop"};
   if (std::ranges::find(commands, verb) == std::end(commands))
-    return {status::usage, "this server knows status, reload, reopen, quit and stop\n"};
+    return reply(
+        {status::usage, "this server knows status, reload, upgrade, reopen, quit, stop\n"});
   log::line(log::Level::notice, "{}: asked for by pid {}, uid {}", verb, peer.pid, peer.uid);
-  if (verb == "quit") return stop(pool::Stop::finish);
-  if (verb == "stop") return stop(pool::Stop::now);
-  return verb == "reload" ? reload() : reopen();
-}
-
-control::Answer Operator::reload() {
-  return logged({status::unavailable, "the configuration is not reloaded yet; restart instead"});
-}
-
-control::Answer Operator::reopen() {
-  if (const auto reopened = reopen_logs({&access_log_}); !reopened)
-    return logged({status::cannot_create, "the logs stay as they are: " + reopened.error().what});
-  return logged({status::ok, "the logs were opened again"});
+  if (verb == "quit") return reply(stop(pool::Stop::finish));
+  if (verb == "stop") return reply(stop(pool::Stop::now));
+  if (verb == "reopen") return reply(server_.reopen());
+  return verb == "reload" ? server_.reload(std::move(reply)) : server_.upgrade(std::move(reply));
 }
 
 control::Answer Operator::stop(pool::Stop how) {
   master_.stop(how);
   if (how == pool::Stop::now) return {status::ok, "stopping now\n"};
-  const Duration limit = config_.server.shutdown_timeout;
+  const Duration limit = server_.config().server.shutdown_timeout;
   if (limit == duration_unlimited) return {status::ok, "finishing open requests, then stopping\n"};
   return {status::ok, fmt::format("finishing open requests, for {} at most, then stopping\n",
                                   format_duration(static_cast<std::uint64_t>(limit.count())))};
@@ -144,8 +135,8 @@ Report Operator::report() const {
                    .state = std::string(server_state(workers)),
                    .uptime_seconds = std::chrono::duration<double>(Clock::now() - started_).count(),
                    .serves = serves_,
-                   .configured = !config_.file.empty(),
-                   .listeners = listeners_};
+                   .configured = !server_.config().file.empty(),
+                   .listeners = server_.listeners()};
   for (const pool::WorkerStatus& worker : workers)
     report.workers.push_back({.index = worker.index,
                               .pid = worker.pid,
@@ -153,6 +144,7 @@ Report Operator::report() const {
                               .connections = worker.connections,
                               .accepted = worker.accepted,
                               .restarts = worker.restarts,
+                              .generation = worker.generation,
                               .memory_bytes = worker.pid > 0 ? memory_of(worker.pid) : 0});
   report.admission = {
       .running = table_.total().taken(), .waiting = 0, .limit = table_.total_limit()};

@@ -11,41 +11,51 @@
 #include "admission/table.h"
 #include "base/result.h"
 #include "control/server.h"
-#include "server/access_log.h"
 #include "server/config.h"
 #include "server/report.h"
 
 namespace cgisrv::server {
 
+// What is operated: the server as a whole. A signal does the same as the command of its name; the
+// answer is in the log, too.
+class Operated {
+ public:
+  virtual const Config& config() const = 0;
+  virtual std::vector<std::string> listeners() const = 0;
+  virtual void reload(control::Reply reply) = 0;
+  virtual void upgrade(control::Reply reply) = 0;
+  virtual control::Answer reopen() = 0;
+
+ protected:
+  ~Operated() = default;
+};
+
 class Operator {
  public:
   // Opens the control socket. A server without one serves nevertheless, and the log says why.
-  // `serves` and `listeners` as a report has them. All that is given by reference outlives it.
-  Operator(pool::Master& master, const Config& config, std::string serves,
-           std::vector<std::string> listeners, admission::Table& table, AccessLog& access_log);
+  // `serves` as a report has it. All that is given by reference outlives it.
+  Operator(pool::Master& master, Operated& server, std::string serves, admission::Table& table);
 
   // In a worker: the socket is the master's.
   void abandon();
-  // What HUP and USR1 do too. The answer, for whoever asked, is in the log too.
-  control::Answer reload();
-  control::Answer reopen();
 
  private:
   Result<void> listen();
-  control::Answer answer(std::string_view verb, const ucred& peer);
+  void answer(std::string_view verb, const ucred& peer, control::Reply reply);
   control::Answer stop(pool::Stop how);
   Report report() const;
   void report_programs(Report& report) const;
 
   pool::Master& master_;
-  const Config& config_;
+  Operated& server_;
   const std::string serves_;
-  const std::vector<std::string> listeners_;
   admission::Table& table_;
-  AccessLog& access_log_;
   const TimePoint started_ = Clock::now();
   std::unique_ptr<control::Server> control_;
 };
+
+// Into the log, as it is told to whoever asked.
+control::Answer logged(control::Answer answer);
 
 // Of the whole server, from the states of its workers.
 std::string_view server_state(const std::vector<pool::WorkerStatus>& workers);

@@ -1,5 +1,6 @@
 #include "server/remote.h"
 
+#include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <vector>
@@ -19,6 +20,9 @@ namespace {
 
 using control::Answer;
 using control::Client;
+
+// A reload waits until all new workers are ready, an upgrade until the new server is.
+constexpr std::chrono::seconds patience{90};
 
 int complain(int exit_status, const std::string& what) {
   std::fprintf(stderr, "cgisrv: %s\n", what.c_str());
@@ -141,7 +145,7 @@ std::string printable(std::string_view text) {
 int tell(const RemoteCommand& command, const std::string& path) {
   auto client = Client::connect(path);
   if (!client) return complain(status::unavailable, client.error().what);
-  const auto answer = client->ask(command.verb);
+  const auto answer = client->ask(command.verb, patience);
   if (!answer) return complain(status::unavailable, answer.error().what);
   if (answer->status != status::ok) return complain(answer->status, printable(answer->text));
   std::printf("%s\n", printable(answer->text).c_str());

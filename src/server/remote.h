@@ -1,4 +1,5 @@
-// The commands that speak to a running server: status, reload, reopen, quit, stop.
+// The commands that speak to a running server: status, reload, upgrade, reopen,
+// quit, stop.
 #pragma once
 
 #include <sys/types.h>

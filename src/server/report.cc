@@ -23,7 +23,7 @@ bool tame(int, json::parse_event_t event, json& value) {
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Report::Server, pid, version, state, uptime_seconds,
                                                 serves, configured, listeners)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Report::Worker, index, pid, state, connections,
-                                                accepted, restarts, memory_bytes)
+                                                accepted, restarts, generation, memory_bytes)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Report::Admission, running, waiting, limit)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Report::Program, id, file, running, waiting, limit,
                                                 refused, finished, failed, outcomes, cold_starts,

@@ -29,6 +29,7 @@ struct Report {
     std::uint32_t connections = 0;
     std::uint64_t accepted = 0;  // by this process
     unsigned restarts = 0;
+    unsigned generation = 0;  // of the configuration that it serves by; a reload makes the next
     std::uint64_t memory_bytes = 0;  // resident
   };
   struct Admission {

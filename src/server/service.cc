@@ -3,6 +3,8 @@
 #include <fmt/compile.h>
 #include <sys/random.h>
 
+#include <limits>
+
 #include "base/check.h"
 #include "process/spawn.h"
 
@@ -11,6 +13,13 @@ namespace cgisrv::server {
 namespace {
 // A fast stop does not wait out the grace of the configuration.
 constexpr auto hurried_grace = std::chrono::milliseconds(1000);
+
+// Spread out, so that workers that share the requests evenly do not all retire at once.
+std::uint64_t retirement(std::uint64_t requests, unsigned ordinal) {
+  if (requests == 0) return std::numeric_limits<std::uint64_t>::max();
+  return requests - requests / 16 * (ordinal % 8);
+}
+
 }  // namespace
 
 Service::Service(pool::Worker& worker, const Config& config,
@@ -24,7 +33,8 @@ Service::Service(pool::Worker& worker, const Config& config,
             [&worker](const auto& message) { worker.tell_master(admission::bytes_of(message)); }),
       reaper_(worker.loop(), Callback::of<&Service::programs_gone>(*this)),
       unattended_(worker.loop(), Callback::of<&Service::programs_gone>(*this)),
-      run_context_{worker.loop(), reaper_, roster, scratch_, descriptors, &door_, &unattended_} {
+      run_context_{worker.loop(), reaper_, roster, scratch_, descriptors, &door_, &unattended_},
+      retires_at_(retirement(config.server.max_requests_per_worker, worker.ordinal())) {
   if (!process::prepare_to_spawn()) cannot_begin("opening /dev/null");
   CGISRV_CHECK(::getrandom(&id_base_, sizeof id_base_, 0) == sizeof id_base_);
   roster.use_row(worker.index());
@@ -46,6 +56,19 @@ void Service::forget(Connection& connection) {
 void Service::drain() {
   for (auto next = connections_.begin(); next != connections_.end();)
     (*next++)->drain();  // may take itself out of the list
+}
+
+// A client may just be sending its next request, so that nothing is closed before that has been
+// answered, with the word that it is the last one.
+void Service::replaced() {
+  for (const auto& connection : connections_)
+    connection->close_after_next();
+}
+
+void Service::count_request() {
+  if (++requests_ < retires_at_) return;
+  worker_.retire();
+  retires_at_ += config_.server.max_requests_per_worker;  // should there be no successor now
 }
 
 void Service::stop() {

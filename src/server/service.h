@@ -31,6 +31,7 @@ class Service final : public pool::Service {
 
   void accepted(pool::Connection connection) override;
   void drain() override;
+  void replaced() override;
   void stop() override;
   void told(std::string_view message) override;
   bool finished() const override { return reaper_.idle() && unattended_.idle(); }
@@ -43,6 +44,8 @@ class Service final : public pool::Service {
   cgi::RunContext& run_context() { return run_context_; }
   std::span<char> scratch() { return scratch_; }
   std::string next_request_id();
+  // A request has been served: after so many, the worker asks to be replaced.
+  void count_request();
   // From now on programs are started warm where that is configured: the workers' end of the
   // channel.
   void use_keeper(int channel);
@@ -64,6 +67,8 @@ class Service final : public pool::Service {
   cgi::RunContext run_context_;
   std::uint64_t id_base_;
   std::uint64_t id_count_ = 0;
+  std::uint64_t requests_ = 0;
+  std::uint64_t retires_at_;
 };
 
 }  // namespace cgisrv::server

@@ -16,7 +16,13 @@ namespace {
 
 class ControlServer : public ::testing::Test {
  protected:
-  void open(Server::Handler handler) {
+  // Answers at once what `answer` returns.
+  using Answering = std::function<Answer(std::string_view verb, const ucred& peer)>;
+  void open(Answering answer) {
+    open_with([answer = std::move(answer)](std::string_view verb, const ucred& peer,
+                                           const Reply& reply) { reply(answer(verb, peer)); });
+  }
+  void open_with(Server::Handler handler) {
     auto opened = Server::open(loop, folder.path(), std::move(handler));
     ASSERT_TRUE(opened) << opened.error().what;
     server = std::move(*opened);
@@ -91,6 +97,39 @@ TEST_F(ControlServer, SilentClientsMakeRoom) {
     const auto answer = silent.back().ask("status");
     EXPECT_TRUE(answer && answer->text == "here") << "the youngest is still there";
   });
+}
+
+TEST_F(ControlServer, AnswerMayComeLater) {
+  Reply kept;
+  open_with([&](std::string_view verb, const ucred&, Reply reply) {
+    if (verb == "wait") {
+      kept = std::move(reply);
+    } else {
+      kept({3, "late"});
+      kept({4, "said twice"});
+      reply({0, "now"});
+    }
+  });
+  run([&] {
+    auto first = Client::connect(server->path());
+    Result<Answer> late = fail("nothing");
+    std::thread waiting([&] { late = first->ask("wait"); });
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    const auto answer = Client::connect(server->path())->ask("go");
+    waiting.join();
+    EXPECT_TRUE(answer && answer->text == "now");
+    ASSERT_TRUE(late);
+    EXPECT_EQ(late->status, 3);
+    EXPECT_EQ(late->text, "late");
+  });
+}
+
+TEST_F(ControlServer, AnswerForOneWhoHasGoneIsNoHarm) {
+  std::vector<Reply> kept;
+  open_with([&](std::string_view, const ucred&, Reply reply) { kept.push_back(std::move(reply)); });
+  run([&] { EXPECT_FALSE(Client::connect(server->path())->ask("wait", std::chrono::seconds(1))); });
+  ASSERT_EQ(kept.size(), 1U);
+  kept.front()({0, "too late"});
 }
 
 TEST_F(ControlServer, RemovesItsSocketAndThoseOfTheDead) {

@@ -93,7 +93,7 @@ TEST(Roster, KillsNobodyWhoIsNotOurChild) {
   EXPECT_EQ(::poll(&ended, 1, 100), 0);
   // Unless our child is known to start programs for workers.
   forged.slot()->store(grandchild);
-  roster.end_programs_of(0, shell.result->pid());
+  roster.end_programs_of(0, {shell.result->pid()});
   EXPECT_EQ(::poll(&ended, 1, 5000), 1);
   Child child = shell.take();
   child.signal_group(SIGKILL);

@@ -1,0 +1,81 @@
+// What the workers of one configuration share: the part of the server that a reload replaces.
+#pragma once
+
+#include <cgisrv/pool.h>
+#include <sys/resource.h>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "admission/table.h"
+#include "net/listener.h"
+#include "process/cgroup.h"
+#include "process/privileges.h"
+#include "process/roster.h"
+#include "server/access_log.h"
+#include "server/config.h"
+#include "server/keeper_host.h"
+
+namespace cgisrv::server {
+
+// What all generations have in common; made by the master before its first worker.
+struct Common {
+  static constexpr unsigned programs_per_worker_max = 16 * 1024;
+
+  rlimit descriptors{};  // what programs may have
+  std::optional<process::Cgroups> cgroups;
+  process::Roster roster{pool::slots_max, programs_per_worker_max};
+  admission::Table table;
+};
+
+// A listener, and what the configuration says of it: several can be of one name.
+struct Listening {
+  std::string configured;  // "127.0.0.1:0", "fd:web"
+  net::Address address;
+  bool handed_over = false;  // by a service manager
+};
+
+class Generation {
+ public:
+  // `listening`: in the order of the sockets.
+  Generation(Config config, std::vector<Listening> listening, AccessLog access_log, Common& common);
+  ~Generation();
+
+  const Config& config() const { return config_; }
+  const std::vector<Listening>& listening() const { return listening_; }
+  AccessLog& access_log() { return access_log_; }
+  // 0: none runs.
+  pid_t keeper() const { return keeper_ ? keeper_->pid() : 0; }
+  unsigned workers() const { return workers_; }
+
+  // In the master, before its workers are started. `leave_master`: what every process that is
+  // forked from the master does first; it lets go of what is the master's alone.
+  void begin(pool::Master& master, std::function<void()> leave_master);
+  // For the pool; it must not outlive this.
+  pool::Generation for_pool(std::vector<Fd> listeners, std::function<void()> on_end);
+  // In a process that has been forked from the master: lets go of what is the master's alone; of
+  // everything, if it is no process of this generation.
+  void leave_master();
+  void close();
+  // In the master, when its last worker has ended: at once, or waiting for its other processes.
+  void let_go();
+  void end();
+
+ private:
+  std::unique_ptr<pool::Service> make_service(pool::Worker& worker);
+  void enter_cgroup() const;
+
+  const Config config_;
+  const std::vector<Listening> listening_;
+  const std::vector<net::Address> addresses_;
+  AccessLog access_log_;
+  Common& common_;
+  const process::Privileges privileges_;
+  const unsigned workers_;
+  std::function<void()> leave_master_;
+  std::optional<KeeperHost> keeper_;
+};
+
+}  // namespace cgisrv::server

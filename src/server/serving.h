@@ -1,0 +1,93 @@
+// The server in the master process: its generations, one after the other, and what outlives them.
+#pragma once
+
+#include <cgisrv/pool.h>
+
+#include <functional>
+#include <list>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "admission/arbiter.h"
+#include "admission/pressure.h"
+#include "net/handed_over.h"
+#include "process/service_manager.h"
+#include "server/generation.h"
+#include "server/operator.h"
+#include "server/serve.h"
+#include "server/service_state.h"
+#include "server/upgrade.h"
+
+namespace cgisrv::server {
+
+// What a command or a server that fails so ends with, as in sysexits.h.
+int exit_status(const Error& error);
+
+class Serving final : public Operated {
+ public:
+  // What others have left to this process: taken before it opens anything.
+  struct Left {
+    process::ServiceManager manager = process::ServiceManager::take();
+    net::HandedOver sockets = net::HandedOver::take();  // by the manager
+    Inheritance inheritance = Inheritance::take();      // by an older server
+  };
+  Serving(Start start, Common& common, Left left);
+  ~Serving();
+
+  // Opens what the configuration names: listeners, logs, the user's account. Nothing has changed
+  // when that fails.
+  struct Opened {
+    std::unique_ptr<Generation> generation;
+    std::vector<Fd> sockets;
+  };
+  Result<Opened> open(Config config);
+  // Serves by it until told to end; returns the exit status.
+  int run(Opened first);
+
+  // ---- Operated
+  const Config& config() const override { return current_->config(); }
+  std::vector<std::string> listeners() const override;
+  void reload(control::Reply reply) override;
+  void upgrade(control::Reply reply) override;
+  control::Answer reopen() override;
+
+ private:
+  struct Admitting;
+
+  Result<std::vector<net::Listener>> open_listeners(const std::string& address);
+  std::vector<Fd> kept_listeners(const std::string& address);
+  void close_unused();
+  pool::Hooks hooks();
+  pool::Generation for_pool(Generation& generation, std::vector<Fd> sockets);
+  void begin(pool::Master& master);
+  void became_ready();
+  void worker_ended(unsigned worker);
+  void end();
+  void clean_up() const;
+  void leave_master(const Generation& self);
+
+  Result<void> begin_reload(Config config, std::string notes, const control::Reply& reply);
+  void reloaded(const std::string& problem, const std::string& notes, const control::Reply& reply);
+  bool is_busy() const;
+  void keep_error_log() const;
+  void generation_ended(const Generation& generation);
+  void upgraded(const std::string& problem, const control::Reply& reply);
+
+  const Start start_;
+  Common& common_;
+  Left left_;
+  pool::Master* master_ = nullptr;
+  std::list<std::unique_ptr<Generation>> generations_;
+  Generation* current_ = nullptr;
+  Generation* next_ = nullptr;  // that a reload is about to put in its place
+  std::unique_ptr<Admitting> admitting_;
+  std::unique_ptr<Operator> operator_;
+  std::unique_ptr<Upgrade> upgrade_;
+  std::optional<ServiceState> state_;
+  bool is_ready_ = false;
+  bool handed_over_ = false;
+};
+
+}  // namespace cgisrv::server
