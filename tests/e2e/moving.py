@@ -206,13 +206,16 @@ events {{}}
 http {{
   include /etc/nginx/mime.types;
   default_type application/octet-stream;
+  access_log {folder / "var/log/nginx/access.log"};
 {temporary}{text}}}
 """
     file = folder.file(f"/etc/nginx/{port}.conf", main)
     folder.give_away()
     peer = Peer(folder, port)
     peer.start("/usr/sbin/fcgiwrap", *shlex.split(options[1]), "-s", f"unix:{run}/fcgi")
-    assert until((run / "fcgi").exists)
+    if not until((run / "fcgi").exists):
+        peer.stop()
+        raise AssertionError(peer.said())
     peer.start("/usr/sbin/nginx", "-c", file, "-e", folder / "var/log/nginx/error.log")
     return peer
 

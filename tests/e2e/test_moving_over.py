@@ -158,8 +158,7 @@ def fill_awstats(folder: Folder) -> None:
     """It looks for its configuration beside itself, too."""
     program, data = folder / "/usr/lib/cgi-bin/awstats.pl", folder / "var/lib/awstats"
     program.symlink_to("/usr/lib/cgi-bin/awstats.pl")
-    data.mkdir(parents=True)
-    log = folder.file("/var/log/sample.log", "".join(
+    log = folder.file("/var/lib/awstats/sample.txt", "".join(
         f'192.0.2.{n} - - [01/Jan/2026:00:00:{n:02d} +0000] "GET /page{n} HTTP/1.1" 200 {n} "-" '
         '"Mozilla/5.0"\n' for n in range(1, 30)))
     folder.file("/usr/lib/cgi-bin/awstats.tools.conf",
