@@ -17,16 +17,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
-from selenium.webdriver.remote.webelement import WebElement
-from selenium.webdriver.support.ui import WebDriverWait
+
+from browsing import WAIT_SECONDS, browser, chromium, only, prefer, resize, status, wait_for  # noqa: F401
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 BINARY = Path(os.environ.get("CGISRV", REPOSITORY / "build/release/cgisrv")).resolve()
 SITE = BINARY.parent / "site"
-WAIT_SECONDS = 15
 
 # What the links of the index answer, where it is not 200.
 FAILING_LINKS = {"cgi-bin/broken.cgi": 502, "cgi-bin/now-headerless.cgi": 502, "no-such-page": 404}
@@ -51,49 +48,6 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
                 server.wait(WAIT_SECONDS)
             except subprocess.TimeoutExpired:
                 server.kill()
-
-
-@pytest.fixture(scope="module")
-def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
-    options = webdriver.ChromeOptions()
-    for argument in ("headless=new", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run",
-                     "disable-background-networking", "disable-component-update", "disable-sync",
-                     f"user-data-dir={tmp_path_factory.mktemp('chromium')}"):
-        options.add_argument(f"--{argument}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(service=Service("/usr/bin/chromedriver"), options=options)
-    yield driver
-    driver.quit()
-
-
-@pytest.fixture
-def browser(chromium: webdriver.Chrome) -> webdriver.Chrome:
-    """The browser on an empty page, with an empty console and an ordinary window."""
-    chromium.get("about:blank")
-    chromium.get_log("browser")
-    resize(chromium, 1100)
-    return chromium
-
-
-def resize(browser: webdriver.Chrome, width: int) -> None:
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride",
-                            {"width": width, "height": 760, "deviceScaleFactor": 1,
-                             "mobile": width < 500})
-
-
-def status(browser: webdriver.Chrome) -> int:
-    return browser.execute_script(
-        "return performance.getEntriesByType('navigation')[0].responseStatus")
-
-
-def only(browser: webdriver.Chrome, selector: str) -> WebElement:
-    elements = browser.find_elements(By.CSS_SELECTOR, selector)
-    assert len(elements) == 1, f"{selector}: {len(elements)} in {browser.page_source}"
-    return elements[0]
-
-
-def wait_for(browser: webdriver.Chrome, condition) -> None:
-    WebDriverWait(browser, WAIT_SECONDS, poll_frequency=0.05).until(lambda _: condition())
 
 
 def answer(url: str) -> int:
@@ -129,8 +83,7 @@ def test_page_fits_a_phone_and_follows_the_readers_colours(browser, demo, page):
     resize(browser, 360)
     backgrounds = []
     for scheme in ("light", "dark"):
-        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {
-            "features": [{"name": "prefers-color-scheme", "value": scheme}]})
+        prefer(browser, color_scheme=scheme)
         browser.get(demo + page)
         assert browser.execute_script("return document.documentElement.scrollWidth") <= 360
         backgrounds.append(only(browser, "body").value_of_css_property("background-color"))

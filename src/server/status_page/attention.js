@@ -35,14 +35,13 @@ function* ofServer({ server, admission, totals }) {
   }
 }
 
-function* ofWorkers({ server, workers }) {
+function* ofWorkers({ server, workers, totals }) {
   const absent = workers.filter(worker => worker.state !== "running").length;
   if (absent > 0 && server.state === "serving")
     yield ["workers", `${absent} of ${counted(workers.length, "worker")} not running.`];
-  const restarts = workers.reduce((sum, worker) => sum + worker.restarts, 0);
-  if (restarts > 0) {
-    yield ["restarts", `Workers were replaced ${times(restarts)} since the start; ` +
-      "the error log says why."];
+  if (totals.worker_deaths > 0) {
+    yield ["deaths", `Workers died ${times(totals.worker_deaths)} since the start, and were ` +
+      "replaced; the error log says why."];
   }
 }
 
@@ -50,7 +49,8 @@ function* ofPrograms({ programs, admission }) {
   if (admission.limit > 0 && admission.running >= admission.limit) return;
   for (const { id, name, waiting, running, limit } of programs) {
     if (waiting > 0)
-      yield [`waiting ${id}`, `${name}: ${waits(waiting)}, ${count(running)} of ${count(limit)} run.`];
+      yield [`waiting ${id}`,
+        `${name}: ${waits(waiting)}, ${count(running)} of ${count(limit)} run.`];
   }
 }
 

@@ -32,8 +32,8 @@ const list = new Children(byId("failures"), {
         element("span", { class: "soft" })),
       element("p", { class: "diagnosis" }),
       element("details", {}, element("summary"), requests));
-    item.requests = new Children(requests, { key: request => request.request_id,
-      create: createRequest, update: updateRequest });
+    item.requests = new Children(requests, { create: createRequest, update: updateRequest,
+      key: request => `${request.request_id} ${request.time}` });
     return item;
   },
   update(item, { requests }) {

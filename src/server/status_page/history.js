@@ -42,6 +42,7 @@ const programs = {
   title: "Programs running and waiting",
   format: count,
   areas: true,
+  whole: true,
   series: [
     { label: "running", colour: "accent", value: entry => entry.running },
     { label: "waiting", colour: "caution", value: entry => entry.waiting },

@@ -3,10 +3,13 @@ import { attention } from "./attention.js";
 import { byId, Children, element, setTerms, setText } from "./dom.js";
 import { age, count, duration, exact, percent, rate } from "./format.js";
 
+export function showState(state) {
+  setText(byId("state"), state);
+  byId("state").classList.toggle("serving", state === "serving");
+}
+
 export function showServer({ server }) {
-  const state = byId("state");
-  setText(state, server.state);
-  state.dataset.state = server.state;
+  showState(server.state);
   setText(byId("serves"), server.serves || "cgisrv");
   setText(byId("listeners"), server.listeners.join("   "));
   setText(byId("identity"),

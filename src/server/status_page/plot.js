@@ -21,7 +21,8 @@ function minutes(axis) {
 }
 
 function wholeDecades(axis) {
-  const [min, max] = axis.max > 0 ? [axis.min, axis.max] : [0.001, 1];
+  const any = axis.chart.data.datasets.some(({ data }) => data.some(({ y }) => y > 0));
+  const [min, max] = any ? [axis.min, axis.max] : [0.001, 1];
   axis.min = 10 ** Math.floor(Math.log10(min));
   axis.max = 10 ** Math.max(Math.ceil(Math.log10(max)), Math.log10(axis.min) + 1);
 }
@@ -46,17 +47,18 @@ const crosshair = {
   afterDatasetsDraw(chart) {
     const [active] = chart.getActiveElements();
     if (!active) return;
-    chart.ctx.fillStyle = style("soft");
-    chart.ctx.fillRect(Math.round(active.element.x), chart.chartArea.top, 1, chart.chartArea.height);
+    const { ctx, chartArea: { top, height } } = chart;
+    ctx.fillStyle = style("soft");
+    ctx.fillRect(Math.round(active.element.x), top, 1, height);
   },
 };
 
-// "5" where a figure is "5.0".
+// "5" where a figure is "5.0", and "0.5" where it is "0.50".
 function tick(format) {
-  return value => format(value).replace(/\.0\b/, "");
+  return value => format(value).replace(/\.0\b|(?<=\.\d)0\b/, "");
 }
 
-function options({ format, areas, logarithmic }) {
+function options({ format, areas, logarithmic, whole }) {
   return {
     animation: false,
     maintainAspectRatio: false,
@@ -69,7 +71,7 @@ function options({ format, areas, logarithmic }) {
         ? { type: "logarithmic", afterDataLimits: wholeDecades, afterBuildTicks: decades,
           grid: { drawBorder: false }, ticks: { callback: tick(format) } }
         : { stacked: areas, min: 0, suggestedMax: 1, grid: { drawBorder: false },
-          ticks: { callback: tick(format), maxTicksLimit: 5 } },
+          ticks: { callback: tick(format), maxTicksLimit: 5, precision: whole ? 0 : undefined } },
     },
     plugins: {
       legend: { display: false },

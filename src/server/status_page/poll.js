@@ -28,16 +28,17 @@ export class Poll {
     if (this.#asking || this.#paused) return;
     this.#asking = true;
     clearTimeout(this.#timer);
-    const { report, error } = await this.#fetch().then(report => ({ report }), error => ({ error }));
+    const report = await this.#fetch().catch(() => null);
     this.#asking = false;
     if (this.#paused) return;
     this.#timer = setTimeout(() => this.#ask(), document.hidden ? hidden : lookedAt);
     if (report) this.onReport(report);
-    else this.onSilence(error);
+    else this.onSilence();
   }
 
   async #fetch() {
-    const answer = await fetch(this.url, { cache: "no-store", signal: AbortSignal.timeout(patience) });
+    const signal = AbortSignal.timeout(patience);
+    const answer = await fetch(this.url, { cache: "no-store", signal });
     if (!answer.ok) throw new Error(`it answered ${answer.status}`);
     return answer.json();
   }

@@ -14,6 +14,13 @@ function recentOf({ history, interval_seconds: seconds }) {
     failed: sum(last, row => row.failed) };
 }
 
+// The diagnosis is a line of the log, which begins with the file. Here that has a place of its own.
+function sentence({ program, diagnosis = "" }) {
+  const rest = diagnosis.startsWith(`${program}: `)
+    ? diagnosis.slice(program.length + 2) : diagnosis;
+  return rest.charAt(0).toUpperCase() + rest.slice(1);
+}
+
 export function read(sent) {
   const report = { interval_seconds: 5, history: [], workers: [], programs: [], failures: [],
     slowest: [], now_seconds: Date.now() / 1000, ...sent };
@@ -25,8 +32,8 @@ export function read(sent) {
   const name = file => shown(file ?? "", report.server);
   const age = row => report.now_seconds - row.time;
   report.programs = report.programs.map(row => ({ ...row, name: name(row.file) }));
-  report.failures = report.failures.map(row =>
-    ({ ...row, name: name(row.program) || row.url, age: age(row) }));
+  report.failures = report.failures.map(row => ({ ...row, name: name(row.program) || row.url,
+    age: age(row), diagnosis: sentence(row) }));
   report.slowest = report.slowest.map(row => ({ ...row, name: name(row.program), age: age(row) }));
   return report;
 }

@@ -1,9 +1,9 @@
 // The status page: asks for /status.json every two seconds, and shows what it says.
 import { byId, setText } from "./dom.js";
 import { showFailures } from "./failures.js";
-import { ago, clock } from "./format.js";
+import { age, clock } from "./format.js";
 import { plots } from "./history.js";
-import { showAttention, showNumbers, showServer, showTotals } from "./overview.js";
+import { showAttention, showNumbers, showServer, showState, showTotals } from "./overview.js";
 import { Plots } from "./plot.js";
 import { Poll } from "./poll.js";
 import { read } from "./report.js";
@@ -37,17 +37,18 @@ const poll = new Poll("status.json", {
     setText(byId("feed"), "Live");
     show(read(sent));
   },
-  onSilence(error) {
-    // Said once: what is in an alert is read out whenever it changes.
+  // In words once: what is in an alert is read out whenever it changes.
+  onSilence() {
     if (byId("silence").hidden) {
-      setText(byId("silence"), heard === null ? `The server does not answer (${error.message}).`
-        : `The server has not answered since ${clock(heard)} (${error.message}). ` +
-          "All below is from then.");
+      setText(byId("silence"), heard === null ? "The server does not answer."
+        : `The server has not answered since ${clock(heard)}. All below is from before.`);
       byId("silence").hidden = false;
+      document.body.classList.add("stale");
+      showState("not answering");
+      showTab("silent", byId("serves").textContent);
     }
-    document.body.classList.add("stale");
-    setText(byId("feed"), `Silent since ${clock(heard ?? now())}, asking again`);
-    showTab("silent", byId("serves").textContent);
+    setText(byId("feed"), heard === null ? "Asking again"
+      : `Silent for ${age(now() - heard)}, asking again`);
   },
 });
 

@@ -67,7 +67,8 @@ export class Table {
   }
 
   #head(column) {
-    const button = element("button", { type: "button", title: column.hint ?? "" }, column.title);
+    const button = element("button", { type: "button" }, column.title);
+    if (column.hint) button.title = column.hint;
     button.addEventListener("click", () => this.#choose(column));
     return element("th", { scope: "col", class: column.kind }, button);
   }

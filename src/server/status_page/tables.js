@@ -18,21 +18,28 @@ function number(title, value, text, { hint, phone = false, alarming } = {}) {
 const each = (part, all) => (all > 0 ? part / all : NaN);
 const whenAny = value => row => value(row) > 0;
 
+// How it came to run so far, whatever is configured.
+function start({ cold_starts: cold, warm_starts: warm }) {
+  if (warm === 0) return cold > 0 ? "cold" : "";
+  const share = warm / (warm + cold);
+  return share > 0.995 ? "warm" : `${percent(share)} warm`;
+}
+
 const programs = new Table(byId("programs"), {
   key: row => row.id,
   sorted: "Rate",
   columns: [
     { title: "Program", text: row => row.name, kind: "name" },
-    { title: "Start", text: row => row.start ?? "", kind: "name wide",
+    { title: "Start", text: start, kind: "name wide",
       hint: "warm: forked from one that stands ready; cold: executed" },
     number("Running", row => row.running, exact, { phone: true }),
     number("Waiting", row => row.waiting, exact,
       { hint: "requests in the queue", alarming: whenAny(row => row.waiting) }),
     number("Rate", row => row.rate_per_second, rate,
       { phone: true, hint: "requests per second in the last minute" }),
-    number("p50", row => row.recent_p50_seconds, duration, { hint: "in the last minutes" }),
+    number("p50", row => row.recent_p50_seconds, duration, { hint: "in the last minute" }),
     number("p99", row => row.recent_p99_seconds, duration,
-      { phone: true, hint: "in the last minutes" }),
+      { phone: true, hint: "in the last minute" }),
     number("CPU", row => row.recent_cpu, percent, { hint: "of one processor, in the last minute" }),
     number("Memory", row => row.memory_peak_bytes, bytes, { hint: "of the largest, at its peak" }),
     number("Failed", row => row.failed, exact, { phone: true,
@@ -43,14 +50,15 @@ const programs = new Table(byId("programs"), {
   ],
   detail: row => [
     ["File", row.file],
-    ["Start", row.start === "warm" ? `warm, ${count(row.zygotes)} ready` : row.start ?? ""],
-    ["Starts so far", `${exact(row.cold_starts)} cold, ${exact(row.warm_starts)} warm`],
+    ["Configured to start",
+      row.start === "warm" ? `warm, ${count(row.zygotes)} ready` : row.start ?? ""],
+    ["Started so far", `${exact(row.cold_starts)} cold, ${exact(row.warm_starts)} warm`],
     ["Requests so far", exact(row.finished)],
     ["How they ended", Object.entries(row.outcomes ?? {}).map(([outcome, times]) =>
       `${exact(times)} ${outcome.replaceAll("-", " ")}`).join(", ")],
     ["Running", `${exact(row.running)} of ${exact(row.limit)}`],
     ["Waiting", exact(row.waiting)],
-    ["Time in the last minutes", `p50 ${duration(row.recent_p50_seconds ?? NaN)}, ` +
+    ["Time in the last minute", `p50 ${duration(row.recent_p50_seconds ?? NaN)}, ` +
       `p99 ${duration(row.recent_p99_seconds ?? NaN)}`],
     ["Time since the start", `p50 ${duration(row.time_p50_seconds)}, ` +
       `p90 ${duration(row.time_p90_seconds)}, p99 ${duration(row.time_p99_seconds)}`],
@@ -69,7 +77,7 @@ export function showPrograms(report) {
 }
 
 const slowest = new Table(byId("slowest"), {
-  key: row => row.request_id,
+  key: row => `${row.request_id} ${row.time}`,
   sorted: "Took",
   columns: [
     { title: "Request", text: row => row.url || row.name, kind: "name" },
