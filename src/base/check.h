@@ -8,16 +8,28 @@
 
 namespace cgisrv {
 
+// Where else than to standard error it is to be said, which may lead nowhere: log::use() sets it.
+inline void (*tell_last_words)(const char* text) = nullptr;
+
+inline void say_last_words(const char* text) {
+  std::fprintf(stderr, "cgisrv: %s\n", text);
+  if (tell_last_words != nullptr) tell_last_words(text);
+}
+
 // Always-on assertion: a failed check is a bug in cgisrv, so it prints where and aborts.
 [[noreturn]] inline void check_failed(const char* condition, const char* file, int line) {
-  std::fprintf(stderr, "cgisrv: bug: check failed: %s (%s:%d)\n", condition, file, line);
+  char text[512];
+  std::snprintf(text, sizeof text, "bug: check failed: %s (%s:%d)", condition, file, line);
+  say_last_words(text);
   std::abort();
 }
 
 // What a process cannot begin without is not to be had: no bug, and perhaps better later. Exits
 // with EX_OSERR (sysexits.h); whoever supervises it tries again.
 [[noreturn]] inline void cannot_begin(const char* what) {
-  std::fprintf(stderr, "cgisrv: cannot begin: %s: %s\n", what, std::strerror(errno));
+  char text[512];
+  std::snprintf(text, sizeof text, "cannot begin: %s: %s", what, std::strerror(errno));
+  say_last_words(text);
   std::exit(71);
 }
 

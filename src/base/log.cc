@@ -6,6 +6,7 @@
 #include <array>
 #include <ctime>
 
+#include "base/check.h"
 #include "base/text.h"
 
 namespace cgisrv::log {
@@ -31,6 +32,10 @@ std::string make_line(Level level, std::string_view request_id, std::string_view
   if (!request_id.empty()) line.append("[").append(request_id).append("] ");
   line.append(text::printable(text)).push_back('\n');
   return line;
+}
+
+void tell_fatal(const char* text) {
+  write(Level::fatal, {}, text);
 }
 }  // namespace
 
@@ -58,6 +63,7 @@ Result<void> open(const std::string& path) {
 }
 
 Result<void> use(Target target) {
+  tell_last_words = target.path == "stderr" ? nullptr : tell_fatal;
   if (file) return file->use(std::move(target));
   file.emplace(Kind::error, std::move(target));
   return {};

@@ -54,7 +54,7 @@ constexpr std::string_view starts[] = {"cold", "warm"};
 constexpr std::string_view preloaded[] = {"standard", "all", "none"};
 constexpr std::string_view finalized[] = {"quick", "full"};
 constexpr std::string_view links_followed[] = {"follow", "owner", "never"};
-constexpr std::string_view log_levels[] = {"debug", "info", "notice", "warn", "error"};
+constexpr std::string_view log_levels[] = {"debug", "info", "notice", "warn", "error", "fatal"};
 constexpr std::string_view access_words[] = {"stderr", "off"};
 constexpr std::string_view error_words[] = {"stderr"};
 
@@ -375,7 +375,7 @@ constexpr Section site_section{"[[site]]", site_rows, defaults<Site>,
 
 constexpr Parameter access_rows[] = {
     {.key = "path", .type = path, .slot = in<&LogTarget::path>, .choices = access_words,
-     .about = "A file, `\"stderr\"` or `\"off\"`."},
+     .about = "A file, a FIFO, `\"stderr\"` or `\"off\"`."},
     {.key = "format", .type = text, .slot = in<&LogTarget::format>, .check = check_access_format,
      .about = "How a line is written: `\"combined\"`, `\"common\"`, `\"json\"`, or a text such as "
               "`\"{remote_address} {status} {cpu_user_ms}\"` with the fields listed at the end."},
@@ -385,7 +385,7 @@ constexpr Section access_section{"[log.access]", access_rows, defaults<LogTarget
 
 constexpr Parameter error_rows[] = {
     {.key = "path", .type = path, .slot = in<&Config::error_log>, .choices = error_words,
-     .about = "A file or `\"stderr\"`."},
+     .about = "A file, a FIFO or `\"stderr\"`."},
     {.key = "level", .type = choice, .slot = in<&Config::log_level>, .choices = log_levels,
      .about = "The least severe messages that are written."},
 };

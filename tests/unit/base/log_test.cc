@@ -1,13 +1,16 @@
 #include "base/log.h"
 
 #include <gmock/gmock.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <fstream>
 #include <iterator>
+#include <thread>
 
 #include "../temporary_directory.h"
+#include "base/check.h"
 
 namespace cgisrv::log {
 namespace {
@@ -53,6 +56,41 @@ TEST_F(Log, LinesBelowTheLevelAreDropped) {
   EXPECT_EQ(content(), "");
   line(Level::fatal, "kept");
   EXPECT_THAT(content(), HasSubstr("fatal"));
+}
+
+using LogDeathTest = Log;
+
+TEST_F(LogDeathTest, LastWordsAreThereToo) {
+  EXPECT_DEATH(CGISRV_CHECK(1 + 1 == 3), "bug: check failed: 1 \\+ 1 == 3");
+  EXPECT_THAT(content(), HasSubstr("bug: check failed: 1 + 1 == 3"));
+  EXPECT_THAT(content(), HasSubstr(" fatal ["));
+}
+
+TEST_F(Log, SaysWhatItLost) {
+  ASSERT_TRUE(open("/dev/full"));
+  line(Level::info, "lost");
+  line(Level::info, "lost, too");
+  ASSERT_TRUE(open(path));
+  std::this_thread::sleep_for(std::chrono::milliseconds(130));
+  line(Level::info, "first");
+  line(Level::info, "second");
+  EXPECT_THAT(content(), MatchesRegex(".* error \\[[0-9]+\\] 2 lines of this log were lost: "
+                                      "No space left on device\n.* first\n.* second\n"));
+}
+
+TEST_F(Log, JournalKnowsTheTime) {
+  struct stat status {};
+  ASSERT_EQ(::stat(path.c_str(), &status), 0);
+  ::setenv("JOURNAL_STREAM", fmt::format("{}:{}", status.st_dev, status.st_ino).c_str(), 1);
+  ASSERT_TRUE(open(path));
+  set_level(Level::debug);
+  line(Level::debug, "least");
+  write(Level::warn, "5f3a", "text");
+  line(Level::fatal, "most");
+  ::unsetenv("JOURNAL_STREAM");
+  const int pid = ::getpid();
+  EXPECT_EQ(content(),
+            fmt::format("<7>[{}] least\n<4>[{}] [5f3a] text\n<2>[{}] most\n", pid, pid, pid));
 }
 
 TEST_F(Log, AppendsToWhatIsThere) {
