@@ -107,6 +107,7 @@ File::File(Kind kind, Target target)
 Result<void> File::use(Target target) {
   if (auto replaced = descriptor_.replace(std::move(target.descriptor)); !replaced) return replaced;
   path_ = std::move(target.path);
+  counters(kind_).paused_until_ms = 0;
   look();
   return {};
 }
