@@ -18,24 +18,22 @@ constexpr auto help = R"(Usage: cgisrv [DIR] [options]          serve DIR (defau
                                        see cgisrv exec --help
        cgisrv reference [--scdoc]      print the reference of all parameters
        cgisrv completion bash|zsh|fish print what the shell needs to complete
-       cgisrv status|reload|upgrade|reopen|quit|stop   speak to a running server;
-                                       cgisrv status --help says more
+       cgisrv status|reload|upgrade|reopen|quit|stop  speak to a running server;
+                                       see cgisrv status --help
 
 Static files are served; executable files in DIR/cgi-bin/ and executable *.cgi
 anywhere are run as CGI programs. Dotfiles are never served.
 
   -l, --listen ADDR:PORT  listen there; may repeat (default 127.0.0.1:8888)
                           :8000 every interface, [::1]:8000, unix:/path,
-                          port 0: any free port, printed;
-                          fd:NAME: the sockets that systemd hands over
+                          port 0: any free port; fd:NAME: systemd's sockets
   -w, --workers N         worker processes (default: one per core)
       --warm              load each program once, fork it for each request
   -c, --config FILE       configuration, see docs/reference.md
   -h, --help              this text
       --version           the version
 
-Signals: TERM, INT stop now; QUIT finishes open requests first; HUP reloads
-the configuration, USR1 opens the logs again, USR2 upgrades the program.
+Signals: TERM, INT stop; QUIT quits; HUP reloads; USR1 reopens; USR2 upgrades.
 Exit status: 0 stopped, 64 usage, 69 address unavailable, 77 permission,
 78 configuration.
 )";

@@ -104,7 +104,7 @@ void Generation::leave_master() {
 }
 
 void Generation::close() {
-  access_log_.abandon();
+  access_log_ = AccessLog();
   if (keeper_) keeper_->close();
 }
 

@@ -38,7 +38,7 @@ int serve(Config config, Start start) {
   warn_of_root(opened_config);
   if (opened_config.server.cgroups) {
     auto prepared = process::Cgroups::prepare(opened_config.server.user);
-    if (!prepared) return complain(prepared.error(), status::configuration);
+    if (!prepared) return complain(prepared.error(), exit_status(prepared.error()));
     common.cgroups.emplace(std::move(*prepared));
   }
   return serving.run(std::move(*opened));

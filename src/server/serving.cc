@@ -103,6 +103,7 @@ struct Serving::Admitting {
 };
 
 int exit_status(const Error& error) {
+  if (error.code == EINVAL) return status::usage;
   if (error.code == EADDRINUSE || error.code == EADDRNOTAVAIL) return status::unavailable;
   return error.code == EACCES || error.code == EPERM ? status::permission : status::configuration;
 }
@@ -120,6 +121,8 @@ Result<Serving::Opened> Serving::open(Config config) {
   std::vector<Listening> listening;
   for (const Listen& listen : config.listen) {
     auto listeners = open_listeners(listen.address);
+    // An address that makes no sense stood on the command line: those of the file are checked.
+    if (!listeners && listeners.error().code == 0) listeners.error().code = EINVAL;
     if (!listeners) return std::unexpected(listeners.error());
     for (net::Listener& each : *listeners) {
       opened.sockets.push_back(std::move(each.socket));

@@ -276,6 +276,9 @@ GROUPS: dict[str, dict[str, str]] = {
             "and another serves within 100 ms.",
         "faults-master-killed":
             "kill -9 of the master: all is gone within a second, and the port is free.",
+        "faults-reload-upgrade":
+            "Across reloads, upgrades and failures of both: no request fails, a wrong configuration "
+            "and a program that does not come up change nothing, and somebody always serves.",
         "faults-worker-stopped":
             "A worker that hangs is replaced; what it served is cut, and its programs are gone.",
         "faults-killed-program":

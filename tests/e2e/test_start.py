@@ -340,10 +340,11 @@ def test_binary_is_the_one_that_was_asked_for():
     assert os.access(BINARY, os.X_OK)
 
 
+@pytest.mark.kills_worker  # it replaces them
 def test_hangup_does_not_stop_a_server_with_a_configuration(start, site):
     """Whoever means "reload" must not lose the server."""
     site.file("page.txt", "here")
     server = start(config=f'[[site]]\nroot = "{site.root}"\n')
     server.signal(signal.SIGHUP)
-    server.wait_log("not reloaded yet")
+    server.wait_log("reloaded ")
     assert server.get("/page.txt").body == b"here"

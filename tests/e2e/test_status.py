@@ -478,12 +478,6 @@ def test_stop_after_quit_stops_at_once(waiting, ask, status):
     assert time.monotonic() - began < 5 * slowness()
 
 
-def test_what_is_not_built_says_so(waiting, ask):
-    result = ask(waiting, "reload")
-    assert result.returncode == NOT_THERE and "yet" in result.stderr, result
-    assert waiting.popen.poll() is None
-
-
 @pytest.mark.time_limit(30)
 def test_server_that_hangs_is_named(waiting, ask):
     os.kill(waiting.pid, signal.SIGSTOP)

@@ -1,0 +1,361 @@
+"""The configuration is read again while the server runs, and nobody notices but by what it says."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import threading
+import time
+
+import pytest
+
+import client
+from client import head
+from clauses import clause
+from harness import BINARY, PLAIN, slowness, until
+from processes import alive, descriptors
+
+pytestmark = pytest.mark.kills_worker  # a reload replaces them
+
+WRONG_CONFIGURATION = 78
+UNAVAILABLE = 69
+
+
+def tell(server, *arguments: str) -> subprocess.CompletedProcess:
+    return subprocess.run([BINARY, *arguments], capture_output=True, text=True, timeout=60,
+                          env={**os.environ, "RUNTIME_DIRECTORY": str(server.runtime)})
+
+
+def config_of(server):
+    return server.temporary.parent / "cgisrv.toml"
+
+
+def change(server, old: str, new: str) -> None:
+    file = config_of(server)
+    text = file.read_text()
+    assert old in text, text
+    file.write_text(text.replace(old, new))
+
+
+def reload(server) -> str:
+    result = tell(server, "reload")
+    assert result.returncode == 0, result
+    return result.stdout
+
+
+def ended(pids) -> bool:
+    return bool(until(lambda: not any(alive(pid) for pid in pids), 5 * slowness()))
+
+
+@pytest.fixture
+def serve(start, site):
+    """By a configuration with these lines of [server]; programs say [cgi] env's WHO."""
+    site.program("who.cgi", PLAIN + 'echo "$WHO"\n')
+    site.program("slow.cgi", PLAIN + 'echo begun\nsleep "${QUERY_STRING:-1}"\necho "$WHO"\n')
+
+    def serve_with(lines: str = "", more: str = "", location: str = ""):
+        return start(config=f"""
+[server]
+{lines}
+[[listen]]
+address = "127.0.0.1:0"
+{more}
+[cgi]
+env = {{ WHO = "old" }}
+[[site]]
+root = "{site.root}"
+[[site.location]]
+match = "*.cgi"
+cgi = true
+{location}
+""")
+    return serve_with
+
+
+def who(server, port: int = 0) -> bytes:
+    address = ("127.0.0.1", port or server.port)
+    with client.Connection(address) as connection:
+        return connection.request("GET", "/who.cgi").body
+
+
+# What changes.
+
+
+@clause("faults-reload-upgrade")
+@pytest.mark.parametrize("how", ["command", "signal"])
+def test_new_configuration_serves(serve, how):
+    server = serve()
+    before = server.workers()
+    assert who(server) == b"old\n"
+    change(server, '"old"', '"new"')
+    if how == "command":
+        assert "reloaded" in reload(server)
+    else:
+        server.signal(signal.SIGHUP)
+        server.wait_log("reloaded ")
+    assert who(server) == b"new\n"
+    assert ended(before)
+    assert len(server.workers()) == 2 and server.popen.poll() is None
+
+
+def test_number_of_workers_changes(serve):
+    server = serve("workers = 1")
+    change(server, "workers = 1", "workers = 3")
+    assert "3 workers" in reload(server)
+    assert until(lambda: len(server.workers()) == 3)
+    change(server, "workers = 3", "workers = 1")
+    reload(server)
+    assert until(lambda: len(server.workers()) == 1)
+
+
+@clause("faults-reload-upgrade")
+@pytest.mark.parametrize("how", ["command", "signal"])
+def test_wrong_configuration_changes_nothing(serve, how):
+    server = serve()
+    before = server.workers()
+    change(server, "[cgi]", "[cgi]\nmax_runing = 3\ntimeout = 'soon'")
+    places = [r"cgisrv\.toml:\d+:\d+: unknown key 'max_runing'", r"cgisrv\.toml:\d+:\d+: 'timeout' must",
+              "nothing was changed"]
+    if how == "command":
+        result = tell(server, "reload")
+        assert result.returncode == WRONG_CONFIGURATION
+        for place in places:
+            assert re.search(place, result.stderr), result.stderr
+    else:
+        server.signal(signal.SIGHUP)
+    for place in places:
+        server.wait_log(place)
+    assert server.workers() == before
+    assert who(server) == b"old\n"
+
+
+def test_file_that_is_gone_changes_nothing(serve):
+    server = serve()
+    file = config_of(server)
+    file.rename(file.with_suffix(".away"))
+    result = tell(server, "reload", "--pid", str(server.pid))
+    assert result.returncode == WRONG_CONFIGURATION and "cannot read" in result.stderr, result
+    assert who(server) == b"old\n"
+
+
+def test_address_that_others_have_changes_nothing(serve):
+    server = serve()
+    before = server.workers()
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        change(server, "[cgi]", f'[[listen]]\naddress = "127.0.0.1:{other.getsockname()[1]}"\n[cgi]')
+        change(server, '"old"', '"new"')
+        result = tell(server, "reload")
+    assert result.returncode == UNAVAILABLE
+    assert "in use" in result.stderr and "nothing was changed" in result.stderr
+    assert server.workers() == before and who(server) == b"old\n"
+
+
+def test_listeners_come_and_go(serve, tmp_path):
+    """Those that stay are never closed: who connects in between waits, and is served."""
+    path = tmp_path / "a.sock"
+    server = serve(more=f'[[listen]]\naddress = "unix:{path}"\n')
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    change(server, f'address = "unix:{path}"', f'address = "127.0.0.1:{port}"')
+    reload(server)
+    assert who(server, port) == b"old\n" and who(server) == b"old\n"
+    assert until(lambda: not path.exists()), "the file of the listener that is gone is left"
+    change(server, f'[[listen]]\naddress = "127.0.0.1:{port}"', "")
+    reload(server)
+    assert who(server) == b"old\n"
+
+    def is_refused() -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", port)) != 0
+    assert until(is_refused, 5 * slowness())
+
+
+def test_what_needs_a_restart_is_said(serve, tmp_path):
+    server = serve(f'pid_file = "{tmp_path}/a.pid"')
+    change(server, "a.pid", "b.pid")
+    assert "pid_file takes effect when the server is started again" in reload(server)
+    assert (tmp_path / "a.pid").read_text() == f"{server.pid}\n"
+    assert not (tmp_path / "b.pid").exists()
+
+
+def test_logs_go_where_the_new_configuration_says(serve, tmp_path):
+    server = serve(location=f'[log]\naccess = {{ path = "{tmp_path}/one.log" }}\n')
+    who(server)
+    change(server, "one.log", "two.log")
+    reload(server)
+    who(server)
+    assert (tmp_path / "one.log").read_text().count("\n") == 1
+    assert until(lambda: (tmp_path / "two.log").read_text().count("\n") == 1)
+
+
+def test_accounts_are_kept(serve):
+    server = serve()
+
+    def finished() -> int:
+        report = json.loads(tell(server, "status", "--json").stdout)
+        return sum(program["finished"] for program in report["programs"])
+    for _ in range(3):
+        who(server)
+    reload(server)
+    who(server)
+    assert until(lambda: finished() == 4), finished()
+
+
+def test_warm_programs_get_another_keeper(start, site):
+    site.program("warm.cgi", "#!/usr/bin/perl\nprint \"Content-Type: text/plain\\n\\nwarm\";\n")
+    server = start(config=f"""
+[cgi]
+start = "warm"
+[[site]]
+root = "{site.root}"
+[[site.location]]
+match = "*.cgi"
+cgi = true
+""")
+    assert server.get("/warm.cgi").body == b"warm"
+    assert until(server.zygotes)
+    keeper, zygotes = server.keeper(), server.zygotes()
+    reload(server)
+    assert ended([keeper, *zygotes])
+    assert server.get("/warm.cgi").body == b"warm"
+    assert until(server.zygotes) and server.keeper() != keeper
+    server.checkpoint(settle=True)  # each worker has a socket to each zygote
+
+
+# What nobody notices.
+
+
+@clause("faults-reload-upgrade")
+def test_request_under_way_is_finished(serve):
+    server = serve()
+    before = server.workers()
+    connection = server.connect()
+    connection.send(head("GET", "/slow.cgi", [("Connection", "close")]))
+    connection.read_head()
+    change(server, '"old"', '"new"')
+    reload(server)
+    assert who(server) == b"new\n"
+    assert any(alive(pid) for pid in before)
+    assert b"old\n" in connection.read_rest()
+    assert ended(before)
+
+
+@clause("faults-reload-upgrade")
+def test_idle_connection_is_told_before_it_is_closed(serve):
+    server = serve()
+    connection = server.connect()
+    assert connection.request("GET", "/who.cgi").header("connection") is None
+    reload(server)
+    assert connection.silent(0.3)
+    last = connection.request("GET", "/who.cgi")
+    assert last.body == b"old\n" and last.header("connection") == "close"
+    assert connection.ended()
+
+
+def test_what_takes_longer_than_shutdown_timeout_is_cut(serve):
+    server = serve('shutdown_timeout = "1s"')
+    before = server.workers()
+    connection = server.connect()
+    connection.send(head("GET", "/slow.cgi?60"))
+    connection.read_head()
+    began = time.monotonic()
+    reload(server)
+    assert time.monotonic() - began < 1 * slowness(), "a reload does not wait for old requests"
+    connection.read_rest()
+    assert time.monotonic() - began >= 0.9
+    assert ended(before)
+
+
+def test_many_reloads_under_load(serve):
+    """With keep-alive and without: what a client may not repeat never fails."""
+    server = serve()
+    failures: list[str] = []
+    counts = [0, 0]
+    stop = threading.Event()
+
+    def load(number: int, keeps: bool) -> None:
+        while not stop.is_set():
+            try:
+                with client.Connection(("127.0.0.1", server.port)) as connection:
+                    last = False
+                    while not stop.is_set() and not last:
+                        response = connection.request("POST", "/who.cgi", body=b"x")
+                        last = not keeps or response.header("connection") == "close"
+                        if response.status != 200 or response.body not in (b"old\n", b"new\n"):
+                            failures.append(str(response))
+                        counts[number] += 1
+            except (OSError, AssertionError, EOFError) as error:
+                failures.append(repr(error))
+
+    threads = [threading.Thread(target=load, args=(i % 2, i % 2 == 0)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    try:
+        for i in range(10):
+            change(server, *(('"old"', '"new"') if i % 2 == 0 else ('"new"', '"old"')))
+            reload(server)
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert not failures, failures[:5]
+    assert min(counts) > 10, counts
+    assert until(lambda: len(server.workers()) == 2)
+
+
+def test_nothing_grows_with_reloads(serve):
+    server = serve()
+    reload(server)
+    assert until(lambda: len(server.workers()) == 2)
+    before = len(descriptors(server.pid))
+    for _ in range(8):
+        reload(server)
+    assert until(lambda: len(server.workers()) == 2)
+    assert until(lambda: len(descriptors(server.pid)) <= before), descriptors(server.pid)
+
+
+def test_reload_while_another_is_under_way_says_so(serve):
+    server = serve()
+    results: list[subprocess.CompletedProcess] = []
+    threads = [threading.Thread(target=lambda: results.append(tell(server, "reload")))
+               for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {result.returncode for result in results} <= {0, UNAVAILABLE}
+    assert any(result.returncode == 0 for result in results)
+    for result in results:
+        assert result.returncode == 0 or "under way" in result.stderr, result
+    assert who(server) == b"old\n"
+
+
+# Workers that are replaced by themselves.
+
+
+def test_worker_is_replaced_after_so_many_requests(serve):
+    server = serve("max_requests_per_worker = 20")
+    before = server.workers()
+    for _ in range(100):
+        with server.connect() as connection:
+            assert connection.request("GET", "/who.cgi").body == b"old\n"
+    assert ended(before)
+    assert until(lambda: len(server.workers()) == 2)
+    assert "error" not in server.log()
+
+
+def test_connection_goes_on_when_its_worker_is_replaced(serve):
+    server = serve("max_requests_per_worker = 5")
+    served = []
+    for _ in range(3):
+        connection = server.connect()
+        while True:
+            response = connection.request("GET", "/who.cgi")
+            assert response.body == b"old\n"
+            served.append(response)
+            if response.header("connection") == "close":
+                break
+            assert len(served) < 1000
+    assert len(served) >= 3
