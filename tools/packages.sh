@@ -6,7 +6,8 @@ build_packages="g++ cmake ninja-build libfmt-dev libcli11-dev libtomlplusplus-de
 test_packages="libgtest-dev libgmock-dev libboost-dev python3 python3-pytest python3-selenium chromium
   chromium-driver fonts-noto-cjk curl git gcc perl procps slowhttptest gitweb cgit awstats man2html
   php-cgi libcgi-pm-perl goaccess logrotate"
-package_packages="scdoc man-db pkg-config bash-completion zsh fish systemd"
+package_packages="scdoc man-db pkg-config bash-completion zsh fish systemd
+  dpkg-dev debhelper fakeroot lintian iproute2"
 lint_packages="clang-format-14 clang-tidy-19"
 fuzz_packages="clang-19 libclang-rt-19-dev"
 # Other servers, that cgisrv is compared with; none of them is to run by itself.

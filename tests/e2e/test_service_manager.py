@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from harness import BINARY, ENVIRONMENT, Server, environment_of, until
+from harness import BINARY, ENVIRONMENT, environment_of, slowness, until
+from processes import alive
 
 
 class Manager:
@@ -102,6 +103,47 @@ def test_status_is_told_when_a_worker_is_replaced(start, site, manager: Manager)
     for pid in server.workers():
         os.kill(pid, signal.SIGCONT)
     assert server.popen.wait(5) == 0
+
+
+def test_a_reload_is_announced_and_ended(start, site, manager: Manager):
+    server = start(config=f'[[site]]\nroot = "{site.root}"\n', environment={"NOTIFY_SOCKET": manager.path})
+    manager.wait_for("READY")
+    before = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+    server.signal(signal.SIGHUP)
+    assert before <= int(manager.wait_for("RELOADING")["MONOTONIC_USEC"])
+    assert manager.wait_for("READY")["STATUS"].startswith("Serving ")
+    server.checkpoint(settle=True)  # it has other workers now
+
+
+def test_a_reload_that_fails_leaves_a_ready_server(start, site, manager: Manager, tmp_path: Path):
+    server = start(config=f'[[site]]\nroot = "{site.root}"\n', environment={"NOTIFY_SOCKET": manager.path})
+    manager.wait_for("READY")
+    next(tmp_path.rglob("cgisrv.toml")).write_text("[[site]]\nrot = 1\n")
+    server.signal(signal.SIGHUP)
+    manager.wait_for("RELOADING")
+    manager.wait_for("READY")
+    server.wait_log("unknown key 'rot'")
+
+
+def test_an_upgrade_names_the_process_that_is_the_service_now(site, manager: Manager, tmp_path: Path):
+    (tmp_path / "run").mkdir()
+    old = subprocess.Popen([BINARY, site.root, "-l", "127.0.0.1:0", "-w", "2"], stdin=subprocess.DEVNULL,
+                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                           env={**os.environ, "NOTIFY_SOCKET": manager.path, "WATCHDOG_USEC": "400000",
+                                "WATCHDOG_PID": "", "RUNTIME_DIRECTORY": str(tmp_path / "run")})
+    manager.wait_for("READY", 10 * slowness())
+    old.send_signal(signal.SIGUSR2)
+    new = int(manager.wait_for("MAINPID", 20 * slowness())["MAINPID"])
+    try:
+        assert new != old.pid
+        assert old.wait(10 * slowness()) == 0
+        while manager.heard():
+            pass
+        assert manager.wait_for("WATCHDOG") == {"WATCHDOG": "1"}  # of the new one: the old is gone
+    finally:
+        os.kill(new, signal.SIGTERM)
+        assert manager.wait_for("STOPPING")
+        assert until(lambda: not alive(new))
 
 
 @pytest.mark.parametrize("address", ["relative/path", "vsock:2:1"])
@@ -197,7 +239,7 @@ def test_one_that_does_not_listen_is_refused(site):
         done = subprocess.run([*more["prefix"], BINARY, site.root, "-l", "fd:web"],
                               pass_fds=more["pass_fds"], env={**os.environ, **more["environment"]},
                               capture_output=True, text=True)
-    assert done.returncode == 64
+    assert done.returncode == 78
     assert re.search("fd:web: .* does not listen: use Accept=no", done.stderr)
 
 
