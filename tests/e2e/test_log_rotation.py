@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from client import head
 from harness import until
 from logged import Load, ask, configuration, names
 
@@ -140,6 +141,35 @@ def test_all_or_nothing(server, logs, which):
     assert ask(server, "reopen").returncode == 0
     ask_both(server, "after")
     assert_written(logs, "after")
+
+
+def test_after_a_reload(server, logs, tmp_path):
+    """Other names by another configuration; requests that began by the old one end in its log."""
+    site = tmp_path / "site"
+    (site / "slow.cgi").write_text(f"#!/bin/sh\nuntil test -e {site}/go; do sleep 0.05; done\n"
+                                   "printf 'Content-Type: text/plain\\n\\nx'\n")
+    (site / "slow.cgi").chmod(0o755)
+    slow = server.connect()
+    slow.send(head("GET", "/slow.cgi?began-before"))
+    assert until(server.programs)
+    config = tmp_path / "server0" / "cgisrv.toml"
+    config.write_text(config.read_text().replace("access.log", "other.log")
+                      .replace("error.log", "mistakes.log"))
+    assert ask(server, "reload").returncode == 0
+    old, old_access, old_error = logs.folder, logs.access, logs.error
+    logs.access, logs.error = old / "other.log", old / "mistakes.log"
+    ask_both(server, "reloaded")
+    assert_written(logs, "reloaded")
+    logs.move()
+    old_access.rename(old / "moved")
+    assert ask(server, "reopen").returncode == 0
+    ask_both(server, "reopened")
+    assert_written(logs, "reopened")
+    (site / "go").touch()
+    assert slow.read_response().status == 200
+    assert until(lambda: "began-before" in old_access.read_text()), "it was opened anew, too"
+    assert "began-before" not in (old / "moved").read_text()
+    assert "reloaded" not in old_error.read_text()
 
 
 def test_keeper_of_warm_programs(start, site, logs):
