@@ -77,6 +77,10 @@ void abandon() {
   if (file) file->abandon();
 }
 
+void follow() {
+  if (file) file->follow();
+}
+
 void divert(Sink sink) {
   diverted = std::move(sink);
 }

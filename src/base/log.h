@@ -39,6 +39,8 @@ Result<void> use(Target target);
 Result<Target> open_again();
 // In a child: it only follows from now on.
 void abandon();
+// Lets go of a file that has been replaced, for who has had nothing to say since.
+void follow();
 
 // Says in the error log how many lines of a log were lost, unless that was said less than so long
 // ago. The error log does so by itself.

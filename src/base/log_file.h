@@ -45,12 +45,14 @@ class File {
   Result<Target> open_again() const { return open_target(path_); }
   // In a child: it only follows.
   void abandon() { descriptor_.abandon(); }
+  // Lets go of a file that has been replaced, as the next line would; its room on the disk is free
+  // only then, should somebody have removed it.
+  void follow();
 
  private:
   // May block: somebody else's, which we may not open anew, and must not change.
   enum class Way : std::uint8_t { plain, socket, may_block };
 
-  void follow();
   void look();
   ssize_t put(std::string_view bytes) const;
 

@@ -41,4 +41,8 @@ void AccessLog::abandon() {
   if (file_) file_->abandon();
 }
 
+void AccessLog::follow() {
+  if (file_) file_->follow();
+}
+
 }  // namespace cgisrv::server

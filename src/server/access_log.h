@@ -24,6 +24,10 @@ class AccessLog {
   Result<void> use(log::Target target) { return file_->use(std::move(target)); }
   // In a child: it only follows from now on.
   void abandon();
+  // Lets go of a file that has been replaced, for who has had nothing to write since.
+  void follow();
+  // In a child that writes none.
+  void close() { file_.reset(); }
 
  private:
   std::optional<log::File> file_;

@@ -66,6 +66,7 @@ void Generation::begin(pool::Master& master, std::function<void()> leave_master)
   if (wants_keeper(config_))
     keeper_.emplace(master, config_, privileges_, common_.descriptors, [this] {
       leave_master_();
+      access_log_.close();
       enter_cgroup();
     });
 }
@@ -104,7 +105,7 @@ void Generation::leave_master() {
 }
 
 void Generation::close() {
-  access_log_ = AccessLog();
+  access_log_.close();
   if (keeper_) keeper_->close();
 }
 

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "base/check.h"
+#include "base/log.h"
 #include "process/spawn.h"
 
 namespace cgisrv::server {
@@ -13,6 +14,7 @@ namespace cgisrv::server {
 namespace {
 // A fast stop does not wait out the grace of the configuration.
 constexpr auto hurried_grace = std::chrono::milliseconds(1000);
+constexpr auto follow_interval = std::chrono::seconds(5);
 
 // Spread out, so that workers that share the requests evenly do not all retire at once.
 std::uint64_t retirement(std::uint64_t requests, unsigned ordinal) {
@@ -29,6 +31,7 @@ Service::Service(pool::Worker& worker, const Config& config,
       config_(config),
       addresses_(addresses),
       access_log_(access_log),
+      follow_logs_(worker.loop(), Callback::of<&Service::follow_logs>(*this)),
       door_(worker.loop(), table, worker.index(),
             [&worker](const auto& message) { worker.tell_master(admission::bytes_of(message)); }),
       reaper_(worker.loop(), Callback::of<&Service::programs_gone>(*this)),
@@ -38,6 +41,7 @@ Service::Service(pool::Worker& worker, const Config& config,
   if (!process::prepare_to_spawn()) cannot_begin("opening /dev/null");
   CGISRV_CHECK(::getrandom(&id_base_, sizeof id_base_, 0) == sizeof id_base_);
   roster.use_row(worker.index());
+  follow_logs_.arm_after(follow_interval);
 }
 
 void Service::accepted(pool::Connection connection) {
@@ -80,6 +84,13 @@ void Service::stop() {
 
 void Service::told(std::string_view message) {
   if (const auto said = admission::message_from(message)) door_.told(*said);
+}
+
+// A worker without requests would keep the room of a log that was rotated and removed.
+void Service::follow_logs(std::uint32_t) {
+  access_log_.follow();
+  log::follow();
+  follow_logs_.arm_after(follow_interval);
 }
 
 void Service::programs_gone(std::uint32_t) {

@@ -53,11 +53,13 @@ class Service final : public pool::Service {
 
  private:
   void programs_gone(std::uint32_t);
+  void follow_logs(std::uint32_t);
 
   pool::Worker& worker_;
   const Config& config_;
   const std::vector<net::Address>& addresses_;
   AccessLog& access_log_;
+  Timer follow_logs_;
   admission::Door door_;  // before those who hold places
   std::list<std::unique_ptr<Connection>> connections_;
   process::Reaper reaper_;

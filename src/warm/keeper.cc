@@ -261,6 +261,7 @@ void Keeper::heard(std::uint32_t) {
 
 // Whatever has come to be since: a word of one that boots, a file that has changed, an idle one.
 void Keeper::look(std::uint32_t) {
+  log::follow();
   bool any = false;
   for (auto& [subject, entry] : entries_) {
     if (entry.coming && entry.coming->word() == Zygote::Word::ready) {

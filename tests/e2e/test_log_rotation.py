@@ -13,6 +13,7 @@ import pytest
 
 from client import head
 from harness import until
+from processes import descriptors
 from logged import Load, ask, configuration, names
 
 CANNOT_CREATE = 73
@@ -143,6 +144,24 @@ def test_all_or_nothing(server, logs, which):
     assert_written(logs, "after")
 
 
+@pytest.mark.time_limit(90)
+def test_nobody_keeps_a_file_that_was_moved(start, site, logs):
+    """Not even who has nothing to say: once it is removed, its room on the disk is to be free."""
+    site.program("warm.py", "#!/usr/bin/python3\nprint('Content-Type: text/plain\\n\\nx')\n")
+    more = '[[site.location]]\nmatch = "*.py"\ncgi = true\nstart = "warm"\n'
+    server = start(config=configuration(site.root, logs.access, logs.error, more))
+    assert server.get("/warm.py").status == 200
+    assert until(server.zygotes)
+    server.checkpoint(settle=True)
+    logs.move()
+    assert ask(server, "reopen").returncode == 0
+    moved = {str(logs.folder / "access.1"), str(logs.folder / "error.1")}
+    processes = [server.pid, server.keeper(), *server.workers()]
+    assert until(lambda: not any(moved & set(descriptors(pid).values()) for pid in processes), 15), (
+        [descriptors(pid) for pid in processes])
+
+
+@pytest.mark.kills_worker
 def test_after_a_reload(server, logs, tmp_path):
     """Other names by another configuration; requests that began by the old one end in its log."""
     site = tmp_path / "site"
