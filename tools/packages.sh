@@ -7,7 +7,7 @@ test_packages="libgtest-dev libgmock-dev libboost-dev python3 python3-pytest pyt
   chromium-driver fonts-noto-cjk curl git gcc perl procps slowhttptest gitweb cgit awstats man2html
   php-cgi libcgi-pm-perl goaccess logrotate"
 package_packages="scdoc man-db pkg-config bash-completion zsh fish systemd
-  dpkg-dev debhelper fakeroot lintian iproute2"
+  build-essential dpkg-dev debhelper lintian iproute2"
 lint_packages="clang-format-14 clang-tidy-19"
 fuzz_packages="clang-19 libclang-rt-19-dev"
 # Other servers, that cgisrv is compared with; none of them is to run by itself.
