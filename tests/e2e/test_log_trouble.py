@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from harness import until
+from harness import slowness, until
 from logged import LOST, Traffic, ask, configuration, names, told_lost
 
-SLOWER_AT_MOST = 5  # times, on a machine that others use too
+# Times, and seconds more, on a machine that others use too: who waits for a log waits for ever.
+SLOWER_AT_MOST, SPARE_SECONDS = 5, 3
 REQUESTS = 400
 
 
@@ -27,7 +28,7 @@ def text(site):
 
 def assert_unaffected(traffic: Traffic, healthy_seconds: float) -> None:
     """As many requests again take no longer, more or less; all are answered with 200."""
-    assert traffic.ask(REQUESTS) < SLOWER_AT_MOST * healthy_seconds + 1
+    assert traffic.ask(REQUESTS) < SLOWER_AT_MOST * healthy_seconds + SPARE_SECONDS * slowness()
 
 
 def onto_stderr(descriptor: int):
