@@ -72,7 +72,7 @@ def test_lintian_has_nothing_against_them(built: Path):
 def test_they_are_installed_used_and_purged(built: Path, tmp_path: Path):
     changes = tmp_path / "changes"
     done = subprocess.run([HERE / "in_overlay", changes, HERE / "use_packages", *packages(built)],
-                          capture_output=True, text=True)
+                          capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     left = [path for path in changes.read_text().splitlines() if not RECORDS.match(path)]
     assert not left
