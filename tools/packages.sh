@@ -12,6 +12,8 @@ lint_packages="clang-format-14 clang-tidy-19"
 fuzz_packages="clang-19 libclang-rt-19-dev"
 # Other servers, that cgisrv is compared with; none of them is to run by itself.
 peer_packages="apache2-bin lighttpd lighttpd-mod-deflate nginx fcgiwrap"
+# promtool comes with a server that is not to run.
+metrics_packages="prometheus"
 bench_packages="wrk musl-tools gcc python3 perl libssl-dev zlib1g-dev golang-go busybox h2o
   $peer_packages"
 

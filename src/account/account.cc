@@ -26,6 +26,11 @@ std::string_view text(Outcome outcome) {
   return names[static_cast<unsigned>(outcome)];
 }
 
+bool is_failure(Outcome outcome) {
+  using enum Outcome;
+  return outcome != answered && outcome != client_left && outcome != refused;
+}
+
 std::string_view text(Start start) {
   static constexpr std::array<std::string_view, 3> names = {"", "cold", "warm"};
   return names[static_cast<unsigned>(start)];
@@ -75,9 +80,10 @@ void Account::let_go() {
   settle();
 }
 
-void Account::close(Outcome outcome) {
+void Account::close(Outcome outcome, std::string_view diagnosis) {
   if (std::exchange(closed_, true)) return;
   costs_.outcome = outcome;
+  costs_.diagnosis = diagnosis;
   costs_.total = since(opened_);
   settle();
 }

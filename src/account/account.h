@@ -29,6 +29,8 @@ inline constexpr unsigned outcomes = 8;
 
 // "answered", "not-started", ...
 std::string_view text(Outcome outcome);
+// Whether the program is to blame.
+bool is_failure(Outcome outcome);
 
 // How its program came to be.
 enum class Start : std::uint8_t {
@@ -55,6 +57,7 @@ struct Costs {
   std::uint64_t bytes_in = 0;   // of the body, to the program
   std::uint64_t bytes_out = 0;  // printed by it, header included
   Outcome outcome = Outcome::client_left;
+  std::string diagnosis;              // where the program is to blame: one sentence
   std::optional<process::Exit> exit;  // none: never started, or it runs on without us
 };
 
@@ -81,7 +84,7 @@ class Account {
   // It works on without us: its end is not waited for.
   void let_go();
   // The run is over. The first outcome counts.
-  void close(Outcome outcome);
+  void close(Outcome outcome, std::string_view diagnosis = {});
 
   bool settled() const { return closed_ && (!costs_.start || costs_.exit || let_go_); }
   // Called once, when it is settled; it must not be already.

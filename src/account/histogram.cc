@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <numeric>
 
 namespace cgisrv::account {
 
@@ -27,32 +28,50 @@ std::uint64_t lower_bound(unsigned bucket) {
 }  // namespace
 
 void Histogram::add(Duration duration) {
-  const auto value = static_cast<std::uint64_t>(std::max<Duration::rep>(duration.count(), 0));
-  counts_[std::min(bucket_of(value), buckets - 1)].fetch_add(1, std::memory_order_relaxed);
+  const auto value = std::max<Duration::rep>(duration.count(), 0);
+  const unsigned bucket = std::min(bucket_of(static_cast<std::uint64_t>(value)), buckets - 1);
+  counts_[bucket].fetch_add(1, std::memory_order_relaxed);
+  sum_us_.fetch_add(value, std::memory_order_relaxed);
 }
 
-std::uint64_t Histogram::count() const {
-  std::uint64_t sum = 0;
+Histogram::Counts Histogram::counts() const {
+  Counts found;
   for (unsigned i = 0; i < buckets; ++i)
-    sum += bucket(i);
-  return sum;
+    found.counts_[i] = bucket(i);
+  return found;
 }
 
 Histogram::Duration Histogram::upper_bound(unsigned index) {
   return Duration(lower_bound(index + 1));
 }
 
-Histogram::Duration Histogram::percentile(double share) const {
+std::uint64_t Histogram::Counts::count() const {
+  return std::accumulate(counts_.begin(), counts_.end(), std::uint64_t{0});
+}
+
+Histogram::Duration Histogram::Counts::percentile(double share) const {
   const std::uint64_t all = count();
   const auto wanted = static_cast<std::uint64_t>(std::ceil(share * static_cast<double>(all)));
   std::uint64_t seen = 0;
   for (unsigned i = 0; i < buckets && all > 0; ++i) {
-    seen += bucket(i);
+    seen += counts_[i];
     // The middle of the bucket: what it holds may be anywhere in it.
     if (seen >= std::max<std::uint64_t>(wanted, 1))
       return Duration((lower_bound(i) + lower_bound(i + 1)) / 2);
   }
   return Duration::zero();
+}
+
+std::uint64_t Histogram::Counts::below(Duration duration) const {
+  const unsigned end = std::min(bucket_of(static_cast<std::uint64_t>(duration.count())), buckets);
+  return std::accumulate(counts_.begin(), counts_.begin() + end, std::uint64_t{0});
+}
+
+Histogram::Counts Histogram::Counts::since(const Counts& earlier) const {
+  Counts difference;
+  for (unsigned i = 0; i < buckets; ++i)
+    difference.counts_[i] = counts_[i] - earlier.counts_[i];
+  return difference;
 }
 
 }  // namespace cgisrv::account

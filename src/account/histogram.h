@@ -13,22 +13,41 @@ class Histogram {
  public:
   using Duration = std::chrono::microseconds;
 
+  static constexpr unsigned buckets = 280;
+  // What a bucket holds is shorter than this. Powers of two of a microsecond are among them.
+  static Duration upper_bound(unsigned index);
+
+  // The counts of one moment, or, as a difference, those of the time between two.
+  class Counts {
+   public:
+    std::uint64_t count() const;
+    // The duration that `share` (0 to 1) of all stay under; 0 when there are none.
+    Duration percentile(double share) const;
+    // How many were shorter than `duration`, which is a bucket's upper bound.
+    std::uint64_t below(Duration duration) const;
+    // What has come since `earlier`.
+    Counts since(const Counts& earlier) const;
+
+   private:
+    friend class Histogram;
+    std::array<std::uint64_t, buckets> counts_{};
+  };
+
   // One addition, from any process.
   void add(Duration duration);
 
-  std::uint64_t count() const;
-  // The duration that `share` (0 to 1) of all stay under; 0 when there are none.
-  Duration percentile(double share) const;
-
-  // For those who draw or publish it: how many buckets, how full, and below what duration.
-  static constexpr unsigned buckets = 280;
-  std::uint32_t bucket(unsigned index) const {
+  Counts counts() const;
+  std::uint64_t count() const { return counts().count(); }
+  Duration percentile(double share) const { return counts().percentile(share); }
+  // Of all durations.
+  Duration sum() const { return Duration(sum_us_.load(std::memory_order_relaxed)); }
+  std::uint64_t bucket(unsigned index) const {
     return counts_[index].load(std::memory_order_relaxed);
   }
-  static Duration upper_bound(unsigned index);
 
  private:
-  std::array<std::atomic<std::uint32_t>, buckets> counts_;
+  std::array<std::atomic<std::uint64_t>, buckets> counts_;
+  std::atomic<Duration::rep> sum_us_;
 };
 
 }  // namespace cgisrv::account

@@ -66,6 +66,8 @@ Entry::State Entry::enter(const Request& request) {
   Limits limits = request.limits;
   if (request.client == 0) limits.max_running_per_client = 0;  // nobody to count
   program_->limit.store(limits.max_running, std::memory_order_relaxed);
+  program_->queue_size.store(limits.queue_size, std::memory_order_relaxed);
+  program_->warm.store(request.warm, std::memory_order_relaxed);
   place_ = door_.try_at_once(*program_, limits);
   if (place_) return state_ = State::admitted;
   const bool counted = limits.max_running_per_client != 0;

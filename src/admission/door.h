@@ -46,6 +46,7 @@ struct Request {
   std::uint32_t location = 0;
   std::string_view file;
   std::uint64_t client = 0;
+  bool warm = false;  // for those who look
   Limits limits;
   std::chrono::milliseconds timeout{5000};  // in the queue
 };

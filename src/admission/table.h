@@ -18,12 +18,15 @@ inline constexpr unsigned total_max = 16384;
 
 // One program at one location. Whoever comes first fills in who it is; a row is never given up.
 struct ProgramRow {
-  std::atomic<bool> named;             // name is whole
-  std::array<char, 247> name;          // its file, cut if need be; ends in NUL
-  std::atomic<std::uint32_t> waiting;  // written by the master alone
-  std::atomic<std::uint32_t> limit;    // its max_running, for those who look
-  std::atomic<std::uint64_t> refused;  // answered 503 for want of a place
-  account::Figures figures;            // what it has cost
+  std::atomic<bool> named;                // name is whole
+  std::array<char, 247> name;             // its file, cut if need be; ends in NUL
+  std::atomic<std::uint32_t> waiting;     // written by the master alone
+  std::atomic<std::uint32_t> limit;       // its max_running, for those who look
+  std::atomic<std::uint32_t> queue_size;  // so many may wait; likewise
+  std::atomic<bool> warm;                 // it is to be started so; likewise
+  std::atomic<std::uint32_t> zygotes;     // that are ready
+  std::atomic<std::uint64_t> refused;     // answered 503 for want of a place
+  account::Figures figures;               // what it has cost
   Places<running_max> places;
 
   std::string_view text() const { return named ? name.data() : std::string_view("?"); }

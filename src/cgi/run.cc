@@ -163,6 +163,7 @@ void Run::enter(Fd input, std::optional<std::uint64_t> content_length) {
       entry_->enter({.location = options_.location,
                      .file = script_.filename,
                      .client = endpoints_.client,
+                     .warm = options_.warm.enabled,
                      .limits = {.max_running = options_.max_running,
                                 .max_running_per_client = options_.max_running_per_client,
                                 .queue_size = options_.queue.size},
@@ -416,10 +417,10 @@ void Run::overdue(std::string_view what, std::string_view limit, Duration durati
 
 void Run::fail(Outcome outcome, int status, std::string reason, std::string_view output_head) {
   state_ = State::over;
-  account_->close(outcome);
   if (stderr_) stderr_readable(0);
   if (exit_)
     if (const auto lost = lost_privileges(script_, options_); !lost.empty()) reason += "; " + lost;
+  account_->close(outcome, reason);
   exchange_->fail({.status = status,
                    .reason = std::move(reason),
                    .exit = exit_ ? exit_->text() : std::string(),
@@ -435,7 +436,7 @@ void Run::fail_head() {
 void Run::cut(Outcome outcome, const std::string& reason) {
   log::write(log::Level::warn, request_id_, reason);
   state_ = State::over;
-  account_->close(outcome);
+  account_->close(outcome, reason);
   exchange_->abort();
 }
 

@@ -203,7 +203,8 @@ namespace {
 constexpr std::string_view AccessEntry::*texts[] = {
     &AccessEntry::remote_address, &AccessEntry::request_line, &AccessEntry::method,
     &AccessEntry::target,         &AccessEntry::host,         &AccessEntry::referer,
-    &AccessEntry::user_agent,     &AccessEntry::request_id,   &AccessEntry::script};
+    &AccessEntry::user_agent,     &AccessEntry::request_id,   &AccessEntry::script,
+    &AccessEntry::program,        &AccessEntry::diagnosis};
 }  // namespace
 
 KeptEntry::KeptEntry(const AccessEntry& entry) : entry_(entry) {

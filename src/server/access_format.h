@@ -19,6 +19,8 @@ struct AccessEntry {
   std::string_view method, target, host, referer, user_agent;
   std::string_view request_id;
   std::string_view script;       // SCRIPT_NAME; empty for files and pages
+  std::string_view program;      // its file; likewise
+  std::string_view diagnosis;    // where an answer failed, and no program is to blame
   int status = 0;                // 0: the client left before there was an answer, written as 499
   std::uint64_t bytes_sent = 0;  // of the body, without head and framing
   std::uint64_t bytes_received = 0;  // likewise

@@ -137,6 +137,7 @@ HandlerPtr choose_answer(Service& service, Connection& connection,
                          const std::string& redirect_url) {
   const http::Request& request = connection.request();
   if (!memory::sufficient()) return refuse(connection, 503, "memory is short");
+  if (service.pages() != nullptr) return service.pages()->answer(connection);
   if (request.method == "TRACE" || request.method == "CONNECT")
     return method_not_allowed(connection);
   if (request.target.form == http::TargetForm::asterisk) return allowed_methods(connection);
@@ -149,6 +150,7 @@ HandlerPtr choose_answer(Service& service, Connection& connection,
                               text::escape(request.target.path, 200)));
   const Site& site = find_site(service.config(), request.host);
   Located located = locate(site, *path);
+  connection.set_location(*located.location);
   const Tree tree{site.root, located.location->links};
   switch (located.kind) {
     case Located::Kind::program:

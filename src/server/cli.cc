@@ -28,6 +28,7 @@ anywhere are run as CGI programs. Dotfiles are never served.
                           :8000 every interface, [::1]:8000, unix:/path,
                           port 0: any free port; fd:NAME: systemd's sockets
   -w, --workers N         worker processes (default: one per core)
+      --admin ADDR:PORT   status page, metrics and health checks there
       --warm              load each program once, fork it for each request
   -c, --config FILE       configuration, see docs/reference.md
   -h, --help              this text
@@ -135,7 +136,7 @@ void add_remote(CLI::App& app, RemoteCommand& remote) {
 
 // What only a server that starts now can be told.
 bool is_for_a_start(const Command& command) {
-  return !command.listen.empty() || command.workers != 0 || command.warm;
+  return !command.listen.empty() || command.workers != 0 || command.warm || !command.admin.empty();
 }
 
 Command exec_command(Command command, bool has_directory) {
@@ -145,7 +146,8 @@ Command exec_command(Command command, bool has_directory) {
   if (has_directory) return refuse("exec takes SCRIPT and URL, and no more");
   if (is_for_a_start(command))
     return refuse(
-        "exec does not listen, and starts programs cold: leave out --listen, --workers and --warm; "
+        "exec does not listen, and starts programs cold: leave out --listen, --admin, --workers "
+        "and --warm; "
         "--verify tells whether a program can be started warm");
   const std::string& method = command.exec.method;
   if (command.exec.verify && method != "GET" && method != "HEAD")
@@ -178,6 +180,7 @@ Command parse_command_line(int argc, char** argv) {
   const auto* const directory = app.add_option("DIR", command.directory)->type_name("DIR");
   app.add_option("-l,--listen", command.listen)->allow_extra_args(false);
   app.add_option("-w,--workers", command.workers)->check(CLI::Range(1U, pool::workers_max));
+  app.add_option("--admin", command.admin);
   app.add_flag("--warm", command.warm);
   app.add_option("-c,--config", command.config_file)->type_name("FILE");
   const auto* const check = app.add_subcommand("check")->fallthrough();

@@ -27,6 +27,7 @@ struct Command {
   std::string config_file;  // empty: serve the directory
   std::vector<std::string> listen;
   ExecOptions exec;
+  std::string admin;       // where the status page is; empty: as configured
   unsigned workers = 0;    // 0: as configured, or one per core
   bool warm = false;       // the programs of the directory
   bool as_manual = false;  // reference: for scdoc

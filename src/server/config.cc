@@ -35,13 +35,17 @@ std::uint32_t number_of(const Site& site, const Location& location) {
 
 void number_locations(Config& config) {
   std::set<std::uint32_t> taken = {0};
-  for (Site& site : config.sites)
+  unsigned count = 0;
+  for (Site& site : config.sites) {
+    site.fallback.number = count++;
     for (Location& location : site.locations) {
+      location.number = count++;
       std::uint32_t number = number_of(site, location);
       while (!taken.insert(number).second)
         ++number;
       location.cgi.location = number;
     }
+  }
 }
 
 }  // namespace

@@ -86,6 +86,7 @@ enum class ProgramKind : std::uint8_t {
 
 // [[site.location]]
 struct Location {
+  unsigned number = 0;  // among all of the configuration, fallbacks too
   Match match;
   ProgramKind program = ProgramKind::none;
   std::string path;         // directory or single: absolute; no slash at the end
@@ -116,10 +117,17 @@ struct Listen {
   std::string address = "127.0.0.1:8888";  // as net::parse_address reads it
 };
 
+// [admin]
+struct AdminOptions {
+  std::string listen;                    // as net::parse_address reads it; empty: nowhere
+  std::vector<std::string> server_name;  // hosts that it answers for, besides addresses
+};
+
 struct Config {
   std::string file;  // where it came from; empty in directory mode
   ServerOptions server;
   std::vector<Listen> listen;
+  AdminOptions admin;
   Limits limits;
   CgiOptions cgi;           // [cgi]; locations hold their own, which begin with it
   std::vector<Site> sites;  // the first one answers for unknown hosts

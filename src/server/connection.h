@@ -29,6 +29,7 @@
 #include "net/patience.h"
 #include "net/stream.h"
 #include "server/config.h"
+#include "telemetry/traffic.h"
 
 namespace cgisrv::server {
 
@@ -48,6 +49,7 @@ class Connection final : public http::Exchange {
   void drain();
   // Others serve: the next response says that the connection ends after it.
   void close_after_next() { last_is_next_ = true; }
+  bool idle() const { return state_ == State::idle; }
   // Lets go of the client and of what runs for it. The object is freed after the batch.
   void close();
 
@@ -74,6 +76,7 @@ class Connection final : public http::Exchange {
   // ---- for what answers
   const cgi::Endpoints& endpoints();
   bool shows_failures() const;
+  void set_location(const Location& location);
   void set_script(std::string name, std::string filename);
   void limit_body(std::uint64_t bytes_max);
 
@@ -157,8 +160,10 @@ class Connection final : public http::Exchange {
   int body_fault_status_ = 0;  // the body cannot be taken to its end: why
   std::string_view body_fault_reason_;
   std::unique_ptr<http::Handler> handler_;
+  telemetry::TrafficRow* traffic_ = nullptr;  // who answers; null: nobody counts
   std::string script_name_;
   std::string script_filename_;
+  std::string diagnosis_;                      // of an answer that failed
   std::shared_ptr<account::Account> account_;  // of the program that answers
   bool responded_ = false;
   bool response_ended_ = false;

@@ -38,8 +38,10 @@ void Connection::reset_exchange() {
   body_bytes_max_ = UINT64_MAX;
   body_open_ = body_discarded_ = false;
   body_fault_status_ = 0;
+  traffic_ = service_.tally() == nullptr ? nullptr : &service_.tally()->unrouted();
   script_name_.clear();
   script_filename_.clear();
+  diagnosis_.clear();
   account_.reset();
   responded_ = response_ended_ = aborted_ = false;
   keep_alive_ = false;
@@ -106,34 +108,37 @@ void Connection::end_exchange() {
 }
 
 void Connection::log_access() {
-  if (service_.access_log().off()) return;
+  const Clock::duration duration = Clock::now() - exchange_started_;
+  if (traffic_ != nullptr) service_.tally()->count(*traffic_, status_, duration);
+  AccessEntry entry = {.diagnosis = diagnosis_,
+                       .status = status_,
+                       .duration = duration,
+                       .costs = account_ ? &account_->costs() : nullptr};
+  if (!service_.wants(entry)) return;
   const auto field = [&](std::string_view name) { return request_.field(name).value_or(""); };
   std::string line;
   if (!request_.raw_target.empty())
     line = fmt::format(FMT_COMPILE("{} {} HTTP/1.{}"), request_.method, request_.raw_target,
                        request_.version == http::Version::http11 ? 1 : 0);
-  AccessEntry entry = {.remote_address = endpoints().remote_address,
-                       .request_line = line,
-                       .method = request_.method,
-                       .target = request_.raw_target,
-                       .host = request_.host,
-                       .referer = field("Referer"),
-                       .user_agent = field("User-Agent"),
-                       .request_id = request_id_,
-                       .script = script_name_,
-                       .status = status_,
-                       .bytes_sent = bytes_sent_ - std::min(bytes_sent_, overhead_bytes_),
-                       .bytes_received = body_.received(),
-                       .duration = Clock::now() - exchange_started_};
-  if (account_ && !account_->settled())
-    return account_->when_settled(
-        [kept = KeptEntry(entry), &log = service_.access_log()](const account::Costs& costs) {
-          AccessEntry late = kept.entry();
-          late.costs = &costs;
-          log.write(late);
-        });
-  if (account_) entry.costs = &account_->costs();
-  service_.access_log().write(entry);
+  entry.remote_address = endpoints().remote_address;
+  entry.request_line = line;
+  entry.method = request_.method;
+  entry.target = request_.raw_target;
+  entry.host = request_.host;
+  entry.referer = field("Referer");
+  entry.user_agent = field("User-Agent");
+  entry.request_id = request_id_;
+  entry.script = script_name_;
+  entry.program = script_filename_;
+  entry.bytes_sent = bytes_sent_ - std::min(bytes_sent_, overhead_bytes_);
+  entry.bytes_received = body_.received();
+  if (!account_ || account_->settled()) return service_.write(entry);
+  account_->when_settled(
+      [kept = KeptEntry(entry), &service = service_](const account::Costs& costs) {
+        AccessEntry late = kept.entry();
+        late.costs = &costs;
+        service.write(late);
+      });
 }
 
 // ---- the request's body ------------------------------------------------------------------------
@@ -288,11 +293,10 @@ void Connection::charge(std::shared_ptr<account::Account> account) {
 void Connection::finish() {
   if (closed() || response_ended_) return;
   if (length_left_ && *length_left_ != 0) {
-    log::write(
-        log::Level::warn, request_id_,
-        fmt::format("{}: its output ended {} bytes short of its Content-Length; the response "
-                    "is cut",
-                    script_filename_, *length_left_));
+    diagnosis_ = fmt::format(
+        "{}: its output ended {} bytes short of its Content-Length; the response is cut",
+        script_filename_, *length_left_);
+    log::write(log::Level::warn, request_id_, diagnosis_);
     return abort();
   }
   response_ended_ = true;
@@ -318,6 +322,7 @@ void Connection::fail(http::Failure failure) {
   if (closed() || response_ended_) return;
   const auto level = failure.status >= 500 ? log::Level::warn : log::Level::info;
   log::write(level, request_id_, fmt::format("{}: {}", failure.status, failure.reason));
+  if (failure.status >= 500) diagnosis_ = failure.reason;
   if (responded_) return abort();
   std::optional<Failure> details;
   if (shows_failures() && (failure.status >= 500 || failure.status == 403))
@@ -382,6 +387,10 @@ const cgi::Endpoints& Connection::endpoints() {
 
 bool Connection::shows_failures() const {
   return service_.config().show_failures && service_.address(accepted_.listener).loopback();
+}
+
+void Connection::set_location(const Location& location) {
+  if (traffic_ != nullptr) traffic_ = &service_.tally()->row(location);
 }
 
 void Connection::set_script(std::string name, std::string filename) {

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "process/affinity.h"
+#include "server/address_url.h"
 #include "server/run_as.h"
 #include "server/serve.h"
 #include "server/service.h"
@@ -49,26 +50,48 @@ std::vector<net::Address> addresses_of(const std::vector<Listening>& listening) 
 
 }  // namespace
 
-Generation::Generation(Config config, std::vector<Listening> listening, AccessLog access_log,
-                       Common& common)
+Generation::Generation(Config config, std::vector<Listening> listening,
+                       std::optional<net::Listener> admin, AccessLog access_log, Common& common)
     : config_(std::move(config)),
       listening_(std::move(listening)),
       addresses_(addresses_of(listening_)),
       access_log_(std::move(access_log)),
       common_(common),
       privileges_(privileges_of(config_)),
-      workers_(worker_count(config_)) {}
+      workers_(worker_count(config_)),
+      admin_listener_(std::move(admin)) {}
 
 Generation::~Generation() = default;
 
-void Generation::begin(pool::Master& master, std::function<void()> leave_master) {
+void Generation::begin(pool::Master& master, std::string serves,
+                       std::function<void()> leave_master) {
   leave_master_ = std::move(leave_master);
+  std::vector<std::string> urls;
+  for (const net::Address& address : addresses_)
+    urls.push_back(address_url(address));
+  reporter_.emplace(master, common_.table, common_.board,
+                    Reporter::About{.serves = std::move(serves),
+                                    .configured = !config_.file.empty(),
+                                    .listeners = std::move(urls),
+                                    .worker_connections = config_.server.worker_connections});
   if (wants_keeper(config_))
-    keeper_.emplace(master, config_, privileges_, common_.descriptors, [this] {
+    keeper_.emplace(master, config_, privileges_, common_.descriptors, common_.table, [this] {
       leave_master_();
       access_log_.close();
       enter_cgroup();
     });
+}
+
+void Generation::begin_admin(pool::Master& master) {
+  if (!admin_listener_) return;
+  admin_.emplace(master, *admin_listener_,
+                 AdminSources{config_.admin, *reporter_, common_.table, common_.board}, privileges_,
+                 [this] { leave_master_(); });
+}
+
+void Generation::end_admin() {
+  admin_.reset();
+  if (admin_listener_) admin_listener_->socket.reset();  // or clients would wait in its backlog
 }
 
 pool::Generation Generation::for_pool(std::vector<Fd> listeners, std::function<void()> on_end) {
@@ -96,24 +119,34 @@ std::unique_ptr<pool::Service> Generation::make_service(pool::Worker& worker) {
                                            common_.table, access_log_, common_.descriptors);
   if (common_.cgroups) service->run_context().cgroups = &*common_.cgroups;
   if (keeper_) service->use_keeper(keeper_->workers_end());
+  service->use_board(common_.board);
   return service;
 }
 
 void Generation::leave_master() {
+  leave_admin();
   access_log_.abandon();
   if (keeper_) keeper_->abandon();
 }
 
+void Generation::leave_admin() {
+  if (admin_) admin_->abandon();
+  if (admin_listener_) admin_listener_->socket.reset();
+}
+
 void Generation::close() {
+  leave_admin();
   access_log_.close();
   if (keeper_) keeper_->close();
 }
 
 void Generation::let_go() {
+  end_admin();
   if (keeper_) keeper_->let_go();
 }
 
 void Generation::end() {
+  end_admin();
   keeper_.reset();
 }
 

@@ -43,11 +43,12 @@ bool wants_keeper(const Config& config) {
 
 KeeperHost::KeeperHost(pool::Master& master, const Config& config,
                        const process::Privileges& privileges, const rlimit& descriptors,
-                       std::function<void()> in_child)
+                       admission::Table& table, std::function<void()> in_child)
     : master_(master),
       config_(config),
       privileges_(privileges),
       descriptors_(descriptors),
+      table_(table),
       in_child_(std::move(in_child)),
       again_(master.loop(), Callback::of<&KeeperHost::start>(*this)) {
   auto ends = open_pair();
@@ -118,11 +119,16 @@ void KeeperHost::become_keeper(Fd lifeline) {
       std::move(keepers_end_), std::move(lifeline),
       [this](const warm::Subject& subject) { return warm_wish(config_, subject); },
       warm::find_library(), descriptors_);
+  keeper.when_counted([this](const warm::Subject& subject, unsigned ready) {
+    table_.find(subject.location, subject.file).zygotes = ready;
+  });
   ::_exit(keeper.run());
 }
 
 void KeeperHost::ended(std::uint32_t) {
   pid_ = 0;
+  for (unsigned i = 0; i < admission::programs_max; ++i)
+    if (table_.used(i)) table_.row(i).zygotes = 0;
   keeper_.reset();
   log::line(log::Level::error,
             "the keeper of warm programs has died; they are started plainly until the next one is "

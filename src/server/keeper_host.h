@@ -7,6 +7,7 @@
 #include <functional>
 #include <optional>
 
+#include "admission/table.h"
 #include "process/privileges.h"
 #include "server/config.h"
 #include "warm/keeper.h"
@@ -20,10 +21,10 @@ std::optional<warm::Wish> warm_wish(const Config& config, const warm::Subject& s
 
 class KeeperHost {
  public:
-  // `in_child`: what the keeper's process does first, with the master's rights: it lets go of what
-  // is the master's alone.
+  // `table`: where it says how many zygotes are ready. `in_child`: what the keeper's process does
+  // first, with the master's rights: it lets go of what is the master's alone.
   KeeperHost(pool::Master& master, const Config& config, const process::Privileges& privileges,
-             const rlimit& descriptors, std::function<void()> in_child);
+             const rlimit& descriptors, admission::Table& table, std::function<void()> in_child);
   ~KeeperHost();
   KeeperHost(const KeeperHost&) = delete;
   KeeperHost& operator=(const KeeperHost&) = delete;
@@ -49,6 +50,7 @@ class KeeperHost {
   const Config& config_;
   const process::Privileges& privileges_;
   rlimit descriptors_;
+  admission::Table& table_;
   const std::function<void()> in_child_;
   Fd workers_end_;
   Fd keepers_end_;  // kept, so that what is said to a dead keeper reaches the next

@@ -4,15 +4,12 @@
 #include <cgisrv/pool.h>
 
 #include <memory>
-#include <string>
 #include <string_view>
-#include <vector>
 
-#include "admission/table.h"
 #include "base/result.h"
 #include "control/server.h"
 #include "server/config.h"
-#include "server/report.h"
+#include "server/reporter.h"
 
 namespace cgisrv::server {
 
@@ -21,7 +18,7 @@ namespace cgisrv::server {
 class Operated {
  public:
   virtual const Config& config() const = 0;
-  virtual std::vector<std::string> listeners() const = 0;
+  virtual const Reporter& reporter() const = 0;
   virtual void reload(control::Reply reply) = 0;
   virtual void upgrade(control::Reply reply) = 0;
   virtual control::Answer reopen() = 0;
@@ -33,8 +30,8 @@ class Operated {
 class Operator {
  public:
   // Opens the control socket. A server without one serves nevertheless, and the log says why.
-  // `serves` as a report has it. All that is given by reference outlives it.
-  Operator(pool::Master& master, Operated& server, std::string serves, admission::Table& table);
+  // Both outlive it.
+  Operator(pool::Master& master, Operated& server);
 
   // In a worker: the socket is the master's.
   void abandon();
@@ -43,21 +40,13 @@ class Operator {
   Result<void> listen();
   void answer(std::string_view verb, const ucred& peer, control::Reply reply);
   control::Answer stop(pool::Stop how);
-  Report report() const;
-  void report_programs(Report& report) const;
 
   pool::Master& master_;
   Operated& server_;
-  const std::string serves_;
-  admission::Table& table_;
-  const TimePoint started_ = Clock::now();
   std::unique_ptr<control::Server> control_;
 };
 
 // Into the log, as it is told to whoever asked.
 control::Answer logged(control::Answer answer);
-
-// Of the whole server, from the states of its workers.
-std::string_view server_state(const std::vector<pool::WorkerStatus>& workers);
 
 }  // namespace cgisrv::server

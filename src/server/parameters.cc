@@ -140,6 +140,21 @@ constexpr Section listen_section{"[[listen]]", listen_rows, defaults<Listen>,
     "Where connections come in; may stand several times. Without any, the default address is "
     "used."};
 
+constexpr Parameter admin_rows[] = {
+    {.key = "listen", .type = text, .slot = in<&AdminOptions::listen>, .check = check_address,
+     .unset = "none",
+     .about = "Where the status page and the metrics are: `\"127.0.0.1:9180\"`, "
+              "`\"unix:/run/cgisrv/admin.sock\"`. There is no password: whoever reaches it sees all "
+              "that the server does."},
+    {.key = "server_name", .type = list, .slot = in<&AdminOptions::server_name>,
+     .check = check_server_name, .unset = "none",
+     .about = "The hosts that it answers for, besides `localhost` and IP addresses, so that a page "
+              "of another site cannot have a browser read it."},
+};
+constexpr Section admin_section{"[admin]", admin_rows, defaults<AdminOptions>,
+    "The status page (`/status`), its figures (`/status.json`), Prometheus metrics (`/metrics`), "
+    "and what a load balancer asks (`/livez`, `/readyz`)."};
+
 constexpr Parameter limits_rows[] = {
     {.key = "header_size", .type = size, .slot = in<&Limits::header_size>,
      .range = {kib, mib},
@@ -403,6 +418,7 @@ constexpr Section log_section{"[log]", log_rows, defaults<Config>, "Where logs g
 constexpr Parameter root_rows[] = {
     {.key = "server", .type = table, .slot = in<&Config::server>, .inside = &server_section},
     {.key = "listen", .type = tables, .slot = in<&Config::listen>, .inside = &listen_section},
+    {.key = "admin", .type = table, .slot = in<&Config::admin>, .inside = &admin_section},
     {.key = "limits", .type = table, .slot = in<&Config::limits>, .inside = &limits_section},
     {.key = "cgi", .type = table, .slot = in<&Config::cgi>, .inside = &cgi_section},
     {.key = "site", .type = tables, .slot = in<&Config::sites>, .inside = &site_section},
@@ -412,9 +428,9 @@ constexpr Section root{"the file", root_rows, defaults<Config>, ""};
 // clang-format on
 
 constexpr const Section* all_sections[] = {
-    &server_section, &pressure_section, &listen_section, &limits_section, &cgi_section,
-    &queue_section,  &rlimits_section,  &warm_section,   &site_section,   &location_section,
-    &log_section,    &access_section,   &error_section};
+    &server_section, &pressure_section, &listen_section, &admin_section, &limits_section,
+    &cgi_section,    &queue_section,    &rlimits_section, &warm_section, &site_section,
+    &location_section, &log_section,    &access_section, &error_section};
 
 }  // namespace
 

@@ -21,19 +21,44 @@ bool tame(int, json::parse_event_t event, json& value) {
 }  // namespace
 
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Report::Server, pid, version, state, uptime_seconds,
-                                                serves, configured, listeners)
+                                                generation, serves, configured, listeners)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Report::Totals, requests, connections_accepted,
+                                                lost_log_lines, worker_deaths, worker_retirements,
+                                                reloads, reloads_failed, by_status)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Report::Worker, index, pid, state, connections,
-                                                accepted, restarts, generation, memory_bytes)
+                                                connections_max, accepted, restarts, generation,
+                                                memory_bytes)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Report::Admission, running, waiting, limit)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Report::Program, id, file, running, waiting, limit,
-                                                refused, finished, failed, outcomes, cold_starts,
-                                                warm_starts, time_p50_seconds, time_p90_seconds,
+                                                queue_size, start, zygotes, refused, finished,
+                                                failed, outcomes, cold_starts, warm_starts,
+                                                time_p50_seconds, time_p90_seconds,
                                                 time_p99_seconds, wait_p99_seconds, cpu_seconds,
                                                 memory_peak_bytes, bytes_in, bytes_out)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Report, server, workers, admission, programs)
+
+void to_json(json& made, const Report& report) {
+  made = {{"server", report.server},
+          {"totals", report.totals},
+          {"workers", report.workers},
+          {"admission", report.admission},
+          {"programs", report.programs}};
+}
+
+static void from_json(const json& read, Report& report) {
+  const Report none;
+  report.server = read.value("server", none.server);
+  report.totals = read.value("totals", none.totals);
+  report.workers = read.value("workers", none.workers);
+  report.admission = read.value("admission", none.admission);
+  report.programs = read.value("programs", none.programs);
+}
 
 std::string to_json(const Report& report) {
-  return json(report).dump(-1, ' ', true, json::error_handler_t::replace);
+  return dump(json(report));
+}
+
+std::string dump(const json& value) {
+  return value.dump(-1, ' ', true, json::error_handler_t::replace);
 }
 
 Result<Report> report_from_json(std::string_view text) {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,15 +19,27 @@ struct Report {
     std::string version;
     std::string state;  // starting, serving, finishing, stopping
     double uptime_seconds = 0;
+    unsigned generation = 0;  // of the configuration, counted from 1
     std::string serves;       // the directory, or the configuration file; absolute
     bool configured = false;  // it is a file
     std::vector<std::string> listeners;
+  };
+  struct Totals {
+    std::uint64_t requests = 0;
+    std::uint64_t connections_accepted = 0;
+    std::uint64_t lost_log_lines = 0;
+    std::uint64_t worker_deaths = 0;       // that nobody asked for
+    std::uint64_t worker_retirements = 0;  // that the worker asked for
+    std::uint64_t reloads = 0;             // of the configuration
+    std::uint64_t reloads_failed = 0;      // that have changed nothing
+    std::map<std::string, std::uint64_t> by_status;
   };
   struct Worker {
     unsigned index = 0;
     int pid = 0;  // 0: there is none just now
     std::string state;
     std::uint32_t connections = 0;
+    std::uint32_t connections_max = 0;
     std::uint64_t accepted = 0;  // by this process
     unsigned restarts = 0;
     unsigned generation = 0;  // of the configuration that it serves by; a reload makes the next
@@ -43,9 +56,12 @@ struct Report {
     std::uint64_t running = 0;
     std::uint64_t waiting = 0;
     std::uint64_t limit = 0;
-    std::uint64_t refused = 0;   // answered 503 for want of a place
-    std::uint64_t finished = 0;  // requests that are over
-    std::uint64_t failed = 0;    // those of them where the program is to blame
+    std::uint64_t queue_size = 0;  // so many may wait
+    std::string start;             // "cold", "warm": as configured
+    std::uint64_t zygotes = 0;     // that are ready
+    std::uint64_t refused = 0;     // answered 503 for want of a place
+    std::uint64_t finished = 0;    // requests that are over
+    std::uint64_t failed = 0;      // those of them where the program is to blame
     std::map<std::string, std::uint64_t> outcomes;
     std::uint64_t cold_starts = 0;  // executed
     std::uint64_t warm_starts = 0;  // forked from a zygote
@@ -60,13 +76,17 @@ struct Report {
   };
 
   Server server;
+  Totals totals;
   std::vector<Worker> workers;
   Admission admission;
   std::vector<Program> programs;
 };
 
+// What reads it too: a report, and more beside it.
+void to_json(nlohmann::json& json, const Report& report);
 // On one line, in ASCII. What is not UTF-8 in a file's name becomes U+FFFD.
 std::string to_json(const Report& report);
+std::string dump(const nlohmann::json& json);
 // Members that it does not know are left aside, and those that are missing have their defaults: a
 // command may be of another version than the server.
 Result<Report> report_from_json(std::string_view json);

@@ -81,6 +81,10 @@ const Site& find_site(const Config& config, std::string_view host) {
   return *best;
 }
 
+bool host_matches(std::string_view name, std::string_view host) {
+  return fit(name, host) > 0;
+}
+
 Route find_route(const Site& site, const http::Path& path) {
   const auto plain = std::string_view(path.text).substr(0, path.plain);
   Candidate best{&site.fallback};

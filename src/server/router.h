@@ -12,6 +12,9 @@ namespace cgisrv::server {
 // has no port.
 const Site& find_site(const Config& config, std::string_view host);
 
+// Whether "example.org" or "*.example.org" stands for the host.
+bool host_matches(std::string_view name, std::string_view host);
+
 struct Route {
   const Site& site;
   const Location& location;

@@ -3,6 +3,7 @@
 #include <fmt/compile.h>
 #include <sys/random.h>
 
+#include <algorithm>
 #include <limits>
 
 #include "base/check.h"
@@ -45,6 +46,7 @@ Service::Service(pool::Worker& worker, const Config& config,
 }
 
 void Service::accepted(pool::Connection connection) {
+  if (tally_) tally_->accepted();
   connections_.push_front(std::make_unique<Connection>(*this, std::move(connection)));
   Connection& made = *connections_.front();
   made.set_position(connections_.begin());
@@ -100,6 +102,24 @@ void Service::programs_gone(std::uint32_t) {
 void Service::use_keeper(int channel) {
   zygotes_.emplace(loop(), channel, worker_.index());
   run_context_.zygotes = &*zygotes_;
+}
+
+// The list begins with the newest.
+void Service::make_room() {
+  if (connections_.empty()) return;
+  auto oldest = std::find_if(connections_.rbegin(), connections_.rend(),
+                             [](const auto& connection) { return connection->idle(); });
+  if (oldest == connections_.rend()) oldest = connections_.rbegin();
+  (*oldest)->close();
+}
+
+bool Service::wants(const AccessEntry& entry) const {
+  return !access_log_.off() || (tally_ && tally_->is_remarkable(entry));
+}
+
+void Service::write(const AccessEntry& entry) {
+  access_log_.write(entry);
+  if (tally_) tally_->note(entry);
 }
 
 // Unique over workers and restarts, short enough to read aloud: 64 random bits, counted on.

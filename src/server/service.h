@@ -18,9 +18,17 @@
 #include "server/access_log.h"
 #include "server/config.h"
 #include "server/connection.h"
+#include "server/tally.h"
 #include "warm/zygotes.h"
 
 namespace cgisrv::server {
+
+// What answers in place of sites.
+class Pages {
+ public:
+  virtual ~Pages() = default;
+  virtual std::unique_ptr<http::Handler> answer(Connection& connection) = 0;
+};
 
 class Service final : public pool::Service {
  public:
@@ -40,7 +48,8 @@ class Service final : public pool::Service {
   Loop& loop() { return worker_.loop(); }
   const Config& config() const { return config_; }
   const net::Address& address(unsigned listener) const { return addresses_[listener]; }
-  AccessLog& access_log() { return access_log_; }
+  Tally* tally() { return tally_ ? &*tally_ : nullptr; }  // null: nobody counts
+  Pages* pages() { return pages_; }                       // null: the configuration's sites
   cgi::RunContext& run_context() { return run_context_; }
   std::span<char> scratch() { return scratch_; }
   std::string next_request_id();
@@ -49,6 +58,15 @@ class Service final : public pool::Service {
   // From now on programs are started warm where that is configured: the workers' end of the
   // channel.
   void use_keeper(int channel);
+  // From now on exchanges are counted and noted there.
+  void use_board(telemetry::Board& board) { tally_.emplace(board, config_); }
+  // From now on they answer, and no site does.
+  void use_pages(Pages& pages) { pages_ = &pages; }
+  // Lets go of the connection that has been idle for longest, or of the oldest.
+  void make_room();
+  // What is said of an exchange that has ended: whether anybody wants to know, and saying it.
+  bool wants(const AccessEntry& entry) const;
+  void write(const AccessEntry& entry);
   void forget(Connection& connection);
 
  private:
@@ -60,6 +78,8 @@ class Service final : public pool::Service {
   const std::vector<net::Address>& addresses_;
   AccessLog& access_log_;
   Timer follow_logs_;
+  std::optional<Tally> tally_;
+  Pages* pages_ = nullptr;
   admission::Door door_;  // before those who hold places
   std::list<std::unique_ptr<Connection>> connections_;
   process::Reaper reaper_;

@@ -12,7 +12,9 @@
 #include "files/mime.h"
 #include "net/listener.h"
 #include "process/privileges.h"
+#include "server/address_url.h"
 #include "server/logs.h"
+#include "server/pid_file.h"
 #include "server/run_as.h"
 
 namespace cgisrv::server {
@@ -22,31 +24,6 @@ namespace {
 constexpr rlim_t descriptors_spare = 64;
 constexpr std::string_view busy =
     "a reload or an upgrade is under way; try again when that is done\n";
-
-// "http://127.0.0.1:8888/"; for the unspecified address a name that a browser can open.
-std::string url(const net::Address& address) {
-  if (address.family() == AF_UNIX) return address.text();
-  const std::string host = address.host();
-  if (host == "::" || host == "0.0.0.0") return fmt::format("http://localhost:{}/", address.port());
-  return fmt::format("http://{}/", address.text());
-}
-
-Result<void> write_pid_file(const std::string& path) {
-  if (path.empty()) return {};
-  const Fd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644));
-  const std::string text = fmt::format("{}\n", ::getpid());
-  if (!file || ::write(file.get(), text.data(), text.size()) < 0)
-    return fail_errno(errno, "writing the pid file {}", path);
-  return {};
-}
-
-// Another server may have written its own since.
-void remove_pid_file(const std::string& path) {
-  if (path.empty()) return;
-  pid_t pid = 0;
-  std::ifstream(path) >> pid;
-  if (pid == ::getpid()) ::unlink(path.c_str());
-}
 
 Result<void> use_error_log(const Config& config) {
   if (auto opened = log::open(config.error_log); !opened) return opened;
@@ -69,10 +46,28 @@ std::string keep_what_needs_a_restart(const Config& now, Config& next) {
   return notes;
 }
 
+// By which a newer server finds its socket: others may have the same address, "127.0.0.1:0".
+std::string admin_name(const std::string& address) {
+  return "admin " + address;
+}
+
 bool listens_at(const Generation& generation, const net::Address& address) {
+  if (const auto* admin = generation.admin(); admin && admin->address.text() == address.text())
+    return true;
   return std::ranges::any_of(generation.listening(), [&](const Listening& each) {
     return each.address.text() == address.text();
   });
+}
+
+// The files of its sockets, but for those that `next` has too; null: there is no next.
+void unlink_sockets(const Generation& generation, const Generation* next) {
+  const auto unlink = [&](const net::Address& address, bool handed_over) {
+    if (!handed_over && (next == nullptr || !listens_at(*next, address)))
+      net::unlink_socket(address);
+  };
+  for (const Listening& each : generation.listening())
+    unlink(each.address, each.handed_over);
+  if (const auto* admin = generation.admin()) unlink(admin->address, admin->handed_over);
 }
 
 }  // namespace
@@ -120,9 +115,7 @@ Result<Serving::Opened> Serving::open(Config config) {
   Opened opened;
   std::vector<Listening> listening;
   for (const Listen& listen : config.listen) {
-    auto listeners = open_listeners(listen.address);
-    // An address that makes no sense stood on the command line: those of the file are checked.
-    if (!listeners && listeners.error().code == 0) listeners.error().code = EINVAL;
+    auto listeners = open_listeners(listen.address, kept_listeners(listen.address));
     if (!listeners) return std::unexpected(listeners.error());
     for (net::Listener& each : *listeners) {
       opened.sockets.push_back(std::move(each.socket));
@@ -131,23 +124,26 @@ Result<Serving::Opened> Serving::open(Config config) {
   }
   if (listening.size() > pool::listeners_max)
     return fail("{} listeners are too many; at most {}", listening.size(), pool::listeners_max);
+  auto admin = open_admin(config.admin.listen);
+  if (!admin) return std::unexpected(admin.error());
   auto access_log = AccessLog::open(config.access_log);
   if (!access_log) return std::unexpected(access_log.error());
   if (auto used = use_error_log(config); !used) return std::unexpected(used.error());
   files::load_mime_types();
   // A connection needs one descriptor, or five while a program runs for it.
   process::raise_descriptor_limit(config.server.worker_connections + descriptors_spare);
-  opened.generation = std::make_unique<Generation>(std::move(config), std::move(listening),
-                                                   std::move(*access_log), common_);
+  opened.generation = std::make_unique<Generation>(
+      std::move(config), std::move(listening), std::move(*admin), std::move(*access_log), common_);
   return opened;
 }
 
 // Several may have been handed over under one name.
-Result<std::vector<net::Listener>> Serving::open_listeners(const std::string& address) {
+Result<std::vector<net::Listener>> Serving::open_listeners(const std::string& address,
+                                                           std::vector<Fd> kept) {
   std::vector<net::Listener> listeners;
   const bool handed_over = address.starts_with(net::handed_over_prefix);
-  for (Fd& kept : kept_listeners(address)) {
-    auto listener = net::adopt(std::move(kept));
+  for (Fd& socket : kept) {
+    auto listener = net::adopt(std::move(socket));
     if (!listener) return std::unexpected(listener.error());
     listeners.push_back(std::move(*listener));
     listeners.back().handed_over = handed_over;
@@ -155,9 +151,21 @@ Result<std::vector<net::Listener>> Serving::open_listeners(const std::string& ad
   if (!listeners.empty()) return listeners;
   if (handed_over) return left_.sockets.claim(address.substr(net::handed_over_prefix.size()));
   auto listener = net::listen(address);
+  // An address that makes no sense stood on the command line: those of the file are checked.
+  if (!listener && listener.error().code == 0) listener.error().code = EINVAL;
   if (!listener) return std::unexpected(listener.error());
   listeners.push_back(std::move(*listener));
   return listeners;
+}
+
+Result<std::optional<net::Listener>> Serving::open_admin(const std::string& address) {
+  if (address.empty()) return std::nullopt;
+  auto listeners = open_listeners(address, kept_admin(address));
+  if (!listeners) return std::unexpected(listeners.error());
+  if (listeners->size() > 1)
+    return fail("[admin] listen takes one socket, and {} stands for {}", address,
+                listeners->size());
+  return std::move(listeners->front());
 }
 
 // Those that we have, or that an older server has left us. None: it has to be opened.
@@ -172,17 +180,18 @@ std::vector<Fd> Serving::kept_listeners(const std::string& address) {
   return found;
 }
 
+std::vector<Fd> Serving::kept_admin(const std::string& address) {
+  if (current_ == nullptr) return left_.inheritance.take_listeners(admin_name(address));
+  std::vector<Fd> found;
+  if (current_->admin() != nullptr && config().admin.listen == address)
+    found.emplace_back(::fcntl(current_->admin()->socket.get(), F_DUPFD_CLOEXEC, 3));
+  return found;
+}
+
 void Serving::close_unused() {
   for (const std::string& socket : left_.sockets.close_rest())
     log::line(log::Level::warn,
               "the service manager handed over socket {}, which no listener uses: closed", socket);
-}
-
-std::vector<std::string> Serving::listeners() const {
-  std::vector<std::string> found;
-  for (const Listening& each : current_->listening())
-    found.push_back(url(each.address));
-  return found;
 }
 
 // ---- running -----------------------------------------------------------------------------------
@@ -230,22 +239,38 @@ pool::Hooks Serving::hooks() {
 void Serving::begin(pool::Master& master) {
   master_ = &master;
   state_.emplace(left_.manager, master, start_.what);
-  operator_ = std::make_unique<Operator>(
-      master, *this, std::filesystem::weakly_canonical(start_.what).string(), common_.table);
+  operator_ = std::make_unique<Operator>(master, *this);
   admitting_ = std::make_unique<Admitting>(master, common_.table, *current_);
-  current_->begin(master, [this, self = current_] { leave_master(*self); });
+  begin(*current_);
+  // Until then the older server answers.
+  if (!left_.inheritance.is_successor()) current_->begin_admin(master);
+}
+
+void Serving::begin(Generation& generation) {
+  generation.begin(*master_, std::filesystem::weakly_canonical(start_.what).string(),
+                   [this, &generation] { leave_master(generation); });
 }
 
 void Serving::became_ready() {
   is_ready_ = true;
-  if (left_.inheritance.is_successor())
+  if (left_.inheritance.is_successor()) {
     if (auto written = write_pid_file(config().server.pid_file); !written)
       log::line(log::Level::error, "{}", written.error().what);
+    current_->begin_admin(*master_);
+  }
   left_.inheritance.tell_that_we_serve();
-  for (const std::string& listener : listeners())
-    std::printf("cgisrv: serving %s at %s\n", start_.what.c_str(), listener.c_str());
-  std::fflush(stdout);
+  announce();
   state_->ready();
+}
+
+void Serving::announce() const {
+  for (const Listening& each : current_->listening())
+    std::printf("cgisrv: serving %s at %s\n", start_.what.c_str(),
+                address_url(each.address).c_str());
+  if (const auto* admin = current_->admin())
+    std::printf("cgisrv: status page at %s%s\n", address_url(admin->address).c_str(),
+                admin->address.family() == AF_UNIX ? "" : "status");
+  std::fflush(stdout);
 }
 
 void Serving::worker_ended(unsigned worker) {
@@ -278,8 +303,7 @@ void Serving::clean_up() const {
   if (common_.cgroups) common_.cgroups->remove();
   remove_pid_file(config().server.pid_file);
   if (handed_over_ || (left_.inheritance.is_successor() && !is_ready_)) return;
-  for (const Listening& each : current_->listening())
-    if (!each.handed_over) net::unlink_socket(each.address);
+  unlink_sockets(*current_, nullptr);
 }
 
 // ---- reload ------------------------------------------------------------------------------------
@@ -293,6 +317,7 @@ void Serving::reload(control::Reply reply) {
   state_->reloading();
   auto config = start_.read_config();
   if (!config) {
+    common_.board.count_reload(false);
     state_->ready();
     std::string text;
     for (const std::string& fault : config.error())
@@ -303,6 +328,7 @@ void Serving::reload(control::Reply reply) {
   std::string notes = keep_what_needs_a_restart(this->config(), *config);
   const auto begun = begin_reload(std::move(*config), std::move(notes), reply);
   if (begun) return;
+  common_.board.count_reload(false);
   state_->ready();
   reply(logged({exit_status(begun.error()),
                 fmt::format("{}\nnothing was changed: the server goes on as it is configured\n",
@@ -313,7 +339,7 @@ Result<void> Serving::begin_reload(Config config, std::string notes, const contr
   auto opened = open(std::move(config));
   if (!opened) return std::unexpected(opened.error());
   next_ = generations_.emplace_back(std::move(opened->generation)).get();
-  next_->begin(*master_, [this, self = next_] { leave_master(*self); });
+  begin(*next_);
   const auto problem =
       master_->replace(for_pool(*next_, std::move(opened->sockets)),
                        [this, notes = std::move(notes), reply](const std::string& what) {
@@ -330,6 +356,7 @@ Result<void> Serving::begin_reload(Config config, std::string notes, const contr
 void Serving::reloaded(const std::string& problem, const std::string& notes,
                        const control::Reply& reply) {
   Generation* const next = std::exchange(next_, nullptr);
+  common_.board.count_reload(problem.empty());
   state_->ready();
   if (!problem.empty()) {
     keep_error_log();
@@ -337,9 +364,10 @@ void Serving::reloaded(const std::string& problem, const std::string& notes,
         logged({status::unavailable,
                 fmt::format("not reloaded, the server goes on as it was: {}\n", problem)}));
   }
-  const Generation& old = *std::exchange(current_, next);
-  for (const Listening& each : old.listening())
-    if (!each.handed_over && !listens_at(*next, each.address)) net::unlink_socket(each.address);
+  Generation& old = *std::exchange(current_, next);
+  old.end_admin();
+  next->begin_admin(*master_);
+  unlink_sockets(old, next);
   admitting_->follow(master_->loop(), *next);
   reply(logged({status::ok,
                 fmt::format("{}reloaded {}; {} workers\n", notes, start_.what, next->workers())}));
@@ -379,6 +407,8 @@ void Serving::upgrade(control::Reply reply) {
   Upgrade::Listeners listeners;
   for (std::size_t i = 0; i < current_->listening().size(); ++i)
     listeners.emplace_back(current_->listening()[i].configured, master_->listeners()[i].get());
+  if (const auto* admin = current_->admin())
+    listeners.emplace_back(admin_name(config().admin.listen), admin->socket.get());
   auto begun =
       Upgrade::begin(master_->loop(), start_.invocation, listeners,
                      {common_.descriptors, left_.manager.variables()},
@@ -395,6 +425,7 @@ void Serving::upgraded(const std::string& problem, const control::Reply& reply) 
     return reply(logged(
         {status::unavailable, fmt::format("not upgraded, this server goes on: {}\n", problem)}));
   handed_over_ = true;
+  current_->end_admin();
   state_.reset();  // the other one speaks for the service now
   left_.manager.main_pid(upgrade->pid());
   reply(logged({status::ok, fmt::format("upgraded: pid {} serves; this one, pid {}, finishes its "

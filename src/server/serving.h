@@ -48,7 +48,7 @@ class Serving final : public Operated {
 
   // ---- Operated
   const Config& config() const override { return current_->config(); }
-  std::vector<std::string> listeners() const override;
+  const Reporter& reporter() const override { return current_->reporter(); }
   void reload(control::Reply reply) override;
   void upgrade(control::Reply reply) override;
   control::Answer reopen() override;
@@ -56,13 +56,18 @@ class Serving final : public Operated {
  private:
   struct Admitting;
 
-  Result<std::vector<net::Listener>> open_listeners(const std::string& address);
+  Result<std::vector<net::Listener>> open_listeners(const std::string& address,
+                                                    std::vector<Fd> kept);
+  Result<std::optional<net::Listener>> open_admin(const std::string& address);
   std::vector<Fd> kept_listeners(const std::string& address);
+  std::vector<Fd> kept_admin(const std::string& address);
   void close_unused();
   pool::Hooks hooks();
   pool::Generation for_pool(Generation& generation, std::vector<Fd> sockets);
   void begin(pool::Master& master);
+  void begin(Generation& generation);
   void became_ready();
+  void announce() const;
   void worker_ended(unsigned worker);
   void end();
   void clean_up() const;

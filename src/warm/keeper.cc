@@ -60,6 +60,7 @@ Keeper::Keeper(Fd channel, Fd lifeline, Lookup lookup, std::string library,
       library_(std::move(library)),
       descriptors_(descriptors),
       look_(loop_, Callback::of<&Keeper::look>(*this)),
+      count_due_(loop_, Callback::of<&Keeper::count>(*this)),
       end_(loop_, Callback::of<&Keeper::kill_all>(*this)) {}
 
 Keeper::~Keeper() = default;
@@ -297,6 +298,15 @@ void Keeper::look(std::uint32_t) {
   if (any) look_.arm_after(look_interval);
 }
 
+void Keeper::count(std::uint32_t) {
+  if (!count_ || stopping_) return;
+  std::map<std::pair<std::uint32_t, std::string>, unsigned> ready;
+  for (const auto& [subject, entry] : entries_)
+    ready[{subject.location, subject.file}] += entry.serving ? 1 : 0;
+  for (const auto& [program, count] : ready)
+    count_({.location = program.first, .file = program.second}, count);
+}
+
 // The one that has been used least lately goes.
 void Keeper::make_room() {
   const auto count = std::ranges::count_if(
@@ -327,6 +337,7 @@ Note Keeper::note(Note::Kind kind, const Subject& subject, const Entry& entry) c
 // One that has not read for long would go on with what is out of date: it is let go, forgets all
 // that it knows when it sees that, and subscribes anew.
 void Keeper::tell_all(const Note& note, int descriptor) {
+  count_due_.arm_after(at_once);  // what is told of happens in this turn
   subscribers_.remove_if([&](const Subscriber& subscriber) {
     return !send_note(subscriber.socket.get(), note, descriptor);
   });

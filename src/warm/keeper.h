@@ -29,6 +29,9 @@ struct Wish {
 };
 // Nothing: no such location, or it is started plainly.
 using Lookup = std::function<std::optional<Wish>(const Subject&)>;
+// Told how many zygotes of a program are ready, when that has changed. Its subject's share counts
+// for nothing.
+using Count = std::function<void(const Subject&, unsigned ready)>;
 
 class Keeper {
  public:
@@ -37,6 +40,7 @@ class Keeper {
   Keeper(Fd channel, Fd lifeline, Lookup lookup, std::string library, const rlimit& descriptors);
   ~Keeper();
 
+  void when_counted(Count count) { count_ = std::move(count); }
   // Until the master closes the lifeline, or dies. Signals do not end it: they are for the master.
   int run();
 
@@ -83,6 +87,7 @@ class Keeper {
   void died(const Subject& subject, Entry& entry, bool was_serving, int status);
   void heard(std::uint32_t);
   void look(std::uint32_t);
+  void count(std::uint32_t);
   void make_room();
   Note note(Note::Kind kind, const Subject& subject, const Entry& entry) const;
   void tell_all(const Note& note, int descriptor = -1);
@@ -98,6 +103,8 @@ class Keeper {
   Entries entries_;
   std::list<Subscriber> subscribers_;
   Timer look_;             // armed while there is a zygote
+  Timer count_due_;
+  Count count_;
   Timer end_;              // of the patience with zygotes that are to end
   std::set<pid_t> alive_;  // also those that retire
   bool stopping_ = false;

@@ -220,10 +220,17 @@ class Server:
         return sorted(p.pid for p in processes().values()
                       if p.parent == self.pid and p.state not in "ZX" and p.name == BINARY.name[:15])
 
+    def admin(self) -> int:
+        """Of the admin listener; 0: none runs."""
+        return self.child_named("cgisrv-admin")
+
+    def child_named(self, name: str) -> int:
+        return next((p.pid for p in processes().values()
+                     if p.parent == self.pid and p.name == name and p.state not in "ZX"), 0)
+
     def keeper(self) -> int:
         """Of warm programs; 0: none runs."""
-        return next((p.pid for p in processes().values()
-                     if p.parent == self.pid and p.name == "cgisrv-keeper"), 0)
+        return self.child_named("cgisrv-keeper")
 
     def zygotes(self) -> list[int]:
         """Children of the keeper that have a control socket; others it has inherited."""
@@ -239,7 +246,7 @@ class Server:
 
     def programs(self) -> list[Process]:
         """All that descends from the master and is neither it nor another part of the server."""
-        parts = [*self.workers(), self.keeper(), *self.zygotes(), *self.waiting()]
+        parts = [*self.workers(), self.admin(), self.keeper(), *self.zygotes(), *self.waiting()]
         return [p for p in descendants(self.pid) if p.pid not in parts]
 
     def left_behind(self) -> list[Process]:

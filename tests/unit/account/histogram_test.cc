@@ -62,5 +62,31 @@ TEST_F(HistogramTest, WhatIsTooLongIsInTheLastBucket) {
   EXPECT_GT(Histogram::upper_bound(Histogram::buckets - 1), std::chrono::hours(24));
 }
 
+TEST(Histogram, OfTheTimeBetweenTwoLooks) {
+  const std::unique_ptr<Histogram> histogram = std::make_unique<Histogram>();
+  for (int i = 0; i < 1000; ++i)
+    histogram->add(Duration(5'000'000));
+  const Histogram::Counts before = histogram->counts();
+  for (int i = 0; i < 10; ++i)
+    histogram->add(Duration(i < 9 ? 1000 : 100'000));
+  const Histogram::Counts between = histogram->counts().since(before);
+  EXPECT_EQ(between.count(), 10U);
+  EXPECT_NEAR(static_cast<double>(between.percentile(0.5).count()), 1000, 1000. / 16);
+  EXPECT_NEAR(static_cast<double>(between.percentile(0.99).count()), 100'000, 100'000. / 16);
+  EXPECT_EQ(histogram->counts().since(histogram->counts()).percentile(0.5), Duration::zero());
+  EXPECT_EQ(histogram->sum(), Duration(1000 * 5'000'000LL + 9 * 1000 + 100'000));
+}
+
+TEST(Histogram, HowManyWereShorter) {
+  const std::unique_ptr<Histogram> histogram = std::make_unique<Histogram>();
+  for (const int value : {0, 1, 1023, 1024, 4095, 4096})
+    histogram->add(Duration(value));
+  const Histogram::Counts counts = histogram->counts();
+  EXPECT_EQ(counts.below(Duration(0)), 0U);
+  EXPECT_EQ(counts.below(Duration(1024)), 3U);
+  EXPECT_EQ(counts.below(Duration(4096)), 5U);
+  EXPECT_EQ(counts.below(Duration::max()), 6U);
+}
+
 }  // namespace
 }  // namespace cgisrv::account

@@ -1,0 +1,42 @@
+#include "telemetry/history.h"
+
+#include <algorithm>
+
+namespace cgisrv::telemetry {
+
+namespace {
+constexpr auto step = std::chrono::seconds(10);
+}  // namespace
+
+void History::add(const Sample& sample) {
+  const std::uint64_t number = written_.fetch_add(1, std::memory_order_relaxed);
+  ring_[number % samples_max].store(sample);
+}
+
+std::vector<Sample> History::samples() const {
+  std::vector<Sample> found;
+  for (const auto& slot : ring_)
+    if (const auto sample = slot.load()) found.push_back(*sample);
+  std::ranges::sort(found, {}, &Sample::time);
+  return found;
+}
+
+void Recent::look(const Totals& totals, Clock::time_point now) {
+  latest_ = {now, totals};
+  if (kept_.empty() || now - kept_.back().time >= step) kept_.push_back(latest_);
+  while (kept_.size() > 1 && now - kept_[1].time >= window)
+    kept_.pop_front();
+}
+
+Recent::Figures Recent::figures() const {
+  if (kept_.empty()) return {};
+  const Totals& now = latest_.totals;
+  const Totals& then = kept_.front().totals;
+  return {.seconds = std::chrono::duration<double>(latest_.time - kept_.front().time).count(),
+          .totals = {.requests = now.requests - then.requests,
+                     .failed = now.failed - then.failed,
+                     .cpu = now.cpu - then.cpu,
+                     .durations = now.durations.since(then.durations)}};
+}
+
+}  // namespace cgisrv::telemetry
