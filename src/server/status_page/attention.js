@@ -3,6 +3,7 @@
 import { counted, count, exact } from "./format.js";
 
 const recently = 5 * 60;  // seconds
+const toldMost = 50;  // failures: older ones are forgotten
 
 const states = {
   starting: "The server is starting: no worker is ready yet.",
@@ -56,10 +57,11 @@ function* ofPrograms({ programs, admission }) {
 
 function* ofFailures({ failures }) {
   const lately = failures.filter(failure => failure.age <= recently);
+  const perhapsMore = lately.length >= toldMost ? " at least" : "";
   const causes = Map.groupBy(lately, ({ name, outcome }) => `${name} ${outcome}`);
   for (const [key, requests] of causes) {
     const [{ name, outcome }] = requests;
-    yield [key, `${name} failed ${times(requests.length)} in the last 5 minutes` +
+    yield [key, `${name} failed${perhapsMore} ${times(requests.length)} in the last 5 minutes` +
       `${outcome in outcomes ? `: ${outcomes[outcome]}` : ""}.`];
   }
 }
