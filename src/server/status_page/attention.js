@@ -36,8 +36,13 @@ function* ofServer({ server, admission, totals }) {
   }
 }
 
+// Others start, or end as they are asked to: after a reload, or since it was time.
+export function isAbsent({ state }) {
+  return state === "down" || state === "killed";
+}
+
 function* ofWorkers({ server, workers, totals }) {
-  const absent = workers.filter(worker => worker.state !== "running").length;
+  const absent = workers.filter(isAbsent).length;
   if (absent > 0 && server.state === "serving")
     yield ["workers", `${absent} of ${counted(workers.length, "worker")} not running.`];
   if (totals.worker_deaths > 0) {

@@ -74,6 +74,9 @@ export function showTotals({ totals }) {
     ["Connections", exact(totals.connections_accepted)],
     ...Object.entries(totals.by_status)
       .map(([status, number]) => [`Answered ${status}`, exact(number)]),
+    ["Workers that died", exact(totals.worker_deaths ?? 0)],
+    ["Reloads", exact(totals.reloads ?? 0)],
+    ["Reloads that failed", exact(totals.reloads_failed ?? 0)],
     ["Lines of the log that were lost", exact(totals.lost_log_lines)],
   ]);
 }

@@ -1,4 +1,5 @@
 // The tables of the page: which columns each has, and what more is told of a row on demand.
+import { isAbsent } from "./attention.js";
 import { byId } from "./dom.js";
 import { ago, bytes, clock, count, duration, exact, percent, rate } from "./format.js";
 import { Table } from "./table.js";
@@ -109,8 +110,7 @@ const workers = new Table(byId("workers"), {
   sorted: "Worker",
   columns: [
     { title: "Worker", text: row => String(row.index), value: row => row.index, kind: "name" },
-    { title: "State", text: row => row.state, kind: "name",
-      alarming: row => row.state !== "running" },
+    { title: "State", text: row => row.state, kind: "name", alarming: isAbsent },
     number("Process", row => row.pid, pid => (pid > 0 ? String(pid) : "none")),
     number("Open", row => row.connections, exact, { phone: true, hint: "connections" }),
     number("Accepted", row => row.accepted, exact, { hint: "connections, by this process" }),
