@@ -428,9 +428,9 @@ constexpr Section root{"the file", root_rows, defaults<Config>, ""};
 // clang-format on
 
 constexpr const Section* all_sections[] = {
-    &server_section, &pressure_section, &listen_section, &admin_section, &limits_section,
-    &cgi_section,    &queue_section,    &rlimits_section, &warm_section, &site_section,
-    &location_section, &log_section,    &access_section, &error_section};
+    &server_section,   &pressure_section, &listen_section,  &admin_section, &limits_section,
+    &cgi_section,      &queue_section,    &rlimits_section, &warm_section,  &site_section,
+    &location_section, &log_section,      &access_section,  &error_section};
 
 }  // namespace
 

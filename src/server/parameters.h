@@ -33,16 +33,16 @@ enum class Type : std::uint8_t {
 };
 
 // The structs that a section fills in, and the places in them that a row fills in.
-using Part =
-    std::variant<Config*, ServerOptions*, Listen*, AdminOptions*, Limits*, CgiOptions*, QueueOptions*,
-                 WarmOptions*, PressureLimits*, ResourceLimits*, Site*, Location*, LogTarget*>;
+using Part = std::variant<Config*, ServerOptions*, Listen*, AdminOptions*, Limits*, CgiOptions*,
+                          QueueOptions*, WarmOptions*, PressureLimits*, ResourceLimits*, Site*,
+                          Location*, LogTarget*>;
 using Slot =
     std::variant<bool*, unsigned*, std::uint64_t*, std::optional<std::uint64_t>*, Duration*,
                  std::string*, std::vector<std::string>*, Dispatch*, ChunkedBody*, OnDisconnect*,
                  Links*, Match*, WarmOptions::Preload*, WarmOptions::Finalize*, cgi::Variables*,
-                 Config*, ServerOptions*, AdminOptions*, Limits*, CgiOptions*, QueueOptions*, WarmOptions*,
-                 PressureLimits*, ResourceLimits*, Location*, LogTarget*, std::vector<Listen>*,
-                 std::vector<Site>*, std::vector<Location>*>;
+                 Config*, ServerOptions*, AdminOptions*, Limits*, CgiOptions*, QueueOptions*,
+                 WarmOptions*, PressureLimits*, ResourceLimits*, Location*, LogTarget*,
+                 std::vector<Listen>*, std::vector<Site>*, std::vector<Location>*>;
 
 // Both ends included: integers as they are, sizes in bytes, durations in milliseconds.
 struct Range {

@@ -102,7 +102,7 @@ class Keeper {
   rlimit descriptors_;
   Entries entries_;
   std::list<Subscriber> subscribers_;
-  Timer look_;             // armed while there is a zygote
+  Timer look_;  // armed while there is a zygote
   Timer count_due_;
   Count count_;
   Timer end_;              // of the patience with zygotes that are to end
