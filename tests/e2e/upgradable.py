@@ -1,0 +1,107 @@
+"""A server that becomes another process: its binary is a file of its own, its master is who the pid
+file names. For tests of upgrades, where the Server of harness.py would look after the wrong one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+import client
+from adopted import adopted
+from harness import BAD_LINE, BINARY, until
+from processes import alive, descendants
+
+BESIDE = ("libcgisrv-warm.so", "warm.pl", "warm.py", "warm_end.py", "warm_load.py")
+
+CONFIGURATION = """
+[server]
+workers = 2
+pid_file = "{folder}/run/pid"
+runtime_dir = "{folder}/run"
+{user}
+[[listen]]
+address = "127.0.0.1:{port}"
+"""
+
+
+class Upgradable:
+    """`folder` is to be one that every user may enter. Call write_configuration() before start()."""
+
+    def __init__(self, folder: Path, port: int, rest: str):
+        self.folder, self.port, self.rest = folder, port, rest
+        for name in ("run", "tmp"):
+            (folder / name).mkdir()
+        (folder / "tmp").chmod(0o1777)
+        self.binary, self.config, self.log = (folder / name for name in
+                                              ("cgisrv", "cgisrv.toml", "log"))
+        for name in BESIDE:
+            shutil.copy2(BINARY.parent / name, folder / name)
+        self.put_binary()
+        self.environment = {**os.environ, "TMPDIR": str(folder / "tmp"),
+                            "RUNTIME_DIRECTORY": str(folder / "run")}
+
+    def start(self) -> None:
+        with open(self.log, "ab") as log:
+            self.popen = subprocess.Popen([self.binary, "-c", self.config], stdout=log, stderr=log,
+                                          stdin=subprocess.DEVNULL, env=self.environment)
+        started = until(lambda: "cgisrv: serving" in self.log.read_text()
+                        or self.popen.poll() is not None, 20)
+        assert started and self.popen.poll() is None, self.log.read_text()
+
+    # What is changed.
+
+    def put_binary(self, script: str = "") -> None:
+        """Another file, in the place of the one that runs: the server, or a script before it."""
+        new = self.folder / "new"
+        if script:
+            new.write_text(f"#!/bin/sh\n{script}\n")
+            new.chmod(0o755)
+        else:
+            shutil.copy2(BINARY, new)
+        os.replace(new, self.binary)
+
+    def write_configuration(self, before: str = "", **values: object) -> None:
+        text = before + CONFIGURATION + self.rest
+        user = 'user = "nobody"' if os.geteuid() == 0 else ""
+        self.config.write_text(text.format(folder=self.folder, port=self.port, user=user, **values))
+
+    # What is seen.
+
+    def master(self) -> int:
+        try:
+            return int((self.folder / "run/pid").read_text())
+        except (FileNotFoundError, ValueError):
+            return 0
+
+    def get(self, target: str) -> client.Response:
+        """By a connection of its own."""
+        with client.Connection(("127.0.0.1", self.port)) as connection:
+            return connection.request("GET", target)
+
+    def command(self, *words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([BINARY, *words, "--pid", str(self.master())], text=True,
+                              env=self.environment, capture_output=True, timeout=90)
+
+    # Its end.
+
+    def stop(self) -> list[str]:
+        """Finishes what is open, and says what is wrong then."""
+        faults = []
+        master = self.master()
+        family = [master, *(p.pid for p in descendants(master))] if master else []
+        if master and alive(master):
+            os.kill(master, signal.SIGQUIT)
+        if not until(lambda: not any(alive(pid) for pid in family), 30):
+            faults.append(f"does not stop: {[pid for pid in family if alive(pid)]}")
+        left = adopted()
+        if left:
+            faults.append(f"left behind: {left}")
+        for pid in {*family, *(p.pid for p in left)}:
+            if alive(pid):
+                os.kill(pid, signal.SIGKILL)
+        self.popen.wait(5)
+        return faults + [f"in the log: {line}" for line in self.log.read_text().splitlines()
+                         if BAD_LINE.search(line)]
