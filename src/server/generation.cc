@@ -43,6 +43,7 @@ Result<void> give_up_rights(std::optional<process::Cgroups>& cgroups,
 
 std::vector<net::Address> addresses_of(const std::vector<Listening>& listening) {
   std::vector<net::Address> addresses;
+  addresses.reserve(listening.size());
   for (const Listening& each : listening)
     addresses.push_back(each.address);
   return addresses;

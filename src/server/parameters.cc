@@ -1,7 +1,5 @@
 #include "server/parameters.h"
 
-#include <algorithm>
-
 #include "admission/messages.h"
 #include "admission/table.h"
 #include "server/access_format.h"
@@ -439,28 +437,6 @@ const Section& root_section() {
 }
 std::span<const Section* const> sections() {
   return all_sections;
-}
-
-std::vector<std::string_view> keys(const Section& section) {
-  std::vector<std::string_view> found;
-  for (const Parameter& parameter : section.parameters) {
-    if (parameter.type != merged) {
-      found.push_back(parameter.key);
-    } else {
-      for (const auto key : keys(*parameter.inside))
-        found.push_back(key);
-    }
-  }
-  return found;
-}
-
-std::vector<std::string_view> sections_with(std::string_view key) {
-  std::vector<std::string_view> found;
-  for (const Section* section : all_sections) {
-    const auto accepted = keys(*section);
-    if (std::ranges::find(accepted, key) != accepted.end()) found.push_back(section->name);
-  }
-  return found;
 }
 
 }  // namespace cgisrv::server

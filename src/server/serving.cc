@@ -238,7 +238,7 @@ pool::Hooks Serving::hooks() {
 
 void Serving::begin(pool::Master& master) {
   master_ = &master;
-  state_.emplace(left_.manager, master, start_.what);
+  state_ = std::make_unique<ServiceState>(left_.manager, master, start_.what);
   operator_ = std::make_unique<Operator>(master, *this);
   admitting_ = std::make_unique<Admitting>(master, common_.table, *current_);
   begin(*current_);

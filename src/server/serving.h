@@ -90,7 +90,7 @@ class Serving final : public Operated {
   std::unique_ptr<Admitting> admitting_;
   std::unique_ptr<Operator> operator_;
   std::unique_ptr<Upgrade> upgrade_;
-  std::optional<ServiceState> state_;
+  std::unique_ptr<ServiceState> state_;
   bool is_ready_ = false;
   bool handed_over_ = false;
 };

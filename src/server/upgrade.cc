@@ -61,6 +61,7 @@ std::string describe(const Upgrade::Listeners& listeners, int socket) {
 
 std::vector<char*> pointers(std::vector<std::string>& texts) {
   std::vector<char*> found;
+  found.reserve(texts.size() + 1);
   for (std::string& each : texts)
     found.push_back(each.data());
   found.push_back(nullptr);

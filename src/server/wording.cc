@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+
 #include "server/parameters.h"
 #include "server/units.h"
 
@@ -52,6 +54,28 @@ std::string shown(const Parameter& row, const T& value) {
 }
 
 }  // namespace
+
+std::vector<std::string_view> keys(const Section& section) {
+  std::vector<std::string_view> found;
+  for (const Parameter& parameter : section.parameters) {
+    if (parameter.type != Type::merged) {
+      found.push_back(parameter.key);
+    } else {
+      for (const auto key : keys(*parameter.inside))
+        found.push_back(key);
+    }
+  }
+  return found;
+}
+
+std::vector<std::string_view> sections_with(std::string_view key) {
+  std::vector<std::string_view> found;
+  for (const Section* section : sections()) {
+    const auto accepted = keys(*section);
+    if (std::ranges::find(accepted, key) != accepted.end()) found.push_back(section->name);
+  }
+  return found;
+}
 
 std::string value_text(const Parameter& row, Part part) {
   return std::visit([&](const auto* value) { return shown(row, *value); }, row.slot(part));
