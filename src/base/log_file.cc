@@ -150,15 +150,18 @@ bool File::try_write(std::string_view line) {
   std::string mended;
   if (torn) line = mended.append("\n").append(line);
   std::size_t done = 0;
-  while (done < line.size()) {
+  int fault = 0;
+  while (done < line.size() && fault == 0) {
     const ssize_t size = put(line.substr(done));
-    if (size <= 0 && errno == EINTR) continue;
-    if (size <= 0) break;
-    done += static_cast<std::size_t>(size);
+    if (size > 0) done += static_cast<std::size_t>(size);
+    if (size == 0) fault = EIO;
+    // NOLINTNEXTLINE(clang-analyzer-unix.Errno): it is set where size is negative
+    if (size < 0 && errno != EINTR) fault = errno;
   }
-  if (done == line.size()) return true;
+  if (fault == 0) return true;
   if (done != (torn ? 1 : 0)) torn_slot(identity_) = identity_;
-  if (errno != EAGAIN) row.paused_until_ms = now_ms() + pause_ms;
+  if (fault != EAGAIN) row.paused_until_ms = now_ms() + pause_ms;
+  errno = fault;
   return false;
 }
 

@@ -62,6 +62,7 @@ HandedOver HandedOver::take(int first) {
 
 std::string HandedOver::names() const {
   std::vector<std::string> found;
+  found.reserve(sockets_.size());
   for (const Socket& socket : sockets_)
     found.push_back(fmt::format("{} (descriptor {})", socket.name, socket.number));
   return found.empty() ? "none was" : fmt::format("there are: {}", fmt::join(found, ", "));
