@@ -63,16 +63,17 @@ void AdminProcess::listener_ready(std::uint32_t) {
   if (connections_ >= connections_max) service_.make_room();
   pool::Connection connection;
   connection.peer_size = sizeof connection.peer;
-  connection.socket.reset(::accept4(listener_.get(), reinterpret_cast<sockaddr*>(&connection.peer),
-                                    &connection.peer_size, SOCK_NONBLOCK | SOCK_CLOEXEC));
-  if (connection.socket) {
-    connection.seat = pool::Seat(*this);
-    return service_.accepted(std::move(connection));
+  const int socket = ::accept4(listener_.get(), reinterpret_cast<sockaddr*>(&connection.peer),
+                               &connection.peer_size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  if (socket < 0) {
+    if (errno == EAGAIN || errno == ECONNABORTED || errno == EINTR) return;
+    // Out of descriptors or memory: it waits, and does not keep us busy meanwhile.
+    listener_watch_.cancel();
+    return again_.arm_after(shortage_patience);
   }
-  if (errno == EAGAIN || errno == ECONNABORTED || errno == EINTR) return;
-  // Out of descriptors or memory: it waits, and does not keep us busy meanwhile.
-  listener_watch_.cancel();
-  again_.arm_after(shortage_patience);
+  connection.socket.reset(socket);
+  connection.seat = pool::Seat(*this);
+  service_.accepted(std::move(connection));
 }
 
 void AdminProcess::look(std::uint32_t) {
