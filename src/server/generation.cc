@@ -68,13 +68,15 @@ void Generation::begin(pool::Master& master, std::string serves,
                        std::function<void()> leave_master) {
   leave_master_ = std::move(leave_master);
   std::vector<std::string> urls;
+  urls.reserve(addresses_.size());
   for (const net::Address& address : addresses_)
     urls.push_back(address_url(address));
-  reporter_.emplace(master, common_.table, common_.board,
-                    Reporter::About{.serves = std::move(serves),
-                                    .configured = !config_.file.empty(),
-                                    .listeners = std::move(urls),
-                                    .worker_connections = config_.server.worker_connections});
+  reporter_ = std::make_unique<Reporter>(
+      master, common_.table, common_.board,
+      Reporter::About{.serves = std::move(serves),
+                      .configured = !config_.file.empty(),
+                      .listeners = std::move(urls),
+                      .worker_connections = config_.server.worker_connections});
   if (wants_keeper(config_))
     keeper_.emplace(master, config_, privileges_, common_.descriptors, common_.table, [this] {
       leave_master_();

@@ -87,7 +87,7 @@ class Generation {
   const unsigned workers_;
   std::function<void()> leave_master_;
   std::optional<net::Listener> admin_listener_;
-  std::optional<Reporter> reporter_;
+  std::unique_ptr<Reporter> reporter_;
   std::optional<KeeperHost> keeper_;
   std::optional<AdminHost> admin_;
 };

@@ -13,7 +13,7 @@ Result<void> reopen_logs(const std::vector<AccessLog*>& access_logs) {
   for (AccessLog* const log : access_logs) {
     auto target = log->open_again();
     if (!target) return std::unexpected(target.error());
-    if (*target) opened.emplace_back(log, std::move(**target));
+    if (auto& file = *target; file) opened.emplace_back(log, std::move(*file));
   }
   for (auto& [log, target] : opened)
     if (auto used = log->use(std::move(target)); !used) return used;

@@ -22,6 +22,7 @@ std::vector<Incident> Incidents::failures() const {
     if (const auto found = slot.load()) whole.push_back(*found);
   std::ranges::sort(whole, std::ranges::greater(), &Numbered::number);
   std::vector<Incident> found;
+  found.reserve(whole.size());
   for (const Numbered& each : whole)
     found.push_back(each.incident);
   return found;
