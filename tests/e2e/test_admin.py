@@ -313,13 +313,14 @@ def test_a_failure_is_told_with_its_diagnosis(admin, site):
     server = admin.server
     target = "/bad.cgi?a=%22%3cb%3e&c=" + "x" * 300
     assert server.get(target).status == 502
-    for name in ("killed", "short", "itself"):
+    site.program("loop.cgi", "#!/bin/sh\nprintf 'Location: /loop.cgi\\n\\n'\n")
+    for name in ("killed", "short", "itself", "loop"):
         server.raw(head("GET", f"/{name}.cgi", [("Connection", "close")]))
     assert server.get("/none.cgi").status == 404
-    failures = until(lambda: (seen := admin.json()["failures"])[3:] and seen)
+    failures = until(lambda: (seen := admin.json()["failures"])[4:] and seen)
     assert failures, admin.json()["failures"]
     by_name = {os.path.basename(f["program"]): f for f in failures}
-    assert len(by_name) == len(failures) == 4
+    assert len(by_name) == len(failures) == 5
     bad = by_name["bad.cgi"]
     assert bad["url"] == target[:200] and bad["status"] == 502
     assert bad["outcome"] == "exit-status" and bad["diagnosis"].endswith("no such table")
@@ -328,6 +329,7 @@ def test_a_failure_is_told_with_its_diagnosis(admin, site):
     assert (by_name["killed.cgi"]["outcome"], by_name["killed.cgi"]["status"]) == ("signal", 200)
     assert "so that the response is cut" in by_name["killed.cgi"]["diagnosis"]
     assert "short of its Content-Length" in by_name["short.cgi"]["diagnosis"]
+    assert "is it a loop?" in by_name["loop.cgi"]["diagnosis"]
     assert "status 503 by itself" in by_name["itself.cgi"]["diagnosis"]
 
 
