@@ -163,7 +163,7 @@ class Load:
     def __init__(self, kinds: list[Kind], each: int, address: tuple[str, int], requests: int,
                  seconds: float):
         context = multiprocessing.get_context("fork")
-        self.each = requests // len(kinds)
+        self.each = -(-requests // len(kinds))  # rounded up
         self.left = context.Array("q", [self.each] * len(kinds))
         self.end = time.monotonic() + seconds
         self.tally = Tally()
