@@ -97,8 +97,10 @@ class Upgradable:
         if not until(lambda: not any(alive(pid) for pid in family), 30):
             faults.append(f"does not stop: {[pid for pid in family if alive(pid)]}")
         # Workers of a master that was killed give their programs a moment to end.
-        if not until(lambda: not adopted(), 10):
-            faults.append(f"left behind: {adopted()}")
+        until(lambda: not adopted(), 10)
+        left = adopted()
+        if left:
+            faults.append(f"left behind: {left}")
         for pid in {*family, *(p.pid for p in left)}:
             if alive(pid):
                 os.kill(pid, signal.SIGKILL)
