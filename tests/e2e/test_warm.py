@@ -264,7 +264,7 @@ def test_a_program_is_ended_with_its_worker_when_its_zygote_is(warm, number):
     assert until(lambda: len(served.server.programs()) == 4)
     [zygote] = served.server.zygotes()
     os.kill(zygote, number)
-    assert until(lambda: process(zygote) is None or process(zygote).state in "TZ")
+    assert until(lambda: (now := process(zygote)) is None or now.state in "TZ")
     time.sleep(0.2)
     assert len(served.server.programs()) == 4
     for worker in served.server.workers():
