@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
-#include <fstream>
 
 #include "base/log.h"
 #include "files/mime.h"
@@ -23,7 +22,7 @@ namespace {
 
 constexpr rlim_t descriptors_spare = 64;
 constexpr std::string_view busy =
-    "a reload or an upgrade is under way; try again when that is done\n";
+    "the server is starting, or ending, or a reload or an upgrade is under way; try again later\n";
 
 Result<void> use_error_log(const Config& config) {
   if (auto opened = log::open(config.error_log); !opened) return opened;
@@ -99,7 +98,8 @@ struct Serving::Admitting {
 
 int exit_status(const Error& error) {
   if (error.code == EINVAL) return status::usage;
-  if (error.code == EADDRINUSE || error.code == EADDRNOTAVAIL) return status::unavailable;
+  if (error.code == EADDRINUSE || error.code == EADDRNOTAVAIL || error.code == EBUSY)
+    return status::unavailable;
   return error.code == EACCES || error.code == EPERM ? status::permission : status::configuration;
 }
 
@@ -219,6 +219,7 @@ pool::Hooks Serving::hooks() {
   hooks.on_start = [this](pool::Master& master) { begin(master); };
   hooks.on_ready = [this] { became_ready(); };
   hooks.on_stop = [this] {
+    is_ending_ = true;
     if (!handed_over_) state_->stopping();
   };
   hooks.on_message = [this](unsigned worker, std::string_view bytes) {
@@ -309,7 +310,7 @@ void Serving::clean_up() const {
 // ---- reload ------------------------------------------------------------------------------------
 
 bool Serving::is_busy() const {
-  return next_ != nullptr || upgrade_ || handed_over_;
+  return !is_ready_ || is_ending_ || next_ != nullptr || upgrade_;
 }
 
 void Serving::reload(control::Reply reply) {
@@ -346,11 +347,12 @@ Result<void> Serving::begin_reload(Config config, std::string notes, const contr
                          reloaded(what, notes, reply);
                        });
   if (problem.empty()) return {};
+  unlink_sockets(*next_, current_);
   generations_.back()->let_go();
   generations_.pop_back();
   next_ = nullptr;
   keep_error_log();
-  return std::unexpected(Error{EADDRINUSE, problem});
+  return std::unexpected(Error{EBUSY, problem});
 }
 
 void Serving::reloaded(const std::string& problem, const std::string& notes,
@@ -359,6 +361,7 @@ void Serving::reloaded(const std::string& problem, const std::string& notes,
   common_.board.count_reload(problem.empty());
   state_->ready();
   if (!problem.empty()) {
+    unlink_sockets(*next, current_);
     keep_error_log();
     return reply(
         logged({status::unavailable,

@@ -92,6 +92,7 @@ class Serving final : public Operated {
   std::unique_ptr<Upgrade> upgrade_;
   std::unique_ptr<ServiceState> state_;
   bool is_ready_ = false;
+  bool is_ending_ = false;
   bool handed_over_ = false;
 };
 

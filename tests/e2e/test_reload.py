@@ -359,3 +359,17 @@ def test_connection_goes_on_when_its_worker_is_replaced(serve):
                 break
             assert len(served) < 1000
     assert len(served) >= 3
+
+
+def test_server_that_is_ending_is_not_reloaded(serve):
+    """It would say that it is ready, and start workers, after it has said that it ends."""
+    server = serve()
+    connection = server.connect()
+    connection.send(head("GET", "/slow.cgi?2", [("Connection", "close")]))
+    connection.read_head()
+    assert tell(server, "quit", "--no-wait").returncode == 0
+    for verb in ("reload", "upgrade"):
+        result = tell(server, verb)
+        assert result.returncode == UNAVAILABLE and "ending" in result.stderr, result
+    assert b"old\n" in connection.read_rest()
+    assert server.popen.wait(10) == 0
