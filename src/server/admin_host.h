@@ -1,5 +1,5 @@
-// The master's side of the admin listener: it has its process run, and another one when that has
-// died, and shows it that the master is alive.
+// The master's side of the admin listener: it has its process run, and shows it that the master is
+// alive.
 #pragma once
 
 #include <cgisrv/pool.h>
@@ -8,7 +8,7 @@
 
 #include "admission/table.h"
 #include "net/listener.h"
-#include "process/privileges.h"
+#include "server/attendant.h"
 #include "server/config.h"
 #include "server/reporter.h"
 #include "telemetry/board.h"
@@ -29,28 +29,21 @@ class AdminHost {
   // master's alone.
   AdminHost(pool::Master& master, const net::Listener& listener, AdminSources sources,
             const process::Privileges& privileges, std::function<void()> in_child);
-  ~AdminHost();
-  AdminHost(const AdminHost&) = delete;
-  AdminHost& operator=(const AdminHost&) = delete;
 
   // In another child of the master: lets go of what is not its own.
-  void abandon() { lifeline_.reset(); }
+  void abandon() { process_.abandon(); }
 
  private:
-  void start(std::uint32_t);
-  [[noreturn]] void become_admin(Fd lifeline);
-  void ended(std::uint32_t);
+  void leave_master();
+  int run(Fd lifeline);
   void beat(std::uint32_t);
 
-  pool::Master& master_;
   const net::Listener& listener_;
   AdminSources sources_;
-  const process::Privileges& privileges_;
   const std::function<void()> in_child_;
-  Fd lifeline_;  // closed with us: then it ends
-  WatchedFd process_;
-  Timer again_;
+  Fd socket_;  // in the process: its own
   Timer beat_;
+  Attendant process_;
 };
 
 }  // namespace cgisrv::server

@@ -1,4 +1,4 @@
-// The master's side of warm start: it has the keeper run, and another one when that has died.
+// The master's side of warm start: the keeper's process, and the channel that workers have to it.
 #pragma once
 
 #include <cgisrv/pool.h>
@@ -8,7 +8,7 @@
 #include <optional>
 
 #include "admission/table.h"
-#include "process/privileges.h"
+#include "server/attendant.h"
 #include "server/config.h"
 #include "warm/keeper.h"
 
@@ -25,39 +25,30 @@ class KeeperHost {
   // first, with the master's rights: it lets go of what is the master's alone.
   KeeperHost(pool::Master& master, const Config& config, const process::Privileges& privileges,
              const rlimit& descriptors, admission::Table& table, std::function<void()> in_child);
-  ~KeeperHost();
-  KeeperHost(const KeeperHost&) = delete;
-  KeeperHost& operator=(const KeeperHost&) = delete;
 
   // The end of the channel to the keeper that all workers share.
   int workers_end() const { return workers_end_.get(); }
   // 0: none runs just now.
-  pid_t pid() const { return pid_; }
+  pid_t pid() const { return keeper_.pid(); }
   // In a worker: lets go of what is the master's alone.
-  void abandon() { lifeline_.reset(); }
+  void abandon() { keeper_.abandon(); }
   // In a process that has nothing to do with it.
   void close();
   // It is to end, with its zygotes, in its own time.
-  void let_go();
+  void let_go() { keeper_.let_go(); }
 
  private:
-  void start(std::uint32_t);
-  void tell_to_end();
-  [[noreturn]] void become_keeper(Fd lifeline);
-  void ended(std::uint32_t);
+  void leave_master();
+  int run(Fd lifeline);
+  void died();
 
-  pool::Master& master_;
   const Config& config_;
-  const process::Privileges& privileges_;
   rlimit descriptors_;
   admission::Table& table_;
   const std::function<void()> in_child_;
   Fd workers_end_;
   Fd keepers_end_;  // kept, so that what is said to a dead keeper reaches the next
-  Fd lifeline_;     // closed with us: then it ends
-  WatchedFd keeper_;
-  pid_t pid_ = 0;
-  Timer again_;
+  Attendant keeper_;
 };
 
 }  // namespace cgisrv::server
