@@ -21,7 +21,12 @@ from results import Key, Results, Section
 WARM_UP_SECONDS = 2.0
 SETTLE_SECONDS = 0.15  # between two runs, for what the first has left under way
 LOOP = "bare loop"
-PINNED_LOOP = "bare loop, one per core"  # kept there, as our workers are
+FORK_LOOP = "bare fork loop"
+LOOPS = {  # and how bench_limit is told of them
+    LOOP: [],
+    "bare loop, one per core": ["pinned"],  # kept there, as our workers are
+    FORK_LOOP: ["forked"],  # the program is started once: what no warm start can exceed
+}
 
 
 @dataclass(frozen=True)

@@ -66,10 +66,10 @@ def wrk(port: int, target: str, connections: int, seconds: float, close: bool = 
     return Rate(requests, requests / found["duration_us"] * 1e6, found["p99_us"] / 1e3)
 
 
-def bare_loop(tool: Path, program: Path, seconds: float, count: int, pinned: bool = False) -> float:
-    """Runs per second of `count` loops at once."""
-    found = run_tool([tool, program, str(seconds), str(count), *(["pinned"] if pinned else [])],
-                     seconds, **processes.identity())
+def bare_loop(tool: Path, program: Path, seconds: float, count: int, *how: str) -> float:
+    """Runs per second of `count` loops at once; see limit.cc."""
+    found = run_tool([tool, program, str(seconds), str(count), *how], seconds,
+                     **processes.identity())
     return found["runs"] / found["seconds"]
 
 

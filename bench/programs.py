@@ -21,6 +21,11 @@ class Program:
     libraries: tuple[str, ...] = ()
 
     @property
+    def is_dynamic(self) -> bool:
+        """A binary that other libraries can be loaded into."""
+        return bool(self.compile) and "-static" not in self.compile
+
+    @property
     def path(self) -> str:
         return f"/cgi-bin/{self.name}.cgi"
 

@@ -11,7 +11,7 @@ import load
 import peers
 import processes
 import programs
-from bench import LOOP, PINNED_LOOP, Bench, Step
+from bench import FORK_LOOP, LOOP, LOOPS, Bench, Step
 from results import Key
 
 T = TypeVar("T")
@@ -58,7 +58,7 @@ def rate_step(bench: Bench, turn: int, case: str, peer: peers.Peer,
 
 def cold(bench: Bench) -> list[Step]:
     """Each program, started for each request, by each server and by the bare loop."""
-    runners = [LOOP, PINNED_LOOP, *bench.peers(lambda peer: peer.programs)]
+    runners = [*LOOPS, *bench.peers(lambda peer: peer.programs)]
     cases = [(program, False) for program in bench.options.programs]
     cases.insert(1, (simplest(bench), True))
     steps = []
@@ -66,6 +66,8 @@ def cold(bench: Bench) -> list[Step]:
         for program, close in cases:
             case = program.title + (", connection per request" if close else "")
             for runner in rotated(runners, turn):
+                if runner == FORK_LOOP and not program.is_dynamic:
+                    continue
                 steps.append(
                     loop_step(bench, turn, case, program, runner) if isinstance(runner, str) else
                     rate_step(bench, turn, case, runner,
@@ -79,7 +81,7 @@ def loop_step(bench: Bench, turn: int, case: str, program: programs.Program, nam
 
     def measure() -> None:
         rate = load.bare_loop(bench.tools / "bench_limit", bench.program_path(program),
-                              bench.options.seconds, processes.cores(), name == PINNED_LOOP)
+                              bench.options.seconds, processes.cores(), *LOOPS[name])
         bench.section.add(turn, key, rate)
 
     return Step(f"{case} in a {name}", bench.options.seconds + OVERHEAD,
