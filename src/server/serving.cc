@@ -293,6 +293,8 @@ void Serving::leave_master(const Generation& self) {
 
 void Serving::end() {
   state_.reset();
+  // A new server that is still starting has the sockets, and serves when we are gone.
+  handed_over_ |= upgrade_ != nullptr;
   upgrade_.reset();
   generations_.remove_if([this](const auto& each) { return each.get() != current_; });
   current_->end();

@@ -110,25 +110,36 @@ def test_number_of_workers_changes(serve):
     assert until(lambda: len(server.workers()) == 1)
 
 
+MISTAKES = {
+    "keys": ("[cgi]\nmax_runing = 3\ntimeout = 'soon'",
+             [r"cgisrv\.toml:\d+:\d+: unknown key 'max_runing'",
+              r"cgisrv\.toml:\d+:\d+: 'timeout' must"]),
+    "no TOML": ("[cgi", [r"cgisrv\.toml:\d+:\d+: "]),
+}
+
+
 @clause("faults-reload-upgrade")
-@pytest.mark.parametrize("how", ["command", "signal"])
-def test_wrong_configuration_changes_nothing(serve, how):
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_wrong_configuration_changes_nothing(serve, mistake):
+    text, reasons = MISTAKES[mistake]
     server = serve()
     before = server.workers()
-    change(server, "[cgi]", "[cgi]\nmax_runing = 3\ntimeout = 'soon'")
-    places = [r"cgisrv\.toml:\d+:\d+: unknown key 'max_runing'", r"cgisrv\.toml:\d+:\d+: 'timeout' must",
-              "nothing was changed"]
-    if how == "command":
+    with server.connect() as kept:
+        kept.request("GET", "/who.cgi")
+        change(server, "[cgi]", text)
+        change(server, '"old"', '"new"')
         result = tell(server, "reload")
         assert result.returncode == WRONG_CONFIGURATION
-        for place in places:
-            assert re.search(place, result.stderr), result.stderr
-    else:
         server.signal(signal.SIGHUP)
-    for place in places:
-        server.wait_log(place)
+        for reason in [*reasons, "nothing was changed"]:
+            assert re.search(reason, result.stderr), result.stderr
+            assert until(lambda: len(re.findall(reason, server.log())) == 2), server.log()
+        last = kept.request("GET", "/who.cgi")
+        assert last.body == b"old\n" and last.header("connection") is None
     assert server.workers() == before
-    assert who(server) == b"old\n"
+    change(server, text, "[cgi]")
+    reload(server)
+    assert who(server) == b"new\n"
 
 
 def test_file_that_is_gone_changes_nothing(serve):

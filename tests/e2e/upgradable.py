@@ -4,14 +4,20 @@ file names. For tests of upgrades, where the Server of harness.py would look aft
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
+
+import pytest
 
 import client
 from adopted import adopted
-from harness import BAD_LINE, BINARY, until
+from harness import BAD_LINE, BINARY, PLAIN, Site, slowness, until
+from moving import free_port
 from processes import alive, descendants
 
 BESIDE = ("libcgisrv-warm.so", "warm.pl", "warm.py", "warm_end.py", "warm_load.py")
@@ -76,10 +82,28 @@ class Upgradable:
         except (FileNotFoundError, ValueError):
             return 0
 
+    def workers(self) -> list[int]:
+        return sorted(p.pid for p in descendants(self.master()) if p.name == BINARY.name)
+
+    def wait_log(self, regex: str, times: int = 1) -> str:
+        """What its first group has matched, or all, once it is there that often."""
+        found = until(lambda: (all := re.findall(regex, self.log.read_text()))[times - 1 :] and all,
+                      20 * slowness())
+        assert found, f"not {times} times in the log: {regex}\n{self.log.read_text()}"
+        return found[0]
+
+    def connect(self) -> client.Connection:
+        return client.Connection(("127.0.0.1", self.port))
+
     def get(self, target: str) -> client.Response:
         """By a connection of its own."""
-        with client.Connection(("127.0.0.1", self.port)) as connection:
+        with self.connect() as connection:
             return connection.request("GET", target)
+
+    def upgrade(self) -> None:
+        old = self.master()
+        done = self.command("upgrade")
+        assert done.returncode == 0 and self.master() not in (0, old), done
 
     def command(self, *words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run([BINARY, *words, "--pid", str(self.master())], text=True,
@@ -101,9 +125,62 @@ class Upgradable:
         left = adopted()
         if left:
             faults.append(f"left behind: {left}")
+        faults += [f"left: {path}" for name in ("run", "tmp")
+                   for path in (self.folder / name).iterdir()]
         for pid in {*family, *(p.pid for p in left)}:
             if alive(pid):
                 os.kill(pid, signal.SIGKILL)
         self.popen.wait(5)
         return faults + [f"in the log: {line}" for line in self.log.read_text().splitlines()
                          if BAD_LINE.search(line)]
+
+
+# For tests: programs that say which configuration they are of, and that wait.
+
+REST = """
+[[listen]]
+address = "unix:{folder}/run/web"
+[cgi]
+env = {{ GENERATION = "{generation}" }}
+grace = "1s"
+[[site]]
+root = "{folder}/site"
+[[site.location]]
+match = "*.cgi"
+cgi = true
+"""
+
+
+class UpgradableSite(Upgradable):
+    """Serves generation.cgi, file.txt, and waiting.cgi, which ends when it is let go."""
+
+    def __init__(self, folder: Path, compile_c: Callable[[str], Path]):
+        super().__init__(folder, free_port(), REST)
+        self.wait = f"while [ ! -e {folder}/go ]; do sleep 0.05; done\n"
+        site = Site(folder / "site", compile_c)
+        site.program("generation.cgi", PLAIN + 'printf %s "$GENERATION"\n')
+        site.program("waiting.cgi", f"{PLAIN}echo begun\n{self.wait}echo ended\n")
+        site.file("file.txt", "file")
+        self.write_configuration(generation=0)
+        self.start()
+
+    def let_go(self) -> None:
+        (self.folder / "go").touch()
+
+    def generation(self) -> str:
+        return self.get("/generation.cgi").text
+
+
+@pytest.fixture(name="server")
+def upgradable_server(compile_c: Callable[[str], Path]) -> Iterator[UpgradableSite]:
+    folder = Path(tempfile.mkdtemp(prefix="cgisrv-upgrade-"))
+    folder.chmod(0o755)
+    server = UpgradableSite(folder, compile_c)
+    try:
+        yield server
+    finally:
+        server.let_go()
+        faults = server.stop()
+        log = server.log.read_text()
+        shutil.rmtree(folder)
+    assert not faults, "\n".join([*faults, log[-8000:]])
