@@ -1,7 +1,9 @@
-"""Upgrades that go wrong: somebody serves, either the server that did or the new one."""
+"""Upgrades that go wrong: somebody serves, either the server that did or the new one. And what is
+asked of a server too early."""
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import signal
@@ -10,8 +12,11 @@ import pytest
 
 from client import Connection, head
 from clauses import clause
+from faults import ANYBODY
 from harness import BINARY, slowness, until
 from processes import alive
+from test_reload import tell
+from test_service_manager import manager  # noqa: F401
 from upgradable import UpgradableSite, upgradable_server  # noqa: F401 - the server of these tests
 
 pytestmark = [pytest.mark.time_limit(120), clause("faults-reload-upgrade")]
@@ -105,3 +110,24 @@ def test_new_server_is_killed_before_it_serves(server):
     server.wait_log(GOES_ON)
     assert (server.master(), server.workers()) == before
     assert server.generation() == "0"
+
+
+def test_server_that_starts_is_neither_reloaded_nor_upgraded(start, site, faults, manager):
+    """It does not say that it is ready until it is, and starts as if nothing had been."""
+    site.file("file.txt", "file")
+    faults.fail(ANYBODY, "fork", errno.EAGAIN)
+    server = start(config=f'[[site]]\nroot = "{site.root}"\n', lines=0,
+                   environment={**faults.environment, "NOTIFY_SOCKET": manager.path})
+    server.wait_log("worker 0 cannot be started")
+    for number, verb in (signal.SIGHUP, "reload"), (signal.SIGUSR2, "upgrade"):
+        server.signal(number)
+        done = tell(server, verb)
+        assert done.returncode == UNAVAILABLE and "the server is starting" in done.stderr, done
+    assert until(lambda: server.log().count("the server is starting") == 4), server.log()
+    assert manager.heard() == {} and not server.start_lines()
+    faults.stop("fork")
+    manager.wait_for("READY", 10)
+    assert until(server.ports)
+    server.port, = server.ports()
+    server.checkpoint(settle=True)
+    assert server.get("/file.txt").text == "file"
