@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/text.h"
-#include "exec/json.h"
+#include "exec/utf8.h"
 
 namespace cgisrv::exec {
 

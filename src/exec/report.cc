@@ -6,7 +6,7 @@
 #include <array>
 
 #include "base/text.h"
-#include "exec/json.h"
+#include "exec/utf8.h"
 
 namespace cgisrv::exec {
 

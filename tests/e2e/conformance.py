@@ -34,6 +34,7 @@ class Record:
     def __init__(self) -> None:
         self.tests: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
         self.whole = True  # every test that proves a clause is part of this run
+        self.makes_page = False
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, config: pytest.Config,

@@ -55,5 +55,17 @@ TEST_F(ReportTest, NoStart) {
   EXPECT_TRUE(program()["start"].is_null());
 }
 
+TEST_F(ReportTest, BytesThatAreNoTextAreBase64) {  // RFC 4648 section 4
+  for (const auto& [bytes, written] :
+       {std::pair("\xff", "/w=="), {"\xff\xfe", "//4="}, {"\xff\xfe\xfd", "//79"}}) {
+    Seen odd = seen();
+    odd.user = bytes;
+    const auto json = nlohmann::json::parse(as_json(odd));
+    EXPECT_EQ(json["user_base64"], written);
+    EXPECT_FALSE(json.contains("user"));
+  }
+  EXPECT_EQ(nlohmann::json::parse(as_json(seen()))["user"], "me");
+}
+
 }  // namespace
 }  // namespace cgisrv::exec
