@@ -31,7 +31,7 @@ int serve(Config config, Start start) {
     return complain(clean.error(), status::software);
   Common common{.descriptors = process::descriptor_limit()};
   if (!config.file.empty()) process::forbid_tracing();  // an author may trace what he tries out
-  Serving serving(std::move(start), common, {});
+  Serving serving(std::move(start), common);
   auto opened = serving.open(std::move(config));
   if (!opened) return complain(opened.error(), exit_status(opened.error()));
   const Config& opened_config = opened->generation->config();

@@ -1,6 +1,5 @@
 #include "server/serving.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -8,27 +7,16 @@
 #include <filesystem>
 
 #include "base/log.h"
-#include "files/mime.h"
-#include "net/listener.h"
-#include "process/privileges.h"
 #include "server/address_url.h"
 #include "server/logs.h"
 #include "server/pid_file.h"
-#include "server/run_as.h"
 
 namespace cgisrv::server {
 
 namespace {
 
-constexpr rlim_t descriptors_spare = 64;
 constexpr std::string_view busy =
     "the server is starting, or ending, or a reload or an upgrade is under way; try again later\n";
-
-Result<void> use_error_log(const Config& config) {
-  if (auto opened = log::open(config.error_log); !opened) return opened;
-  log::set_level(log::parse_level(config.log_level).value_or(log::Level::info));
-  return {};
-}
 
 // What a server that runs cannot change: it stays as it is, and the text says so.
 std::string keep_what_needs_a_restart(const Config& now, Config& next) {
@@ -43,30 +31,6 @@ std::string keep_what_needs_a_restart(const Config& now, Config& next) {
   keep(&ServerOptions::runtime_dir, "runtime_dir");
   if (now.server.cgroups) keep(&ServerOptions::user, "user (with cgroups)");
   return notes;
-}
-
-// By which a newer server finds its socket: others may have the same address, "127.0.0.1:0".
-std::string admin_name(const std::string& address) {
-  return "admin " + address;
-}
-
-bool listens_at(const Generation& generation, const net::Address& address) {
-  if (const auto* admin = generation.admin(); admin && admin->address.text() == address.text())
-    return true;
-  return std::ranges::any_of(generation.listening(), [&](const Listening& each) {
-    return each.address.text() == address.text();
-  });
-}
-
-// The files of its sockets, but for those that `next` has too; null: there is no next.
-void unlink_sockets(const Generation& generation, const Generation* next) {
-  const auto unlink = [&](const net::Address& address, bool handed_over) {
-    if (!handed_over && (next == nullptr || !listens_at(*next, address)))
-      net::unlink_socket(address);
-  };
-  for (const Listening& each : generation.listening())
-    unlink(each.address, each.handed_over);
-  if (const auto* admin = generation.admin()) unlink(admin->address, admin->handed_over);
 }
 
 }  // namespace
@@ -103,96 +67,9 @@ int exit_status(const Error& error) {
   return error.code == EACCES || error.code == EPERM ? status::permission : status::configuration;
 }
 
-Serving::Serving(Start start, Common& common, Left left)
-    : start_(std::move(start)), common_(common), left_(std::move(left)) {}
+Serving::Serving(Start start, Common& common) : start_(std::move(start)), common_(common) {}
 
 Serving::~Serving() = default;
-
-// ---- opening -----------------------------------------------------------------------------------
-
-Result<Serving::Opened> Serving::open(Config config) {
-  if (const auto may = check_user(config); !may) return std::unexpected(may.error());
-  Opened opened;
-  std::vector<Listening> listening;
-  for (const Listen& listen : config.listen) {
-    auto listeners = open_listeners(listen.address, kept_listeners(listen.address));
-    if (!listeners) return std::unexpected(listeners.error());
-    for (net::Listener& each : *listeners) {
-      opened.sockets.push_back(std::move(each.socket));
-      listening.push_back({listen.address, each.address, each.handed_over});
-    }
-  }
-  if (listening.size() > pool::listeners_max)
-    return fail("{} listeners are too many; at most {}", listening.size(), pool::listeners_max);
-  auto admin = open_admin(config.admin.listen);
-  if (!admin) return std::unexpected(admin.error());
-  auto access_log = AccessLog::open(config.access_log);
-  if (!access_log) return std::unexpected(access_log.error());
-  if (auto used = use_error_log(config); !used) return std::unexpected(used.error());
-  files::load_mime_types();
-  // A connection needs one descriptor, or five while a program runs for it.
-  process::raise_descriptor_limit(config.server.worker_connections + descriptors_spare);
-  opened.generation = std::make_unique<Generation>(
-      std::move(config), std::move(listening), std::move(*admin), std::move(*access_log), common_);
-  return opened;
-}
-
-// Several may have been handed over under one name.
-Result<std::vector<net::Listener>> Serving::open_listeners(const std::string& address,
-                                                           std::vector<Fd> kept) {
-  std::vector<net::Listener> listeners;
-  const bool handed_over = address.starts_with(net::handed_over_prefix);
-  for (Fd& socket : kept) {
-    auto listener = net::adopt(std::move(socket));
-    if (!listener) return std::unexpected(listener.error());
-    listeners.push_back(std::move(*listener));
-    listeners.back().handed_over = handed_over;
-  }
-  if (!listeners.empty()) return listeners;
-  if (handed_over) return left_.sockets.claim(address.substr(net::handed_over_prefix.size()));
-  auto listener = net::listen(address);
-  // An address that makes no sense stood on the command line: those of the file are checked.
-  if (!listener && listener.error().code == 0) listener.error().code = EINVAL;
-  if (!listener) return std::unexpected(listener.error());
-  listeners.push_back(std::move(*listener));
-  return listeners;
-}
-
-Result<std::optional<net::Listener>> Serving::open_admin(const std::string& address) {
-  if (address.empty()) return std::nullopt;
-  auto listeners = open_listeners(address, kept_admin(address));
-  if (!listeners) return std::unexpected(listeners.error());
-  if (listeners->size() > 1)
-    return fail("[admin] listen takes one socket, and {} stands for {}", address,
-                listeners->size());
-  return std::move(listeners->front());
-}
-
-// Those that we have, or that an older server has left us. None: it has to be opened.
-std::vector<Fd> Serving::kept_listeners(const std::string& address) {
-  if (current_ == nullptr) return left_.inheritance.take_listeners(address);
-  std::vector<Fd> found;
-  const auto& listening = current_->listening();
-  const auto& sockets = master_->listeners();
-  for (std::size_t i = 0; i < listening.size(); ++i)
-    if (listening[i].configured == address)
-      found.emplace_back(::fcntl(sockets[i].get(), F_DUPFD_CLOEXEC, 3));
-  return found;
-}
-
-std::vector<Fd> Serving::kept_admin(const std::string& address) {
-  if (current_ == nullptr) return left_.inheritance.take_listeners(admin_name(address));
-  std::vector<Fd> found;
-  if (current_->admin() != nullptr && config().admin.listen == address)
-    found.emplace_back(::fcntl(current_->admin()->socket.get(), F_DUPFD_CLOEXEC, 3));
-  return found;
-}
-
-void Serving::close_unused() {
-  for (const std::string& socket : left_.sockets.close_rest())
-    log::line(log::Level::warn,
-              "the service manager handed over socket {}, which no listener uses: closed", socket);
-}
 
 // ---- running -----------------------------------------------------------------------------------
 
@@ -201,9 +78,10 @@ int Serving::run(Opened first) {
   if (!left_.inheritance.is_successor())
     if (auto written = write_pid_file(config().server.pid_file); !written) {
       std::fprintf(stderr, "cgisrv: %s\n", written.error().what.c_str());
+      opening_.unlink_made();
       return status::permission;
     }
-  close_unused();
+  opening_.close_unused();
   const int result = pool::run(for_pool(*current_, std::move(first.sockets)), hooks());
   clean_up();
   return result;
@@ -339,7 +217,7 @@ void Serving::reload(control::Reply reply) {
 }
 
 Result<void> Serving::begin_reload(Config config, std::string notes, const control::Reply& reply) {
-  auto opened = open(std::move(config));
+  auto opened = opening_.open(std::move(config), {current_, &master_->listeners()});
   if (!opened) return std::unexpected(opened.error());
   next_ = generations_.emplace_back(std::move(opened->generation)).get();
   begin(*next_);
@@ -349,7 +227,7 @@ Result<void> Serving::begin_reload(Config config, std::string notes, const contr
                          reloaded(what, notes, reply);
                        });
   if (problem.empty()) return {};
-  unlink_sockets(*next_, current_);
+  opening_.unlink_made();
   generations_.back()->let_go();
   generations_.pop_back();
   next_ = nullptr;
@@ -363,7 +241,7 @@ void Serving::reloaded(const std::string& problem, const std::string& notes,
   common_.board.count_reload(problem.empty());
   state_->ready();
   if (!problem.empty()) {
-    unlink_sockets(*next, current_);
+    opening_.unlink_made();
     keep_error_log();
     return reply(
         logged({status::unavailable,

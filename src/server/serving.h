@@ -12,13 +12,11 @@
 
 #include "admission/arbiter.h"
 #include "admission/pressure.h"
-#include "net/handed_over.h"
-#include "process/service_manager.h"
 #include "server/generation.h"
+#include "server/opening.h"
 #include "server/operator.h"
 #include "server/serve.h"
 #include "server/service_state.h"
-#include "server/upgrade.h"
 
 namespace cgisrv::server {
 
@@ -27,22 +25,10 @@ int exit_status(const Error& error);
 
 class Serving final : public Operated {
  public:
-  // What others have left to this process: taken before it opens anything.
-  struct Left {
-    process::ServiceManager manager = process::ServiceManager::take();
-    net::HandedOver sockets = net::HandedOver::take();  // by the manager
-    Inheritance inheritance = Inheritance::take();      // by an older server
-  };
-  Serving(Start start, Common& common, Left left);
+  Serving(Start start, Common& common);
   ~Serving();
 
-  // Opens what the configuration names: listeners, logs, the user's account. Nothing has changed
-  // when that fails.
-  struct Opened {
-    std::unique_ptr<Generation> generation;
-    std::vector<Fd> sockets;
-  };
-  Result<Opened> open(Config config);
+  Result<Opened> open(Config config) { return opening_.open(std::move(config), {}); }
   // Serves by it until told to end; returns the exit status.
   int run(Opened first);
 
@@ -56,12 +42,6 @@ class Serving final : public Operated {
  private:
   struct Admitting;
 
-  Result<std::vector<net::Listener>> open_listeners(const std::string& address,
-                                                    std::vector<Fd> kept);
-  Result<std::optional<net::Listener>> open_admin(const std::string& address);
-  std::vector<Fd> kept_listeners(const std::string& address);
-  std::vector<Fd> kept_admin(const std::string& address);
-  void close_unused();
   pool::Hooks hooks();
   pool::Generation for_pool(Generation& generation, std::vector<Fd> sockets);
   void begin(pool::Master& master);
@@ -83,6 +63,7 @@ class Serving final : public Operated {
   const Start start_;
   Common& common_;
   Left left_;
+  Opening opening_{left_, common_};
   pool::Master* master_ = nullptr;
   std::list<std::unique_ptr<Generation>> generations_;
   Generation* current_ = nullptr;

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -23,6 +24,7 @@ namespace {
 
 constexpr auto variable = "CGISRV_INHERITED";  // lines: a descriptor, then an address or nothing
 constexpr std::string_view serves = "serves";
+constexpr int manager_patience_ms = 1000;
 
 std::string absolute(const std::string& path) {
   std::error_code error;
@@ -124,7 +126,10 @@ std::vector<Fd> Inheritance::take_listeners(const std::string& address) {
 
 void Inheritance::tell_that_we_serve() {
   listeners_.clear();  // of addresses that are configured no longer
-  if (predecessor_) ::send(predecessor_.get(), serves.data(), serves.size(), MSG_NOSIGNAL);
+  if (!predecessor_) return;
+  ::send(predecessor_.get(), serves.data(), serves.size(), MSG_NOSIGNAL);
+  pollfd line{predecessor_.get(), POLLIN, 0};
+  ::poll(&line, 1, manager_patience_ms);
   predecessor_.reset();
 }
 
@@ -168,7 +173,6 @@ void Upgrade::heard(std::uint32_t) {
   std::array<char, 16> said{};
   const ssize_t size = ::recv(socket_.get(), said.data(), said.size(), MSG_DONTWAIT);
   if (size < 0) return;
-  socket_.reset();
   overdue_.disarm();
   const bool is_ready = std::string_view(said.data(), static_cast<std::size_t>(size)) == serves;
   const auto done = done_;  // it may destroy us

@@ -3,6 +3,7 @@
 //
 //   old  --starts, with the listeners-->  new
 //        <-------- "it serves" ---------
+//        -- its end of the line closed -->  it has told the service manager of the new one
 //        <-- or its end, or nothing for too long: the old one goes on as if nothing had been
 //
 // Both see the end of the other by the socketpair between them.
@@ -43,7 +44,8 @@ class Inheritance {
   // The listening sockets of that address, as it is configured; none: it has to be opened.
   std::vector<Fd> take_listeners(const std::string& address);
   bool is_successor() const { return static_cast<bool>(predecessor_); }
-  // We serve: the older server may end.
+  // We serve: the older server may end. Returns when it has told the service manager who the
+  // service is now, which listens to nobody else, or after a second.
   void tell_that_we_serve();
 
  private:

@@ -151,14 +151,16 @@ def test_file_that_is_gone_changes_nothing(serve):
     assert who(server) == b"old\n"
 
 
-def test_address_that_others_have_changes_nothing(serve):
+def test_address_that_others_have_changes_nothing(serve, tmp_path):
     server = serve()
+    path = tmp_path / "new.sock"
     before = server.workers()
     with socket.create_server(("127.0.0.1", 0)) as other:
-        change(server, "[cgi]", f'[[listen]]\naddress = "127.0.0.1:{other.getsockname()[1]}"\n[cgi]')
+        taken = f"127.0.0.1:{other.getsockname()[1]}"
+        change(server, "[cgi]", f'[[listen]]\naddress = "unix:{path}"\n[[listen]]\naddress = "{taken}"\n[cgi]')
         change(server, '"old"', '"new"')
         result = tell(server, "reload")
-    assert result.returncode == UNAVAILABLE
+    assert result.returncode == UNAVAILABLE and not path.exists()
     assert "in use" in result.stderr and "nothing was changed" in result.stderr
     assert server.workers() == before and who(server) == b"old\n"
 

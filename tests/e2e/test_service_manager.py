@@ -35,13 +35,16 @@ class Manager:
 
     def wait_for(self, key: str, seconds: float = 5.0) -> dict[str, str]:
         found: dict[str, str] = {}
+        self.passed_over: list[dict[str, str]] = []
 
         def has_come() -> bool:
             nonlocal found
-            found = self.heard()
+            if found := self.heard():
+                self.passed_over.append(found)
             return key in found
 
         assert until(has_come, seconds), f"{key} was not heard"
+        self.passed_over.pop()
         return found
 
 
@@ -136,6 +139,9 @@ def test_an_upgrade_names_the_process_that_is_the_service_now(site, manager: Man
     new = int(manager.wait_for("MAINPID", 20 * slowness())["MAINPID"])
     try:
         assert new != old.pid
+        # The manager listens to the service's main process alone.
+        assert not any("READY" in message for message in manager.passed_over)
+        assert manager.wait_for("READY")["STATUS"].startswith("Serving ")
         assert old.wait(10 * slowness()) == 0
         while manager.heard():
             pass

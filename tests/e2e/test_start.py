@@ -121,6 +121,14 @@ def test_unix_listener(start, site, tmp_path):
     assert server.get("/").body == b"hello"
 
 
+def test_unix_listener_of_a_server_that_does_not_start_leaves_no_file(run, site, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = f"127.0.0.1:{other.getsockname()[1]}"
+        done = run(site.root, "-l", f"unix:{tmp_path}/socket", "-l", taken)
+    assert done.returncode == 69 and taken in done.stderr, done
+    assert not (tmp_path / "socket").exists()
+
+
 @pytest.mark.kills_master
 def test_unix_listener_replaces_a_dead_servers_socket(start, site, tmp_path):
     site.file("index.html", "hello")
