@@ -50,6 +50,8 @@ constexpr auto remote_help = R"(Usage: cgisrv status [--watch [SECONDS]] [--json
       --watch [SECONDS]  again and again, every 2 seconds; until Ctrl-C
       --json             status for programs, on one line
       --no-wait          quit, stop: return before the server has ended
+      --if-running       all but status: where no server runs, there is nothing
+                         to do, and that is no failure
 
 Which server, if several run:
       --pid N            the one with that process id
@@ -130,6 +132,8 @@ void add_remote(CLI::App& app, RemoteCommand& remote) {
       ->default_str("2")
       ->check(CLI::Range(0.1, 86400.0))
       ->each([&remote](const std::string&) { remote.watch = true; });
+  for (const char* const verb : {"reload", "upgrade", "reopen", "quit", "stop"})
+    app.get_subcommand(verb)->add_flag("--if-running", remote.if_running);
   for (const char* const verb : {"quit", "stop"})
     app.get_subcommand(verb)->add_flag("!--no-wait", remote.wait);
 }

@@ -120,10 +120,13 @@ std::string silent_ones(const Search& search) {
   return what;
 }
 
-// The path of its socket, or, after saying why there is none, the exit status.
+// The path of its socket, or, after saying why there is none, the exit status. One that does not
+// answer runs: its trouble must not pass for its absence.
 std::expected<std::string, int> choose(const RemoteCommand& command) {
   if (!command.socket.empty()) return command.socket;
   const Search found = search(command);
+  if (command.if_running && found.servers.empty() && found.silent.empty())
+    return std::unexpected(status::ok);
   if (found.servers.empty())
     return std::unexpected(
         complain(status::unavailable, none_found(command, found) + silent_ones(found)));

@@ -18,7 +18,8 @@ struct RemoteCommand {
   bool json = false;   // status: as the server sent it
   bool watch = false;  // status: again and again
   double watch_seconds = 2;
-  bool wait = true;  // quit, stop: until the server has ended
+  bool wait = true;         // quit, stop: until the server has ended
+  bool if_running = false;  // all but status: that no server runs is no failure
 };
 
 // Prints what there is to be said; returns the exit status.

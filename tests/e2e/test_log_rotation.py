@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from client import head
-from harness import until
+from harness import BINARY, REPOSITORY, until
 from processes import descriptors
 from logged import Load, ask, configuration, names
 
@@ -249,6 +249,56 @@ def test_under_load(server, logs, how):
     assert len(list(logs.folder.glob("access.*"))) == 21
     assert all(path.stat().st_size > 0 for path in logs.folder.glob("access.*"))
     assert "lost" not in logs.text("error")
+
+
+@pytest.fixture
+def packaged(server, logs, tmp_path):
+    """logrotate(8) as the Debian package would have it work for this server."""
+    if not shutil.which("logrotate", path="/usr/sbin:/usr/bin"):
+        pytest.skip("logrotate is not installed")
+    logs.folder.chmod(0o755)
+    conf, state = tmp_path / "logrotate.conf", tmp_path / "logrotate.state"
+    text = (REPOSITORY / "debian/cgisrv.logrotate").read_text()
+    for theirs, ours in (("/var/log/cgisrv", logs.folder), ("/usr/bin/cgisrv", BINARY),
+                         ("/etc/cgisrv/cgisrv.toml", server.stdout.parent / "cgisrv.toml"),
+                         ("create 640 root adm", "create 640")):
+        assert theirs in text
+        text = text.replace(theirs, str(ours))
+    conf.write_text(text)
+    return lambda: subprocess.run(["/usr/sbin/logrotate", "-f", "-s", state, conf], text=True,
+                                  capture_output=True, timeout=60,
+                                  env={**os.environ, "RUNTIME_DIRECTORY": str(server.runtime)})
+
+
+def test_logrotate_as_packaged(server, logs, packaged):
+    ask_both(server, "first")
+    assert_written(logs, "first")
+    done = packaged()
+    assert done.returncode == 0 and not done.stderr, done
+    ask_both(server, "second")
+    assert_written(logs, "second")
+    assert names((logs.folder / "access.log.1").read_text()) == ["first"]
+
+
+def test_logrotate_as_packaged_tells_of_a_server_that_does_not_answer(server, logs, packaged):
+    ask_both(server, "first")
+    assert_written(logs, "first")
+    server.signal(signal.SIGSTOP)
+    try:
+        done = packaged()
+    finally:
+        server.signal(signal.SIGCONT)
+    assert done.returncode != 0 and f"{server.pid}.sock" in done.stderr, done
+
+
+def test_logrotate_as_packaged_is_content_without_a_server(server, logs, packaged):
+    ask_both(server, "first")
+    assert_written(logs, "first")
+    server.signal(signal.SIGTERM)
+    assert server.popen.wait(5) == 0
+    done = packaged()
+    assert done.returncode == 0 and not done.stderr, done
+    assert names((logs.folder / "access.log.1").read_text()) == ["first"]
 
 
 def test_logrotate(server, logs, tmp_path):

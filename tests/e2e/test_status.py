@@ -238,6 +238,13 @@ def test_none_is_running_69(ask, runtime):
         assert result.stdout == ""
 
 
+def test_none_is_running_which_may_be_so(ask, runtime):
+    for verb in ("reload", "upgrade", "reopen", "quit", "stop"):
+        result = ask(runtime, verb, "--if-running")
+        assert (result.returncode, result.stdout, result.stderr) == (0, "", ""), result
+    assert ask(runtime, "status", "--if-running").returncode == USAGE
+
+
 def test_several_are_listed_and_one_is_picked(start, site, runtime, ask, status):
     site.file("index.html", "hello")
     shared = {"RUNTIME_DIRECTORY": str(runtime)}
