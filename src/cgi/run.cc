@@ -10,6 +10,7 @@
 #include "base/shortage.h"
 #include "cgi/diagnosis.h"
 #include "cgi/ending.h"
+#include "cgi/tenancy.h"
 
 namespace cgisrv::cgi {
 
@@ -24,16 +25,6 @@ constexpr Duration drain_patience{100};
 constexpr Duration exit_patience{1000};
 
 constexpr std::size_t turn_bytes_max = 512 << 10;  // each way, before other connections' turn
-
-// A place to run in belongs to the process: it is free when that is gone, not when its response is.
-// Only then is it known, too, what it has cost.
-struct Tenancy final : process::Holding {
-  Tenancy(admission::Place taken, std::shared_ptr<account::Account> charged)
-      : place(std::move(taken)), account(std::move(charged)) {}
-  void ended(const process::Exit& exit) override { account->reaped(exit); }
-  admission::Place place;
-  std::shared_ptr<account::Account> account;
-};
 
 std::string seconds(Duration duration) {
   return fmt::format("{:g} s", std::chrono::duration<double>(duration).count());
@@ -75,8 +66,7 @@ void Run::client_left(std::unique_ptr<http::Handler>& self) {
     return;
   log::write(log::Level::info, request_id_,
              fmt::format("{}: runs on, though its client has gone", script_.filename));
-  exchange_ = &context_.unattended->adopt(std::move(self), request_id_);
-  relay_.turn_to(*exchange_);
+  attend_to_nobody(std::move(self));
   resume_timer_.arm_after(Duration::zero());  // it may have waited for the client
 }
 
@@ -276,8 +266,23 @@ void Run::pump_output() {
     --turns;
   if (over()) return;
   if (exit_ && !stdout_) return complete();  // which flushes: the end of it goes in one packet
+  if (!stdout_ && !stdin_ && !has_left_) leave_exchange();
   exchange_->flush();
   if (turns == 0) resume_timer_.arm_after(Duration::zero());
+}
+
+// A client that has all of its response need not wait for the program's exit with its next request.
+void Run::leave_exchange() {
+  if (context_.unattended == nullptr) return;
+  auto self = exchange_->leave();
+  if (!self) return;
+  has_left_ = true;
+  attend_to_nobody(std::move(self));
+}
+
+void Run::attend_to_nobody(std::unique_ptr<http::Handler> self) {
+  exchange_ = &context_.unattended->adopt(std::move(self), request_id_);
+  relay_.turn_to(*exchange_);
 }
 
 // Returns whether there may be more to read now.
@@ -366,7 +371,9 @@ void Run::complete() {
   if (exit_ && exit_->signalled && relay_.redirects())
     return fail(Outcome::signal, 502, ending(*exit_, "after its Location"));
   if (exit_ && exit_->signalled)
-    return cut(Outcome::signal, ending(*exit_, "after its header, so that the response is cut"));
+    return cut(Outcome::signal,
+               ending(*exit_, has_left_ ? "after its response"
+                                        : "after its header, so that the response is cut"));
   if (exit_ && !exit_->success())
     log::write(log::Level::notice, request_id_,
                fmt::format("{}: ended with {}", script_.filename, exit_->text()));

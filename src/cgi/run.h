@@ -5,7 +5,8 @@
 //       +-----------+------------+-----------+------> over (failed)
 //
 // Standard output and exit are joined: the run is over when the program has ended and its output
-// too, or when one of them has and the other will not in time.
+// too, or when one of them has and the other will not in time. A response that is known to be whole
+// when the output ends does not wait for that.
 #pragma once
 
 #include <cgisrv/loop.h>
@@ -86,6 +87,8 @@ class Run final : public http::Handler {
   void stdout_readable(std::uint32_t events);
   void pump_output();
   bool read_output();
+  void leave_exchange();
+  void attend_to_nobody(std::unique_ptr<http::Handler> self);
   void take_output(std::string_view bytes);
   void resume(std::uint32_t);
   void stderr_readable(std::uint32_t events);
@@ -131,6 +134,7 @@ class Run final : public http::Handler {
   WatchedFd stdin_;
   WatchedFd stdout_;
   bool all_written_ = false;  // nobody has the other end of stdout_ any more
+  bool has_left_ = false;     // its exchange is over
   WatchedFd stderr_;
   Watch exit_watch_;
   Timer phase_timer_;  // until the head, between writes, or for the other half of the join

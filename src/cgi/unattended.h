@@ -1,4 +1,5 @@
-// Runs that go on although their client has gone: on_disconnect = "finish".
+// Runs that go on although nobody waits for them: their client has gone (on_disconnect = "finish"),
+// or has its whole response.
 #pragma once
 
 #include <cgisrv/loop.h>

@@ -78,6 +78,9 @@ class Exchange {
   virtual void finish() = 0;               // the response is whole
   virtual void abort() = 0;                // it is not, and the client shall see that
   virtual void fail(Failure failure) = 0;  // before respond(): an error page
+  // As finish(), by a handler that has more to do: the caller owns it from now on. Null, and
+  // nothing has happened, where the response is not known to be whole by its length.
+  virtual std::unique_ptr<Handler> leave() { return nullptr; }
   // Before respond(): answer this path instead, with these fields added to the response.
   virtual void redirect(std::string path_query, std::vector<Field> fields) = 0;
 };

@@ -69,6 +69,7 @@ class Connection final : public http::Exchange {
   void flush() override;
   void charge(std::shared_ptr<account::Account> account) override;
   void finish() override;
+  std::unique_ptr<http::Handler> leave() override;
   void abort() override;
   void fail(http::Failure failure) override;
   void redirect(std::string path_query, std::vector<http::Field> fields) override;

@@ -310,6 +310,14 @@ void Connection::finish() {
   advance();
 }
 
+std::unique_ptr<http::Handler> Connection::leave() {
+  const bool is_whole = framing_ == http::BodyFraming::none || length_left_ == 0U;
+  if (closed() || response_ended_ || !responded_ || !is_whole) return nullptr;
+  auto handler = std::move(handler_);
+  finish();
+  return handler;
+}
+
 void Connection::abort() {
   if (closed() || response_ended_) return;
   response_ended_ = aborted_ = true;

@@ -208,3 +208,27 @@ def test_field_that_does_not_exist(run, site, tmp_path):
     assert checked.returncode == 78
     assert f"{file}:2:10: " in checked.stderr
     assert "there is no field {peak_rs_kib}; did you mean {peak_rss_kib}?" in checked.stderr
+
+
+EARLY = ("#!/bin/sh\nprintf 'Content-Type: text/plain\\nContent-Length: 5\\n\\nwhole'\nexec >&-\n"
+         "sleep 0.6\necho late >&2\n{end}\n")
+
+
+@pytest.mark.parametrize("end, key, value, outcome", [
+    pytest.param("exit 3", "exit", 3, "answered", id="exit"),
+    pytest.param("kill -9 $$", "signal", "SIGKILL", "signal", id="signal",
+                 marks=pytest.mark.expect_log("killed by signal 9 .SIGKILL. after its response:"))])
+def test_a_whole_response_does_not_wait_for_the_exit_but_its_line_does(
+        accounted, site, end, key, value, outcome):
+    site.program("early.cgi", EARLY.format(end=end))
+    site.program("next.cgi", PLAIN)
+    served = accounted()
+    with served.server.connect() as connection:
+        assert connection.request("GET", "/early.cgi").body == b"whole"
+        assert connection.request("GET", "/next.cgi").status == 200
+        assert [p.name for p in served.server.programs()], "it still runs"
+        late = next(line for line in served.lines(2) if line["script"] == "/early.cgi")
+        assert (late["status"], late[key], late["outcome"]) == (200, value, outcome)
+        assert late["run_ms"] > 500
+        assert "late" in served.server.log()
+        assert connection.request("GET", "/next.cgi").status == 200
