@@ -266,14 +266,14 @@ void Run::pump_output() {
     --turns;
   if (over()) return;
   if (exit_ && !stdout_) return complete();  // which flushes: the end of it goes in one packet
-  if (!stdout_ && !stdin_ && !has_left_) leave_exchange();
+  leave_exchange();
   exchange_->flush();
   if (turns == 0) resume_timer_.arm_after(Duration::zero());
 }
 
-// A client that has all of its response need not wait for the program's exit with its next request.
+// A client that has all of its response need not wait for the program's end with its next request.
 void Run::leave_exchange() {
-  if (context_.unattended == nullptr) return;
+  if (has_left_ || in_head() || stdin_ || context_.unattended == nullptr) return;
   auto self = exchange_->leave();
   if (!self) return;
   has_left_ = true;

@@ -5,8 +5,8 @@
 //       +-----------+------------+-----------+------> over (failed)
 //
 // Standard output and exit are joined: the run is over when the program has ended and its output
-// too, or when one of them has and the other will not in time. A response that is known to be whole
-// when the output ends does not wait for that.
+// too, or when one of them has and the other will not in time. The exchange does not wait for that
+// once its response is whole by its length.
 #pragma once
 
 #include <cgisrv/loop.h>
