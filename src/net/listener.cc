@@ -20,7 +20,7 @@ constexpr int unsent_bytes_max = 128 * 1024;
 void remove_stale(const Address& address) {
   struct stat file {};
   if (::lstat(address.host().c_str(), &file) != 0 || !S_ISSOCK(file.st_mode)) return;
-  const Fd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const Fd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (probe && ::connect(probe.get(), address.data(), address.size()) != 0 && errno == ECONNREFUSED)
     ::unlink(address.host().c_str());
 }

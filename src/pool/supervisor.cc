@@ -321,13 +321,15 @@ void Supervisor::give_up() {
   const std::string problem = std::exchange(problem_, {});
   crew.leave();
   crew.stop_listening();
+  // By dispatch = kernel they may have begun to serve.
   for (Member& member : crew.members())
-    apply(member, Event::stop);
+    let_go(member);
   std::exchange(replaced_, {})(problem);
 }
 
 void Supervisor::is_worn(Member& member) {
-  if (ending_ || member.leaving || member.state != State::running) return;
+  if (ending_ || !announced_ || &member.crew == coming_) return;  // it asks again some time
+  if (member.leaving || member.state != State::running) return;
   Member* const successor = add_member(member.crew, member.ordinal);
   if (successor == nullptr) return;  // it goes on, and asks again some time
   ++scoreboard_.master().retirements;

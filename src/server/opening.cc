@@ -48,6 +48,7 @@ void unlink_sockets(const Generation& generation, const Generation* next) {
 Result<Opened> Opening::open(Config config, Current current) {
   current_ = current;
   made_.clear();
+  kept_.clear();
   auto opened = open_all(std::move(config));
   if (!opened) unlink_made();
   return opened;
@@ -123,8 +124,10 @@ std::vector<Fd> Opening::kept_listeners(const std::string& address) {
   std::vector<Fd> found;
   const auto& listening = current_.generation->listening();
   const auto& sockets = *current_.sockets;
-  for (std::size_t i = 0; i < listening.size(); ++i)
-    if (listening[i].configured == address)
+  // Of two that are configured alike, "127.0.0.1:0", each is kept once.
+  const bool all = address.starts_with(net::handed_over_prefix);
+  for (std::size_t i = 0; i < listening.size() && (all || found.empty()); ++i)
+    if (listening[i].configured == address && kept_.insert(i).second)
       found.emplace_back(::fcntl(sockets[i].get(), F_DUPFD_CLOEXEC, 3));
   return found;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -61,6 +62,7 @@ class Opening {
   Common& common_;
   Current current_;
   std::vector<net::Address> made_;  // by the last open()
+  std::set<std::size_t> kept_;      // of the current listeners, likewise
 };
 
 }  // namespace cgisrv::server

@@ -1,8 +1,10 @@
 #include "server/remote.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
+#include <functional>
 #include <vector>
 
 #include "base/text.h"
@@ -120,16 +122,24 @@ std::string silent_ones(const Search& search) {
   return what;
 }
 
+// Where just one of them serves, that one.
+void prefer_serving(std::vector<Found>& servers) {
+  const auto serves = [](const Found& found) { return found.report.server.state == "serving"; };
+  if (std::ranges::count_if(servers, serves) == 1) std::erase_if(servers, std::not_fn(serves));
+}
+
 // The path of its socket, or, after saying why there is none, the exit status. One that does not
 // answer runs: its trouble must not pass for its absence.
 std::expected<std::string, int> choose(const RemoteCommand& command) {
   if (!command.socket.empty()) return command.socket;
-  const Search found = search(command);
+  Search found = search(command);
   if (command.if_running && found.servers.empty() && found.silent.empty())
     return std::unexpected(status::ok);
   if (found.servers.empty())
     return std::unexpected(
         complain(status::unavailable, none_found(command, found) + silent_ones(found)));
+  // After an upgrade the old one finishes its requests: the other is meant.
+  if (found.servers.size() > 1 && command.pid == 0) prefer_serving(found.servers);
   // Without -c, one that does not answer may be the one that is meant.
   const bool in_doubt = command.config_file.empty() && !found.silent.empty();
   if (found.servers.size() > 1 || in_doubt)

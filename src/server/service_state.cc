@@ -28,6 +28,7 @@ ServiceState::ServiceState(const process::ServiceManager& manager, pool::Master&
       timer_(master.loop(), Callback::of<&ServiceState::check>(*this)) {}
 
 void ServiceState::ready() {
+  if (ending_) return;  // a reload that the end has cut short
   activity_ = "Serving " + serves_;
   ready_told_ = manager_.ready(told_ = text());
   if (manager_.present()) check(0);  // the watchdog begins now

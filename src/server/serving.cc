@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <filesystem>
 
@@ -98,7 +99,11 @@ pool::Hooks Serving::hooks() {
   hooks.on_ready = [this] { became_ready(); };
   hooks.on_stop = [this] {
     is_ending_ = true;
+    if (upgrade_) upgrade_->give_up("the server is about to end");
     if (!handed_over_) state_->stopping();
+    // Now, while they listen: later another server may have taken their place.
+    if (!handed_over_ && (is_ready_ || !left_.inheritance.is_successor()))
+      unlink_sockets(*current_, nullptr);
   };
   hooks.on_message = [this](unsigned worker, std::string_view bytes) {
     if (const auto message = admission::message_from(bytes))
@@ -110,6 +115,10 @@ pool::Hooks Serving::hooks() {
   // A terminal that closes stops a server in directory mode; an administrator who means "reload"
   // must not lose one that runs by configuration.
   if (!config().file.empty()) hooks.on_hangup = [=, this] { reload(to_nobody); };
+  // nohup(1)
+  struct sigaction hangup {};
+  ::sigaction(SIGHUP, nullptr, &hangup);
+  if (config().file.empty() && hangup.sa_handler == SIG_IGN) hooks.on_hangup = [] {};
   hooks.on_user1 = [this] { reopen(); };
   hooks.on_user2 = [=, this] { upgrade(to_nobody); };
   return hooks;
@@ -165,14 +174,13 @@ void Serving::leave_master(const Generation& self) {
   operator_->abandon();
   log::abandon();
   upgrade_.reset();
+  left_.inheritance.abandon();
   for (const auto& generation : generations_)
     generation.get() == &self ? generation->leave_master() : generation->close();
 }
 
 void Serving::end() {
   state_.reset();
-  // A new server that is still starting has the sockets, and serves when we are gone.
-  handed_over_ |= upgrade_ != nullptr;
   upgrade_.reset();
   generations_.remove_if([this](const auto& each) { return each.get() != current_; });
   current_->end();
@@ -183,8 +191,6 @@ void Serving::end() {
 void Serving::clean_up() const {
   if (common_.cgroups) common_.cgroups->remove();
   remove_pid_file(config().server.pid_file);
-  if (handed_over_ || (left_.inheritance.is_successor() && !is_ready_)) return;
-  unlink_sockets(*current_, nullptr);
 }
 
 // ---- reload ------------------------------------------------------------------------------------

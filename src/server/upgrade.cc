@@ -17,6 +17,8 @@
 
 #include "base/text.h"
 #include "base/variable.h"
+#include "net/handed_over.h"
+#include "net/listener.h"
 
 namespace cgisrv::server {
 
@@ -117,15 +119,25 @@ Inheritance Inheritance::take() {
 
 std::vector<Fd> Inheritance::take_listeners(const std::string& address) {
   std::vector<Fd> sockets;
-  const auto [first, last] = listeners_.equal_range(address);
-  for (auto each = first; each != last; ++each)
+  const bool all = address.find(net::handed_over_prefix) != std::string::npos;
+  for (auto each = listeners_.find(address);
+       each != listeners_.end() && each->first == address && (all || sockets.empty());
+       each = listeners_.erase(each))
     sockets.push_back(std::move(each->second));
-  listeners_.erase(first, last);
   return sockets;
 }
 
+void Inheritance::abandon() {
+  listeners_.clear();
+  predecessor_.reset();
+}
+
 void Inheritance::tell_that_we_serve() {
-  listeners_.clear();  // of addresses that are configured no longer
+  // Of addresses that are configured no longer: nobody else removes their files.
+  for (const auto& [address, socket] : listeners_)
+    if (address.find(net::handed_over_prefix) == std::string::npos)
+      net::unlink_socket(net::local_address(socket.get()));
+  listeners_.clear();
   if (!predecessor_) return;
   ::send(predecessor_.get(), serves.data(), serves.size(), MSG_NOSIGNAL);
   pollfd line{predecessor_.get(), POLLIN, 0};
@@ -180,10 +192,15 @@ void Upgrade::heard(std::uint32_t) {
 }
 
 void Upgrade::overdue(std::uint32_t) {
+  give_up(fmt::format("the new server was not ready after {} s, and was killed", patience.count()));
+}
+
+void Upgrade::give_up(const std::string& why) {
   ::kill(pid_, SIGKILL);  // not reaped before we hear of its end
   socket_.reset();
-  const auto done = done_;
-  done(fmt::format("the new server was not ready after {} s, and was killed", patience.count()));
+  overdue_.disarm();
+  const auto done = done_;  // it may destroy us
+  done(std::string(why));
 }
 
 }  // namespace cgisrv::server

@@ -43,6 +43,8 @@ class Inheritance {
 
   // The listening sockets of that address, as it is configured; none: it has to be opened.
   std::vector<Fd> take_listeners(const std::string& address);
+  // In a process that is forked from the new server: lets go of what is the master's alone.
+  void abandon();
   bool is_successor() const { return static_cast<bool>(predecessor_); }
   // We serve: the older server may end. Returns when it has told the service manager who the
   // service is now, which listens to nobody else, or after a second.
@@ -72,6 +74,8 @@ class Upgrade {
                                                 const Surroundings& surroundings, Done done);
 
   pid_t pid() const { return pid_; }
+  // Ends the new server, and tells `done` why.
+  void give_up(const std::string& why);
 
  private:
   Upgrade(Loop& loop, Fd socket, pid_t pid, Done done);

@@ -61,7 +61,8 @@ void Incidents::add_slow(const Incident& incident, Clock::time_point now) {
 }
 
 std::vector<Incident> Incidents::slowest(Clock::time_point now) const {
-  const std::uint64_t oldest = key_of(Duration::zero(), now - slowest_window);
+  const std::uint64_t oldest =
+      key_of(Duration::zero(), std::max(now - slowest_window, Clock::time_point()));
   std::vector<Incident> found;
   for (const Minute& minute : minutes_)
     for (unsigned i = 0; i < slowest_max; ++i)

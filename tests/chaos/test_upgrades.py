@@ -7,6 +7,7 @@ import errno
 import os
 import re
 import signal
+import socket
 
 import pytest
 
@@ -68,13 +69,27 @@ def begin_slowly(server: UpgradableSite) -> int:
     return int(server.wait_log(r"upgrade: started .* as pid (\d+)"))
 
 
-@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGQUIT], ids=["killed", "quits"])
-def test_old_server_ends_while_the_new_one_starts(server, end):
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGQUIT], ids=["stop", "quit"])
+def test_server_that_is_told_to_end_while_the_new_one_starts_takes_it_along(server, end):
+    new = begin_slowly(server)
+    os.kill(server.master(), end)
+    assert server.popen.wait(10 * slowness()) == 0
+    assert until(lambda: not alive(new))
+    server.wait_log("not upgraded, .*: the server is about to end")
+
+    def is_refused() -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", server.port)) != 0
+    assert until(is_refused)  # what the new one's script had started has the listener, too
+    assert not list((server.folder / "run").iterdir())
+
+
+def test_old_master_is_killed_while_the_new_one_starts(server):
     """Who connects meanwhile waits in the backlog of a listener that the new one has."""
     family = [server.master(), *server.workers()]
     server.write_configuration(generation=1)
     new = begin_slowly(server)
-    os.kill(server.master(), end)
+    os.kill(server.master(), signal.SIGKILL)
     server.popen.wait(10 * slowness())
     assert until(lambda: not any(map(alive, family)), 5 * slowness())
     with server.connect() as waiting:

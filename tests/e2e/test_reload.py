@@ -185,6 +185,43 @@ def test_listeners_come_and_go(serve, tmp_path):
     assert until(is_refused, 5 * slowness())
 
 
+def test_listeners_that_are_configured_alike_stay_as_many(serve):
+    server = serve(more='[[listen]]\naddress = "127.0.0.1:0"\n')
+    before = json.loads(tell(server, "status", "--json").stdout)["server"]["listeners"]
+    for _ in range(2):
+        reload(server)
+    assert json.loads(tell(server, "status", "--json").stdout)["server"]["listeners"] == before
+    assert len(before) == 2
+
+
+def test_path_whose_owner_does_not_accept_holds_nobody_up(serve, tmp_path):
+    server = serve()
+    path = str(tmp_path / "busy.sock")
+    with socket.socket(socket.AF_UNIX) as other, socket.socket(socket.AF_UNIX) as waiting:
+        other.bind(path)
+        other.listen(0)
+        waiting.connect(path)  # its backlog is full
+        change(server, "[cgi]", f'[[listen]]\naddress = "unix:{path}"\n[cgi]')
+        result = tell(server, "reload")
+    assert result.returncode == UNAVAILABLE and "in use" in result.stderr, result
+    assert who(server) == b"old\n"
+
+
+def test_end_of_a_server_leaves_the_socket_of_its_successor(serve, start, tmp_path):
+    path = tmp_path / "web.sock"
+    old = serve(more=f'[[listen]]\naddress = "unix:{path}"\n')
+    with client.Connection(old.address) as busy:
+        busy.send(head("GET", "/slow.cgi?2", [("Connection", "close")]))
+        busy.read_head()
+        old.signal(signal.SIGQUIT)
+        assert until(lambda: not path.exists()) and old.popen.poll() is None
+        serve(more=f'[[listen]]\naddress = "unix:{path}"\n')
+        busy.read_rest()
+        assert old.popen.wait(10 * slowness()) == 0
+    with client.Connection(str(path)) as connection:
+        assert connection.request("GET", "/who.cgi").body == b"old\n"
+
+
 def test_what_needs_a_restart_is_said(serve, tmp_path):
     server = serve(f'pid_file = "{tmp_path}/a.pid"')
     change(server, "a.pid", "b.pid")

@@ -51,6 +51,28 @@ def test_open_requests_are_finished_and_idle_connections_are_told(server):
     assert server.popen.wait(10 * slowness()) == 0
 
 
+def test_listeners_that_are_dropped_are_closed_and_commands_find_the_one_that_serves(server):
+    text = server.config.read_text()
+    with server.connect() as busy:
+        busy.send(head("GET", "/waiting.cgi"))
+        response = busy.read_head()
+        dropped = f'[[listen]]\naddress = "unix:{server.folder}/run/web"'
+        assert dropped in text
+        server.config.write_text(text.replace(dropped, ""))
+        server.upgrade()
+        with pytest.raises(OSError):
+            Connection(f"{server.folder}/run/web")
+        assert not (server.folder / "run/web").exists()
+        # The old one still finishes its request.
+        server.config.write_text(text)
+        done = server.by_configuration("reload")
+        assert done.returncode == 0, done
+        with Connection(f"{server.folder}/run/web") as connection:
+            assert connection.request("GET", "/generation.cgi").text == "0"
+        server.let_go()
+        assert b"".join(busy.stream(response)) == b"begun\nended\n"
+
+
 @clause("faults-reload-upgrade")
 def test_several_upgrades_in_a_row_refuse_nobody(server):
     answers: set[str] = set()

@@ -106,8 +106,14 @@ class Upgradable:
         assert done.returncode == 0 and self.master() not in (0, old), done
 
     def command(self, *words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([BINARY, *words, "--pid", str(self.master())], text=True,
-                              env=self.environment, capture_output=True, timeout=90)
+        return self.run(*words, "--pid", str(self.master()))
+
+    def by_configuration(self, *words: str) -> subprocess.CompletedProcess[str]:
+        return self.run(*words, "-c", str(self.config))
+
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([BINARY, *words], text=True, env=self.environment,
+                              capture_output=True, timeout=90)
 
     # Its end.
 

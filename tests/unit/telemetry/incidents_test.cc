@@ -131,5 +131,12 @@ TEST(Slot, WhatIsHalfWrittenIsNothing) {
   EXPECT_EQ(slot->load(), (Pair{3, 4}));
 }
 
+// The clock begins with the machine.
+TEST_F(IncidentsTest, TheSlowestAreThereSoonAfterTheMachineHasStarted) {
+  constexpr Incidents::Clock::time_point early{minutes(3)};
+  EXPECT_TRUE(offer(7, early));
+  EXPECT_THAT(durations(incidents_->slowest(early)), ElementsAre(7));
+}
+
 }  // namespace
 }  // namespace cgisrv::telemetry
