@@ -72,11 +72,12 @@ Result<Listener> listen(std::string_view text) {
   if (family == AF_INET6)
     ::setsockopt(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, address->host() == "::" ? &off : &on,
                  sizeof on);
-  if (::bind(socket.get(), address->data(), address->size()) != 0 ||
-      ::listen(socket.get(), 65535) != 0)  // the kernel cuts it to net.core.somaxconn
+  // A unix socket is for everybody. Not by chmod(2) afterwards: it could be another file by then.
+  const mode_t mask = ::umask(0111);
+  const bool bound_there = ::bind(socket.get(), address->data(), address->size()) == 0;
+  ::umask(mask);
+  if (!bound_there || ::listen(socket.get(), 65535) != 0)  // cut to net.core.somaxconn
     return bind_failure(errno, *address);
-
-  if (family == AF_UNIX) ::chmod(address->host().c_str(), 0666);
   const Address bound = local_address(socket.get());
   return Listener{.socket = std::move(socket), .address = bound};
 }

@@ -16,6 +16,7 @@ namespace cgisrv::server {
 
 namespace {
 
+constexpr std::chrono::milliseconds busy_interval{100};
 constexpr std::string_view busy =
     "the server is starting, or ending, or a reload or an upgrade is under way; try again later\n";
 
@@ -114,7 +115,7 @@ pool::Hooks Serving::hooks() {
   const auto to_nobody = [](const control::Answer&) {};
   // A terminal that closes stops a server in directory mode; an administrator who means "reload"
   // must not lose one that runs by configuration.
-  if (!config().file.empty()) hooks.on_hangup = [=, this] { reload(to_nobody); };
+  if (!config().file.empty()) hooks.on_hangup = [this] { hang_up(0); };
   // nohup(1)
   struct sigaction hangup {};
   ::sigaction(SIGHUP, nullptr, &hangup);
@@ -126,6 +127,7 @@ pool::Hooks Serving::hooks() {
 
 void Serving::begin(pool::Master& master) {
   master_ = &master;
+  hang_up_again_ = std::make_unique<Timer>(master.loop(), Callback::of<&Serving::hang_up>(*this));
   state_ = std::make_unique<ServiceState>(left_.manager, master, start_.what);
   operator_ = std::make_unique<Operator>(master, *this);
   admitting_ = std::make_unique<Admitting>(master, common_.table, *current_);
@@ -181,6 +183,7 @@ void Serving::leave_master(const Generation& self) {
 
 void Serving::end() {
   state_.reset();
+  hang_up_again_.reset();
   upgrade_.reset();
   generations_.remove_if([this](const auto& each) { return each.get() != current_; });
   current_->end();
@@ -197,6 +200,12 @@ void Serving::clean_up() const {
 
 bool Serving::is_busy() const {
   return !is_ready_ || is_ending_ || next_ != nullptr || upgrade_;
+}
+
+// Whoever sends a signal hears of no refusal: it is done when it can be.
+void Serving::hang_up(std::uint32_t) {
+  if (!is_busy()) return reload([](const control::Answer&) {});
+  if (!is_ending_) hang_up_again_->arm_after(busy_interval);
 }
 
 void Serving::reload(control::Reply reply) {

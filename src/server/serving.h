@@ -56,6 +56,7 @@ class Serving final : public Operated {
   Result<void> begin_reload(Config config, std::string notes, const control::Reply& reply);
   void reloaded(const std::string& problem, const std::string& notes, const control::Reply& reply);
   bool is_busy() const;
+  void hang_up(std::uint32_t);
   void keep_error_log() const;
   void generation_ended(const Generation& generation);
   void upgraded(const std::string& problem, const control::Reply& reply);
@@ -72,6 +73,7 @@ class Serving final : public Operated {
   std::unique_ptr<Operator> operator_;
   std::unique_ptr<Upgrade> upgrade_;
   std::unique_ptr<ServiceState> state_;
+  std::unique_ptr<Timer> hang_up_again_;
   bool is_ready_ = false;
   bool is_ending_ = false;
   bool handed_over_ = false;

@@ -127,8 +127,18 @@ def test_new_server_is_killed_before_it_serves(server):
     assert server.generation() == "0"
 
 
+def test_signal_to_reload_during_an_upgrade_is_not_lost(server):
+    new = begin_slowly(server)
+    server.write_configuration(generation=1)
+    os.kill(server.master(), signal.SIGHUP)
+    assert server.generation() == "0"
+    os.kill(new, signal.SIGKILL)
+    server.wait_log(GOES_ON)
+    assert until(lambda: server.generation() == "1")
+
+
 def test_server_that_starts_is_neither_reloaded_nor_upgraded(start, site, faults, manager):
-    """It does not say that it is ready until it is, and starts as if nothing had been."""
+    """It does not say that it is ready until it is; then it does what the signal has asked for."""
     site.file("file.txt", "file")
     faults.fail(ANYBODY, "fork", errno.EAGAIN)
     server = start(config=f'[[site]]\nroot = "{site.root}"\n', lines=0,
@@ -138,11 +148,14 @@ def test_server_that_starts_is_neither_reloaded_nor_upgraded(start, site, faults
         server.signal(number)
         done = tell(server, verb)
         assert done.returncode == UNAVAILABLE and "the server is starting" in done.stderr, done
-    assert until(lambda: server.log().count("the server is starting") == 4), server.log()
+    assert until(lambda: server.log().count("the server is starting") == 3), server.log()
     assert manager.heard() == {} and not server.start_lines()
     faults.stop("fork")
     manager.wait_for("READY", 10)
+    manager.wait_for("RELOADING")
+    manager.wait_for("READY")
     assert until(server.ports)
     server.port, = server.ports()
+    server.wait_log("reloaded ")
     server.checkpoint(settle=True)
     assert server.get("/file.txt").text == "file"

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import threading
 import time
+from contextlib import ExitStack
 
 import pytest
 
@@ -16,6 +17,7 @@ from client import head
 from clauses import clause
 from harness import BINARY, PLAIN, slowness, until
 from processes import alive, descriptors
+from test_service_manager import handing_over
 
 pytestmark = pytest.mark.kills_worker  # a reload replaces them
 
@@ -394,6 +396,24 @@ def test_worker_is_replaced_after_so_many_requests(serve):
     assert ended(before)
     assert until(lambda: len(server.workers()) == 2)
     assert "error" not in server.log()
+
+
+def test_worker_that_is_worn_before_all_are_ready_delays_nobody(start, site):
+    """The clients are there before the server is."""
+    with socket.create_server(("127.0.0.1", 0), backlog=512) as web, ExitStack() as clients:
+        for _ in range(60):
+            waiting = clients.enter_context(client.Connection(web.getsockname()))
+            waiting.send(head("GET", "/", [("Connection", "close")]))
+        server = start(config=f'''
+[server]
+workers = 4
+max_requests_per_worker = 1
+[[listen]]
+address = "fd:web"
+[[site]]
+root = "{site.root}"
+''', **handing_over([web], "web"))
+        assert until(lambda: tell(server, "reload").returncode == 0, 20 * slowness())
 
 
 def test_connection_goes_on_when_its_worker_is_replaced(serve):
