@@ -163,7 +163,8 @@ class Load:
     def __init__(self, kinds: list[Kind], each: int, address: tuple[str, int], requests: int,
                  seconds: float):
         context = multiprocessing.get_context("fork")
-        self.each = -(-requests // len(kinds))  # rounded up
+        # Rounded up to what is taken at once.
+        self.each = -(-requests // (len(kinds) * TAKEN_AT_ONCE)) * TAKEN_AT_ONCE
         self.left = context.Array("q", [self.each] * len(kinds))
         self.end = time.monotonic() + seconds
         self.tally = Tally()
