@@ -64,6 +64,10 @@ void Connection::enter(State state) {
 
 void Connection::drain() {
   draining_ = true;
+  if (state_ == State::idle) {  // a request that has come by now is answered
+    readable_ = true;
+    advance();
+  }
   if (state_ == State::idle || (state_ == State::head && input_.empty())) close();
 }
 

@@ -278,6 +278,22 @@ def test_quit_finishes_an_open_request(start, site):
     assert server.popen.wait(5) == 0
 
 
+def test_quit_answers_a_request_that_has_come_by_then(start, site):
+    site.file("index.html", "hello")
+    server = start(site, "-w", "1")
+    worker, = server.workers()
+    with server.connect() as connection:
+        assert connection.request("GET", "/").body == b"hello"
+        os.kill(worker, signal.SIGSTOP)
+        server.signal(signal.SIGQUIT)
+        time.sleep(0.2)  # so that the worker hears of the end first; either way it answers
+        connection.send(head("GET", "/"))
+        os.kill(worker, signal.SIGCONT)
+        response = connection.read_response()
+    assert response.body == b"hello" and response.header("connection") == "close"
+    assert server.popen.wait(5) == 0
+
+
 def test_quit_does_not_wait_longer_than_shutdown_timeout(start, site):
     site.program("sleep.cgi", "#!/bin/sh\n: > started\nsleep 60\n")
     server = start(config=f"""
