@@ -21,7 +21,7 @@ Duration time_of(const timeval& value) {
 
 std::string_view text(Outcome outcome) {
   static constexpr std::array<std::string_view, outcomes> names = {
-      "answered", "not-started", "exit-status", "bad-header",
+      "answered", "not-started", "exit-status", "bad-header", "too-short",
       "signal",   "timeout",     "client-left", "refused"};
   return names[static_cast<unsigned>(outcome)];
 }

@@ -20,12 +20,13 @@ enum class Outcome : std::uint8_t {
   not_started,  // it could not be executed, or nothing was left to do that with
   exit_status,  // ended with a status other than 0 before its header
   bad_header,   // printed no header, or a malformed one
+  too_short,    // printed less than its Content-Length
   signal,       // killed by a signal that was not ours
   timeout,      // ended by us, for want of time
   client_left,  // ended by us, since nobody waits for it
   refused,      // found no place to run
 };
-inline constexpr unsigned outcomes = 8;
+inline constexpr unsigned outcomes = 9;
 
 // "answered", "not-started", ...
 std::string_view text(Outcome outcome);

@@ -139,4 +139,8 @@ std::string explain_ending(const Ending& ending) {
   return ending.exit.signalled ? explain_signal(ending) : explain_status(ending);
 }
 
+std::string seconds_text(Options::Duration duration) {
+  return fmt::format("{:g} s", std::chrono::duration<double>(duration).count());
+}
+
 }  // namespace cgisrv::cgi

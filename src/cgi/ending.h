@@ -22,4 +22,7 @@ struct Ending {
 // colon; empty: nothing is known. Fit for the log.
 std::string explain_ending(const Ending& ending);
 
+// "0.5 s"
+std::string seconds_text(Options::Duration duration);
+
 }  // namespace cgisrv::cgi

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <csignal>
 
 #include "base/log.h"
 #include "base/shortage.h"
@@ -25,10 +24,6 @@ constexpr Duration drain_patience{100};
 constexpr Duration exit_patience{1000};
 
 constexpr std::size_t turn_bytes_max = 512 << 10;  // each way, before other connections' turn
-
-std::string seconds(Duration duration) {
-  return fmt::format("{:g} s", std::chrono::duration<double>(duration).count());
-}
 
 }  // namespace
 
@@ -168,7 +163,7 @@ void Run::decided(std::uint32_t) {
   if (entry_->state() == timed_out)
     return fail(Outcome::refused, 503,
                 fmt::format("{}: no place became free for it within {} (queue.timeout)",
-                            script_.filename, seconds(options_.queue.timeout)));
+                            script_.filename, seconds_text(options_.queue.timeout)));
   fail(Outcome::refused, 503,
        fmt::format("{}: no place to run in, and none to wait in (max_running {}, "
                    "queue.size {})",
@@ -335,116 +330,6 @@ void Run::stderr_readable(std::uint32_t events) {
 void Run::take_error(std::string_view bytes) {
   if (context_.observer != nullptr) context_.observer->complained(bytes);
   stderr_log_.feed(bytes);
-}
-
-// ---- end ---------------------------------------------------------------------------------------
-
-void Run::exited(std::uint32_t) {
-  if (!over() && reap()) pump_output();
-}
-
-// Returns whether the program has ended.
-bool Run::reap() {
-  if (exit_) return true;
-  exit_ = child_.try_wait();
-  if (!exit_) return false;
-  exit_watch_.forget();  // its pidfd has been closed
-  if (stdin_) {
-    close_stdin();
-    exchange_->discard_body();
-  }
-  total_timer_.disarm();
-  phase_timer_.disarm();
-  if (stderr_) stderr_readable(0);
-  return true;
-}
-
-void Run::complete() {
-  stderr_log_.end();
-  if (in_head()) {
-    if (exit_ && !exit_->success() && (exit_->signalled || relay_.collected().empty()))
-      return fail(exit_->signalled ? Outcome::signal : Outcome::exit_status, 502,
-                  ending(*exit_, "before it printed a header"), relay_.collected());
-    relay_.end();
-    if (relay_.phase() == Relay::Phase::broken) return fail_head();
-  }
-  if (exit_ && exit_->signalled && relay_.redirects())
-    return fail(Outcome::signal, 502, ending(*exit_, "after its Location"));
-  if (exit_ && exit_->signalled)
-    return cut(Outcome::signal,
-               ending(*exit_, has_left_ ? "after its response"
-                                        : "after its header, so that the response is cut"));
-  if (exit_ && !exit_->success())
-    log::write(log::Level::notice, request_id_,
-               fmt::format("{}: ended with {}", script_.filename, exit_->text()));
-  state_ = State::over;
-  account_->close(Outcome::answered);
-  if (relay_.redirects()) return relay_.redirect();
-  exchange_->finish();
-}
-
-// How the program ended, why, and what to do.
-std::string Run::ending(const process::Exit& exit, std::string_view when) const {
-  const bool killed = exit.signalled && exit.code == SIGKILL;
-  const std::string why =
-      explain_ending({.exit = exit,
-                      .script = script_,
-                      .options = options_,
-                      .stderr_tail = stderr_log_.tail(),
-                      .memory_ran_out = killed && context_.oom_kills.count() > oom_kills_});
-  return fmt::format("{}: {} {}: {}", script_.filename, exit.text(), when, why);
-}
-
-void Run::phase_due(std::uint32_t) {
-  if (over()) return;
-  if (exit_ || !stdout_) {
-    // The other half of the join is not coming: a child of the program holds its output, or it
-    // works on without it. Neither keeps the response.
-    stdout_.reset();
-    exit_watch_.cancel();
-    context_.reaper.release(std::move(child_), options_.timeout, options_.grace);
-    account_->let_go();
-    return complete();
-  }
-  if (in_head()) return overdue("printed no header", "header_timeout", options_.header_timeout);
-  overdue("printed nothing", "idle_timeout", options_.idle_timeout);
-}
-
-void Run::total_due(std::uint32_t) {
-  if (!over()) overdue("did not end", "timeout", options_.timeout);
-}
-
-void Run::overdue(std::string_view what, std::string_view limit, Duration duration) {
-  std::string reason =
-      fmt::format("{0}: {1} within {2} ({3}); it was ended; raise {3} if it needs longer",
-                  script_.filename, what, seconds(duration), limit);
-  if (in_head() || relay_.redirects()) return fail(Outcome::timeout, 504, std::move(reason));
-  cut(Outcome::timeout, reason);
-}
-
-void Run::fail(Outcome outcome, int status, std::string reason, std::string_view output_head) {
-  state_ = State::over;
-  if (stderr_) stderr_readable(0);
-  if (exit_)
-    if (const auto lost = lost_privileges(script_, options_); !lost.empty()) reason += "; " + lost;
-  account_->close(outcome, reason);
-  exchange_->fail({.status = status,
-                   .reason = std::move(reason),
-                   .exit = exit_ ? exit_->text() : std::string(),
-                   .stderr_tail = stderr_log_.tail(),
-                   .output_head = std::string(output_head.substr(0, 1024))});
-}
-
-void Run::fail_head() {
-  fail(Outcome::bad_header, 502, fmt::format("{}: {}", script_.filename, relay_.problem()),
-       relay_.collected());
-}
-
-void Run::cut(Outcome outcome, const std::string& reason) {
-  log::write(log::Level::warn, request_id_, reason);
-  state_ = State::over;
-  account_->close(outcome, reason);
-  exchange_->abort();
 }
 
 }  // namespace cgisrv::cgi

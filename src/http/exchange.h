@@ -67,6 +67,8 @@ class Exchange {
   // Bytes of a file, after what was written; room() is 0 until they are sent. `file` stays the
   // handler's and must stay open.
   virtual void send_file(int file, std::uint64_t offset, std::uint64_t length) = 0;
+  // Bytes of the announced length that have not been written; 0 where none was announced.
+  virtual std::uint64_t missing() const { return 0; }
   // What was written goes out. A handler calls it at the end of each of its turns, and when there
   // is no room; room() may have grown after it.
   virtual void flush() = 0;
@@ -75,7 +77,7 @@ class Exchange {
   virtual void charge(std::shared_ptr<account::Account>) {}
 
   // ---- the end: one of these, as the last thing a handler does; it may be gone afterwards
-  virtual void finish() = 0;               // the response is whole
+  virtual void finish() = 0;               // the response is whole; as abort() if bytes are missing
   virtual void abort() = 0;                // it is not, and the client shall see that
   virtual void fail(Failure failure) = 0;  // before respond(): an error page
   // As finish(), by a handler that has more to do: the caller owns it from now on. Null, and

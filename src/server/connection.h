@@ -66,6 +66,7 @@ class Connection final : public http::Exchange {
   std::size_t room() const override;
   void write(std::string_view bytes) override;
   void send_file(int file, std::uint64_t offset, std::uint64_t length) override;
+  std::uint64_t missing() const override;
   void flush() override;
   void charge(std::shared_ptr<account::Account> account) override;
   void finish() override;

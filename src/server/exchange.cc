@@ -282,6 +282,10 @@ void Connection::send_file(int file, std::uint64_t offset, std::uint64_t length)
   output_.append_file(file, offset, length);
 }
 
+std::uint64_t Connection::missing() const {
+  return closed() ? 0 : length_left_.value_or(0);
+}
+
 void Connection::flush() {
   send_output();
 }
@@ -292,13 +296,7 @@ void Connection::charge(std::shared_ptr<account::Account> account) {
 
 void Connection::finish() {
   if (closed() || response_ended_) return;
-  if (length_left_ && *length_left_ != 0) {
-    diagnosis_ = fmt::format(
-        "{}: its output ended {} bytes short of its Content-Length; the response is cut",
-        script_filename_, *length_left_);
-    log::write(log::Level::warn, request_id_, diagnosis_);
-    return abort();
-  }
+  if (missing() != 0) return abort();
   response_ended_ = true;
   if (framing_ == http::BodyFraming::chunked) {
     output_.append(http::last_chunk);

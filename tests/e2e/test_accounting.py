@@ -130,6 +130,15 @@ def test_outcome_of_a_failure(accounted, site, name, commands, cgi, outcome, exi
     assert line["peak_rss_kib"] > 0 and line["cpu_user_ms"] is not None
 
 
+def test_output_short_of_its_length_is_a_failure(accounted, site):
+    """The client has seen a status of 200: only the outcome tells that it was cut."""
+    site.prints("short.cgi", b"Content-Type: a/b\nContent-Length: 9\n\nabc")
+    running = accounted()
+    running.server.raw(head("GET", "/short.cgi"))
+    line = running.line()
+    assert (line["outcome"], line["status"], line["exit"]) == ("too-short", 200, 0)
+
+
 def test_program_that_was_never_started(accounted, site):
     site.program("nothing.cgi", "echo without an interpreter line\n")
     running = accounted()

@@ -328,7 +328,9 @@ def test_a_failure_is_told_with_its_diagnosis(admin, site):
     assert abs(bad["time"] - time.time()) < 60 and 0 < bad["duration_seconds"] < 10
     assert (by_name["killed.cgi"]["outcome"], by_name["killed.cgi"]["status"]) == ("signal", 200)
     assert "so that the response is cut" in by_name["killed.cgi"]["diagnosis"]
-    assert "short of its Content-Length" in by_name["short.cgi"]["diagnosis"]
+    short = by_name["short.cgi"]
+    assert (short["outcome"], short["status"]) == ("too-short", 200)
+    assert "ended 6 bytes short of its Content-Length" in short["diagnosis"]
     assert "is it a loop?" in by_name["loop.cgi"]["diagnosis"]
     assert "status 503 by itself" in by_name["itself.cgi"]["diagnosis"]
 

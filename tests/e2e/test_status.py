@@ -186,6 +186,7 @@ def test_figures_are_those_of_the_requests(start, site, status, ask):
     """Counts are exact, times near a sleep that is known, processor time near a known loop's."""
     site.program("sleeps.cgi", PLAIN + "sleep 0.2\necho done\n")
     site.program("fails.cgi", "#!/bin/sh\nexit 3\n")
+    site.prints("short.cgi", b"Content-Type: a/b\nContent-Length: 9\n\nabc")
     site.c_program("burns.cgi", BURNS)
     site.program("cat.cgi", CAT)
     server = start(site)
@@ -193,13 +194,14 @@ def test_figures_are_those_of_the_requests(start, site, status, ask):
         assert server.get("/sleeps.cgi").status == 200
     for _ in range(3):
         assert server.get("/fails.cgi").status == 502
+    server.raw(head("GET", "/short.cgi"))
     assert server.get("/burns.cgi").status == 200
     assert server.request("POST", "/cat.cgi", body=b"x" * 5000).status == 200
     server.get("/nothing-there.cgi")
     assert until(lambda: program(status(server), "cat.cgi")["finished"] == 1)
     report = status(server)
-    assert len(report["programs"]) == 4
-    sleeps, fails = program(report, "sleeps.cgi"), program(report, "fails.cgi")
+    assert len(report["programs"]) == 5
+    sleeps, fails, short = (program(report, f"{name}.cgi") for name in ("sleeps", "fails", "short"))
     assert (sleeps["finished"], sleeps["failed"]) == (10, 0)
     assert sleeps["outcomes"] == {"answered": 10}
     assert (sleeps["cold_starts"], sleeps["warm_starts"]) == (10, 0)
@@ -209,6 +211,7 @@ def test_figures_are_those_of_the_requests(start, site, status, ask):
     assert sleeps["cpu_seconds"] < 1
     assert (fails["finished"], fails["failed"]) == (3, 3)
     assert fails["outcomes"] == {"exit-status": 3}
+    assert (short["failed"], short["outcomes"]) == (1, {"too-short": 1})
     burns = program(report, "burns.cgi")
     assert 0.2 <= burns["cpu_seconds"] < 0.5
     assert burns["memory_peak_bytes"] > 20_000_000

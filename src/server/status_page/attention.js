@@ -15,6 +15,7 @@ const outcomes = {
   "not-started": "it could not be started",
   "exit-status": "it ended with an error",
   "bad-header": "it printed no proper header",
+  "too-short": "it printed less than its Content-Length",
   "signal": "it was killed",
   "timeout": "it took too long",
   "refused": "there was no place for it to run",

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <vector>
@@ -41,6 +42,8 @@ class FakeExchange final : public http::Exchange {
     return {};
   }
 
+  std::shared_ptr<account::Account> account;
+
   // ---- http::Exchange
   const http::Request& request() const override { return asked; }
   std::string_view request_id() const override { return "5f3a"; }
@@ -68,6 +71,11 @@ class FakeExchange final : public http::Exchange {
     written += bytes;
   }
   void send_file(int, std::uint64_t, std::uint64_t) override { FAIL() << "a program has no files"; }
+  std::uint64_t missing() const override {
+    const std::uint64_t announced = response ? response->content_length.value_or(0) : 0;
+    return announced - std::min<std::uint64_t>(announced, written.size());
+  }
+  void charge(std::shared_ptr<account::Account> one) override { account = std::move(one); }
   void flush() override { flushed = written; }
   void finish() override {
     EXPECT_TRUE(response || raw);

@@ -83,6 +83,13 @@ TEST_F(EndOfRun, KilledAfterTheHeader) {
   EXPECT_EQ(exchange.written, "part\n");
 }
 
+TEST_F(EndOfRun, OutputShortOfItsContentLengthIsAFailure) {
+  walk("printf 'Content-Type: text/plain\\nContent-Length: 9\\n\\npart'");
+  EXPECT_EQ(exchange.end, End::aborted);
+  EXPECT_EQ(exchange.account->costs().outcome, account::Outcome::too_short);
+  EXPECT_THAT(exchange.account->costs().diagnosis, HasSubstr("5 bytes short"));
+}
+
 TEST_F(EndOfRun, IdleTimeout) {
   options.idle_timeout = milliseconds(50);
   walk(std::string(head) + "echo part; exec sleep 100");
