@@ -42,7 +42,10 @@ void apply_overrides(const Command& command, Config& config) {
   for (const std::string& address : command.listen)
     config.listen.push_back({address});
   if (config.listen.empty()) config.listen.push_back({"127.0.0.1:8888"});
-  if (!command.admin.empty()) config.admin.listen = command.admin;
+  if (!command.admin.empty()) {
+    config.admin.listen = command.admin;
+    config.admin.line = 0;
+  }
   if (command.workers != 0) config.server.workers = command.workers;
 }
 

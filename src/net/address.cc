@@ -137,6 +137,16 @@ std::uint64_t Address::client() const {
   return number;
 }
 
+bool overlap(const Address& a, const Address& b) {
+  if (a.family() == AF_UNIX || b.family() == AF_UNIX) return a.text() == b.text();
+  if (a.port() != b.port() || a.port() == 0) return false;  // 0: any that is free
+  const auto includes = [](const Address& whole, const Address& part) {
+    const std::string host = whole.host();
+    return host == "::" || host == part.host() || (host == "0.0.0.0" && part.family() == AF_INET);
+  };
+  return includes(a, b) || includes(b, a);
+}
+
 std::string Address::text() const {
   if (family() == AF_UNIX) return "unix:" + host();
   const bool v6 = family() == AF_INET6 && host().find(':') != std::string::npos;

@@ -39,6 +39,9 @@ class Address {
 // "localhost:8888", "unix:/path". Names other than localhost are not looked up.
 Result<Address> parse_address(std::string_view text);
 
+// Whether only one of them can be listened on: they are the same, or one includes the other.
+bool overlap(const Address& a, const Address& b);
+
 // Our end of a socket, getsockname(2).
 Address local_address(int socket);
 

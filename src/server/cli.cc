@@ -61,7 +61,8 @@ Which server, if several run:
 They are looked for in the runtime_dir of FILE or $RUNTIME_DIRECTORY; without
 those in /run/cgisrv, and for others than root in $XDG_RUNTIME_DIR/cgisrv and
 /tmp/cgisrv-UID too.
-Exit status: 0 done, 64 usage, 69 no such server, or it cannot do that.
+Exit status: 0 done, 64 usage, 69 no such server, or it cannot do that,
+78 configuration.
 )";
 
 constexpr auto exec_help = R"(Usage: cgisrv exec SCRIPT [URL] [options]

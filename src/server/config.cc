@@ -11,6 +11,7 @@
 #include "server/config_reader.h"
 #include "server/document.h"
 #include "server/faults.h"
+#include "server/listener_check.h"
 #include "server/site_check.h"
 #include "server/value_check.h"
 
@@ -48,16 +49,40 @@ void number_locations(Config& config) {
   }
 }
 
-}  // namespace
-
-std::expected<Config, std::vector<ConfigError>> load_config(const std::string& file) {
+std::expected<std::string, ConfigError> read_text(const std::string& file) {
+  const auto fault = [&](const std::string& what) {
+    return std::unexpected(ConfigError{file, 0, 0, what});
+  };
+  std::error_code ignored;
+  if (std::filesystem::is_directory(file, ignored))
+    return fault(fmt::format("this is a directory; to serve it: cgisrv {}", file));
   std::ifstream stream(file, std::ios::binary);
   std::ostringstream text;
   if (stream.is_open()) text << stream.rdbuf();
   // Reading nothing fails too, but is not bad(): an empty file has its own message.
-  if (stream.is_open() && !text.bad()) return parse_config(text.view(), file);
-  return std::unexpected(std::vector{ConfigError{
-      file, 0, 0, fmt::format("cannot read the configuration: {}", errno_text(errno))}});
+  if (stream.is_open() && !text.bad()) return std::move(text).str();
+  return fault(fmt::format("cannot read the configuration: {}", errno_text(errno)));
+}
+
+std::string folder_of(const std::string& file) {
+  return std::filesystem::absolute(file).parent_path().string();
+}
+
+}  // namespace
+
+std::expected<Config, std::vector<ConfigError>> load_config(const std::string& file) {
+  const auto text = read_text(file);
+  if (!text) return std::unexpected(std::vector{text.error()});
+  return parse_config(*text, file);
+}
+
+std::string configured_runtime_dir(const std::string& file) {
+  const auto text = read_text(file);
+  if (!text) return {};
+  const auto document = parse_document(*text, file);
+  if (!document) return {};
+  Faults faults(file);  // of no concern here
+  return read_config(*document, folder_of(file), faults).server.runtime_dir;
 }
 
 std::expected<Config, std::vector<ConfigError>> parse_config(std::string_view text,
@@ -65,8 +90,8 @@ std::expected<Config, std::vector<ConfigError>> parse_config(std::string_view te
   const auto document = parse_document(text, file);
   if (!document) return std::unexpected(std::vector{document.error()});
   Faults faults(file);
-  Config config =
-      read_config(*document, std::filesystem::absolute(file).parent_path().string(), faults);
+  Config config = read_config(*document, folder_of(file), faults);
+  check_listeners(*document, config, faults);
   check_sites(*document, config, faults);
   if (!faults.empty()) return std::unexpected(std::move(faults).in_order_of_file());
   number_locations(config);

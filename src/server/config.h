@@ -115,11 +115,13 @@ struct LogTarget {
 // [[listen]]
 struct Listen {
   std::string address = "127.0.0.1:8888";  // as net::parse_address reads it
+  unsigned line = 0;                       // of the file; 0: it is not from there
 };
 
 // [admin]
 struct AdminOptions {
   std::string listen;                    // as net::parse_address reads it; empty: nowhere
+  unsigned line = 0;                     // of `listen` in the file; 0: it is not from there
   std::vector<std::string> server_name;  // hosts that it answers for, besides addresses
 };
 
@@ -153,6 +155,10 @@ struct ConfigError {
 std::expected<Config, std::vector<ConfigError>> load_config(const std::string& file);
 std::expected<Config, std::vector<ConfigError>> parse_config(std::string_view text,
                                                              const std::string& file);
+
+// Where the server of that file has its control socket, whatever else is wrong in the file; empty
+// where it does not say, or is no TOML.
+std::string configured_runtime_dir(const std::string& file);
 
 // Directory mode: static files; executables under DIR/cgi-bin/ and executable *.cgi anywhere are
 // programs, which `warm` starts so. `directory` must exist.

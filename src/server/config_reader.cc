@@ -20,6 +20,17 @@ concept SectionStruct = std::constructible_from<Part, T*>;
 template <typename T>
 concept Enumeration = std::is_enum_v<T>;
 
+// Keys that are looked for in many a place: where they are, which their name alone does not say.
+struct Habit {
+  std::string_view key;
+  std::string_view advice;
+};
+constexpr Habit habits[] = {
+    {"listen",
+     "write [[listen]] with address = \":80\"; 'listen' in [admin] is the status page alone"},
+    {"port", "write [[listen]] with address = \":80\""},
+};
+
 class Reader {
  public:
   Reader(const std::string& folder, Faults& faults, Config& config)
@@ -98,7 +109,10 @@ void Reader::unknown_key(const Section& section, const Entry& entry) {
   const auto known = keys(section);
   const auto key = text::escape(entry.key, 60);
   const auto homes = sections_with(entry.key);
-  if (const auto meant = nearest(entry.key, known)) {
+  const auto* const habit = std::ranges::find(habits, entry.key, &Habit::key);
+  if (habit != std::end(habits)) {
+    faults_.add(entry.at, "there is no '{}' in {}; {}", key, section.name, habit->advice);
+  } else if (const auto meant = nearest(entry.key, known)) {
     faults_.add(entry.at, "unknown key '{}' in {}; did you mean '{}'?", key, section.name, *meant);
   } else if (!homes.empty()) {
     faults_.add(entry.at, "'{}' belongs in {}, not in {}", key, fmt::join(homes, " or "),
@@ -200,7 +214,7 @@ void Reader::take(const Parameter& row, const Value& value, std::string& target)
     if (found->empty()) return wrong(row, value);
     target = absolute_path(folder_, *found);
   }
-  if (row.check == nullptr) return;
+  if (row.check == nullptr || a_choice) return;
   const std::string problem = row.check(target);
   if (!problem.empty()) faults_.add(value.at, "'{}': {}", row.key, problem);
 }

@@ -386,7 +386,7 @@ constexpr Section site_section{"[[site]]", site_rows, defaults<Site>,
 
 constexpr Parameter access_rows[] = {
     {.key = "path", .type = path, .slot = in<&LogTarget::path>, .choices = access_words,
-     .about = "A file, a FIFO, `\"stderr\"` or `\"off\"`."},
+     .check = check_written_file, .about = "A file, a FIFO, `\"stderr\"` or `\"off\"`."},
     {.key = "format", .type = text, .slot = in<&LogTarget::format>, .check = check_access_format,
      .about = "How a line is written: `\"combined\"`, `\"common\"`, `\"json\"`, or a text such as "
               "`\"{remote_address} {status} {cpu_user_ms}\"` with the fields listed at the end."},
@@ -396,7 +396,7 @@ constexpr Section access_section{"[log.access]", access_rows, defaults<LogTarget
 
 constexpr Parameter error_rows[] = {
     {.key = "path", .type = path, .slot = in<&Config::error_log>, .choices = error_words,
-     .about = "A file, a FIFO or `\"stderr\"`."},
+     .check = check_written_file, .about = "A file, a FIFO or `\"stderr\"`."},
     {.key = "level", .type = choice, .slot = in<&Config::log_level>, .choices = log_levels,
      .about = "The least severe messages that are written."},
 };

@@ -55,14 +55,6 @@ std::string canonical(const std::string& path) {
   return error ? path : found.string();
 }
 
-// Where the server of that configuration would have its socket; one with mistakes in it may be
-// that of a server that runs nevertheless.
-std::string configured_directory(const std::string& file) {
-  if (file.empty()) return {};
-  const auto config = load_config(file);
-  return config ? config->server.runtime_dir : std::string();
-}
-
 struct Found {
   std::string path;
   Report report;
@@ -79,8 +71,9 @@ bool runs_by(const Report::Server& server, const std::string& config_file) {
 }
 
 Search search(const RemoteCommand& command) {
-  Search search{.directories =
-                    control::runtime_directories(configured_directory(command.config_file))};
+  const std::string configured =
+      command.config_file.empty() ? std::string() : configured_runtime_dir(command.config_file);
+  Search search{.directories = control::runtime_directories(configured)};
   for (const std::string& directory : search.directories) {
     if (!control::trusted(directory)) continue;
     for (const auto& file : control::sockets_in(directory)) {
@@ -103,6 +96,18 @@ std::string none_found(const RemoteCommand& command, const Search& search) {
   what += "; looked in";
   for (const std::string& directory : search.directories)
     what.append(&directory == &search.directories.front() ? " " : ", ").append(directory);
+  if (!command.config_file.empty())
+    what += "; if its runtime_dir was another, name its control socket with --socket DIR/PID.sock";
+  return what;
+}
+
+// A server may well run by a file that has become wrong since, and by which it is not found.
+std::string faults_of(const std::string& file) {
+  std::string what;
+  if (file.empty()) return what;
+  if (const auto config = load_config(file); !config)
+    for (const ConfigError& error : config.error())
+      what.append(error.text()).append("\n");
   return what;
 }
 
@@ -135,9 +140,12 @@ std::expected<std::string, int> choose(const RemoteCommand& command) {
   Search found = search(command);
   if (command.if_running && found.servers.empty() && found.silent.empty())
     return std::unexpected(status::ok);
-  if (found.servers.empty())
-    return std::unexpected(
-        complain(status::unavailable, none_found(command, found) + silent_ones(found)));
+  if (found.servers.empty()) {
+    const std::string faults = faults_of(command.config_file);
+    std::fputs(faults.c_str(), stderr);
+    return std::unexpected(complain(faults.empty() ? status::unavailable : status::configuration,
+                                    none_found(command, found) + silent_ones(found)));
+  }
   // After an upgrade the old one finishes its requests: the other is meant.
   if (found.servers.size() > 1 && command.pid == 0) prefer_serving(found.servers);
   // Without -c, one that does not answer may be the one that is meant.

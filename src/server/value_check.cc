@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 
 #include "base/text.h"
 #include "net/address.h"
@@ -96,6 +97,12 @@ std::string check_executable(const std::string& path) {
   if (!S_ISREG(status.st_mode)) return fmt::format("{} is not a file", path);
   if (::access(path.c_str(), X_OK) == 0) return {};
   return fmt::format("{} may not be executed; try chmod +x {}", path, path);
+}
+
+std::string check_written_file(const std::string& path) {
+  if (std::error_code ignored; std::filesystem::is_directory(path, ignored))
+    return fmt::format("{} is a directory; name a file in it", path);
+  return {};
 }
 
 std::string check_variable_name(const std::string& name) {

@@ -17,6 +17,9 @@ std::string check_index(const std::string& name);
 std::string check_media_type(const std::string& type);
 std::string check_directory(const std::string& path);
 std::string check_executable(const std::string& path);
+// A file that the server writes. It need not be there, nor its folder, which a service manager may
+// make.
+std::string check_written_file(const std::string& path);
 // As programs write it: "package.module" in Python, "Package::Module" in Perl.
 std::string check_module(const std::string& name);
 std::string check_variable_name(const std::string& name);

@@ -56,7 +56,7 @@ int main(void) {
 }
 """
 
-NOT_THERE, USAGE = 69, 64
+NOT_THERE, USAGE, WRONG_CONFIGURATION = 69, 64, 78
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 
 
@@ -262,7 +262,8 @@ def test_several_are_listed_and_one_is_picked(start, site, runtime, ask, status)
         assert status(runtime, "--socket", path)["server"]["pid"] == server.pid
     file = one.stdout.parent / "cgisrv.toml"
     assert status(runtime, "-c", str(file))["server"]["pid"] == one.pid
-    assert ask(runtime, "status", "-c", "/nowhere.toml").returncode == NOT_THERE
+    nowhere = ask(runtime, "status", "-c", "/nowhere.toml")
+    assert nowhere.returncode == WRONG_CONFIGURATION and "cannot read" in nowhere.stderr, nowhere
     assert ask(runtime, "status", "--pid", "1").returncode == NOT_THERE
     assert ask(runtime, "quit").returncode == USAGE
     assert ask(runtime, "quit", "--pid", two.pid).returncode == 0
@@ -279,6 +280,25 @@ def test_configured_directory_is_found_by_the_file(start, site, runtime, ask, st
     assert ask(runtime, "status").returncode == NOT_THERE
     file = server.stdout.parent / "cgisrv.toml"
     assert status(runtime, "-c", str(file))["server"]["pid"] == server.pid
+
+
+def test_server_is_found_by_a_file_that_has_become_wrong(start, site, runtime, ask, status):
+    server = start(config=CONFIGURATION.format(root=site.root,
+                                               server=f'runtime_dir = "{runtime}/own"'))
+    file = server.stdout.parent / "cgisrv.toml"
+    good = file.read_text()
+    file.write_text(good.replace("[cgi]", "[cgi]\ngrase = 3"))
+    assert status(runtime, "-c", str(file))["server"]["pid"] == server.pid
+    result = ask(runtime, "reload", "-c", str(file))
+    assert result.returncode == WRONG_CONFIGURATION and "nothing was changed" in result.stderr
+    file.write_text(good.replace("/own", "/other"))
+    result = ask(runtime, "reload", "-c", str(file))
+    assert result.returncode == NOT_THERE and "--socket DIR/PID.sock" in result.stderr, result
+    file.write_text(good + "\n[cgi\n")  # no TOML: it says nothing at all
+    result = ask(runtime, "reload", "-c", str(file))
+    assert result.returncode == WRONG_CONFIGURATION, result
+    assert re.search(r"^\S+cgisrv\.toml:\d+:\d+: ", result.stderr), result
+    assert "no server is running by" in result.stderr and "--socket DIR/PID.sock" in result.stderr
 
 
 @pytest.mark.kills_master

@@ -17,7 +17,10 @@ TEST_F(ConfigFaultsTest, NamesTheFileThatCannotBeRead) {
   ASSERT_FALSE(missing);
   EXPECT_EQ(missing.error().at(0).text(), path("none.toml: cannot read the configuration: "
                                                "No such file or directory"));
-  EXPECT_FALSE(load_config(files_.path())) << "a directory";
+  const auto directory = load_config(files_.path());
+  ASSERT_FALSE(directory);
+  EXPECT_THAT(directory.error().at(0).text(),
+              HasSubstr(": this is a directory; to serve it: cgisrv " + files_.path()));
   EXPECT_THAT(load_config(files_.file("empty.toml", 0644, "")).error().at(0).message,
               HasSubstr("no [[site]]"));
 }
@@ -43,6 +46,16 @@ TEST_F(ConfigFaultsTest, SuggestsKeys) {
               ElementsAre(HasSubstr("'nofiles' in [cgi.rlimits]; did you mean 'nofile'?")));
   EXPECT_THAT(location_faults("match = '/'\nidle_timout = '1s'"),
               ElementsAre(HasSubstr("did you mean 'idle_timeout'?")));
+}
+
+TEST_F(ConfigFaultsTest, NamesWhereSitesListen) {
+  for (const std::string section : {"[server]", "[limits]", "[cgi]"})
+    EXPECT_THAT(faults_before_site(section + "\nlisten = ':80'"),
+                ElementsAre("2:1: there is no 'listen' in " + section +
+                            "; write [[listen]] with address = \":80\"; 'listen' in [admin] is the "
+                            "status page alone"));
+  EXPECT_THAT(faults("[[site]]\nroot = 'www'\nlisten = 80"), ElementsAre(HasSubstr("[[listen]]")));
+  EXPECT_THAT(faults_before_site("port = 80"), ElementsAre(HasSubstr("[[listen]]")));
 }
 
 TEST_F(ConfigFaultsTest, SuggestsChoices) {
@@ -187,6 +200,36 @@ TEST_F(ConfigFaultsTest, FindsWhatStandsTwice) {
               ElementsAre("6:21: 'server_name': a stands on line 3 already; remove one"));
   EXPECT_THAT(faults("[[site]]\nroot = 'www'\n[[site]]\nroot = 'www'"),
               ElementsAre(HasSubstr("3:1: only the first [[site]] answers for every host")));
+}
+
+TEST_F(ConfigFaultsTest, FindsListenersThatExcludeEachOther) {
+  const auto second = [&](const std::string& first, const std::string& other) {
+    return faults_before_site(
+        fmt::format("[[listen]]\naddress = '{}'\n[[listen]]\naddress = '{}'", first, other));
+  };
+  EXPECT_THAT(second("127.0.0.1:80", "127.0.0.1:80"),
+              ElementsAre("4:11: 'address': 127.0.0.1:80 stands on line 2 already; remove one"));
+  EXPECT_THAT(second("127.0.0.1:80", ":80"),
+              ElementsAre("4:11: 'address': :80 and 127.0.0.1:80 of line 2 include each other; "
+                          "remove one"));
+  for (const std::string one : {"80", "[::]:80", "*:80", "0.0.0.0:80", "localhost:80"})
+    EXPECT_EQ(second(one, "127.0.0.1:80").size(), 1) << one;
+  EXPECT_EQ(second("unix:/a", "unix:/a").size(), 1);
+  EXPECT_EQ(second("fd:a", "fd:a").size(), 1);
+  for (const std::string one :
+       {"127.0.0.1:0", "127.0.0.2:80", "[::1]:80", ":81", "unix:/a", "fd:a"})
+    EXPECT_THAT(second(one, "127.0.0.1:80"), ElementsAre()) << one;
+  EXPECT_THAT(second("127.0.0.1:0", "127.0.0.1:0"), ElementsAre());
+  EXPECT_THAT(second("0.0.0.0:80", "[::1]:80"), ElementsAre());
+  EXPECT_THAT(faults_before_site("[admin]\nlisten = '127.0.0.1:80'\n[[listen]]\naddress = ':80'"),
+              ElementsAre("2:10: 'listen': 127.0.0.1:80 and :80 of line 4 include each other; "
+                          "remove one"));
+}
+
+TEST_F(ConfigFaultsTest, ChecksWhereFilesAreWritten) {
+  EXPECT_THAT(faults_before_site("[log]\naccess = 'www'"),
+              ElementsAre("2:10: 'path': " + path("www is a directory; name a file in it")));
+  EXPECT_THAT(faults_before_site("[log]\naccess = 'www/new'\nerror = 'stderr'"), ElementsAre());
 }
 
 TEST_F(ConfigFaultsTest, ReportsEveryFaultInTheOrderOfTheFile) {
