@@ -28,7 +28,7 @@ struct Counters {
   std::atomic<std::uint64_t> lost;
   std::atomic<std::uint64_t> untold;
   std::atomic<int> reason;  // errno
-  std::atomic<std::int64_t> told_at_ms;
+  std::atomic<std::int64_t> told_at_ms;  // 0: never; else since the machine has started
   std::atomic<std::int64_t> paused_until_ms;
 };
 
@@ -194,8 +194,8 @@ std::optional<Losses> take_losses(Kind kind, std::chrono::milliseconds interval)
   if (row.untold.load(std::memory_order_relaxed) == 0) return std::nullopt;
   const std::int64_t now = now_ms();
   std::int64_t last = row.told_at_ms;
-  if (now - last < interval.count() || !row.told_at_ms.compare_exchange_strong(last, now))
-    return std::nullopt;
+  const bool was_told_lately = last != 0 && now - last < interval.count();
+  if (was_told_lately || !row.told_at_ms.compare_exchange_strong(last, now)) return std::nullopt;
   const int reason = row.reason;
   return Losses{row.untold.exchange(0),
                 reason == EAGAIN ? "nobody reads it, or not fast enough" : errno_text(reason)};
