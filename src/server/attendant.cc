@@ -18,10 +18,6 @@ namespace {
 constexpr auto restart_delay = std::chrono::seconds(1);
 constexpr int stop_patience_ms = 2000;
 
-void send_signal(const WatchedFd& process, int signal) {
-  ::syscall(SYS_pidfd_send_signal, process.get(), signal, nullptr, 0);
-}
-
 }  // namespace
 
 Attendant::Attendant(pool::Master& master, const process::Privileges& privileges, Role role)
@@ -34,19 +30,34 @@ Attendant::~Attendant() {
   if (!process_) return;
   tell_to_end();
   pollfd end{process_.get(), POLLIN, 0};
-  if (::poll(&end, 1, stop_patience_ms) == 0) send_signal(process_, SIGKILL);
+  if (::poll(&end, 1, stop_patience_ms) == 0) send_signal(SIGKILL);
+}
+
+void Attendant::abandon() {
+  lifeline_.reset();
+  end_.forget();
+  process_.reset();
 }
 
 void Attendant::let_go() {
   again_.disarm();
   if (!process_) return;
   tell_to_end();
-  process_.reset();
+  forget_process();
+}
+
+void Attendant::send_signal(int signal) const {
+  ::syscall(SYS_pidfd_send_signal, process_.get(), signal, nullptr, 0);
 }
 
 void Attendant::tell_to_end() {
   lifeline_.reset();
-  send_signal(process_, SIGCONT);  // if it has been stopped
+  send_signal(SIGCONT);  // if it has been stopped
+}
+
+void Attendant::forget_process() {
+  end_.cancel();
+  process_.reset();
 }
 
 void Attendant::start() {
@@ -56,12 +67,11 @@ void Attendant::start() {
   lifeline_.reset(line[1]);
   const pid_t pid = master_.fork_apart();
   if (pid == 0) become(std::move(theirs));
-  Fd pidfd(pid > 0 ? static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)) : -1);
-  if (pidfd)
-    process_ = WatchedFd(master_.loop(), std::move(pidfd), EPOLLIN,
-                         Callback::of<&Attendant::ended>(*this));
-  pid_ = process_ ? pid : 0;
-  if (process_) return;
+  process_.reset(pid > 0 ? static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)) : -1);
+  if (process_)
+    end_ = Watch(master_.loop(), process_.get(), EPOLLIN, Callback::of<&Attendant::ended>(*this));
+  pid_ = end_ ? pid : 0;
+  if (end_) return;
   log::line(log::Level::error, "{} cannot be started: {}", role_.name, errno_text(errno));
   again_.arm_after(restart_delay);
 }
@@ -78,7 +88,7 @@ void Attendant::become(Fd lifeline) {
 
 void Attendant::ended(std::uint32_t) {
   pid_ = 0;
-  process_.reset();
+  forget_process();
   log::line(log::Level::error, "{} has died; {}", role_.name, role_.meanwhile);
   role_.died();
   again_.arm_after(restart_delay);

@@ -36,21 +36,26 @@ class Attendant {
   // 0: none runs just now.
   pid_t pid() const { return pid_; }
   // In another child of the master: lets go of what is not its own.
-  void abandon() { lifeline_.reset(); }
+  void abandon();
   // It is to end in its own time; no other takes its place.
   void let_go();
 
  private:
   void restart(std::uint32_t) { start(); }
   [[noreturn]] void become(Fd lifeline);
+  void send_signal(int signal) const;
   void tell_to_end();
+  void forget_process();
   void ended(std::uint32_t);
 
   pool::Master& master_;
   const process::Privileges& privileges_;
   const Role role_;
   Fd lifeline_;  // closed with us: then it ends
-  WatchedFd process_;
+  Fd process_;   // its pidfd
+  // Children of the master may have the pidfd open for a moment: closing it would not be enough for
+  // epoll to forget it (epoll(7), question 6), and a process that has ended is readable for ever.
+  Watch end_;
   pid_t pid_ = 0;
   Timer again_;
 };

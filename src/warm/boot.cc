@@ -118,11 +118,19 @@ std::vector<std::string> files_of(int slate) {
   return found;
 }
 
-std::string first_line(int memory_file) {
-  std::array<char, 256> bytes{};
-  const ssize_t got = ::pread(memory_file, bytes.data(), bytes.size(), 0);
-  const std::string_view text(bytes.data(), got > 0 ? static_cast<std::size_t>(got) : 0);
-  return std::string(text.substr(0, text.find('\n')));
+std::string telling_line(int memory_file) {
+  std::array<char, 8192> bytes{};
+  const auto read_at = [&](off_t offset) {
+    const ssize_t got = ::pread(memory_file, bytes.data(), bytes.size(), offset);
+    return std::string_view(bytes.data(), got > 0 ? static_cast<std::size_t>(got) : 0);
+  };
+  std::string_view text = read_at(0);
+  if (!text.starts_with("Traceback ")) return std::string(text.substr(0, text.find('\n')));
+  struct stat status {};
+  ::fstat(memory_file, &status);
+  text = read_at(std::max<off_t>(0, status.st_size - static_cast<off_t>(bytes.size())));
+  text = text.substr(0, text.find_last_not_of('\n') + 1);
+  return std::string(text.substr(text.rfind('\n') + 1));
 }
 
 }  // namespace cgisrv::warm

@@ -31,7 +31,8 @@ Result<Boot> boot(const Recipe& recipe, const std::string& directory, const rlim
 // The paths that a slate holds, each once.
 std::vector<std::string> files_of(int slate);
 
-// The first line of what a memfd holds; empty where there is none.
-std::string first_line(int memory_file);
+// Of the standard error that a memfd holds, the line that tells most: the first, but the last of
+// what Python traces back. Empty where there is none.
+std::string telling_line(int memory_file);
 
 }  // namespace cgisrv::warm

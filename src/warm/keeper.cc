@@ -200,6 +200,7 @@ void Keeper::refuse(const Subject& subject, Entry& entry, std::string reason) {
   }
   entry.coming.reset();
   entry.serving.reset();
+  if (entry.is_suspected() && !look_.armed()) look_.arm_after(look_interval);
   if (is_new)
     log::line(log::Level::warn, "{}: started plainly, not warm: {}", subject.file,
               entry.refusal.reason);
@@ -208,7 +209,7 @@ void Keeper::refuse(const Subject& subject, Entry& entry, std::string reason) {
 
 // It may have been a mistake in a module: the file of the program itself stays as it is then.
 bool Keeper::is_mended(Entry& entry) const {
-  if (loop_.now() < entry.not_before) return false;
+  if (!entry.is_suspected() || loop_.now() < entry.not_before) return false;
   return std::ranges::any_of(entry.refusal.suspects, [&](const std::string& path) {
     return changed_since(path, entry.refusal.since_ns);
   });
@@ -275,10 +276,10 @@ void Keeper::look(std::uint32_t) {
     if (entry.coming && entry.coming->word() == Zygote::Word::refused)
       refuse(subject, entry, entry.coming->reason());
     if (is_mended(entry)) {
-      entry.refusal = {};
+      entry.refusal.reason.clear();  // the suspects stay so: it may still not be without mistake
       tell_all(note(Note::Kind::gone, subject, entry));
     }
-    any = any || !entry.refusal.suspects.empty();
+    any = any || entry.is_suspected();
     if (!entry.serving) continue;
     if (entry.serving->is_idle()) {
       log::line(log::Level::info, "{}: its zygote {} retires, unused", subject.file,

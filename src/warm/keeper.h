@@ -62,6 +62,7 @@ class Keeper {
     Refusal refusal;
     TimePoint not_before{};      // one that has died is not booted again at once
     Clock::duration settling{};  // how long one is served whose files changed as it loaded them
+    bool is_suspected() const { return !refusal.reason.empty() && !refusal.suspects.empty(); }
   };
   using Entries = std::map<Subject, Entry>;
   struct Subscriber {

@@ -30,9 +30,9 @@ class Keeper::Zygote {
   // What it has said. Once it is ready, it is known what it is made of.
   Word word() const { return word_; }
   const std::string& reason() const { return reason_; }
-  // What stands first on its standard error; it may say why it died.
   bool is_overdue() const { return overdue_; }
-  std::string complaint() const { return first_line(boot_.error.get()); }
+  // A line of its standard error that may say why it died.
+  std::string complaint() const { return telling_line(boot_.error.get()); }
 
   void used(std::uint64_t requests);
   TimePoint last_use() const { return last_use_; }

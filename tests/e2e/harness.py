@@ -16,7 +16,7 @@ import pytest
 
 import client
 from adopted import adopted
-from processes import Process, alive, descendants, descriptors, processes
+from processes import Process, alive, descendants, descriptors, processes, stale_watches
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 BINARY = Path(os.environ.get("CGISRV", REPOSITORY / "build/release/cgisrv")).resolve()
@@ -282,6 +282,10 @@ class Server:
                 leaks.append(f"pid {pid}: {allowed} descriptors before, {len(now)} now, new: {new}")
         return leaks
 
+    def stale_watches(self) -> list[str]:
+        parts = [self.pid, *self.workers(), self.admin(), self.keeper()]
+        return [watch for pid in parts if pid for watch in stale_watches(pid)]
+
     def verify(self, item: pytest.Item) -> list[str]:
         """What is wrong after a test; polls, since closing takes a moment."""
         faults = []
@@ -294,6 +298,8 @@ class Server:
                 faults.append(f"programs or zombies left: {self.programs()}")
             if not until(lambda: not self.leaked_descriptors(), settle, 0.02):
                 faults += ["leaked descriptors: " + leak for leak in self.leaked_descriptors()]
+            if not until(lambda: not self.stale_watches(), settle, 0.02):
+                faults.append(f"closed, but watched still: {self.stale_watches()}")
             gone = set(self.baseline) - {self.pid, *self.workers()}
             if gone and not item.get_closest_marker("kills_worker"):
                 faults.append(f"workers died: {gone}")

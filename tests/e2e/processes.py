@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 
@@ -47,6 +48,28 @@ def descendants(root: int) -> list[Process]:
                 family.add(p.pid)
                 found.append(p)
                 grown = True
+    return found
+
+
+def stale_watches(pid: int) -> list[str]:
+    """What its epoll sets still watch, though it has closed it: somebody else has it open. An event
+    of such a file comes for ever (epoll(7), question 6)."""
+    found = []
+    for number, target in descriptors(pid).items():
+        if target != "anon_inode:[eventpoll]":
+            continue
+        try:
+            watched = re.findall(r"tfd: +(\d+).* ino:([0-9a-f]+)",
+                                 Path(f"/proc/{pid}/fdinfo/{number}").read_text())
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        for descriptor, inode in watched:
+            try:
+                if os.stat(f"/proc/{pid}/fd/{descriptor}").st_ino == int(inode, 16):
+                    continue
+            except (FileNotFoundError, ProcessLookupError):
+                pass
+            found.append(f"descriptor {descriptor} of pid {pid}")
     return found
 
 

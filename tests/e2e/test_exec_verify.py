@@ -263,7 +263,8 @@ print("{HEADER}")
      "It starts a thread while it loads."),
     ("print('too early')", 'It prints while it loads: "too early".'),
     ("import os\nos.environ.get('REQUEST_METHOD')", "It asks for REQUEST_METHOD while it loads, "),
-    ("raise SystemExit(3)", "it ended while it was loaded (exit status 3).")])
+    ("raise SystemExit(3)", "it ended while it was loaded (exit status 3)."),
+    ("print('x'", "it ended while it was loaded (exit status 1): SyntaxError: '(' was never closed.")])
 def test_one_that_does_too_much_while_it_loads(verify, site, text, reason):
     result = verify(module(site, text, "print()"), config=ALL)
     if result.returncode == SAME:  # its import was given up, and is made in each request
