@@ -23,6 +23,19 @@ constexpr std::array withheld_fields = {
 constexpr std::array reserved_variables = {"CONTENT_LENGTH"sv, "CONTENT_TYPE"sv, "PATH_INFO"sv,
                                            "PATH_TRANSLATED"sv};
 
+// As it was sent: a local redirect puts another target in its place.
+bool was_absolute(const http::Request& request) {
+  return !request.raw_target.starts_with('/') && request.raw_target != "*";
+}
+
+std::string request_uri(std::string_view raw) {
+  const auto authority = raw.find("://");
+  if (raw.starts_with('/') || authority == raw.npos) return std::string(raw);
+  raw.remove_prefix(authority + 3);
+  raw.remove_prefix(std::min(raw.find_first_of("/?"), raw.size()));
+  return raw.starts_with('/') ? std::string(raw) : "/" + std::string(raw);
+}
+
 bool is_passed(std::string_view name, bool pass_authorization) {
   const auto is = [name](std::string_view other) {
     return text::equals_ignoring_case(name, other);
@@ -37,7 +50,7 @@ bool is_passed(std::string_view name, bool pass_authorization) {
 
 void add_fields(Environment& env, const http::Request& request, bool pass_authorization) {
   // RFC 9112 section 3.2.2: the host of an absolute target takes the place of what Host says.
-  if (request.target.form == http::TargetForm::absolute) {
+  if (was_absolute(request)) {
     env.add("HTTP_HOST", request.port ? fmt::format("{}:{}", request.host, *request.port)
                                       : std::string(request.host));
   }
@@ -104,12 +117,7 @@ void add_request(Environment& env, const EnvironmentInput& input) {
   const http::Request& request = input.request;
   env.add("REQUEST_METHOD", request.method);
   env.add("QUERY_STRING", request.target.query);
-  if (request.target.form == http::TargetForm::absolute) {
-    env.add("REQUEST_URI", fmt::format("{}{}{}", request.target.path,
-                                       request.target.has_query ? "?" : "", request.target.query));
-  } else {
-    env.add("REQUEST_URI", request.raw_target);
-  }
+  env.add("REQUEST_URI", request_uri(request.raw_target));
   env.add("REQUEST_ID", input.request_id);
   env.add("UNIQUE_ID", input.request_id);
   if (const auto type = request.field("Content-Type")) env.add("CONTENT_TYPE", *type);

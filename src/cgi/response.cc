@@ -205,10 +205,10 @@ void ResponseParser::refuse(std::string problem, std::string_view line) {
 
 int raw_status(std::string_view head) {
   constexpr std::size_t at = std::string_view("HTTP/1.1 ").size();
-  int status = 200;
-  if (head.starts_with("HTTP/") && head.size() >= at + 3)
-    std::from_chars(head.data() + at, head.data() + at + 3, status);
-  return status;
+  if (!head.starts_with("HTTP/") || head.size() < at + 3) return 200;
+  int status = 0;
+  std::from_chars(head.data() + at, head.data() + at + 3, status);
+  return status >= 100 && status < 600 ? status : 200;
 }
 
 }  // namespace cgisrv::cgi

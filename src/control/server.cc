@@ -150,7 +150,9 @@ void Server::connection_waits(std::uint32_t) {
   if (uid != 0 && uid != ::geteuid()) return;
   if (sessions_.size() >= clients_max) drop(*sessions_.front());
   sessions_.push_back(std::make_unique<Session>(*this, std::move(socket)));
-  sessions_.back()->read();  // mostly its line is there
+  Session& made = *sessions_.back();
+  if (!made.stream) return drop(made);  // the kernel refused to watch it
+  made.read();                          // mostly its line is there
 }
 
 void Server::resume(std::uint32_t) {

@@ -164,7 +164,9 @@ void WorkerProcess::seat_taken() {
 }
 
 void WorkerProcess::seat_released() {
-  row_.connections.fetch_sub(1, std::memory_order_relaxed);
+  // The master gives no ticket to who is full, who thus does not notice that it is.
+  if (row_.connections.fetch_sub(1, std::memory_order_relaxed) >= options_.worker_connections)
+    was_full_ = true;
   if (was_full_) recovery_.arm_after(std::chrono::milliseconds(0));
   if (draining_) check_finished();
 }

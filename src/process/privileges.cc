@@ -112,8 +112,10 @@ Result<void> clean_inheritance() {
     if (::fcntl(fd, F_GETFD) >= 0) continue;
     if (::open("/dev/null", O_RDWR) != fd) return fail_errno(errno, "opening /dev/null");
   }
+  // Old kernels and some filters have no close_range.
   if (::close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) != 0)
-    return fail_errno(errno, "marking inherited descriptors");
+    for (int fd = 3, end = static_cast<int>(descriptor_limit().rlim_cur); fd < end; ++fd)
+      ::fcntl(fd, F_SETFD, FD_CLOEXEC);
   ::umask(022);
   return {};
 }

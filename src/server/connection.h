@@ -151,8 +151,9 @@ class Connection final : public http::Exchange {
   std::size_t head_scanned_ = 0;
   http::Request request_;
   std::string request_id_;
-  std::string redirect_target_;  // storage of the target after a local redirect
-  std::string redirect_url_;     // the path that was first asked for
+  std::string_view asked_method_;  // a local redirect may make another one of it
+  std::string redirect_target_;    // storage of the target after a local redirect
+  std::string redirect_url_;       // the path that was first asked for
   unsigned redirects_ = 0;
   std::vector<http::Field> carried_;  // fields that a local redirect adds to the response
   http::BodyReader body_;

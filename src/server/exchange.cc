@@ -31,6 +31,7 @@ void Connection::reset_exchange() {
   send_patience_.refill(limits.send_timeout, limits.send_rate);
   request_id_ = service_.next_request_id();
   exchange_started_ = service_.loop().now();
+  asked_method_ = request_.method;
   redirect_url_.clear();
   redirects_ = 0;
   carried_.clear();
@@ -118,11 +119,11 @@ void Connection::log_access() {
   const auto field = [&](std::string_view name) { return request_.field(name).value_or(""); };
   std::string line;
   if (!request_.raw_target.empty())
-    line = fmt::format(FMT_COMPILE("{} {} HTTP/1.{}"), request_.method, request_.raw_target,
+    line = fmt::format(FMT_COMPILE("{} {} HTTP/1.{}"), asked_method_, request_.raw_target,
                        request_.version == http::Version::http11 ? 1 : 0);
   entry.remote_address = endpoints().remote_address;
   entry.request_line = line;
-  entry.method = request_.method;
+  entry.method = asked_method_;
   entry.target = request_.raw_target;
   entry.host = request_.host;
   entry.referer = field("Referer");
@@ -309,8 +310,7 @@ void Connection::finish() {
 }
 
 std::unique_ptr<http::Handler> Connection::leave() {
-  const bool is_whole = framing_ == http::BodyFraming::none || length_left_ == 0U;
-  if (closed() || response_ended_ || !responded_ || !is_whole) return nullptr;
+  if (closed() || response_ended_ || !responded_ || length_left_ != 0U) return nullptr;
   auto handler = std::move(handler_);
   finish();
   return handler;

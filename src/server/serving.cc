@@ -175,6 +175,7 @@ void Serving::worker_ended(unsigned worker) {
 void Serving::leave_master(const Generation& self) {
   operator_->abandon();
   log::abandon();
+  next_sockets_.clear();
   upgrade_.reset();
   left_.inheritance.abandon();
   for (const auto& generation : generations_)
@@ -235,9 +236,10 @@ Result<void> Serving::begin_reload(Config config, std::string notes, const contr
   auto opened = opening_.open(std::move(config), {current_, &master_->listeners()});
   if (!opened) return std::unexpected(opened.error());
   next_ = generations_.emplace_back(std::move(opened->generation)).get();
-  begin(*next_);
+  next_sockets_ = std::move(opened->sockets);
+  begin(*next_);  // forks: its children are to find the sockets, and let go of them
   const auto problem =
-      master_->replace(for_pool(*next_, std::move(opened->sockets)),
+      master_->replace(for_pool(*next_, std::exchange(next_sockets_, {})),
                        [this, notes = std::move(notes), reply](const std::string& what) {
                          reloaded(what, notes, reply);
                        });

@@ -68,7 +68,8 @@ class Serving final : public Operated {
   pool::Master* master_ = nullptr;
   std::list<std::unique_ptr<Generation>> generations_;
   Generation* current_ = nullptr;
-  Generation* next_ = nullptr;  // that a reload is about to put in its place
+  Generation* next_ = nullptr;    // that a reload is about to put in its place
+  std::vector<Fd> next_sockets_;  // its listeners, until they are the pool's
   std::unique_ptr<Admitting> admitting_;
   std::unique_ptr<Operator> operator_;
   std::unique_ptr<Upgrade> upgrade_;

@@ -1,7 +1,9 @@
 #include "warm/zygotes.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -163,9 +165,14 @@ void Zygotes::lost(const Zygote& zygote) {
     kept->watch.cancel();
     kept->control.reset();
   }
-  for (const std::uint64_t id : untold)
-    if (const auto found = records_.find(id); found != records_.end())
-      if (found->second.take_back()) give_up(found->second, State::failed);
+  for (const std::uint64_t id : untold) {
+    const auto found = records_.find(id);
+    if (found == records_.end()) continue;
+    if (found->second.take_back())
+      give_up(found->second, State::failed);
+    else if (found->second.birth == nullptr)
+      records_.erase(found);
+  }
 }
 
 void Zygotes::Record::orphan_ended(std::uint32_t) {
@@ -192,6 +199,7 @@ std::string_view Zygotes::send(const Order& order, Birth& birth) {
     ask_for(order.subject, known);
     return known.zygote ? "changed" : "booting";
   }
+  if (!take_spare()) return "busy";
   Fd claim(::eventfd(1, EFD_SEMAPHORE | EFD_NONBLOCK | EFD_CLOEXEC));
   if (!claim) return "failed";
   const int number = claim.get();
@@ -218,23 +226,36 @@ std::string_view Zygotes::send(const Order& order, Birth& birth) {
   return {};
 }
 
+// A descriptor is lost with its packet's arrival where no number is left for it.
+bool Zygotes::take_spare() {
+  if (!spare_) spare_.reset(::fcntl(reply_.get(), F_DUPFD_CLOEXEC, 3));
+  return static_cast<bool>(spare_);
+}
+
 void Zygotes::reply_ready(std::uint32_t) {
-  std::array<char, 512> room;
   for (unsigned i = 0; i < replies_per_turn; ++i) {
-    auto packet = receive_packet(reply_.get(), room);
-    if (!packet) return;
-    cgisrv_warm_header header{};
-    if (!read_as(packet->bytes, header) || header.magic != CGISRV_WARM_MAGIC) continue;
-    const auto found = records_.find(header.id);
-    if (found == records_.end()) continue;  // it was taken back
-    Record& record = found->second;
-    if (header.type == CGISRV_WARM_BEGUN)
-      begun(record, packet->bytes, std::move(packet->descriptor));
-    else if (header.type == CGISRV_WARM_ENDED)
-      ended(record, packet->bytes);
-    else if (header.type == CGISRV_WARM_FAILED)
-      give_up(record, record.take_back() ? State::failed : State::lost);
+    cgisrv_warm_header next{};
+    if (::recv(reply_.get(), &next, sizeof next, MSG_PEEK | MSG_DONTWAIT) <= 0) return;
+    if (next.type == CGISRV_WARM_BEGUN) spare_.reset();
+    take_reply();
+    take_spare();
   }
+}
+
+void Zygotes::take_reply() {
+  std::array<char, 512> room;
+  auto packet = receive_packet(reply_.get(), room);
+  cgisrv_warm_header header{};
+  if (!packet || !read_as(packet->bytes, header) || header.magic != CGISRV_WARM_MAGIC) return;
+  const auto found = records_.find(header.id);
+  if (found == records_.end()) return;  // it was taken back
+  Record& record = found->second;
+  if (header.type == CGISRV_WARM_BEGUN)
+    begun(record, packet->bytes, std::move(packet->descriptor));
+  else if (header.type == CGISRV_WARM_ENDED)
+    ended(record, packet->bytes);
+  else if (header.type == CGISRV_WARM_FAILED)
+    give_up(record, record.take_back() ? State::failed : State::lost);
 }
 
 void Zygotes::begun(Record& record, std::string_view bytes, Fd pidfd) {
@@ -257,7 +278,8 @@ void Zygotes::begun(Record& record, std::string_view bytes, Fd pidfd) {
 void Zygotes::ended(Record& record, std::string_view bytes) {
   cgisrv_warm_ended message{};
   if (!read_as(bytes, message)) return;
-  if (record.pid == 0) return give_up(record, State::failed);  // nothing of it has run
+  if (record.pid == 0)  // whether anything of it has run, the claim says
+    return give_up(record, record.take_back() ? State::failed : State::lost);
   if (by_broken_memory(message.status))
     distrust(record, "one of its processes has died of broken memory");
   const auto report = std::move(record.report);
@@ -308,7 +330,11 @@ void Birth::overdue(std::uint32_t) {
     return zygotes_.give_up(found->second, State::failed);
   }
   // Its process has the request, and has only to say so; or it has been killed before it could.
-  if (std::exchange(overdue_, true)) return zygotes_.give_up(found->second, State::lost);
+  if (std::exchange(overdue_, true)) {
+    if (!found->second.zygote->control) return zygotes_.give_up(found->second, State::lost);
+    found->second.birth = nullptr;  // should it say so after all, it is ended
+    return decide(State::lost);
+  }
   patience_.arm_after(birth_patience);
 }
 

@@ -98,12 +98,13 @@ class Zygotes {
   using Records = std::unordered_map<std::uint64_t, Record>;
 
   std::string_view send(const Order& order, Birth& birth);
-  bool deliver(const Order& order, Zygote& zygote, const Record& record) const;
   void ask_for(const Subject& subject, Known& known);
   void subscribe();
   void news_ready(std::uint32_t events);
   void told(const Note& note, Fd control);
+  bool take_spare();
   void reply_ready(std::uint32_t);
+  void take_reply();
   void begun(Record& record, std::string_view bytes, Fd pidfd);
   void ended(Record& record, std::string_view bytes);
   void give_up(Record& record, State state);
@@ -116,6 +117,7 @@ class Zygotes {
   unsigned worker_;
   Fd reply_theirs_;
   WatchedFd reply_;
+  Fd spare_;  // for the descriptor that comes with the next word that something has begun
   WatchedFd news_;
   Timer use_;
   std::map<Subject, Known> known_;

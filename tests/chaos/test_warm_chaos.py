@@ -6,6 +6,7 @@ has run twice, and that each that was answered has run.
 
 import os
 import random
+import resource
 import signal
 import threading
 import time
@@ -16,7 +17,7 @@ import pytest
 
 from client import Closed, Connection
 from harness import slowness, until
-from processes import alive, descendants
+from processes import alive, descendants, descriptors
 from warming import LOG, Warm
 
 CONFIGURATION = LOG + """
@@ -288,3 +289,26 @@ def test_stopped_zygotes_do_not_outlive_a_keeper_that_is(chaos, end):
         assert until(lambda: not any(map(alive, zygotes)))
         chaos.boot()
     chaos.assert_nothing_is_left()
+
+
+@pytest.mark.parametrize("free", range(3, 12))
+def test_no_request_runs_twice_where_descriptors_run_out(start, site, tmp_path, free):
+    """A request for a warm program takes some, and the word that it has begun brings one more."""
+    site.c_program("native.cgi", NATIVE)
+    site.file("ran", "")
+    log = tmp_path / "access"
+    config = CONFIGURATION.format(root=site.root, log=log).replace("workers = 2", "workers = 1")
+    server = start(config=config)
+    Warm(server, log).boot("/native.cgi?boot")
+    [worker] = server.workers()
+    connection = server.connect()
+    assert connection.request("GET", "/native.cgi?boot").status == 200
+    used = descriptors(worker)
+    limit = next(n for n in range(free, 1 << 16) if n - sum(fd < n for fd in used) == free)
+    before = resource.prlimit(worker, resource.RLIMIT_NOFILE, (limit, resource.prlimit(
+        worker, resource.RLIMIT_NOFILE)[1]))
+    answer = connection.request("POST", "/native.cgi?scarce", body=b"hello")
+    resource.prlimit(worker, resource.RLIMIT_NOFILE, before)
+    time.sleep(0.1)
+    ran = (site.root / "ran").read_text().split().count("scarce")
+    assert (answer.status, ran) in ((200, 1), (503, 0)), answer

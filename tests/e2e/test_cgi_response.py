@@ -428,3 +428,20 @@ def test_nph_program_that_prints_nothing(shared, shared_site):
             assert connection.read_response().status == 502
         except Closed:
             pass
+
+
+def test_local_redirect_of_an_absolute_target(shared, shared_site):
+    """RFC 9112 section 3.2.2: what Host says counts for nothing then, before it and after it."""
+    shared_site.c_program("environment.cgi", ENVIRONMENT)
+    shared_site.prints("absolute.cgi", "Location: /environment.cgi/info?a=b\n\n")
+    seen = environment_of(shared.get("http://good.example:81/absolute.cgi?q", host="bad.example"))
+    assert seen["HTTP_HOST"] == "good.example:81"
+    assert seen["SERVER_NAME"] == "good.example"
+    assert seen["REQUEST_URI"] == "/absolute.cgi?q"
+
+
+def test_local_redirect_is_logged_as_it_was_asked_for(shared, shared_site):
+    shared_site.file("target.html", "the target")
+    shared_site.prints("posted.cgi", "Location: /target.html\n\n")
+    assert shared.request("POST", "/posted.cgi", body=b"1").status == 200
+    shared.wait_log(r'"POST /posted\.cgi HTTP/1\.1" 200')

@@ -358,3 +358,16 @@ def test_workers_keep_to_a_processor_each_and_programs_to_none(pool, site):
 
     server = pool(len(processors), server="cpu_affinity = false")
     assert all(os.sched_getaffinity(worker) == processors for worker in server.workers())
+
+
+def test_a_place_that_becomes_free_is_for_who_waits(pool):
+    """When all workers have as many connections as they may, the master gives out no tickets."""
+    server = pool(1, "worker_connections = 3\nheartbeat_timeout = \"unlimited\"")
+    held = [server.connect() for _ in range(3)]
+    for connection in held:
+        assert connection.request("GET", "/index.html").status == 200
+    waits = server.connect()
+    waits.send(head("GET", "/index.html"))
+    time.sleep(0.2)
+    held[0].close()
+    assert waits.read_final_head().status == 200

@@ -443,3 +443,24 @@ def test_server_that_is_ending_is_not_reloaded(serve):
         assert result.returncode == UNAVAILABLE and "ending" in result.stderr, result
     assert b"old\n" in connection.read_rest()
     assert server.popen.wait(10) == 0
+
+
+def listening(pid: int) -> set[str]:
+    """The sockets that listen for TCP, of those that a process has open."""
+    table = open("/proc/net/tcp").read().splitlines()[1:]
+    inodes = {f"socket:[{row.split()[9]}]" for row in table if row.split()[3] == "0A"}
+    return inodes & set(descriptors(pid).values())
+
+
+def test_none_but_master_and_workers_has_a_listener(serve):
+    """Or a client would wait at an address where nobody accepts any more."""
+    server = serve(more='[admin]\nlisten = "127.0.0.1:0"', location='start = "warm"')
+    who(server)
+    for again in (False, True):
+        if again:
+            change(server, '"old"', '"new"')
+            reload(server)
+        assert until(lambda: server.keeper() and server.admin())
+        assert until(lambda: listening(server.keeper()) == set())
+        assert len(listening(server.admin())) == 1  # its own
+        assert all(len(listening(pid)) == 1 for pid in server.workers())
