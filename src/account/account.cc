@@ -53,7 +53,7 @@ void Account::asks() {
   lap();
 }
 
-void Account::admitted() {
+void Account::waited() {
   costs_.queue = lap();
 }
 

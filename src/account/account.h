@@ -73,8 +73,8 @@ class Account {
   void belongs_to(Figures& figures) { figures_ = &figures; }
 
   // ---- in this order, some of them perhaps never
-  void asks();  // for a place
-  void admitted();
+  void asks();    // for a place
+  void waited();  // for one, until it was there or the time for that was over
   // `why` it is cold, where it was to be warm: one word, for the log.
   void started(Start start, std::string_view why = {});
   void header_whole();

@@ -8,10 +8,10 @@ constexpr auto relaxed = std::memory_order_relaxed;
 
 void Figures::add(const Costs& costs) {
   by_outcome[static_cast<unsigned>(costs.outcome)].fetch_add(1, relaxed);
+  if (costs.queue) queue.add(*costs.queue);  // in vain, too
   if (!costs.start) return;
   (costs.started == Start::warm ? warm_starts : cold_starts).fetch_add(1, relaxed);
   total.add(costs.total);
-  queue.add(costs.queue.value_or(Duration::zero()));
   bytes_in.fetch_add(costs.bytes_in, relaxed);
   bytes_out.fetch_add(costs.bytes_out, relaxed);
 }

@@ -27,7 +27,7 @@ constexpr int mode = 0640;
 struct Counters {
   std::atomic<std::uint64_t> lost;
   std::atomic<std::uint64_t> untold;
-  std::atomic<int> reason;  // errno
+  std::atomic<int> reason;               // errno
   std::atomic<std::int64_t> told_at_ms;  // 0: never; else since the machine has started
   std::atomic<std::int64_t> paused_until_ms;
 };
@@ -94,6 +94,9 @@ bool is_journals(const struct stat& status) {
 
 Result<Target> open_target(const std::string& path) {
   Target target{path, path == "stderr" ? open_standard_error() : open_path(path.c_str())};
+  if (!target.descriptor && errno == ENOENT)
+    return std::unexpected(Error{ENOENT, fmt::format("opening the log {}: {}; create its folder",
+                                                     path, errno_text(ENOENT))});
   if (!target.descriptor) return fail_errno(errno, "opening the log {}", path);
   return target;
 }

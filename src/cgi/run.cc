@@ -160,10 +160,12 @@ void Run::enter(Fd input, std::optional<std::uint64_t> content_length) {
 void Run::decided(std::uint32_t) {
   using enum admission::Entry::State;
   if (!entry_ || entry_->state() == admitted) return launch();
-  if (entry_->state() == timed_out)
+  if (entry_->state() == timed_out) {
+    account_->waited();
     return fail(Outcome::refused, 503,
                 fmt::format("{}: no place became free for it within {} (queue.timeout)",
                             script_.filename, seconds_text(options_.queue.timeout)));
+  }
   fail(Outcome::refused, 503,
        fmt::format("{}: no place to run in, and none to wait in (max_running {}, "
                    "queue.size {})",
@@ -171,7 +173,7 @@ void Run::decided(std::uint32_t) {
 }
 
 void Run::launch() {
-  account_->admitted();
+  account_->waited();
   const bool streams = !input_ && exchange_->request().framing != http::Framing::none;
   if (streams) exchange_->open_body();
   start_ = std::make_unique<Start>(script_, options_, context_.roster, context_.zygotes,

@@ -13,7 +13,7 @@ namespace cgisrv::net {
 namespace {
 
 constexpr std::string_view forms =
-    "use ADDR:PORT, :PORT, [v6]:PORT or unix:/path, for example 127.0.0.1:8888";
+    "use ADDR:PORT, [v6]:PORT, unix:/path, or PORT for every interface, as in 127.0.0.1:8888";
 
 bool parse_port(std::string_view text, std::uint16_t& port) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);

@@ -29,15 +29,19 @@ std::unexpected<Error> bind_failure(int code, const Address& address) {
   const auto what = [&]() -> std::string {
     switch (code) {
       case EADDRINUSE:
-        return fmt::format("address {} is in use; choose another with --listen", address.text());
-      case EACCES:
-        return fmt::format(
-            "no permission to listen on {}; choose a port from 1024 up with --listen, or start as "
-            "root",
-            address.text());
-      case EADDRNOTAVAIL:
-        return fmt::format("{} is not an address of this machine; choose another with --listen",
+        return fmt::format("address {} is in use; choose another, or end what listens there",
                            address.text());
+      case EACCES:
+        if (address.family() == AF_UNIX)
+          return fmt::format("no permission to make {}; its folder must be writable for this user",
+                             address.text());
+        return fmt::format(
+            "no permission to listen on {}; choose a port from 1024 up, or start as root",
+            address.text());
+      case ENOENT:
+        return fmt::format("{}: its folder does not exist; create it", address.text());
+      case EADDRNOTAVAIL:
+        return fmt::format("{} is not an address of this machine; choose another", address.text());
       default:
         return fmt::format("cannot listen on {}: {}", address.text(), errno_text(code));
     }

@@ -123,7 +123,7 @@ void add_remote(CLI::App& app, RemoteCommand& remote) {
   for (const char* const verb : {"status", "reload", "upgrade", "reopen", "quit", "stop"}) {
     auto* const command = app.add_subcommand(verb)->fallthrough();
     command->callback([&remote, verb] { remote.verb = verb; });
-    command->add_option("--pid", remote.pid)->check(CLI::PositiveNumber);
+    command->add_option("--pid", remote.pid)->check(CLI::Range(1, 1 << 22));
     command->add_option("--socket", remote.socket)->type_name("FILE");
   }
   auto* const status = app.get_subcommand("status");

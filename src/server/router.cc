@@ -69,6 +69,7 @@ bool better(const Candidate& a, const Candidate& b) {
 
 const Site& find_site(const Config& config, std::string_view host) {
   CGISRV_CHECK(!config.sites.empty());
+  if (host.ends_with('.')) host.remove_suffix(1);  // the root of all names: RFC 1034 section 3.1
   const Site* best = &config.sites.front();
   std::size_t best_fit = 0;
   for (const Site& site : config.sites) {

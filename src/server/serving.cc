@@ -81,7 +81,7 @@ int Serving::run(Opened first) {
     if (auto written = write_pid_file(config().server.pid_file); !written) {
       std::fprintf(stderr, "cgisrv: %s\n", written.error().what.c_str());
       opening_.unlink_made();
-      return status::permission;
+      return exit_status(written.error());
     }
   opening_.close_unused();
   const int result = pool::run(for_pool(*current_, std::move(first.sockets)), hooks());
@@ -269,8 +269,8 @@ void Serving::reloaded(const std::string& problem, const std::string& notes,
   next->begin_admin(*master_);
   unlink_sockets(old, next);
   admitting_->follow(master_->loop(), *next);
-  reply(logged({status::ok,
-                fmt::format("{}reloaded {}; {} workers\n", notes, start_.what, next->workers())}));
+  reply(logged({status::ok, fmt::format("{}reloaded {}; {} worker{}\n", notes, start_.what,
+                                        next->workers(), next->workers() == 1 ? "" : "s")}));
 }
 
 // A configuration that has failed may have named another.

@@ -21,7 +21,7 @@ class AccountTest : public testing::Test {
   }
   void run(Start start = Start::cold, std::string_view why = {}) {
     account.asks();
-    account.admitted();
+    account.waited();
     account.started(start, why);
   }
   void expect_settled(int times) {
@@ -49,6 +49,17 @@ TEST_F(AccountTest, SettledWhenBothTheRunAndTheProgramAreOver) {
   account.close(Outcome::answered);
   expect_settled(1);
   EXPECT_EQ(count(Outcome::answered), 1U);
+}
+
+TEST_F(AccountTest, WaitingInVainIsWaiting) {
+  charge();
+  account.asks();
+  account.waited();
+  account.close(Outcome::refused);
+  expect_settled(1);
+  EXPECT_TRUE(account.costs().queue);
+  EXPECT_EQ(figures->queue.count(), 1U);
+  EXPECT_EQ(figures->total.count(), 0U);
 }
 
 TEST_F(AccountTest, TheProgramMayEndLast) {

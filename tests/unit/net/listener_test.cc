@@ -36,7 +36,7 @@ TEST(Listener, PortInUseIsSaidWithTheRemedy) {
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().code, EADDRINUSE);
   EXPECT_EQ(second.error().what,
-            "address " + first->address.text() + " is in use; choose another with --listen");
+            "address " + first->address.text() + " is in use; choose another, or end what listens there");
 }
 
 TEST(Listener, AddressOfAnotherMachine) {

@@ -29,6 +29,7 @@ TEST(FindSite, PrefersExactNamesThenTheLongestPatternThenTheFirstSite) {
   EXPECT_EQ(index("b.example.org"), 1);
   EXPECT_EQ(index("b.c.EXAMPLE.org"), 1);
   EXPECT_EQ(index("b.a.example.org"), 2);
+  EXPECT_EQ(index("b.a.example.org."), 2);
   EXPECT_EQ(index("X.a.example.org"), 3);
   EXPECT_EQ(index("[::1]"), 3);
   EXPECT_EQ(index("example.org"), 0) << "a pattern needs a name before its dot";
