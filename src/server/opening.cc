@@ -23,6 +23,15 @@ bool listens_at(const Generation& generation, const net::Address& address) {
   });
 }
 
+// With the place where an address that cannot be had is to be changed.
+Error told(const Error& error, const Config& config, std::string_view option,
+           std::string_view key) {
+  if (error.code != EADDRINUSE && error.code != EADDRNOTAVAIL && error.code != EACCES) return error;
+  return {error.code, config.file.empty()
+                          ? fmt::format("{} ({})", error.what, option)
+                          : fmt::format("{} ({} in {})", error.what, key, config.file)};
+}
+
 }  // namespace
 
 Result<void> use_error_log(const Config& config) {
@@ -65,7 +74,8 @@ Result<Opened> Opening::open_all(Config config) {
   std::vector<Listening> listening;
   for (const Listen& listen : config.listen) {
     auto listeners = open_listeners(listen.address, kept_listeners(listen.address));
-    if (!listeners) return std::unexpected(listeners.error());
+    if (!listeners)
+      return std::unexpected(told(listeners.error(), config, "--listen", "[[listen]]"));
     for (net::Listener& each : *listeners) {
       opened.sockets.push_back(std::move(each.socket));
       listening.push_back({listen.address, each.address, each.handed_over});
@@ -74,7 +84,7 @@ Result<Opened> Opening::open_all(Config config) {
   if (listening.size() > pool::listeners_max)
     return fail("{} listeners are too many; at most {}", listening.size(), pool::listeners_max);
   auto admin = open_admin(config.admin.listen);
-  if (!admin) return std::unexpected(admin.error());
+  if (!admin) return std::unexpected(told(admin.error(), config, "--admin", "[admin] listen"));
   auto access_log = AccessLog::open(config.access_log);
   if (!access_log) return std::unexpected(access_log.error());
   if (auto used = use_error_log(config); !used) return std::unexpected(used.error());
