@@ -57,6 +57,17 @@ std::string printable(std::string_view line, std::size_t bytes_max) {
   return out;
 }
 
+std::string shell_word(std::string_view s) {
+  const auto is_plain = [](char c) {
+    return is_alpha(c) || is_digit(c) || std::string_view("/._-+:@%").contains(c);
+  };
+  if (!s.empty() && std::ranges::all_of(s, is_plain)) return std::string(s);
+  std::string word = "'";
+  for (const char c : s)
+    c == '\'' ? word.append("'\\''") : word.append(1, c);
+  return word + "'";
+}
+
 std::string escape_html(std::string_view s) {
   std::string out;
   for (const char c : s) {

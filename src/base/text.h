@@ -41,6 +41,9 @@ std::string escape(std::string_view s, std::size_t bytes_max = 1024);
 // The same for whole lines that people read: only control bytes are escaped, tabs become spaces.
 std::string printable(std::string_view line, std::size_t bytes_max = 4096);
 
+// As one word of a shell's command line: quoted where it has to be.
+std::string shell_word(std::string_view s);
+
 // For text in HTML and in quoted attributes.
 std::string escape_html(std::string_view s);
 

@@ -58,8 +58,8 @@ std::string explain_missing(const std::string& file, unsigned depth = 0) {
   if (shebang.windows_line_end)
     return fmt::format(
         "{0} has Windows line ends, so its first line names '{1}', which does not exist; convert "
-        "it: sed -i 's/\\r$//' {0}",
-        file, text::escape(shebang.program + "\r", 200));
+        "it: sed -i 's/\\r$//' {2}",
+        file, text::escape(shebang.program + "\r", 200), text::shell_word(file));
   const std::string name = text::escape(shebang.program, 200);
   if (shebang.program.starts_with('/') && exists(shebang.program))
     return fmt::format("{}: its interpreter {}", file, explain_missing(shebang.program, depth + 1));
@@ -79,8 +79,8 @@ std::string explain_text(const std::string& file, std::string_view bytes) {
   if (bytes.empty()) return fmt::format("{} is empty; was it copied in whole?", file);
   if (bytes.starts_with("\xef\xbb\xbf#!"))
     return fmt::format(
-        "{0} has a byte order mark before its #!; remove it: sed -i '1s/^\\xef\\xbb\\xbf//' {0}",
-        file);
+        "{0} has a byte order mark before its #!; remove it: sed -i '1s/^\\xef\\xbb\\xbf//' {1}",
+        file, text::shell_word(file));
   if (bytes.starts_with("MZ"))
     return fmt::format("{} is a program for Windows; build it for this machine", file);
   if (bytes.starts_with("\xcf\xfa\xed\xfe") || bytes.starts_with("\xca\xfe\xba\xbe"))

@@ -119,7 +119,7 @@ std::string explain_status(const Ending& ending) {
   const int code = ending.exit.code;
   if (shebang.windows_line_end)
     return fmt::format("it has Windows line ends; convert it: sed -i 's/\\r$//' {}",
-                       ending.script.filename);
+                       text::shell_word(ending.script.filename));
   if (code == 127 && shebang.program.ends_with("/env")) return explain_env(ending, shebang);
   if (code == 127 && process::read_elf_head(head))
     return fmt::format("a library that it needs is missing, see ldd {}{}{}", ending.script.filename,

@@ -72,12 +72,13 @@ std::string why_not_executable(const std::string& file) {
   if (::stat(file.c_str(), &status) == 0 && S_ISDIR(status.st_mode))
     return fmt::format("{} is a directory, where a program should be; name the program", name);
   if (status.st_mode != 0 && (status.st_mode & 0111) == 0)
-    return fmt::format("{0} is not executable; run: chmod +x {0}", name);
+    return fmt::format("{0} is not executable; run: chmod +x {1}", name, text::shell_word(name));
   if (::statvfs(file.c_str(), &system) == 0 && (system.f_flag & ST_NOEXEC) != 0)
     return fmt::format(
         "{0} lies on {1}, which is mounted noexec; move it, or run: mount -o remount,exec {1}",
         name, text::escape(mount_point_of(file)));
-  return fmt::format("{0} is not executable for user {1}; run: chmod a+x {0}", name, ::geteuid());
+  return fmt::format("{0} is not executable for user {1}; run: chmod a+x {2}", name, ::geteuid(),
+                     text::shell_word(name));
 }
 
 void PermissionReview::look(const Script& script, const Options& options) {

@@ -47,7 +47,8 @@ Run::Run(RunContext& context, http::Exchange& exchange, Script script, const End
 Run::~Run() {
   if (child_ && !over())
     log::write(log::Level::info, request_id_,
-               fmt::format("{}: ended, since its client has gone", script_.filename));
+               fmt::format("{}: ended, since {}", script_.filename,
+                           context_.stopping ? "the server stops" : "its client has gone"));
   account_->close(Outcome::client_left);
   exit_watch_.cancel();  // the reaper watches from here on
   context_.reaper.end(std::move(child_), options_.grace);

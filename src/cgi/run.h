@@ -51,6 +51,7 @@ struct RunContext {
   process::Cgroups* cgroups = nullptr;  // none: programs are not confined
   Observer* observer = nullptr;         // of all runs; none: nobody looks on
   warm::Zygotes* zygotes = nullptr;     // none: every program is started plainly
+  bool stopping = false;                // why runs end from now on
 };
 
 class Run final : public http::Handler {

@@ -78,6 +78,7 @@ void Service::count_request() {
 }
 
 void Service::stop() {
+  run_context_.stopping = true;
   for (auto next = connections_.begin(); next != connections_.end();)
     (*next++)->close();
   unattended_.end();

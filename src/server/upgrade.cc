@@ -188,7 +188,10 @@ void Upgrade::heard(std::uint32_t) {
   overdue_.disarm();
   const bool is_ready = std::string_view(said.data(), static_cast<std::size_t>(size)) == serves;
   const auto done = done_;  // it may destroy us
-  done(is_ready ? std::string() : "the new server has ended; its messages say why");
+  done(is_ready
+           ? std::string()
+           : "the new server has ended; why is on the standard error of this one, and may be found "
+             "by cgisrv check, too");
 }
 
 void Upgrade::overdue(std::uint32_t) {

@@ -96,11 +96,19 @@ std::string check_executable(const std::string& path) {
   if (auto problem = check_status(path, status); !problem.empty()) return problem;
   if (!S_ISREG(status.st_mode)) return fmt::format("{} is not a file", path);
   if (::access(path.c_str(), X_OK) == 0) return {};
-  return fmt::format("{} may not be executed; try chmod +x {}", path, path);
+  return fmt::format("{} may not be executed; try chmod +x {}", path, text::shell_word(path));
 }
 
 std::string check_written_file(const std::string& path) {
-  if (std::error_code ignored; std::filesystem::is_directory(path, ignored))
+  constexpr std::string_view words[] = {"stdout", "stderr", "syslog", "journal", "none", "off"};
+  const std::string name = std::filesystem::path(path).filename();
+  std::error_code ignored;
+  if (std::ranges::find(words, name) != std::end(words) && !std::filesystem::exists(path, ignored))
+    return fmt::format(
+        "\"{}\" is none of the words that are allowed here, but a file that is not "
+        "there; name one that ends in .log, or /dev/stdout",
+        name);
+  if (std::filesystem::is_directory(path, ignored))
     return fmt::format("{} is a directory; name a file in it", path);
   return {};
 }

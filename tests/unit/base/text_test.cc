@@ -66,6 +66,14 @@ TEST(Text, PrintableLeavesWhatPeopleReadAndNothingElse) {
   EXPECT_EQ(printable(std::string_view("\0", 1)), "\\x00");
 }
 
+TEST(Text, ShellWordIsOneWord) {
+  EXPECT_EQ(shell_word("/srv/a-b_c.cgi"), "/srv/a-b_c.cgi");
+  EXPECT_EQ(shell_word("my prog"), "'my prog'");
+  EXPECT_EQ(shell_word("it's"), "'it'\\''s'");
+  EXPECT_EQ(shell_word("$(x)"), "'$(x)'");
+  EXPECT_EQ(shell_word(""), "''");
+}
+
 TEST(Text, EscapeHtml) {
   EXPECT_EQ(escape_html("<a b=\"c\">&'"), "&lt;a b=&quot;c&quot;&gt;&amp;&#39;");
 }

@@ -168,6 +168,14 @@ TEST_F(ConfigFaultsTest, ChecksMatches) {
         << bad;
 }
 
+TEST_F(ConfigFaultsTest, WordsOfOtherServersAreNoLogFiles) {
+  constexpr const char* site = "[[site]]\nroot = 'www'\n[log]\n";
+  for (const std::string line : {"access = 'stdout'", "access = 'syslog'", "error = 'off'"})
+    EXPECT_THAT(faults(site + line), ElementsAre(HasSubstr("is none of the words")));
+  for (const std::string line : {"access = 'off'", "error = 'stderr'", "access = '/dev/stdout'"})
+    EXPECT_THAT(faults(site + line), ElementsAre());
+}
+
 TEST_F(ConfigFaultsTest, ChecksPrograms) {
   EXPECT_THAT(location_faults("match = '/a/'\ncgi = 'none'"),
               ElementsAre(HasSubstr("5:7: 'cgi': " + path("www/none does not exist"))));
