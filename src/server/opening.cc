@@ -26,6 +26,7 @@ bool listens_at(const Generation& generation, const net::Address& address) {
 // With the place where an address that cannot be had is to be changed.
 Error told(const Error& error, const Config& config, std::string_view option,
            std::string_view key) {
+  if (error.what.starts_with(net::handed_over_prefix)) return error;  // it says what there is
   if (error.code != EADDRINUSE && error.code != EADDRNOTAVAIL && error.code != EACCES) return error;
   return {error.code, config.file.empty()
                           ? fmt::format("{} ({})", error.what, option)

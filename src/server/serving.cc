@@ -81,7 +81,7 @@ int Serving::run(Opened first) {
     if (auto written = write_pid_file(config().server.pid_file); !written) {
       std::fprintf(stderr, "cgisrv: %s\n", written.error().what.c_str());
       opening_.unlink_made();
-      return exit_status(written.error());
+      return written.error().code == ENOENT ? status::configuration : status::permission;
     }
   opening_.close_unused();
   const int result = pool::run(for_pool(*current_, std::move(first.sockets)), hooks());

@@ -61,6 +61,7 @@ Zygotes::Zygotes(Loop& loop, int keeper, unsigned worker)
     reply_theirs_ = std::move(ends->second);
     reply_ = WatchedFd(loop_, std::move(ends->first), EPOLLIN,
                        Callback::of<&Zygotes::reply_ready>(*this));
+    take_spare();
   }
   subscribe();
 }

@@ -46,6 +46,20 @@ def leave(server, site, target: str = "/works.cgi", how: str = "reset") -> int:
     return int(pid.read_text())
 
 
+def test_the_log_tells_a_stop_from_a_client_that_leaves(start, site):
+    site.program("works.cgi", BEGIN + "exec sleep 30\n")
+    server = start(site)
+    leave(server, site)
+    server.wait_log(r"works\.cgi: ended, since its client has gone")
+    server.checkpoint()
+    stays = server.connect()
+    stays.send(head("GET", "/works.cgi"))
+    assert stays.read_head().status == 200
+    server.signal(signal.SIGTERM)
+    server.wait_log(r"works\.cgi: ended, since the server stops")
+    assert server.popen.wait(10) == 0
+
+
 # on_disconnect = "finish".
 
 

@@ -26,6 +26,10 @@ LIMIT_SECONDS = 60
 def pytest_sessionstart(session: pytest.Session) -> None:
     if not SHIM.exists() and not session.config.option.collectonly:
         pytest.exit(f"{SHIM} is not there: build it, or name the server's with CGISRV", returncode=2)
+    # A plain start inherits what we ignore (nohup, a job in the background); a zygote does not.
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def children() -> set[int]:
