@@ -35,8 +35,8 @@ TEST(Listener, PortInUseIsSaidWithTheRemedy) {
   const auto second = listen(first->address.text());
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().code, EADDRINUSE);
-  EXPECT_EQ(second.error().what,
-            "address " + first->address.text() + " is in use; choose another, or end what listens there");
+  EXPECT_EQ(second.error().what, "address " + first->address.text() +
+                                     " is in use; choose another, or end what listens there");
 }
 
 TEST(Listener, AddressOfAnotherMachine) {
