@@ -112,9 +112,9 @@ Result<void> clean_inheritance() {
     if (::fcntl(fd, F_GETFD) >= 0) continue;
     if (::open("/dev/null", O_RDWR) != fd) return fail_errno(errno, "opening /dev/null");
   }
-  // Old kernels and some filters have no close_range.
+  // Old kernels and some filters have no close_range; limits may be in the thousand millions.
   if (::close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) != 0)
-    for (int fd = 3, end = static_cast<int>(descriptor_limit().rlim_cur); fd < end; ++fd)
+    for (int fd = 3; fd < 65536; ++fd)
       ::fcntl(fd, F_SETFD, FD_CLOEXEC);
   ::umask(022);
   return {};

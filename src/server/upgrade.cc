@@ -190,8 +190,8 @@ void Upgrade::heard(std::uint32_t) {
   const auto done = done_;  // it may destroy us
   done(is_ready
            ? std::string()
-           : "the new server has ended; why is on the standard error of this one, and may be found "
-             "by cgisrv check, too");
+           : "the new server has ended; its messages are on the standard error of this one, and "
+             "cgisrv check may say the same");
 }
 
 void Upgrade::overdue(std::uint32_t) {
