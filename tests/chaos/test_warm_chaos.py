@@ -11,6 +11,7 @@ import signal
 import threading
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import pytest
@@ -139,8 +140,9 @@ class Chaos:
         for pid in pids:
             if alive(pid):
                 before = time.monotonic()
-                os.kill(pid, number)
-                self.killed.append((before, time.monotonic()))
+                with suppress(ProcessLookupError):  # it may have ended by itself just now
+                    os.kill(pid, number)
+                    self.killed.append((before, time.monotonic()))
 
     def serving(self, load: Load) -> list[int]:
         """Zygotes that have served; one that is being booted is another matter."""
