@@ -11,6 +11,7 @@
 #include "server/parameters.h"
 #include "server/remote.h"
 #include "server/serve.h"
+#include "server/start_check.h"
 
 namespace {
 
@@ -92,6 +93,8 @@ int main(int argc, char** argv) {
   if (executes) return exec::run(command.exec, std::move(*config));
   if (command.kind == Command::Kind::check) {
     std::printf("%s: the configuration is valid\n", command.config_file.c_str());
+    for (const std::string& lacking : server::what_a_start_lacks(*config))
+      std::fprintf(stderr, "note: as it is here, it would not start: %s\n", lacking.c_str());
     return server::status::ok;
   }
   const std::string what = command.config_file.empty() ? config->sites.front().root : config->file;

@@ -18,7 +18,7 @@ Result<std::vector<Entry>> list_directory(const Tree& tree, const std::string& d
   if (!file) return fail_errno(file.error().code, "cannot list {}", directory);
   const std::unique_ptr<DIR, decltype(close)> open(::fdopendir(file->get()));
   if (!open) return fail_errno(errno, "cannot list {}", directory);
-  file->release();
+  const int folder = file->release();  // the stream's, which closes it
   const int flags = tree.links == Links::never ? AT_SYMLINK_NOFOLLOW : 0;
 
   std::vector<Entry> entries;
@@ -26,7 +26,7 @@ Result<std::vector<Entry>> list_directory(const Tree& tree, const std::string& d
   while (const dirent* item = ::readdir(open.get())) {
     struct stat status {};
     if (item->d_name[0] == '.') continue;
-    if (::fstatat(::dirfd(open.get()), item->d_name, &status, flags) != 0) continue;
+    if (::fstatat(folder, item->d_name, &status, flags) != 0) continue;
     const bool is_directory = S_ISDIR(status.st_mode);
     if (!is_directory && !S_ISREG(status.st_mode)) continue;
     if (entries.size() == entries_max) {

@@ -1,10 +1,12 @@
 #include "server/cli.h"
 
 #include <CLI/CLI.hpp>
+#include <filesystem>
 #include <iostream>
 
 #include "server/completion.h"
 #include "server/serve.h"
+#include "server/suggest.h"
 
 namespace cgisrv::server {
 
@@ -171,6 +173,17 @@ Command remote_command(Command command, bool has_directory) {
   return command;
 }
 
+// A command with a slip of the hand is read as a directory, which is not there.
+std::optional<std::string> command_meant(const CLI::App& app, const std::string& directory) {
+  if (std::error_code ignored; std::filesystem::exists(directory, ignored)) return {};
+  std::vector<std::string> commands;
+  for (const CLI::App* const each : app.get_subcommands({}))
+    commands.push_back(each->get_name());
+  const auto meant =
+      nearest(directory, std::vector<std::string_view>(commands.begin(), commands.end()));
+  return meant ? std::optional(std::string(*meant)) : std::nullopt;
+}
+
 }  // namespace
 
 Command parse_command_line(int argc, char** argv) {
@@ -214,6 +227,9 @@ Command parse_command_line(int argc, char** argv) {
   }
   const bool has_directory = static_cast<bool>(*directory);
   if (*exec) return exec_command(std::move(command), has_directory);
+  if (const auto meant = has_directory ? command_meant(app, command.directory) : std::nullopt)
+    return refuse(fmt::format("there is no command or directory {}; did you mean: cgisrv {}",
+                              command.directory, *meant));
   if (has_directory && !command.config_file.empty())
     return refuse("give a directory or a configuration, not both");
   if (!command.remote.verb.empty()) return remote_command(std::move(command), has_directory);

@@ -87,12 +87,14 @@ void check_site(const Value& table, Site& site, Faults& faults) {
 
 void check_sites(const Value& root, Config& config, Faults& faults) {
   const Value* sites = root.find("site");
-  if (config.sites.empty() && (sites == nullptr || sites->as<Value::List>() != nullptr))
+  const Value::List* tables = sites == nullptr ? nullptr : sites->as<Value::List>();
+  if (config.sites.empty() && (sites == nullptr || tables != nullptr))
     faults.add(root.at, "there is no [[site]]; add one with root = \"/path/to/serve\"");
+  if (tables == nullptr) return;
   FirstLines names;
   for (std::size_t i = 0; i < config.sites.size(); ++i) {
     Site& site = config.sites[i];
-    const Value& table = sites->as<Value::List>()->at(i);
+    const Value& table = tables->at(i);
     check_names(table, site, names, faults);
     check_site(table, site, faults);
     if (i > 0 && site.server_name.empty())

@@ -161,6 +161,26 @@ def test_check_accepts_a_good_file(run, site, tmp_path):
     assert result.returncode == 0, result
 
 
+def test_check_says_what_a_start_here_lacks(run, site, tmp_path):
+    file = tmp_path / "good.toml"
+    missing = tmp_path / "missing"
+    file.write_text(GOOD.format(root=site.root) + f'[log]\naccess = "{missing}/access.log"\n')
+    result = run("check", "-c", file)
+    assert result.returncode == 0 and "valid" in result.stdout
+    assert f"note: as it is here, it would not start: there is no folder {missing} for [log] access" \
+        in result.stderr
+    assert ("[server] must say whom programs run as" in result.stderr) == (os.geteuid() == 0)
+    missing.mkdir()
+    assert "no folder" not in run("check", "-c", file).stderr
+
+
+@pytest.mark.parametrize("word, meant", [("statsu", "status"), ("Check", "check")])
+def test_a_command_with_a_slip_of_the_hand(run, word, meant):
+    result = run(word, "-c", "cgisrv.toml")
+    assert result.returncode == 64
+    assert f"there is no command or directory {word}; did you mean: cgisrv {meant}" in result.stderr
+
+
 def test_start_by_configuration_names_the_file(start, site):
     site.file("index.html", "hello")
     server = start(config=GOOD.format(root=site.root))
