@@ -3,9 +3,9 @@
 
 build_packages="g++ cmake ninja-build libfmt-dev libcli11-dev libtomlplusplus-dev
   nlohmann-json3-dev node-llhttp libjs-chart.js"
-test_packages="libgtest-dev libgmock-dev libboost-dev python3 python3-pytest python3-selenium chromium
-  chromium-driver fonts-noto-cjk curl git gcc perl procps slowhttptest gitweb cgit awstats man2html
-  php-cgi libcgi-pm-perl goaccess logrotate"
+test_packages="libgtest-dev libgmock-dev libboost-dev python3 python3-pytest python3-pytest-xdist
+  python3-selenium chromium chromium-driver fonts-noto-cjk curl git gcc perl procps slowhttptest
+  gitweb cgit awstats man2html php-cgi libcgi-pm-perl goaccess logrotate"
 package_packages="scdoc man-db pkg-config bash-completion zsh fish systemd
   build-essential dpkg-dev debhelper lintian iproute2"
 lint_packages="clang-format-14 clang-tidy-19"

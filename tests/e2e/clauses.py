@@ -6,7 +6,7 @@ Each clause is one line here and is proven by the tests that are marked with it:
     def test_...
 
 A key names its source: "rfc9112-5.1-..." is RFC 9112 section 5.1. The order is that of the page,
-docs/conformance.md, which is made from this file and a run of the tests: see test_conformance.py.
+docs/conformance.md, which is made from this file and a run of the tests: see tests/conformance.
 """
 
 from __future__ import annotations

@@ -53,7 +53,6 @@ ORDER = ["test_start", "test_config", "test_http_request", "test_connection", "t
          "test_cgi_failures", "test_diagnosis", "test_cgi_process", "test_life_cycle",
          "test_cgi_streams", "test_pool", "test_admission", "test_pressure", "test_accounting",
          "test_clients", "test_status"]
-LAST = "test_conformance"  # it looks at how the others went
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -61,7 +60,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         name = item.path.stem
         if name in ORDER:
             return ORDER.index(name), name
-        return len(ORDER) + (name == LAST), name
+        return len(ORDER), name
 
     items.sort(key=place)
 
