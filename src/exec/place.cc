@@ -168,14 +168,13 @@ Found search(const Config& config, const Wanted& wanted, const std::string& scri
   return best;
 }
 
-// With a path there is nothing to search, but it must not lead to another file.
-Result<Found> check(const Config& config, const Wanted& wanted, const std::string& script) {
-  const std::string host = wanted.host.empty() ? host_at(address_of(config)) : wanted.host;
+// Where the path that is wanted leads at this host; another file than the script is an error.
+Result<Found> check_at(const std::string& host, const Config& config, const Wanted& wanted,
+                       const std::string& script) {
   Found refused{Fit::refused, host, wanted.path};
   const auto path = http::decode_path(wanted.path);
   if (!path) return refused;  // in the server's words
-  const Site& site = server::find_site(config, bare(host));
-  const Located located = server::locate(site, *path);
+  const Located located = server::locate(server::find_site(config, bare(host)), *path);
   if (located.kind == Located::Kind::program && same_file(located.script.filename, script))
     return Found{Fit::runs, host, wanted.path};
   if (located.kind == Located::Kind::error) return refused;
@@ -185,6 +184,19 @@ Result<Found> check(const Config& config, const Wanted& wanted, const std::strin
                                    : located.file;
   return std::unexpected(Error{
       EINVAL, fmt::format("{} does not lead to {}, but to {}", wanted.path, script, leads_to)});
+}
+
+// With a path there is but the site to search, where no host is said either.
+Result<Found> check(const Config& config, const Wanted& wanted, const std::string& script) {
+  if (!wanted.host.empty()) return check_at(wanted.host, config, wanted, script);
+  const std::string listening = host_at(address_of(config));
+  for (const Site& site : config.sites) {
+    const auto name = host_of(config, site, bare(listening));
+    if (!name) continue;
+    auto found = check_at(with_port(*name, listening), config, wanted, script);
+    if (found && found->fit == Fit::runs) return found;
+  }
+  return check_at(listening, config, wanted, script);
 }
 
 Result<Found> find(const Config& config, const Wanted& wanted, const std::string& script) {

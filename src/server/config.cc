@@ -111,7 +111,7 @@ Result<Config> directory_config(const std::string& directory, bool warm) {
   config.show_failures = true;
   Site& site = config.sites.emplace_back();
   site.root = real.get();
-  site.listing = true;
+  site.listing = site.lists_programs = true;
   site.fallback.body_size = config.limits.body_size;
   site.locations.assign(2, site.fallback);
   site.locations[0].match = {MatchKind::prefix, "/cgi-bin/"};

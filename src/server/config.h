@@ -102,6 +102,7 @@ struct Site {
   std::string root;                      // absolute, no slash at the end
   std::vector<std::string> index = {"index.cgi", "index.html"};
   bool listing = false;
+  bool lists_programs = false;  // where it lists, folders of programs too: directory mode
   Links links = Links::follow;  // what locations begin with
   std::vector<Location> locations;
   Location fallback;  // what no location matches: static files, the [limits] and [cgi] defaults

@@ -53,7 +53,9 @@ Located locate_directory(const Site& site, const Location& location, const http:
             .redirect = http::encode_path(path.text) + '/'};
   }
   if (auto index = locate_index(site, path)) return *index;
-  if (site.listing && location.program == ProgramKind::none) {
+  const bool has_files = location.program == ProgramKind::none ||
+                         (location.program == ProgramKind::in_place && site.lists_programs);
+  if (site.listing && has_files) {
     return {.kind = Kind::listing, .location = &location, .file = site.root + path.text};
   }
   return refuse(location, 404, fmt::format("{} has no index and is not listed", path.text));

@@ -21,14 +21,14 @@ struct Located {
   std::string problem;                 // error: one sentence, escaped for the log
 };
 
-// Looks at the file system once. A directory without its slash, or
-// a location of programs without its own, is redirected to it; with it, the
-// first of site.index that is there answers (an index that a program location matches is run, with
-// SCRIPT_NAME naming it); else its listing, where the site lists, else 404. Dotfiles, and anything
-// whose path goes through one, are 404, but for "/.well-known/" (RFC 8615). Special files (devices,
-// pipes, sockets) are 403. A file in a place where programs are run (cgi-bin/, *.cgi) that is not
-// executable is 403, never sent as text. The source of a program is never sent,
-// not by a link to it either.
+// Looks at the file system once. A directory without its slash, or a location of programs without
+// its own, is redirected to it; with it, the first of site.index that is there answers (an index
+// that a program location matches is run, with SCRIPT_NAME naming it); else its listing, where the
+// site lists, and of programs, where it lists those, else 404. Dotfiles, and anything whose path
+// goes through one, are 404, but for "/.well-known/" (RFC 8615). Special files (devices, pipes,
+// sockets) are 403. A file in a place where programs are run (cgi-bin/, *.cgi) that is not
+// executable is 403, never sent as text. The source of a program is never sent, not by a link to it
+// either.
 Located locate(const Site& site, const http::Path& path);
 
 }  // namespace cgisrv::server

@@ -300,6 +300,8 @@ def test_script_is_found_in_the_locations(execute, site, tmp_path, name, mode, u
     assert environment["SCRIPT_NAME"] == script_name
     assert environment["HTTP_HOST"] == "www.example.org:8040"
     assert environment["SERVER_PORT"] == "8040"
+    asked = seen(execute(script, url, "-c", config, "--json"))  # the site is found by the path, too
+    assert asked["programs"][0]["environment"]["HTTP_HOST"] == "www.example.org:8040"
     result = execute(site.root / "stranger", "-c", config)
     assert result.returncode == 66 and b"no location of" in result.stderr
 

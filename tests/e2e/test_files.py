@@ -17,6 +17,7 @@ MTIME = 1_577_934_245  # Site.file() dates files back to here
 MODIFIED = "Thu, 02 Jan 2020 03:04:05 GMT"
 BEFORE = "Thu, 02 Jan 2020 03:04:04 GMT"
 AFTER = "Thu, 02 Jan 2020 03:04:06 GMT"
+HTML = [("Accept", "text/html")]
 TEXT = b"0123456789abcdefghijklmnopqrstuvwxyz"
 
 
@@ -316,7 +317,7 @@ def test_file_with_a_slash_is_no_folder(shared):
 
 
 def test_listing(shared):
-    response = shared.get("/list/", [("Accept", "text/html")])
+    response = shared.get("/list/", HTML)
     assert response.status == 200 and response.header("Content-Type").startswith("text/html")
     assert "b.txt" in response.text and "sub/" in response.text
     assert "a &amp; &lt;b&gt;.txt" in response.text and "<b>.txt" not in response.text
@@ -330,7 +331,7 @@ def test_listing_is_sorted(shared, shared_site):
         shared_site.file("sorted/" + name, b"x" * size)
 
     def order(query):
-        text = shared.get("/sorted/" + query, [("Accept", "text/html")]).text
+        text = shared.get("/sorted/" + query, HTML).text
         return sorted("xyz", key=lambda n: text.index(n + ".txt"))
 
     assert order("") == ["x", "y", "z"] and order("?-name") == ["z", "y", "x"]
@@ -341,6 +342,29 @@ def test_listing_as_plain_text(shared):
     response = shared.get("/list/")
     assert response.header("Content-Type").startswith("text/plain")
     assert "b.txt" in response.text and "<html" not in response.text
+
+
+def test_programs_are_listed_for_their_author(start, site):
+    site.program("cgi-bin/tool", "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\nit ran\\n'\n")
+    server = start(site)
+    folder = re.search(r'href="([^"]*cgi-bin/)"', server.get("/", HTML).text)[1]
+    shown = server.get("/" + folder, HTML)
+    assert shown.status == 200
+    program = re.search(r'href="([^"]*tool)"', shown.text)[1]
+    assert server.get(f"/cgi-bin/{program}").text == "it ran\n"
+
+
+def test_no_programs_are_listed_by_configuration(start, site):
+    site.program("cgi-bin/tool", "#!/bin/sh\necho\n")
+    server = start(config=f"""
+[[site]]
+root = "{site.root}"
+listing = true
+[[site.location]]
+match = "/cgi-bin/"
+cgi = true
+""")
+    assert server.get("/cgi-bin/").status == 404
 
 
 def test_no_listing_by_configuration_unless_asked_for(start, site):

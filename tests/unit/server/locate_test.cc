@@ -217,6 +217,17 @@ TEST_F(LocateCgiBin, IsNotListedButMayHaveAnIndex) {
   EXPECT_EQ(find("/cgi-bin/dir/").script.name, "/cgi-bin/dir/index.cgi");
 }
 
+TEST_F(LocateCgiBin, IsListedForItsAuthor) {
+  tree.directory("cgi-bin/dir");
+  site.listing = true;
+  EXPECT_EQ(status_of("/cgi-bin/"), 404);
+  site.lists_programs = true;
+  EXPECT_EQ(find("/cgi-bin/").kind, Kind::listing);
+  EXPECT_EQ(find("/cgi-bin/dir/").file, tree.path() + "/cgi-bin/dir/");
+  tree.file("cgi-bin/index.cgi", 0755);
+  EXPECT_EQ(find("/cgi-bin/").kind, Kind::program);
+}
+
 TEST_F(LocateCgiBin, FileOfThatNameIsNoProgram) {
   tree.file("cgi-bin", 0755);
   EXPECT_EQ(status_of("/cgi-bin/x"), 404);
