@@ -46,9 +46,10 @@ void Arbiter::ask(unsigned worker, const Message& request) {
   Queue& queue = found->second;
   const bool still_waits = queue.back().arrival == arrivals_;
   if (!still_waits || queue.size() <= std::min(request.limits.queue_size, queue_size_max)) return;
+  // Who cannot be told now stays in the queue, though it is one too many, and so gets an answer.
+  if (!tell_(worker, {.kind = Message::Kind::refuse, .request = request.request})) return;
   queue.pop_back();
   publish(request.program);
-  tell_(worker, {.kind = Message::Kind::refuse, .request = request.request});
 }
 
 void Arbiter::leave(unsigned worker, const Message& request) {

@@ -1,22 +1,24 @@
 #include "server/logs.h"
 
-#include <utility>
-
 #include "base/log.h"
 
 namespace cgisrv::server {
 
-Result<void> reopen_logs(const std::vector<AccessLog*>& access_logs) {
+Result<void> reopen_logs(AccessLog& current, const std::vector<AccessLog*>& earlier) {
   auto error = log::open_again();
   if (!error) return std::unexpected(error.error());
-  std::vector<std::pair<AccessLog*, log::Target>> opened;
-  for (AccessLog* const log : access_logs) {
+  auto access = current.open_again();
+  if (!access) return std::unexpected(access.error());
+  for (AccessLog* const log : earlier) {
     auto target = log->open_again();
-    if (!target) return std::unexpected(target.error());
-    if (auto& file = *target; file) opened.emplace_back(log, std::move(*file));
+    auto used = target ? Result<void>() : std::unexpected(target.error());
+    if (target && *target) used = log->use(std::move(**target));
+    if (!used)
+      log::line(log::Level::warn, "an access log of before the last reload stays as it is: {}",
+                used.error().what);
   }
-  for (auto& [log, target] : opened)
-    if (auto used = log->use(std::move(target)); !used) return used;
+  if (*access)
+    if (auto used = current.use(std::move(**access)); !used) return used;
   return log::use(std::move(*error));
 }
 

@@ -8,9 +8,9 @@
 
 namespace cgisrv::server {
 
-// The error log and these, one for each configuration that still has workers: all of them, or none
-// when one cannot be opened. What any process of the server begins to write after that goes to the
-// new files.
-Result<void> reopen_logs(const std::vector<AccessLog*>& access_logs);
+// The error log and the access log: both, or none when one cannot be opened. What any process of
+// the server begins to write after that goes to the new files. Those of earlier configurations,
+// whose last workers are finishing, come along if they can be opened.
+Result<void> reopen_logs(AccessLog& current, const std::vector<AccessLog*>& earlier);
 
 }  // namespace cgisrv::server

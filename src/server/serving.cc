@@ -288,10 +288,10 @@ void Serving::generation_ended(const Generation& generation) {
 }
 
 control::Answer Serving::reopen() {
-  std::vector<AccessLog*> access_logs;
+  std::vector<AccessLog*> earlier;
   for (const auto& generation : generations_)
-    access_logs.push_back(&generation->access_log());
-  if (const auto reopened = reopen_logs(access_logs); !reopened)
+    if (generation.get() != current_) earlier.push_back(&generation->access_log());
+  if (const auto reopened = reopen_logs(current_->access_log(), earlier); !reopened)
     return logged(
         {status::cannot_create, "the logs stay as they are: " + reopened.error().what + "\n"});
   return logged({status::ok, "the logs were opened again\n"});

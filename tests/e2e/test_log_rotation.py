@@ -191,6 +191,31 @@ def test_after_a_reload(server, logs, tmp_path):
     assert "reloaded" not in old_error.read_text()
 
 
+@pytest.mark.kills_worker
+def test_folder_of_before_a_reload_that_is_gone(server, logs, tmp_path):
+    """It keeps nobody from rotating the logs that are there now."""
+    site = tmp_path / "site"
+    (site / "slow.cgi").write_text(f"#!/bin/sh\nuntil test -e {site}/go; do sleep 0.05; done\n"
+                                   "printf 'Content-Type: text/plain\\n\\nx'\n")
+    (site / "slow.cgi").chmod(0o755)
+    slow = server.connect()
+    slow.send(head("GET", "/slow.cgi"))
+    assert until(server.programs)
+    config = tmp_path / "server0" / "cgisrv.toml"
+    old, new = logs.folder, Logs(tmp_path / "elsewhere")
+    config.write_text(config.read_text().replace(str(old), str(new.folder)))
+    assert ask(server, "reload").returncode == 0
+    shutil.rmtree(old)
+    new.move()
+    result = ask(server, "reopen")
+    assert result.returncode == 0, result
+    ask_both(server, "reopened")
+    assert_written(new, "reopened")
+    assert "an access log of before the last reload stays as it is" in new.text("error")
+    (site / "go").touch()
+    assert slow.read_response().status == 200
+
+
 def test_keeper_of_warm_programs(start, site, logs):
     """What it says goes to the new file, too."""
     site.file("text.txt", "hello")

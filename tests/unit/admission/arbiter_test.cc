@@ -70,6 +70,17 @@ TEST_F(Arbitrating, PastTheQueueIsRefused) {
   EXPECT_THAT(granted, ElementsAre(1, 4));
 }
 
+TEST_F(Arbitrating, WhoCannotBeToldOfARefusalWaits) {
+  const Limits limits{.max_running = 1, .queue_size = 0};
+  ask(0, 1, limits);
+  deaf = 0;
+  ask(0, 2, limits);
+  deaf = 99;
+  give_back(0, grants.back());
+  EXPECT_THAT(granted, ElementsAre(1, 2));
+  EXPECT_THAT(refused, IsEmpty());
+}
+
 TEST_F(Arbitrating, ADeadWorkersPlacesAndWaitersAreGone) {
   const Limits two{.max_running = 2};
   ask(0, 1, two);
