@@ -22,13 +22,13 @@ Duration time_of(const timeval& value) {
 std::string_view text(Outcome outcome) {
   static constexpr std::array<std::string_view, outcomes> names = {
       "answered", "not-started", "exit-status", "bad-header", "too-short",
-      "signal",   "timeout",     "client-left", "refused"};
+      "signal",   "timeout",     "client-left", "refused",    "bad-body"};
   return names[static_cast<unsigned>(outcome)];
 }
 
 bool is_failure(Outcome outcome) {
   using enum Outcome;
-  return outcome != answered && outcome != client_left && outcome != refused;
+  return outcome != answered && outcome != client_left && outcome != refused && outcome != bad_body;
 }
 
 std::string_view text(Start start) {

@@ -25,8 +25,9 @@ enum class Outcome : std::uint8_t {
   timeout,      // ended by us, for want of time
   client_left,  // ended by us, since nobody waits for it
   refused,      // found no place to run
+  bad_body,     // ended by us, or not started: its request's body was faulty, too slow or too large
 };
-inline constexpr unsigned outcomes = 9;
+inline constexpr unsigned outcomes = 10;
 
 // "answered", "not-started", ...
 std::string_view text(Outcome outcome);

@@ -36,7 +36,7 @@ std::uint64_t Figures::failed() const {
   const auto of = [&](Outcome outcome) {
     return by_outcome[static_cast<unsigned>(outcome)].load(relaxed);
   };
-  return count() - of(Outcome::answered) - of(Outcome::client_left);
+  return count() - of(Outcome::answered) - of(Outcome::client_left) - of(Outcome::bad_body);
 }
 
 }  // namespace cgisrv::account

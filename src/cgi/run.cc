@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "base/log.h"
 #include "base/shortage.h"
@@ -45,14 +46,21 @@ Run::Run(RunContext& context, http::Exchange& exchange, Script script, const End
       resume_timer_(context.loop, Callback::of<&Run::resume>(*this)) {}
 
 Run::~Run() {
+  const char* const why = context_.stopping ? "the server stops"
+                          : body_failed_    ? "its request's body failed"
+                                            : "its client has gone";
   if (child_ && !over())
     log::write(log::Level::info, request_id_,
-               fmt::format("{}: ended, since {}", script_.filename,
-                           context_.stopping ? "the server stops" : "its client has gone"));
+               fmt::format("{}: ended, since {}", script_.filename, why));
   account_->close(Outcome::client_left);
   exit_watch_.cancel();  // the reaper watches from here on
   context_.reaper.end(std::move(child_), options_.grace);
   if (context_.observer != nullptr) context_.observer->over();
+}
+
+void Run::body_failed() {
+  body_failed_ = true;
+  account_->close(Outcome::bad_body);
 }
 
 // A body that has not come through whole would end too early for it: then it is ended instead.
@@ -109,7 +117,7 @@ void Run::feed_stdin() {
   for (auto bytes = exchange_->body(); !bytes.empty(); bytes = exchange_->body()) {
     if (moved >= turn_bytes_max) return resume_timer_.arm_after(Duration::zero());
     const ssize_t written = ::write(stdin_.get(), bytes.data(), bytes.size());
-    if (written < 0 && errno == EAGAIN) return;
+    if (written < 0 && errno == EAGAIN) return expect_program();
     if (written <= 0) {
       // It does not read on: that is its right. The client may send on, to nobody.
       close_stdin();
@@ -118,10 +126,19 @@ void Run::feed_stdin() {
     exchange_->consume(static_cast<std::size_t>(written));
     account_->wrote(static_cast<std::uint64_t>(written));
     moved += static_cast<std::size_t>(written);
-    // A program cannot answer before it has its input: its time starts anew.
-    if (stdout_ && phase_timer_.armed()) phase_timer_.arm_after(patience());
+    client_is_due_ = true;  // a program cannot answer before it has its input
+    expect_program();
   }
-  if (exchange_->body_complete()) close_stdin();
+  if (exchange_->body_complete()) return close_stdin();
+  client_is_due_ = true;
+  phase_timer_.disarm();  // body_timeout runs
+}
+
+// It is the program that is waited for again, not the client, and its time starts anew.
+void Run::expect_program() {
+  const bool has_room = in_head() || exchange_->room() > 0;  // else the client is the slow one
+  if (std::exchange(client_is_due_, false) && stdout_ && !exit_ && has_room)
+    phase_timer_.arm_after(patience());
 }
 
 void Run::stdin_writable(std::uint32_t) {
@@ -132,6 +149,7 @@ void Run::stdin_writable(std::uint32_t) {
 
 void Run::close_stdin() {
   stdin_.reset();
+  expect_program();
 }
 
 // ---- start -------------------------------------------------------------------------------------
@@ -290,7 +308,7 @@ bool Run::read_output() {
     if (exchange_->room() == 0) exchange_->flush();
     room = std::min(room, exchange_->room());
     if (room == 0) {
-      phase_timer_.disarm();  // it is the client that is slow
+      if (!exit_ || own_output_ > 0) phase_timer_.disarm();  // it is the client that is slow
       return false;
     }
   }
@@ -300,9 +318,8 @@ bool Run::read_output() {
     // The end need not be read where nobody is left to write and we have read all.
     if (!all_written_ || static_cast<std::size_t>(size) == room || over()) return true;
   } else if (size < 0 && errno == EAGAIN) {
-    if (!in_head() && !exit_ && !phase_timer_.armed())
-      phase_timer_.arm_after(options_.idle_timeout);
-    if (exit_ && !phase_timer_.armed()) phase_timer_.arm_after(drain_patience);
+    if (!in_head() && !exit_ && !phase_timer_.armed()) expect_output();
+    if (exit_) expect_end();
     return false;
   }
   stdout_.reset();
@@ -316,7 +333,20 @@ void Run::take_output(std::string_view bytes) {
   if (context_.observer != nullptr) context_.observer->printed(bytes);
   relay_.take(bytes);
   if (relay_.phase() == Relay::Phase::broken) return fail_head();
-  if (!in_head() && !exit_) phase_timer_.arm_after(options_.idle_timeout);
+  if (!in_head() && !exit_) expect_output();
+  if (!exit_) return;
+  own_output_ -= std::min<std::uint64_t>(own_output_, bytes.size());
+  if (own_output_ == 0) expect_end();
+}
+
+void Run::expect_output() {
+  if (!client_is_due_) phase_timer_.arm_after(options_.idle_timeout);
+}
+
+// The program has ended and all that it printed is read: what keeps its output open, and may even
+// write on, is a child of it that runs in the background, which the response does not wait for.
+void Run::expect_end() {
+  if (!phase_timer_.armed()) phase_timer_.arm_after(drain_patience);
 }
 
 void Run::stderr_readable(std::uint32_t events) {

@@ -66,6 +66,7 @@ class Run final : public http::Handler {
   void start() override;
   void body_ready() override;
   void room_ready() override;
+  void body_failed() override;
   void client_left(std::unique_ptr<http::Handler>& self) override;
 
  private:
@@ -76,6 +77,7 @@ class Run final : public http::Handler {
   void feed_stdin();
   void stdin_writable(std::uint32_t events);
   void close_stdin();
+  void expect_program();
 
   // ---- start
   void enter(Fd input, std::optional<std::uint64_t> content_length);
@@ -91,6 +93,8 @@ class Run final : public http::Handler {
   void leave_exchange();
   void attend_to_nobody(std::unique_ptr<http::Handler> self);
   void take_output(std::string_view bytes);
+  void expect_output();
+  void expect_end();
   void resume(std::uint32_t);
   void stderr_readable(std::uint32_t events);
   void take_error(std::string_view bytes);
@@ -134,8 +138,11 @@ class Run final : public http::Handler {
   std::optional<process::Exit> exit_;
   WatchedFd stdin_;
   WatchedFd stdout_;
-  bool all_written_ = false;  // nobody has the other end of stdout_ any more
-  bool has_left_ = false;     // its exchange is over
+  bool all_written_ = false;      // nobody has the other end of stdout_ any more
+  bool has_left_ = false;         // its exchange is over
+  bool body_failed_ = false;      // so that it is ended
+  bool client_is_due_ = false;    // the program has all of the body that has come so far
+  std::uint64_t own_output_ = 0;  // once it has ended: what of its output is still to be read
   WatchedFd stderr_;
   Watch exit_watch_;
   Timer phase_timer_;  // until the head, between writes, or for the other half of the join

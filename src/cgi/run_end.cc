@@ -1,4 +1,6 @@
 // How a run ends: well, or how it failed, and what is said of it.
+#include <sys/ioctl.h>
+
 #include <csignal>
 
 #include "base/log.h"
@@ -26,6 +28,9 @@ bool Run::reap() {
   }
   total_timer_.disarm();
   phase_timer_.disarm();
+  int unread = 0;
+  if (stdout_ && ::ioctl(stdout_.get(), FIONREAD, &unread) == 0)
+    own_output_ = static_cast<std::uint64_t>(unread);
   if (stderr_) stderr_readable(0);
   return true;
 }

@@ -37,6 +37,8 @@ class Handler {
   virtual void body_ready() {}
   // room() was 0 after a flush() and no longer is.
   virtual void room_ready() {}
+  // The request's body has come to no good end: the handler is dropped, and the client told.
+  virtual void body_failed() {}
   // The client is gone, and after this call so is the exchange: a handler that is to go on takes
   // `self`, which owns it, and must not use the exchange again.
   virtual void client_left(std::unique_ptr<Handler>& /*self*/) {}

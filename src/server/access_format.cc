@@ -136,7 +136,7 @@ constexpr Field fields[] = {
     {"referer", foreign, false, text_of<&AccessEntry::referer>, "the field Referer"},
     {"user_agent", foreign, false, text_of<&AccessEntry::user_agent>, "the field User-Agent"},
     {"script", foreign, true, text_of<&AccessEntry::script>, "SCRIPT_NAME"},
-    {"outcome", word, true, outcome, "answered, not-started, exit-status (before a header), bad-header, too-short (of its Content-Length), signal, timeout, client-left or refused (no place to run)"},
+    {"outcome", word, true, outcome, "answered, not-started, exit-status (before a header), bad-header, too-short (of its Content-Length), signal, timeout, client-left, bad-body (the request's) or refused (no place to run)"},
     {"start", word, true, start, "cold: it was executed; warm: it was forked from its zygote, see `start = \"warm\"`"},
     {"cold_reason", word, true, cold_reason, "why it was started cold where it was to be warm: booting, changed, refused, busy, failed, symlinks, allow_setuid, cgroup or no-keeper; see docs/warm-start.md"},
     {"queue_ms", number, true, span_of<&account::Costs::queue>, "waited for a place to run"},

@@ -8,7 +8,7 @@ namespace {
 
 constexpr auto texts = std::to_array<ErrorText>({
     {400, "The server could not read this request.",
-     "Something in it breaks the rules of HTTP, so nothing was done. Check the address for stray "
+     "Something in it breaks the rules of HTTP. Check the address for stray "
      "characters; if a program sent it, look at what it puts on the wire."},
     {401, "This page needs a name and a password.",
      "Load it again and sign in. If yours are not accepted, ask whoever runs this site."},

@@ -100,6 +100,7 @@ void Connection::end_exchange() {
     if (!body_left) input_.release_if_empty();
     return;
   }
+  read_input();  // with something left unread, to close is to reset, and the answer may be lost
   // Of a head that was refused nobody knows what follows; its request has no target.
   if (!body_left && input_.empty() && request_.framing == http::Framing::none && status_ != 400 &&
       !request_.raw_target.empty())
@@ -217,6 +218,7 @@ void Connection::take_body_fault() {
                fmt::format("{}; the exchange is cut", body_fault_reason_));
     return close();
   }
+  if (handler_) handler_->body_failed();
   handler_.reset();  // at once: it must not see another event
   answer(std::make_unique<FailureHandler>(
       *this,
@@ -240,6 +242,7 @@ void Connection::respond(http::Response response) {
   for (http::Field& field : carried_)
     response.fields.push_back(std::move(field));
   status_ = response.status;
+  if (status_ == 205) response.content_length = 0;  // whatever the program prints: RFC 9110 15.3.6
   framing_ = http::choose_framing(request_, response);
   if (framing_ == http::BodyFraming::length) length_left_ = response.content_length;
   keep_alive_ = may_keep_alive(framing_);

@@ -159,6 +159,21 @@ def test_client_that_left(accounted, site):
     assert (line["outcome"], line["status"], line["signal"]) == ("client-left", 499, "SIGTERM")
 
 
+def test_body_that_was_faulty(accounted, site):
+    site.program("slow.cgi", "#!/bin/sh\nexec sleep 30\n")
+    running = accounted('chunked = "stream"')
+    connection = running.server.connect()
+    connection.send(head("POST", "/slow.cgi", [("Transfer-Encoding", "chunked")]) +
+                    b"5\r\nhello\r\n")
+    assert until(running.server.programs)
+    connection.send(b"XX\r\n")
+    assert connection.read_response().status == 400
+    line = running.line()
+    assert (line["outcome"], line["status"], line["signal"]) == ("bad-body", 400, "SIGTERM")
+    assert "its request's body failed" in running.server.log()
+    assert "client has gone" not in running.server.log()
+
+
 def test_no_place_to_run(accounted, site):
     site.program("slow.cgi", PLAIN + "sleep 30\n")
     running = accounted("max_running = 1\nqueue = { size = 0 }")

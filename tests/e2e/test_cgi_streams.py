@@ -286,6 +286,31 @@ printf '\\nhello'
 
 
 @clause("programs-grandchild")
+@pytest.mark.parametrize("pause", [0, 0.02], ids=["quick client", "slow client"])
+def test_background_child_that_writes_on(start, site, pause):
+    """All that the program printed comes through, and then the response ends, however much more
+    its grandchild has to say."""
+    site.program("background.cgi", """#!/bin/sh
+printf 'Content-Type: text/plain\\n\\nhello'
+yes &
+echo $! > pid
+""")
+    server = start(site)
+    try:
+        with server.connect() as connection:
+            connection.send(head("GET", "/background.cgi"))
+            response = connection.read_final_head()
+            for piece in connection.stream(response):
+                response.body += piece
+                time.sleep(pause)
+        assert response.status == 200 and b"hello" in response.body and response.complete
+    finally:
+        pid = int((site.root / "pid").read_text())
+        if alive(pid):
+            os.kill(pid, signal.SIGKILL)
+
+
+@clause("programs-grandchild")
 def test_background_child_that_let_go_of_everything(streaming, site):
     site.program("background.cgi", PLAIN + "sleep 300 < /dev/null > /dev/null 2>&1 &\n"
                  "echo $! > pid\nprintf hello\n")

@@ -68,6 +68,17 @@ def test_bodies_among_pipelined_requests_stay_with_their_own(shared):
 # Ends: RFC 9112 section 9.6.
 
 
+def test_205_has_no_content(shared, shared_site):
+    """RFC 9110 section 15.3.6; but it is framed as any other."""
+    shared_site.prints("reset.cgi", b"Status: 205 Reset Content\nContent-Type: text/plain\n\nhello")
+    connection = shared.connect()
+    for _ in range(2):
+        connection.send(head("GET", "/reset.cgi"))
+        response = connection.read_response()
+        assert (response.status, response.body, response.complete) == (205, b"", True)
+        assert response.header("Content-Length") == "0"
+
+
 @clause("rfc9112-9.6-lingering-close")
 def test_lingering_has_an_end(shared):
     """A client that sends on and on after a refusal does not hold its connection."""
@@ -84,6 +95,31 @@ def test_refusal_is_followed_by_the_end_not_by_a_reset(shared):
     connection = shared.connect()
     connection.send(b"GARBAGE\r\n\r\n" + b"x" * 200_000)
     assert connection.read_rest().startswith(b"HTTP/1.1 400 ") and not connection.was_reset
+
+
+@clause("rfc9112-9.6-lingering-close")
+@pytest.mark.parametrize("version, fields, more", [
+    ("HTTP/1.1", [("Connection", "close")], b"\r\n"),
+    ("HTTP/1.1", [("Connection", "close")], head("GET", "/large.cgi")),
+    ("HTTP/1.0", [], b"\r\n"),
+], ids=["an empty line", "another request", "an empty line in 1.0"])
+def test_what_comes_after_the_last_request_costs_no_answer(shared, shared_site, version, fields,
+                                                           more):
+    """To close with something unread is to reset, and what the client has not read is lost."""
+    shared_site.program("large.cgi", "#!/bin/sh\nsleep 0.6\n"
+                        "printf 'Content-Type: text/plain\\n\\n'\nexec head -c 1000000 /dev/zero\n")
+    connection = shared.connect()
+    connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+    connection.send(head("GET", "/large.cgi", fields, version=version))
+    time.sleep(0.2)
+    connection.send(more)
+    time.sleep(0.8)
+    response = connection.read_final_head()
+    for piece in connection.stream(response):
+        response.body += piece
+        time.sleep(0.004)
+    assert len(response.body) == 1_000_000 and response.complete
+    assert connection.ended() and not connection.was_reset
 
 
 @clause("rfc9112-9.6-half-close")

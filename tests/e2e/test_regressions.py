@@ -95,6 +95,40 @@ def test_upload_in_progress_is_no_idle_time(configured, site):
     assert response.complete and response.body.strip() == b"10"
 
 
+HEADER = PLAIN.split("\n", 1)[1]
+
+
+@pytest.mark.parametrize("program", [f"n=$(wc -c)\n{HEADER}echo $n\n", f"{HEADER}exec wc -c\n"],
+                         ids=["before the header", "after it"])
+def test_a_client_that_pauses_is_not_the_program_s_fault(configured, site, program):
+    site.program("count.cgi", "#!/bin/sh\n" + program)
+    server = configured('[cgi]\nheader_timeout = "600ms"\nidle_timeout = "600ms"')
+    connection = server.connect()
+    connection.send(head("POST", "/count.cgi", [("Content-Length", "10")]) + b"hello")
+    time.sleep(1.5)
+    connection.send(b"world")
+    response = connection.read_response()
+    assert (response.status, response.body.strip()) == (200, b"10") and response.complete
+
+
+def test_a_body_that_does_not_come_is_no_timeout_of_the_program(configured, site):
+    site.program("count.cgi", f"#!/bin/sh\nn=$(wc -c)\n{HEADER}echo $n\n")
+    server = configured('[limits]\nbody_timeout = "1s"\n[cgi]\nheader_timeout = "300ms"')
+    connection = server.connect()
+    connection.send(head("POST", "/count.cgi", [("Content-Length", "10")]) + b"hello")
+    assert connection.read_response().status == 408
+
+
+def test_time_for_the_header_runs_from_the_end_of_the_body(configured, site):
+    site.program("hangs.cgi", "#!/bin/sh\ncat >/dev/null\nexec sleep 30\n")
+    server = configured('[cgi]\nheader_timeout = "600ms"')
+    connection = server.connect()
+    connection.send(head("POST", "/hangs.cgi", [("Content-Length", "10")]) + b"hello")
+    time.sleep(1)
+    connection.send(b"world")
+    assert connection.read_response().status == 504
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGQUIT], ids=["TERM", "QUIT"])
 @pytest.mark.kills_worker
 def test_asking_twice_to_stop_keeps_the_deadline(configured, site, number):
