@@ -130,6 +130,7 @@ void Run::feed_stdin() {
     expect_program();
   }
   if (exchange_->body_complete()) return close_stdin();
+  if (!stdout_) return;  // it is only its end that is waited for
   client_is_due_ = true;
   phase_timer_.disarm();  // body_timeout runs
 }

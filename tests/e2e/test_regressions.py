@@ -119,6 +119,20 @@ def test_a_body_that_does_not_come_is_no_timeout_of_the_program(configured, site
     assert connection.read_response().status == 408
 
 
+def test_an_upload_that_pauses_keeps_no_response_that_is_whole(configured, site):
+    site.program("early.cgi", PLAIN + "printf done\nexec >&-\nexec sleep 6\n")
+    server = configured()
+    connection = server.connect()
+    connection.send(head("POST", "/early.cgi", [("Content-Length", "10")]) + b"hello")
+    time.sleep(0.3)
+    connection.send(b"w")
+    began = time.monotonic()
+    response = connection.read_response()
+    assert response.body == b"done" and response.complete
+    assert time.monotonic() - began < 4
+    assert until(lambda: not server.programs())
+
+
 def test_time_for_the_header_runs_from_the_end_of_the_body(configured, site):
     site.program("hangs.cgi", "#!/bin/sh\ncat >/dev/null\nexec sleep 30\n")
     server = configured('[cgi]\nheader_timeout = "600ms"')
