@@ -27,6 +27,8 @@ namespace {
 using HandlerPtr = std::unique_ptr<http::Handler>;
 
 constexpr std::string_view file_methods = "GET, HEAD, OPTIONS";
+// Programs get every method that is registered but two: these are the ones that are asked for.
+constexpr std::string_view program_methods = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 
 HandlerPtr refuse(Connection& connection, int status, std::string reason) {
   return std::make_unique<FailureHandler>(
@@ -38,25 +40,25 @@ HandlerPtr page(Connection& connection, int status, Page page) {
                                        std::move(page.body));
 }
 
-HandlerPtr method_not_allowed(Connection& connection) {
+HandlerPtr method_not_allowed(Connection& connection, std::string_view allowed) {
   Page body = error_page(405, connection.request_id(), wants_html(connection.request()));
   http::Response response = page_response(405, body);
-  response.add("Allow", file_methods);
+  response.add("Allow", allowed);
   return std::make_unique<PageHandler>(connection, std::move(response), std::move(body.body));
 }
 
-HandlerPtr allowed_methods(Connection& connection) {
+HandlerPtr allowed_methods(Connection& connection, std::string_view allowed) {
   http::Response response;
   response.status = 204;
-  response.add("Allow", file_methods);
+  response.add("Allow", allowed);
   return std::make_unique<PageHandler>(connection, std::move(response), "");
 }
 
 // What only a thing that is no program knows: nothing but to be read. None: go on.
 HandlerPtr check_file_method(Connection& connection) {
   const std::string_view method = connection.request().method;
-  if (method == "OPTIONS") return allowed_methods(connection);
-  if (method != "GET" && method != "HEAD") return method_not_allowed(connection);
+  if (method == "OPTIONS") return allowed_methods(connection, file_methods);
+  if (method != "GET" && method != "HEAD") return method_not_allowed(connection, file_methods);
   return nullptr;
 }
 
@@ -138,9 +140,11 @@ HandlerPtr choose_answer(Service& service, Connection& connection,
   const http::Request& request = connection.request();
   if (!memory::sufficient()) return refuse(connection, 503, "memory is short");
   if (service.pages() != nullptr) return service.pages()->answer(connection);
-  if (request.method == "TRACE" || request.method == "CONNECT")
-    return method_not_allowed(connection);
-  if (request.target.form == http::TargetForm::asterisk) return allowed_methods(connection);
+  const bool of_the_server = request.target.form == http::TargetForm::asterisk;
+  const bool traces = request.method == "TRACE";
+  if (request.method == "CONNECT" || (traces && of_the_server))
+    return method_not_allowed(connection, file_methods);
+  if (of_the_server) return allowed_methods(connection, program_methods);
   if (text::equals_ignoring_case(request.target.scheme, "https"))
     return refuse(connection, 421, "the target is an https one, but the connection has no TLS");
   const auto path = http::decode_path(request.target.path);
@@ -151,6 +155,9 @@ HandlerPtr choose_answer(Service& service, Connection& connection,
   const Site& site = find_site(service.config(), request.host);
   Located located = locate(site, *path);
   connection.set_location(*located.location);
+  if (traces)
+    return method_not_allowed(
+        connection, located.kind == Located::Kind::program ? program_methods : file_methods);
   const Tree tree{site.root, located.location->links};
   switch (located.kind) {
     case Located::Kind::program:
