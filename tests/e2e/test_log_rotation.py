@@ -161,16 +161,20 @@ def test_nobody_keeps_a_file_that_was_moved(start, site, logs):
         [descriptors(pid) for pid in processes])
 
 
-@pytest.mark.kills_worker
-def test_after_a_reload(server, logs, tmp_path):
-    """Other names by another configuration; requests that began by the old one end in its log."""
-    site = tmp_path / "site"
-    (site / "slow.cgi").write_text(f"#!/bin/sh\nuntil test -e {site}/go; do sleep 0.05; done\n"
-                                   "printf 'Content-Type: text/plain\\n\\nx'\n")
-    (site / "slow.cgi").chmod(0o755)
+def begin_slow(server, site, query: str = ""):
+    """A request whose program runs until there is a file "go"."""
+    site.program("slow.cgi", f"#!/bin/sh\nuntil test -e {site.root}/go; do sleep 0.05; done\n"
+                 "printf 'Content-Type: text/plain\\n\\nx'\n")
     slow = server.connect()
-    slow.send(head("GET", "/slow.cgi?began-before"))
+    slow.send(head("GET", f"/slow.cgi{query}"))
     assert until(server.programs)
+    return slow
+
+
+@pytest.mark.kills_worker
+def test_after_a_reload(server, site, logs, tmp_path):
+    """Other names by another configuration; requests that began by the old one end in its log."""
+    slow = begin_slow(server, site, "?began-before")
     config = tmp_path / "server0" / "cgisrv.toml"
     config.write_text(config.read_text().replace("access.log", "other.log")
                       .replace("error.log", "mistakes.log"))
@@ -184,7 +188,7 @@ def test_after_a_reload(server, logs, tmp_path):
     assert ask(server, "reopen").returncode == 0
     ask_both(server, "reopened")
     assert_written(logs, "reopened")
-    (site / "go").touch()
+    (site.root / "go").touch()
     assert slow.read_response().status == 200
     assert until(lambda: "began-before" in old_access.read_text()), "it was opened anew, too"
     assert "began-before" not in (old / "moved").read_text()
@@ -192,15 +196,9 @@ def test_after_a_reload(server, logs, tmp_path):
 
 
 @pytest.mark.kills_worker
-def test_folder_of_before_a_reload_that_is_gone(server, logs, tmp_path):
+def test_folder_of_before_a_reload_that_is_gone(server, site, logs, tmp_path):
     """It keeps nobody from rotating the logs that are there now."""
-    site = tmp_path / "site"
-    (site / "slow.cgi").write_text(f"#!/bin/sh\nuntil test -e {site}/go; do sleep 0.05; done\n"
-                                   "printf 'Content-Type: text/plain\\n\\nx'\n")
-    (site / "slow.cgi").chmod(0o755)
-    slow = server.connect()
-    slow.send(head("GET", "/slow.cgi"))
-    assert until(server.programs)
+    slow = begin_slow(server, site)
     config = tmp_path / "server0" / "cgisrv.toml"
     old, new = logs.folder, Logs(tmp_path / "elsewhere")
     config.write_text(config.read_text().replace(str(old), str(new.folder)))
@@ -212,7 +210,7 @@ def test_folder_of_before_a_reload_that_is_gone(server, logs, tmp_path):
     ask_both(server, "reopened")
     assert_written(new, "reopened")
     assert "an access log of before the last reload stays as it is" in new.text("error")
-    (site / "go").touch()
+    (site.root / "go").touch()
     assert slow.read_response().status == 200
 
 
