@@ -37,6 +37,8 @@ PROGRAMS = {
     "fails": "#!/bin/sh\nexit 3\n",
     "silent": "#!/bin/sh\n",
     "headerless": "#!/bin/sh\necho hello\n",
+    "finishes": "#!/bin/sh\nprintf 'Content-Type: text/plain\\nContent-Length: 3\\n\\nok\\n'\n"
+                "sleep 0.3\ntouch \"$0.$QUERY_STRING\"\n",
 }
 SITE = {
     "index.html": "the index\n", "hello.txt": "hello\n", ".hidden": "hidden\n",
@@ -298,6 +300,21 @@ def test_body_limit(pair):
     for length, statuses in ((21 << 20, [413, 413]), (10, [200, 200])):
         case = Case("/cgi-bin/echo", "POST", (("Content-Length", str(length)),), b"0123456789")
         assert [answer.status for answer in pair.both(case)] == statuses
+
+
+def test_a_program_that_stated_its_length_finishes(pair):
+    """lighttpd ends it, as its document says."""
+    theirs, ours = (f"finishes.{port}" for port in pair.ports)
+    for port in pair.ports:
+        answer = ask(port, "GET", f"/cgi-bin/finishes?{port}")
+        assert (answer.status, answer.body) == (200, b"ok\n")
+
+    def finished() -> set[str]:
+        return {file.name for file in pair.folder.path.rglob("finishes.*")}
+
+    expected = {ours} if pair.name == "lighttpd" else {theirs, ours}
+    assert until(lambda: finished() >= expected)
+    assert finished() == expected
 
 
 @servers
