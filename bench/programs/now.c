@@ -4,11 +4,10 @@
 #include <time.h>
 
 int main(void) {
-  char body[256];
+  char body[64];
   const char* query = getenv("QUERY_STRING");
   const time_t now = time(NULL);
-  size_t size = strftime(body, sizeof body, "%Y-%m-%dT%H:%M:%SZ", gmtime(&now));
-  size += (size_t)snprintf(body + size, sizeof body - size, " %.100s\n", query ? query : "");
-  printf("Content-Type: text/plain\nContent-Length: %zu\n\n%s", size, body);
+  strftime(body, sizeof body, "%Y-%m-%dT%H:%M:%SZ", gmtime(&now));
+  printf("Content-Type: text/plain\n\n%s %.100s\n", body, query ? query : "");
   return 0;
 }

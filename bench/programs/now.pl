@@ -4,5 +4,5 @@ use strict;
 use warnings;
 use POSIX qw(strftime);
 
-my $body = strftime('%Y-%m-%dT%H:%M:%SZ', gmtime) . " $ENV{QUERY_STRING}\n";
-printf "Content-Type: text/plain\nContent-Length: %d\n\n%s", length $body, $body;
+my $time = strftime('%Y-%m-%dT%H:%M:%SZ', gmtime);
+print "Content-Type: text/plain\n\n$time $ENV{QUERY_STRING}\n";

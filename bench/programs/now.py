@@ -6,5 +6,5 @@ import time
 import urllib.parse
 
 query = json.loads(json.dumps(urllib.parse.unquote(os.environ["QUERY_STRING"])))
-body = f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {query}\n"
-print(f"Content-Type: text/plain\nContent-Length: {len(body)}\n\n{body}", end="")
+now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+print(f"Content-Type: text/plain\n\n{now} {query}")
