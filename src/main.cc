@@ -1,4 +1,6 @@
 // cgisrv: from the command line to an exit status, step by step.
+#include <sys/socket.h>
+
 #include <cstdio>
 #include <expected>
 #include <string>
@@ -51,11 +53,12 @@ void apply_overrides(const Command& command, Config& config) {
 }
 
 // Directory mode is for the author at the machine itself: from elsewhere nobody is shown listings
-// or why a program failed.
+// or why a program failed. A unix socket mostly has a proxy before it, and so anybody.
 void show_on_loopback(Config& config) {
   config.show_failures = true;
   for (const auto& listen : config.listen)
-    if (const auto address = net::parse_address(listen.address); !address || !address->loopback())
+    if (const auto address = net::parse_address(listen.address);
+        !address || address->family() == AF_UNIX || !address->loopback())
       config.show_failures = config.sites.front().listing = false;
 }
 

@@ -52,7 +52,7 @@ struct Costs {
   std::optional<Duration> queue;   // waited for a place
   std::optional<Duration> start;   // from the place until it ran; none: never started
   std::optional<Duration> header;  // from there to the whole header
-  std::optional<Duration> run;     // from there to the exit
+  std::optional<Duration> run;     // from its start to the exit
   Start started = Start::none;
   std::string cold_reason;      // one word; empty unless it could have been warm
   Duration total{};             // from the request to the end of its output

@@ -33,10 +33,10 @@ std::uint64_t Figures::count() const {
 }
 
 std::uint64_t Figures::failed() const {
-  const auto of = [&](Outcome outcome) {
-    return by_outcome[static_cast<unsigned>(outcome)].load(relaxed);
-  };
-  return count() - of(Outcome::answered) - of(Outcome::client_left) - of(Outcome::bad_body);
+  std::uint64_t sum = 0;
+  for (unsigned i = 0; i < outcomes; ++i)
+    if (is_failure(static_cast<Outcome>(i))) sum += by_outcome[i].load(relaxed);
+  return sum;
 }
 
 }  // namespace cgisrv::account

@@ -24,7 +24,7 @@ struct Figures {
   void add(const process::Exit& exit);
 
   std::uint64_t count() const;
-  // Those that were not answered, but for clients that left.
+  // Those for which is_failure() holds.
   std::uint64_t failed() const;
 };
 

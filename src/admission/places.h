@@ -2,6 +2,7 @@
 // is one compare-and-swap, no count can drift from the truth, and what a dead worker held is found.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstdint>
@@ -14,16 +15,20 @@ class Places {
  public:
   static constexpr unsigned places_max = capacity;
 
-  // Takes one of the first `limit` for a worker; nothing when they are all taken. Never more than
-  // `limit` are held through this, whoever races.
+  // Takes one for a worker, unless `limit` are held. Never more than that are held through this,
+  // whoever races, as long as all have the same limit; it may have been a higher one before.
   std::optional<unsigned> take(unsigned worker, unsigned limit) {
-    limit = limit < capacity ? limit : capacity;
+    limit = open_below(std::min(limit, capacity));
     // Workers begin at different places, so that they seldom want the same one.
     unsigned at = limit == 0 ? 0 : worker * 7 % limit;
     for (unsigned tried = 0; tried < limit; ++tried, at = at + 1 == limit ? 0 : at + 1) {
       std::uint16_t nobody = 0;
-      if (holders_[at].load() == 0 && holders_[at].compare_exchange_strong(nobody, mark(worker)))
-        return at;
+      if (holders_[at].load() != 0 || !holders_[at].compare_exchange_strong(nobody, mark(worker)))
+        continue;
+      if (unsigned reach = reach_; at >= reach)
+        while (at >= reach && !reach_.compare_exchange_weak(reach, at + 1)) {
+        }
+      return at;
     }
     return std::nullopt;
   }
@@ -46,8 +51,21 @@ class Places {
 
  private:
   static std::uint16_t mark(unsigned worker) { return static_cast<std::uint16_t>(worker + 1); }
+  bool held(unsigned place) const { return holders_[place].load() != 0; }
+  // Places at and above `limit` are held where it was higher before. Each of them closes one below,
+  // the uppermost first: the number of those that are open.
+  unsigned open_below(unsigned limit) const {
+    unsigned above = 0;
+    for (unsigned place = limit; place < reach_; ++place)
+      above += held(place) ? 1 : 0;
+    unsigned open = limit;
+    while (open > 0 && open + above > limit)
+      above += held(--open) ? 1 : 0;
+    return open;
+  }
 
   std::array<std::atomic<std::uint16_t>, capacity> holders_;
+  std::atomic<std::uint32_t> reach_;  // none from here on was ever taken
 };
 
 }  // namespace cgisrv::admission

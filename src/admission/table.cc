@@ -26,6 +26,16 @@ Table::~Table() {
   ::munmap(shared_, sizeof(Shared));
 }
 
+void Table::count_zygotes_of(std::uint32_t generation) {
+  shared_->generation = generation;
+  for (unsigned i = 0; i < programs_max; ++i)
+    if (used(i)) row(i).zygotes = 0;
+}
+
+void Table::count_zygotes(std::uint32_t generation, ProgramRow& row, std::uint32_t ready) {
+  if (shared_->generation == generation) row.zygotes = ready;
+}
+
 ProgramRow& Table::find(std::uint32_t location, std::string_view file) {
   const std::uint64_t key =
       (std::hash<std::string_view>{}(file) ^ (location * 0x9e3779b97f4a7c15ULL)) | 1;

@@ -48,6 +48,12 @@ class Table {
     return static_cast<unsigned>(&row - shared_->rows.data());
   }
 
+  // How many zygotes are ready is told by one generation's keeper at a time. From now on that is
+  // this one, and there are none yet.
+  void count_zygotes_of(std::uint32_t generation);
+  // Does nothing for any other.
+  void count_zygotes(std::uint32_t generation, ProgramRow& row, std::uint32_t ready);
+
   // Of all programs together.
   Places<total_max>& total() { return shared_->total; }
   // How many of them may run now. Written by the master alone.
@@ -59,6 +65,7 @@ class Table {
   struct Shared {
     std::atomic<std::uint32_t> total_limit;
     std::atomic<std::uint32_t> total_waiting;
+    std::atomic<std::uint32_t> generation;  // whose zygotes are counted
     Places<total_max> total;
     std::array<std::atomic<std::uint64_t>, programs_max> keys;  // of the rows; 0: unused
     std::array<ProgramRow, programs_max> rows;

@@ -97,6 +97,11 @@ Result<Target> open_target(const std::string& path) {
   if (!target.descriptor && errno == ENOENT)
     return std::unexpected(Error{ENOENT, fmt::format("opening the log {}: {}; create its folder",
                                                      path, errno_text(ENOENT))});
+  if (!target.descriptor && errno == EACCES)
+    return std::unexpected(
+        Error{EACCES, fmt::format("opening the log {}: {}; who starts the server "
+                                  "must be able to write to it and its folder",
+                                  path, errno_text(EACCES))});
   if (!target.descriptor) return fail_errno(errno, "opening the log {}", path);
   return target;
 }

@@ -53,8 +53,7 @@ Run::~Run() {
     log::write(log::Level::info, request_id_,
                fmt::format("{}: ended, since {}", script_.filename, why));
   account_->close(Outcome::client_left);
-  exit_watch_.cancel();  // the reaper watches from here on
-  context_.reaper.end(std::move(child_), options_.grace);
+  end_child();
   if (context_.observer != nullptr) context_.observer->over();
 }
 
@@ -118,16 +117,13 @@ void Run::feed_stdin() {
     if (moved >= turn_bytes_max) return resume_timer_.arm_after(Duration::zero());
     const ssize_t written = ::write(stdin_.get(), bytes.data(), bytes.size());
     if (written < 0 && errno == EAGAIN) return expect_program();
-    if (written <= 0) {
-      // It does not read on: that is its right. The client may send on, to nobody.
-      close_stdin();
-      return exchange_->discard_body();
-    }
+    if (written <= 0) return ignore_body();
     exchange_->consume(static_cast<std::size_t>(written));
     account_->wrote(static_cast<std::uint64_t>(written));
     moved += static_cast<std::size_t>(written);
     client_is_due_ = true;  // a program cannot answer before it has its input
     expect_program();
+    if (!stdout_ && !exit_) phase_timer_.arm_after(exit_patience);  // it reads on
   }
   if (exchange_->body_complete()) return close_stdin();
   if (!stdout_) return;  // it is only its end that is waited for
@@ -142,10 +138,19 @@ void Run::expect_program() {
     phase_timer_.arm_after(patience());
 }
 
-void Run::stdin_writable(std::uint32_t) {
+void Run::stdin_writable(std::uint32_t events) {
   if (over()) return;
-  feed_stdin();
+  if ((events & EPOLLERR) != 0)
+    ignore_body();  // pipe(7): nobody has the other end any more
+  else
+    feed_stdin();
   exchange_->flush();
+}
+
+// It does not read on: that is its right. The client may send on, to nobody.
+void Run::ignore_body() {
+  close_stdin();
+  exchange_->discard_body();
 }
 
 void Run::close_stdin() {

@@ -76,6 +76,7 @@ class Run final : public http::Handler {
   void spool_more();
   void feed_stdin();
   void stdin_writable(std::uint32_t events);
+  void ignore_body();
   void close_stdin();
   void expect_program();
 
@@ -111,6 +112,8 @@ class Run final : public http::Handler {
             std::string_view output_head = {});
   void fail_head();
   void cut(account::Outcome outcome, const std::string& reason);
+  void let_go();
+  void end_child();
   bool over() const { return state_ == State::over; }
   bool in_head() const { return relay_.phase() == Relay::Phase::head; }
   Options::Duration patience() const {

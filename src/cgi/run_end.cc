@@ -1,6 +1,7 @@
 // How a run ends: well, or how it failed, and what is said of it.
 #include <sys/ioctl.h>
 
+#include <algorithm>
 #include <csignal>
 
 #include "base/log.h"
@@ -22,10 +23,7 @@ bool Run::reap() {
   exit_ = child_.try_wait();
   if (!exit_) return false;
   exit_watch_.forget();  // its pidfd has been closed
-  if (stdin_) {
-    close_stdin();
-    exchange_->discard_body();
-  }
+  if (stdin_) ignore_body();
   total_timer_.disarm();
   phase_timer_.disarm();
   int unread = 0;
@@ -80,15 +78,36 @@ void Run::phase_due(std::uint32_t) {
   if (over()) return;
   if (exit_ || !stdout_) {
     // The other half of the join is not coming: a child of the program holds its output, or it
-    // works on without it. Neither keeps the response.
+    // works on without it. Neither keeps the response. But a body that has not come through whole
+    // must not end too early for it.
     stdout_.reset();
-    exit_watch_.cancel();
-    context_.reaper.release(std::move(child_), options_.timeout, options_.grace);
-    account_->let_go();
+    if (stdin_) {
+      log::write(log::Level::notice, request_id_,
+                 fmt::format("{}: ended, since it closed its output before it had all of its "
+                             "request's body",
+                             script_.filename));
+      end_child();
+    } else {
+      let_go();
+    }
     return complete();
   }
   if (in_head()) return overdue("printed no header", "header_timeout", options_.header_timeout);
   overdue("printed nothing", "idle_timeout", options_.idle_timeout);
+}
+
+// It may run on for as long as it may run in all.
+void Run::let_go() {
+  const auto ran = std::chrono::duration_cast<Duration>(context_.loop.now() - started_);
+  exit_watch_.cancel();  // the reaper watches from here on
+  context_.reaper.release(std::move(child_), std::max(options_.timeout - ran, Duration::zero()),
+                          options_.grace);
+  account_->let_go();
+}
+
+void Run::end_child() {
+  exit_watch_.cancel();  // as above
+  context_.reaper.end(std::move(child_), options_.grace);
 }
 
 void Run::total_due(std::uint32_t) {
@@ -106,6 +125,7 @@ void Run::overdue(std::string_view what, std::string_view limit, Duration durati
 void Run::fail(Outcome outcome, int status, std::string reason, std::string_view output_head) {
   state_ = State::over;
   if (stderr_) stderr_readable(0);
+  end_child();
   if (exit_)
     if (const auto lost = lost_privileges(script_, options_); !lost.empty()) reason += "; " + lost;
   account_->close(outcome, reason);
@@ -125,6 +145,7 @@ void Run::cut(Outcome outcome, const std::string& reason) {
   log::write(log::Level::warn, request_id_, reason);
   state_ = State::over;
   account_->close(outcome, reason);
+  end_child();  // now: what the client still has to take may keep us for long
   exchange_->abort();
 }
 

@@ -22,6 +22,7 @@ void Member::enter(State next) {
   log::line(log::Level::debug, "worker {}: {} -> {}", slot, name(state), name(next));
   state = next;
   row.state = next;
+  if (next == State::draining || next == State::stopping) is_to_end = true;
 }
 
 void Member::is_process(pid_t process) {
@@ -33,7 +34,7 @@ void Member::begin(std::size_t listeners) {
   row.clear();
   tickets_sent.assign(listeners, 0);
   beats_seen = beats_missed = 0;
-  was_ready = false;
+  was_ready = is_to_end = false;
 }
 
 void Member::channel_ready(std::uint32_t) {

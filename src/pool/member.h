@@ -47,7 +47,6 @@ struct Member {
   // A full channel means a worker that reads nothing: a timer is armed that will end it.
   void command(Command command) { channel.post(make_packet(command)); }
   bool responsive() const { return beats_missed < 2; }
-  bool is_to_end() const { return state == State::draining || state == State::stopping; }
 
   MemberOwner& owner;
   Loop& loop;
@@ -61,6 +60,7 @@ struct Member {
   Timer timer;  // down: back-off is over; draining, stopping: overdue
   TimePoint started{};
   bool was_ready = false;
+  bool is_to_end = false;         // was told so, however it ends then
   bool leaving = false;           // it is not started again
   Member* predecessor = nullptr;  // that is replaced when this is ready
   RestartPolicy restarts;

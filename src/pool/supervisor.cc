@@ -222,7 +222,7 @@ void Supervisor::reap() {
 
 void Supervisor::ended(Member& member, int status) {
   write_obituary(member, status);
-  if (!member.is_to_end()) ++scoreboard_.master().deaths;
+  if (!member.is_to_end) ++scoreboard_.master().deaths;
   member.is_process(0);
   member.channel.reset();
   member.timer.disarm();
@@ -242,7 +242,7 @@ void Supervisor::ended(Member& member, int status) {
 }
 
 void Supervisor::write_obituary(const Member& member, int status) const {
-  if (member.is_to_end() && ended_well(status))
+  if (member.is_to_end && ended_well(status))
     return log::line(log::Level::debug, "worker {} (pid {}) has ended", member.slot, member.pid);
   WorkerRow& row = member.row;
   row.doing.back() = '\0';

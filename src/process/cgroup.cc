@@ -8,7 +8,9 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -28,9 +30,9 @@ std::string mount_point() {
   return {};
 }
 
-// "0::/system.slice/cgisrv.service"
-std::string own_path() {
-  std::ifstream file("/proc/self/cgroup");
+// "0::/system.slice/cgisrv.service"; also of a process that has ended and was not waited for.
+std::string path_of(std::string_view pid) {
+  std::ifstream file(fmt::format("/proc/{}/cgroup", pid));
   for (std::string line; std::getline(file, line);)
     if (line.starts_with("0::/")) return line.substr(3);
   return {};
@@ -71,7 +73,7 @@ void Cgroup::release() {
 
 Result<Cgroups> Cgroups::prepare(const std::string& user) {
   const std::string mount = mount_point();
-  const std::string own = own_path();
+  const std::string own = path_of("self");
   if (mount.empty() || own.empty())
     return fail("cgroups = true needs cgroups of version 2, which are not mounted here");
   const std::string folder =
@@ -80,14 +82,18 @@ Result<Cgroups> Cgroups::prepare(const std::string& user) {
     if (::mkdir(path.c_str(), 0755) != 0)
       return fail_errno(errno,
                         "cgroups = true needs a cgroup that may be written to (as root, or under "
-                        "systemd with Delegate=yes): making {}",
+                        "systemd with Delegate=yes and ProtectControlGroups=no): making {}",
                         path);
   // Who moves a process must be able to write where both groups meet.
   const passwd* const account = user.empty() ? nullptr : ::getpwnam(user.c_str());
   const uid_t owner = account == nullptr ? ::geteuid() : account->pw_uid;
   for (const std::string& path : {folder, folder + "/cgroup.procs"})
     if (::chown(path.c_str(), owner, static_cast<gid_t>(-1)) != 0)
-      return fail_errno(errno, "giving {} to the user of workers", path);
+      return fail_errno(
+          errno,
+          "cgroups = true: giving {} to the user of workers (under systemd that needs "
+          "CapabilityBoundingSet=CAP_CHOWN)",
+          path);
   return Cgroups(folder);
 }
 
@@ -116,11 +122,31 @@ void Cgroups::sweep() {
   }
 }
 
+// Of what its path says, only the name of one of our groups is believed.
+void Cgroups::kill_group_of(pid_t program) const {
+  const std::filesystem::path path = path_of(fmt::to_string(program));
+  if (path.parent_path().filename() != std::filesystem::path(folder_).filename()) return;
+  if (path.filename() == "workers") return;
+  write_to(fmt::format("{}/{}/cgroup.kill", folder_, path.filename().string()), "1");
+}
+
+void Cgroups::remove_of_the_dead() const {
+  remove_if([](const std::string& name) {
+    const pid_t worker = std::atoi(name.c_str());
+    return worker > 0 && ::kill(worker, 0) != 0 && errno == ESRCH;
+  });
+}
+
 void Cgroups::remove() {
+  remove_if([](const std::string&) { return true; });
+  ::rmdir(folder_.c_str());
+}
+
+void Cgroups::remove_if(const std::function<bool(const std::string& name)>& may_go) const {
   std::error_code ignored;
   for (const auto& entry : std::filesystem::directory_iterator(folder_, ignored))
-    if (entry.is_directory(ignored)) ::rmdir(entry.path().c_str());
-  ::rmdir(folder_.c_str());
+    if (entry.is_directory(ignored) && may_go(entry.path().filename().string()))
+      ::rmdir(entry.path().c_str());
 }
 
 }  // namespace cgisrv::process

@@ -10,8 +10,10 @@
 #pragma once
 
 #include <cgisrv/fd.h>
+#include <sys/types.h>
 
 #include <deque>
+#include <functional>
 #include <string>
 
 #include "base/result.h"
@@ -52,6 +54,10 @@ class Cgroups {
   Result<void> enter();
   // In a worker. Fails for want of descriptors or memory.
   Result<Cgroup> make();
+  // In the master, for a program whose worker has died: SIGKILL to all in its group, if it has one.
+  void kill_group_of(pid_t program) const;
+  // In the master, when a worker has ended: its groups, as far as they are empty by now.
+  void remove_of_the_dead() const;
   // In the master, when all has ended.
   void remove();
 
@@ -59,6 +65,7 @@ class Cgroups {
   friend class Cgroup;
   explicit Cgroups(std::string folder) : folder_(std::move(folder)) {}
   void sweep();
+  void remove_if(const std::function<bool(const std::string& name)>& may_go) const;
 
   std::string folder_;
   unsigned long count_ = 0;

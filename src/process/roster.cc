@@ -60,7 +60,8 @@ PidSlot* Roster::row(unsigned worker) const {
   return slots_ + worker * per_worker_;
 }
 
-void Roster::end_programs_of(unsigned worker, const std::vector<pid_t>& starters) {
+void Roster::end_programs_of(unsigned worker, const std::vector<pid_t>& starters,
+                             const std::function<void(pid_t)>& before) {
   const auto is_theirs = [&](pid_t pid) {
     return std::ranges::any_of(starters, [pid](pid_t starter) { return is_below(pid, starter); });
   };
@@ -68,6 +69,7 @@ void Roster::end_programs_of(unsigned worker, const std::vector<pid_t>& starters
     const pid_t pid = row(worker)[i].exchange(0);
     if (pid == 0) break;
     if (!is_our_child(pid) && !is_theirs(pid)) continue;
+    before(pid);
     if (::kill(-pid, SIGKILL) != 0) ::kill(pid, SIGKILL);
   }
 }

@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <functional>
 #include <utility>
 #include <vector>
 
@@ -46,8 +47,11 @@ class Roster {
 
   // In the master, a subreaper, once the worker has been reaped: KILL to every program group that
   // it has left, as far as its leader is now our child. `starters`: others of our children, which
-  // start programs for workers; their children and those of these are ended, too.
-  void end_programs_of(unsigned worker, const std::vector<pid_t>& starters = {});
+  // start programs for workers; their children and those of these are ended, too. `before` is
+  // called for each leader before it is killed.
+  void end_programs_of(
+      unsigned worker, const std::vector<pid_t>& starters = {},
+      const std::function<void(pid_t)>& before = [](pid_t) {});
 
   // In a worker, once: which row is its own.
   void use_row(unsigned worker);

@@ -87,6 +87,7 @@ class Landed {
 
 struct Start {
   const Program& program;
+  pid_t parent;
   SpawnFailure failure;  // written by the child: it shares our memory
 };
 
@@ -109,6 +110,8 @@ __attribute__((no_sanitize("address", "undefined"))) int become_program(void* ar
   if (program.cgroup_fd >= 0 && ::write(landing.at(Landing::cgroup), "0", 1) != 1)
     give_up(start, SpawnStep::cgroup);
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  // It may have died before: then nobody limits or ends us any more.
+  if (::getppid() != start.parent) ::_exit(127);
   allow_all_processors();
   // A session costs more than a group, and where the kernel schedules by sessions (autogroup), each
   // program would weigh as much as the whole server.
@@ -143,10 +146,10 @@ std::expected<Child, SpawnFailure> spawn(const Program& program, RosterPlace pla
   if (!landed) return std::unexpected(SpawnFailure{SpawnStep::clone, errno});
   // CLONE_VFORK suspends us until the child has let go of our memory, so one stack is enough.
   alignas(64) static std::array<std::byte, 64 * 1024> stack;
-  Start start{program, {}};
+  Start start{program, ::getpid(), {}};
   int pidfd = -1;
-  // The kernel itself writes down who it is, before it runs: there is no moment at which our death
-  // would leave it unknown.
+  // Who it is, it writes down as the kernel first lets it run: from then on our death does not
+  // leave it unknown. Whether we died before that it sees for itself.
   const int flags = CLONE_VM | CLONE_FILES | CLONE_VFORK | CLONE_PIDFD | SIGCHLD |
                     (place.slot() != nullptr ? CLONE_CHILD_SETTID : 0);
   const pid_t pid = ::clone(become_program, stack.data() + stack.size(), flags, &start, &pidfd,

@@ -24,7 +24,7 @@ constexpr auto help = R"(Usage: cgisrv [DIR] [options]          serve DIR (defau
                                        see cgisrv status --help
 
 Static files are served; executable files in DIR/cgi-bin/ and executable *.cgi
-anywhere are run as CGI programs. Dotfiles are never served.
+anywhere are run as CGI programs. Dotfiles are not served.
 
   -l, --listen ADDR:PORT  listen there; may repeat (default 127.0.0.1:8888)
                           :8000 every interface, [::1]:8000, unix:/path,
@@ -36,7 +36,8 @@ anywhere are run as CGI programs. Dotfiles are never served.
   -h, --help              this text
       --version           the version
 
-Signals: TERM, INT stop; QUIT quits; HUP reloads; USR1 reopens; USR2 upgrades.
+Signals: TERM, INT stop; QUIT quits; HUP reloads, without -c it stops;
+USR1 reopens; USR2 upgrades.
 Exit status: 0 stopped, 64 usage, 69 address unavailable, 77 permission,
 78 configuration.
 )";
@@ -64,7 +65,7 @@ They are looked for in the runtime_dir of FILE or $RUNTIME_DIRECTORY; without
 those in /run/cgisrv, and for others than root in $XDG_RUNTIME_DIR/cgisrv and
 /tmp/cgisrv-UID too.
 Exit status: 0 done, 64 usage, 69 no such server, or it cannot do that,
-78 configuration.
+73 log not opened, 77 permission, 78 configuration.
 )";
 
 constexpr auto exec_help = R"(Usage: cgisrv exec SCRIPT [URL] [options]

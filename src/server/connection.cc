@@ -75,6 +75,8 @@ void Connection::close() {
   if (closed()) return;
   if (state_ == State::exchange) {
     log_access();
+    // Else it would be taken for whole.
+    if (responded_ && framing_ == http::BodyFraming::close) stream_.reset_on_close();
     if (handler_) handler_->client_left(handler_);
   }
   enter(State::closed);
@@ -103,12 +105,12 @@ void Connection::resume(std::uint32_t) {
     const bool was_full = output_.room() == 0;
     send_output();
     if (was_full && !response_ended_ && output_.room() > 0 && handler_) handler_->room_ready();
-    if (readable_ && handler_) {
-      if (body_discarded_) {
+    if (state_ == State::exchange && readable_) {
+      if (body_discarded_)
         discard_body();
-      } else if (!response_ended_ && body_open_ && body_.state() == http::BodyReader::State::open) {
+      else if (handler_ && !response_ended_ && body_open_ &&
+               body_.state() == http::BodyReader::State::open)
         handler_->body_ready();
-      }
     }
     take_body_fault();
     if (state_ == State::exchange && !half_close_timer_.armed()) watch_half_close();

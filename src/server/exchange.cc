@@ -213,12 +213,12 @@ void Connection::note_body_fault(int status, std::string_view reason) {
 
 void Connection::take_body_fault() {
   if (closed() || body_fault_status_ == 0 || response_ended_) return;
+  if (handler_) handler_->body_failed();
   if (responded_) {
     log::write(log::Level::info, request_id_,
                fmt::format("{}; the exchange is cut", body_fault_reason_));
     return close();
   }
-  if (handler_) handler_->body_failed();
   handler_.reset();  // at once: it must not see another event
   answer(std::make_unique<FailureHandler>(
       *this,

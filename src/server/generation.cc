@@ -58,6 +58,7 @@ Generation::Generation(Config config, std::vector<Listening> listening,
       addresses_(addresses_of(listening_)),
       access_log_(std::move(access_log)),
       common_(common),
+      number_(++common.generations),
       privileges_(privileges_of(config_)),
       workers_(worker_count(config_)),
       admin_listener_(std::move(admin)) {}
@@ -78,18 +79,26 @@ void Generation::begin(pool::Master& master, std::string serves,
                       .listeners = std::move(urls),
                       .worker_connections = config_.server.worker_connections});
   if (wants_keeper(config_))
-    keeper_.emplace(master, config_, privileges_, common_.descriptors, common_.table, [this] {
-      leave_master_();
-      access_log_.close();
-      enter_cgroup();
-    });
+    keeper_.emplace(master, config_, privileges_, common_.descriptors, common_.table, number_,
+                    [this] {
+                      leave_master_();
+                      access_log_.close();
+                      enter_cgroup();
+                    });
+}
+
+void Generation::become_current() {
+  common_.table.count_zygotes_of(number_);
 }
 
 void Generation::begin_admin(pool::Master& master) {
   if (!admin_listener_) return;
   admin_.emplace(master, *admin_listener_,
                  AdminSources{config_.admin, *reporter_, common_.table, common_.board}, privileges_,
-                 [this] { leave_master_(); });
+                 [this] {
+                   leave_master_();
+                   access_log_.close();
+                 });
 }
 
 void Generation::end_admin() {

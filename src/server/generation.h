@@ -30,6 +30,7 @@ struct Common {
   process::Roster roster{pool::slots_max, programs_per_worker_max};
   admission::Table table;
   telemetry::Board board;
+  std::uint32_t generations = 0;  // that there have been
 };
 
 // A listener, and what the configuration says of it: several can be of one name.
@@ -60,6 +61,8 @@ class Generation {
   // what every process that is forked from the master does first; it lets go of what is the
   // master's alone.
   void begin(pool::Master& master, std::string serves, std::function<void()> leave_master);
+  // In the master: requests go to this one from now on.
+  void become_current();
   // In the master: it is the one that answers on the admin listener, from now on or no more.
   void begin_admin(pool::Master& master);
   void end_admin();
@@ -83,6 +86,7 @@ class Generation {
   const std::vector<net::Address> addresses_;
   AccessLog access_log_;
   Common& common_;
+  const std::uint32_t number_;
   const process::Privileges privileges_;
   const unsigned workers_;
   std::function<void()> leave_master_;

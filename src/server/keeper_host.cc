@@ -29,10 +29,12 @@ bool wants_keeper(const Config& config) {
 
 KeeperHost::KeeperHost(pool::Master& master, const Config& config,
                        const process::Privileges& privileges, const rlimit& descriptors,
-                       admission::Table& table, std::function<void()> in_child)
+                       admission::Table& table, std::uint32_t generation,
+                       std::function<void()> in_child)
     : config_(config),
       descriptors_(descriptors),
       table_(table),
+      generation_(generation),
       in_child_(std::move(in_child)),
       keeper_(master, privileges,
               {.name = "the keeper of warm programs",
@@ -68,14 +70,14 @@ int KeeperHost::run(Fd lifeline) {
       [this](const warm::Subject& subject) { return warm_wish(config_, subject); },
       warm::find_library(), descriptors_);
   keeper.when_counted([this](const warm::Subject& subject, unsigned ready) {
-    table_.find(subject.location, subject.file).zygotes = ready;
+    table_.count_zygotes(generation_, table_.find(subject.location, subject.file), ready);
   });
   return keeper.run();
 }
 
 void KeeperHost::died() {
   for (unsigned i = 0; i < admission::programs_max; ++i)
-    if (table_.used(i)) table_.row(i).zygotes = 0;
+    if (table_.used(i)) table_.count_zygotes(generation_, table_.row(i), 0);
 }
 
 }  // namespace cgisrv::server

@@ -21,10 +21,12 @@ std::optional<warm::Wish> warm_wish(const Config& config, const warm::Subject& s
 
 class KeeperHost {
  public:
-  // `table`: where it says how many zygotes are ready. `in_child`: what the keeper's process does
-  // first, with the master's rights: it lets go of what is the master's alone.
+  // `table`: where it says how many zygotes are ready, as that generation's. `in_child`: what the
+  // keeper's process does first, with the master's rights: it lets go of what is the master's
+  // alone.
   KeeperHost(pool::Master& master, const Config& config, const process::Privileges& privileges,
-             const rlimit& descriptors, admission::Table& table, std::function<void()> in_child);
+             const rlimit& descriptors, admission::Table& table, std::uint32_t generation,
+             std::function<void()> in_child);
 
   // The end of the channel to the keeper that all workers share.
   int workers_end() const { return workers_end_.get(); }
@@ -45,6 +47,7 @@ class KeeperHost {
   const Config& config_;
   rlimit descriptors_;
   admission::Table& table_;
+  const std::uint32_t generation_;
   const std::function<void()> in_child_;
   Fd workers_end_;
   Fd keepers_end_;  // kept, so that what is said to a dead keeper reaches the next

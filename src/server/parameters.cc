@@ -93,7 +93,7 @@ constexpr Parameter server_rows[] = {
      .about = "How many events one worker takes from the kernel at a time."},
     {.key = "max_requests_per_worker", .type = integer,
      .slot = in<&ServerOptions::max_requests_per_worker>, .range = {0, 1'000'000'000},
-     .unit = "requests", .about = "After how many a worker is replaced, without a gap; 0: never."},
+     .unit = "requests", .about = "After how many, or a few less, a worker is replaced, without a gap; 0: never."},
     {.key = "max_running", .type = integer, .slot = in<&ServerOptions::max_running>,
      .range = {1, admission::total_max}, .unit = "programs",
      .about = "How many programs run at a time, all together; more requests wait."},

@@ -14,7 +14,7 @@ Result<void> write_pid_file(const std::string& path) {
   const Fd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644));
   const std::string text = fmt::format("{}\n", ::getpid());
   if (!file || ::write(file.get(), text.data(), text.size()) < 0)
-    return fail_errno(errno, "writing the pid file {}", path);
+    return fail_errno(errno, "writing the pid file {} (pid_file in [server])", path);
   return {};
 }
 

@@ -131,6 +131,7 @@ void Serving::begin(pool::Master& master) {
   state_ = std::make_unique<ServiceState>(left_.manager, master, start_.what);
   operator_ = std::make_unique<Operator>(master, *this);
   admitting_ = std::make_unique<Admitting>(master, common_.table, *current_);
+  current_->become_current();
   begin(*current_);
   // Until then the older server answers.
   if (!left_.inheritance.is_successor()) current_->begin_admin(master);
@@ -167,7 +168,11 @@ void Serving::worker_ended(unsigned worker) {
   std::vector<pid_t> keepers;
   for (const auto& generation : generations_)
     if (generation->keeper() != 0) keepers.push_back(generation->keeper());
-  common_.roster.end_programs_of(worker, keepers);
+  process::Cgroups* const cgroups = common_.cgroups ? &*common_.cgroups : nullptr;
+  common_.roster.end_programs_of(worker, keepers, [cgroups](pid_t program) {
+    if (cgroups != nullptr) cgroups->kill_group_of(program);
+  });
+  if (cgroups != nullptr) cgroups->remove_of_the_dead();
   admitting_->arbiter.worker_ended(worker);
 }
 
@@ -265,6 +270,7 @@ void Serving::reloaded(const std::string& problem, const std::string& notes,
                 fmt::format("not reloaded, the server goes on as it was: {}\n", problem)}));
   }
   Generation& old = *std::exchange(current_, next);
+  current_->become_current();
   old.end_admin();
   next->begin_admin(*master_);
   unlink_sockets(old, next);

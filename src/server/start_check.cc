@@ -9,6 +9,19 @@
 
 namespace cgisrv::server {
 
+namespace {
+
+void look_for_folder(const std::filesystem::path& path, std::string_view key,
+                     std::vector<std::string>& lacking) {
+  const auto folder = path.parent_path();
+  std::error_code ignored;
+  if (!folder.empty() && !std::filesystem::is_directory(folder, ignored))
+    lacking.push_back(fmt::format("there is no folder {} for {}; make it before the start",
+                                  folder.string(), key));
+}
+
+}  // namespace
+
 std::vector<std::string> what_a_start_lacks(const Config& config) {
   std::vector<std::string> lacking;
   // That it takes another user to start is no news to an administrator who checks without sudo.
@@ -18,13 +31,11 @@ std::vector<std::string> what_a_start_lacks(const Config& config) {
       {"[log] access", config.access_log.path},
       {"[log] error", config.error_log},
       {"[server] pid_file", config.server.pid_file}};
-  for (const auto& [key, path] : written) {
-    const auto folder = std::filesystem::path(path).parent_path();
-    std::error_code ignored;
-    if (!folder.empty() && !std::filesystem::is_directory(folder, ignored))
-      lacking.push_back(fmt::format("there is no folder {} for {}; make it before the start",
-                                    folder.string(), key));
-  }
+  for (const auto& [key, path] : written)
+    look_for_folder(path, key, lacking);
+  for (const auto& listen : config.listen)
+    if (constexpr std::string_view unix_form = "unix:"; listen.address.starts_with(unix_form))
+      look_for_folder(listen.address.substr(unix_form.size()), "[[listen]] address", lacking);
   return lacking;
 }
 

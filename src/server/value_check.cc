@@ -106,7 +106,7 @@ std::string check_written_file(const std::string& path) {
   if (std::ranges::find(words, name) != std::end(words) && !std::filesystem::exists(path, ignored))
     return fmt::format(
         "\"{}\" is none of the words that are allowed here, but a file that is not "
-        "there; name one that ends in .log, or /dev/stdout",
+        "there; name one that ends in .log, /dev/stdout, \"stderr\", or for the access log \"off\"",
         name);
   if (std::filesystem::is_directory(path, ignored))
     return fmt::format("{} is a directory; name a file in it", path);

@@ -21,6 +21,8 @@ constexpr std::size_t zygotes_max = 64;
 constexpr std::chrono::milliseconds at_once{0};
 // How long a changed module may still be served as it was.
 constexpr auto look_interval = std::chrono::milliseconds(500);
+// A log that was moved away holds its room on the disk until it is let go of.
+constexpr auto follow_interval = std::chrono::seconds(5);
 // At most, one whose files changed as it loaded them.
 constexpr auto settling_max = std::chrono::hours(1);
 // After the death of one that has served: at once for the first request, then with patience.
@@ -60,6 +62,7 @@ Keeper::Keeper(Fd channel, Fd lifeline, Lookup lookup, std::string library,
       library_(std::move(library)),
       descriptors_(descriptors),
       look_(loop_, Callback::of<&Keeper::look>(*this)),
+      follow_(loop_, Callback::of<&Keeper::follow_log>(*this)),
       count_due_(loop_, Callback::of<&Keeper::count>(*this)),
       end_(loop_, Callback::of<&Keeper::kill_all>(*this)) {}
 
@@ -70,6 +73,7 @@ int Keeper::run() {
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
   ::prctl(PR_SET_NAME, "cgisrv-keeper");
   if (!channel_ || !lifeline_) return 1;
+  follow_log(0);
   loop_.run();
   return 0;
 }
@@ -261,9 +265,13 @@ void Keeper::heard(std::uint32_t) {
   look_.arm_after(at_once);
 }
 
+void Keeper::follow_log(std::uint32_t) {
+  log::follow();
+  follow_.arm_after(follow_interval);
+}
+
 // Whatever has come to be since: a word of one that boots, a file that has changed, an idle one.
 void Keeper::look(std::uint32_t) {
-  log::follow();
   bool any = false;
   for (auto& [subject, entry] : entries_) {
     if (entry.coming && entry.coming->word() == Zygote::Word::ready) {

@@ -88,6 +88,7 @@ class Keeper {
   void died(const Subject& subject, Entry& entry, bool was_serving, int status);
   void heard(std::uint32_t);
   void look(std::uint32_t);
+  void follow_log(std::uint32_t);
   void count(std::uint32_t);
   void make_room();
   Note note(Note::Kind kind, const Subject& subject, const Entry& entry) const;
@@ -104,6 +105,7 @@ class Keeper {
   Entries entries_;
   std::list<Subscriber> subscribers_;
   Timer look_;  // armed while there is a zygote
+  Timer follow_;
   Timer count_due_;
   Count count_;
   Timer end_;              // of the patience with zygotes that are to end

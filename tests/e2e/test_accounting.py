@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 
 import pytest
 
@@ -172,6 +173,22 @@ def test_body_that_was_faulty(accounted, site):
     assert (line["outcome"], line["status"], line["signal"]) == ("bad-body", 400, "SIGTERM")
     assert "its request's body failed" in running.server.log()
     assert "client has gone" not in running.server.log()
+
+
+def test_body_that_ends_early_after_the_header(accounted, site):
+    """The end of a connection that ends the response must not make a half for a whole."""
+    site.program("half.cgi", f"{PLAIN}echo half\nexec sleep 30\n")
+    running = accounted()
+    connection = running.server.connect()
+    connection.send(b"POST /half.cgi HTTP/1.0\r\nContent-Length: 10\r\n\r\nabc")
+    answer = b""
+    while b"half" not in answer:
+        answer += connection.socket.recv(1 << 16)
+    connection.socket.shutdown(socket.SHUT_WR)
+    with pytest.raises(ConnectionResetError):
+        connection.socket.recv(1)
+    line = running.line()
+    assert (line["outcome"], line["status"], line["signal"]) == ("bad-body", 200, "SIGTERM")
 
 
 def test_no_place_to_run(accounted, site):

@@ -137,6 +137,24 @@ def test_a_warm_program_is_in_a_group_of_its_own_too(start, site):
     assert not (OWN / f"cgisrv-{server.pid}").exists()
 
 
+@pytest.mark.kills_worker
+def test_a_worker_that_is_killed_leaves_no_daemon_and_no_group(server, site):
+    site.program("slow.cgi", DAEMON + PLAIN.split("\n", 1)[1] + "exec sleep 1000\n")
+    connection = server.connect()
+    connection.send(head("GET", "/slow.cgi"))
+    pid = daemon(site)
+    [group] = [name for name in groups(server) if name != "workers"]
+    os.kill(int(group.split("-")[0]), signal.SIGKILL)
+    assert until(lambda: not alive(pid), 3)
+    for _ in range(10):  # the group is empty a moment later: then the next to end takes it along
+        before = server.workers()
+        os.kill(before[0], signal.SIGKILL)
+        assert until(lambda: len(server.workers()) == 2 and before[0] not in server.workers())
+        if groups(server) == ["workers"]:
+            break
+    assert groups(server) == ["workers"]
+
+
 def test_workers_that_are_replaced_enter_it_too(server, site):
     for worker in server.workers():
         group = Path(f"/proc/{worker}/cgroup").read_text()

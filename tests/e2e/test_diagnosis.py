@@ -433,11 +433,18 @@ def test_author_is_shown_reason_exit_and_4_kb_of_standard_error(shared, shared_s
     assert str(int(whole[:6]) - 2) not in response.text and len(first) < 6, "and no more"
 
 
+@pytest.mark.parametrize("where", ["every address", "a unix socket"])
 @pytest.mark.parametrize("headers", [[HTML], []], ids=["browser", "curl"])
-def test_others_are_shown_status_and_request_id(start, site, headers):
-    """A directory that is served on every address, to a client that comes over loopback."""
+def test_others_are_shown_status_and_request_id(start, site, tmp_path, headers, where):
+    """A directory that is served on every address, to a client that comes over loopback; or on a
+    socket, to a client that may have come by a proxy."""
     site.program("fails.cgi", "#!/bin/sh\necho oh dear >&2\nexit 3\n")
-    server = start(site, "-l", "0.0.0.0:0")
+    site.file("folder/hello.txt", "hello")
+    unix = tmp_path / "socket"
+    server = start(site, "-l", f"unix:{unix}" if where == "a unix socket" else "0.0.0.0:0")
+    if where == "a unix socket":
+        server.address_override = str(unix)
+    assert server.get("/folder/", headers).status == 404
     response = server.get("/fails.cgi", headers)
     assert response.status == 502 and "502" in response.text
     assert "exit status 3" in reason(server, response), "by the id, the log has all"

@@ -148,7 +148,8 @@ def test_all_or_nothing(server, logs, which):
 def test_nobody_keeps_a_file_that_was_moved(start, site, logs):
     """Not even who has nothing to say: once it is removed, its room on the disk is to be free."""
     site.program("warm.py", "#!/usr/bin/python3\nprint('Content-Type: text/plain\\n\\nx')\n")
-    more = '[[site.location]]\nmatch = "*.py"\ncgi = true\nstart = "warm"\n'
+    more = ('[[site.location]]\nmatch = "*.py"\ncgi = true\nstart = "warm"\n'
+            '[admin]\nlisten = "127.0.0.1:0"\n')
     server = start(config=configuration(site.root, logs.access, logs.error, more))
     assert server.get("/warm.py").status == 200
     assert until(server.zygotes)
@@ -156,7 +157,7 @@ def test_nobody_keeps_a_file_that_was_moved(start, site, logs):
     logs.move()
     assert ask(server, "reopen").returncode == 0
     moved = {str(logs.folder / "access.1"), str(logs.folder / "error.1")}
-    processes = [server.pid, server.keeper(), *server.workers()]
+    processes = [server.pid, server.keeper(), server.admin(), *server.workers()]
     assert until(lambda: not any(moved & set(descriptors(pid).values()) for pid in processes), 15), (
         [descriptors(pid) for pid in processes])
 

@@ -3,6 +3,7 @@
 import os
 import resource
 import signal
+import socket
 import time
 
 import pytest
@@ -131,6 +132,69 @@ def test_an_upload_that_pauses_keeps_no_response_that_is_whole(configured, site)
     assert response.body == b"done" and response.complete
     assert time.monotonic() - began < 4
     assert until(lambda: not server.programs())
+
+
+def test_an_upload_goes_on_though_its_program_has_closed_its_output(configured, site):
+    site.root.chmod(0o777)
+    site.program("keeps.cgi", f"{PLAIN}printf done\nexec >&-\ncat >upload\n")
+    server = configured()
+    connection = server.connect()
+    connection.send(head("POST", "/keeps.cgi", [("Content-Length", "10")]))
+    for _ in range(10):
+        time.sleep(0.25)
+        connection.send(b"x")
+    assert connection.read_response().body == b"done"
+    assert until(lambda: not server.programs())
+    assert site.path("upload").read_text() == "x" * 10
+
+
+def test_a_program_that_closes_its_input_is_not_late_for_the_client(configured, site):
+    site.program("deaf.cgi", f"#!/bin/sh\nexec <&-\nsleep 2\n{HEADER}echo done\n")
+    server = configured('[limits]\nbody_timeout = "1s"')
+    connection = server.connect()
+    connection.send(head("POST", "/deaf.cgi", [("Content-Length", "10")]) + b"hello")
+    response = connection.read_response()
+    assert (response.status, response.body) == (200, b"done\n")
+
+
+@pytest.mark.time_limit(60)
+def test_an_answer_reaches_a_client_that_sends_all_first(configured, site):
+    """Though its program has printed all of it, runs on, and has read nothing."""
+    count = 250_000
+    site.program("deaf.cgi", "#!/bin/sh\nexec <&-\n"
+                 f"printf 'Content-Type: text/plain\\nContent-Length: {count}\\n\\n'\n"
+                 f"head -c {count} /dev/zero\nexec >&-\nsleep 3\n")
+    server = configured('[limits]\nbody_size = "100m"\nsend_timeout = "10s"')
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 << 10)
+        client.settimeout(20)
+        client.connect(server.address)
+        length = 20 << 20
+        client.sendall(head("POST", "/deaf.cgi", [("Content-Length", str(length))]))
+        for _ in range(length >> 16):
+            client.sendall(bytes(1 << 16))
+        answer = b""
+        while not answer.endswith(bytes(count)):
+            some = client.recv(1 << 16)
+            assert some, len(answer)
+            answer += some
+
+
+def test_a_program_out_of_time_is_ended_though_its_client_is_slow(configured, site):
+    site.program("flood.cgi", f"{PLAIN}echo $$ >&2\nexec cat /dev/zero\n")
+    server = configured('[cgi]\ntimeout = "1s"\n[limits]\nsend_timeout = "1m"')
+    connection = server.connect()
+    connection.send(head("GET", "/flood.cgi"))  # and nothing is read
+    assert until(server.programs)
+    assert until(lambda: not server.programs(), 8)
+    connection.close()
+
+
+def test_time_in_all_counts_once_for_a_program_that_closes_its_output(configured, site):
+    site.program("on.cgi", f"{PLAIN}sleep 2.5\nexec >&- 2>&-\nexec sleep 60\n")
+    server = configured('[cgi]\ntimeout = "4s"\ngrace = "500ms"')
+    assert server.get("/on.cgi").complete
+    assert until(lambda: not server.programs(), 3), "4 s are over; twice would be 7.5"
 
 
 def test_time_for_the_header_runs_from_the_end_of_the_body(configured, site):

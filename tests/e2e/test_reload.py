@@ -266,13 +266,23 @@ root = "{site.root}"
 match = "*.cgi"
 cgi = true
 """)
+
+    def counted() -> int:
+        return json.loads(tell(server, "status", "--json").stdout)["programs"][0]["zygotes"]
+
     assert server.get("/warm.cgi").body == b"warm"
-    assert until(server.zygotes)
+    assert until(server.zygotes) and until(counted)
     keeper, zygotes = server.keeper(), server.zygotes()
     reload(server)
+    assert counted() == 0
     assert ended([keeper, *zygotes])
+    assert counted() == 0
     assert server.get("/warm.cgi").body == b"warm"
     assert until(server.zygotes) and server.keeper() != keeper
+    assert until(counted)
+    change(server, '"warm"', '"cold"')
+    reload(server)
+    assert counted() == 0
     server.checkpoint(settle=True)  # each worker has a socket to each zygote
 
 

@@ -164,11 +164,13 @@ def test_check_accepts_a_good_file(run, site, tmp_path):
 def test_check_says_what_a_start_here_lacks(run, site, tmp_path):
     file = tmp_path / "good.toml"
     missing = tmp_path / "missing"
-    file.write_text(GOOD.format(root=site.root) + f'[log]\naccess = "{missing}/access.log"\n')
+    file.write_text(GOOD.format(root=site.root) + f'[log]\naccess = "{missing}/access.log"\n'
+                    f'[[listen]]\naddress = "unix:{missing}/socket"\n')
     result = run("check", "-c", file)
     assert result.returncode == 0 and "valid" in result.stdout
-    assert f"note: as it is here, it would not start: there is no folder {missing} for [log] access" \
-        in result.stderr
+    for key in ("[log] access", "[[listen]] address"):
+        assert "note: as it is here, it would not start: there is no folder " \
+            f"{missing} for {key}" in result.stderr
     assert ("[server] must say whom programs run as" in result.stderr) == (os.geteuid() == 0)
     missing.mkdir()
     assert "no folder" not in run("check", "-c", file).stderr

@@ -154,6 +154,24 @@ TEST(TableTest, TooManyProgramsShareARow) {
   EXPECT_EQ(table.row(programs_max - 1).text(), "(other programs)");
 }
 
+TEST(PlacesTest, AboveALowerLimitCountsToo) {
+  Places<64> places;
+  for (unsigned i = 0; i < 8; ++i)
+    EXPECT_TRUE(places.take(1, 8));
+  for (unsigned i = 0; i < 5; ++i)
+    places.give_back(i);
+  EXPECT_FALSE(places.take(1, 3)) << "5, 6 and 7 are held";
+  places.give_back(6);
+  EXPECT_TRUE(places.take(1, 3));
+  EXPECT_FALSE(places.take(1, 3));
+  places.give_back(5);
+  places.give_back(7);
+  EXPECT_TRUE(places.take(1, 3));
+  EXPECT_TRUE(places.take(1, 3));
+  EXPECT_FALSE(places.take(1, 3));
+  EXPECT_EQ(places.taken(), 3);
+}
+
 TEST(PlacesTest, NoMoreThanTheLimit) {
   Table table;
   auto& places = table.find(1, "/a.cgi").places;
