@@ -8,9 +8,9 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <charconv>
 #include <csignal>
 #include <cstdio>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -132,7 +132,8 @@ void Cgroups::kill_group_of(pid_t program) const {
 
 void Cgroups::remove_of_the_dead() const {
   remove_if([](const std::string& name) {
-    const pid_t worker = std::atoi(name.c_str());
+    pid_t worker = 0;
+    std::from_chars(name.data(), name.data() + name.size(), worker);
     return worker > 0 && ::kill(worker, 0) != 0 && errno == ESRCH;
   });
 }

@@ -149,7 +149,7 @@ def test_an_upload_goes_on_though_its_program_has_closed_its_output(configured, 
 
 
 def test_a_program_that_closes_its_input_is_not_late_for_the_client(configured, site):
-    site.program("deaf.cgi", f"#!/bin/sh\nexec <&-\nsleep 2\n{HEADER}echo done\n")
+    site.program("deaf.cgi", f"#!/bin/sh\nsleep 0.3\nexec <&-\nsleep 2\n{HEADER}echo done\n")
     server = configured('[limits]\nbody_timeout = "1s"')
     connection = server.connect()
     connection.send(head("POST", "/deaf.cgi", [("Content-Length", "10")]) + b"hello")
@@ -178,6 +178,7 @@ def test_an_answer_reaches_a_client_that_sends_all_first(configured, site):
             some = client.recv(1 << 16)
             assert some, len(answer)
             answer += some
+    assert until(lambda: not server.programs(), 5)
 
 
 def test_a_program_out_of_time_is_ended_though_its_client_is_slow(configured, site):

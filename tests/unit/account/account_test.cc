@@ -79,7 +79,7 @@ TEST_F(AccountTest, WhatNeverStartedIsSettledAtOnce) {
   account.close(Outcome::refused);
   expect_settled(1);
   EXPECT_EQ(figures->total.count(), 0U);  // it says nothing of how long the program takes
-  EXPECT_EQ(figures->failed(), 0U);         // nor is it the program's fault
+  EXPECT_EQ(figures->failed(), 0U);       // nor is it the program's fault
   EXPECT_EQ(account.costs().started, Start::none);
   EXPECT_EQ(figures->cold_starts + figures->warm_starts, 0U);
 }
