@@ -60,5 +60,6 @@ def only(browser: webdriver.Chrome, selector: str) -> WebElement:
     return elements[0]
 
 
-def wait_for(browser: webdriver.Chrome, condition: Callable[[], object]) -> None:
-    WebDriverWait(browser, WAIT_SECONDS, poll_frequency=0.05).until(lambda _: condition())
+def wait_for(browser: webdriver.Chrome, condition: Callable[[], object],
+             seconds: float = WAIT_SECONDS) -> None:
+    WebDriverWait(browser, seconds, poll_frequency=0.05).until(lambda _: condition())

@@ -129,9 +129,11 @@ def test_figures_move_by_themselves(browser, busy):
     wait_for(browser, lambda: requests.text != before)
 
 
+@pytest.mark.time_limit(150)
 def test_plots_have_content(browser, busy):
+    """A quarter of an hour is as wide as a plot: what has been so far may be some pixels."""
     opened(browser, busy)
-    wait_for(browser, lambda: all(count > 20 for count in inked(browser)))
+    wait_for(browser, lambda: all(count > 20 for count in inked(browser)), 100)
     assert len(inked(browser)) == 3
 
 
