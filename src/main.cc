@@ -53,7 +53,7 @@ void apply_overrides(const Command& command, Config& config) {
 }
 
 // Directory mode is for the author at the machine itself: from elsewhere nobody is shown listings
-// or why a program failed. A unix socket mostly has a proxy before it, and so anybody.
+// or why a program failed. A unix socket mostly has a proxy in front of it, and so anybody.
 void show_on_loopback(Config& config) {
   config.show_failures = true;
   for (const auto& listen : config.listen)
