@@ -91,8 +91,8 @@ class Loop {
   static constexpr std::uint32_t no_slot = UINT32_MAX;
 };
 
-// Registers a descriptor as long as it lives. Does not own the descriptor. False when the kernel
-// refused (no memory, or fs.epoll.max_user_watches is reached).
+// Registers a descriptor as long as it lives. Does not own the descriptor. False when there is
+// none (-1), or the kernel refused (no memory, or fs.epoll.max_user_watches is reached).
 class Watch {
  public:
   Watch() = default;
@@ -164,6 +164,7 @@ class Timer {
   void disarm();
   bool armed() const { return position_ != unarmed; }
   TimePoint deadline() const { return deadline_; }
+  Loop& loop() const { return loop_; }
 
  private:
   friend class Loop;

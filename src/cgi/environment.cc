@@ -163,11 +163,10 @@ void Environment::reserve(std::size_t bytes, std::size_t variables) {
 
 void Environment::add(std::string_view name, std::string_view value) {
   // Nothing that an environment cannot hold gets here; if it did, half of it would be worse.
-  if (name.empty() || name.find_first_of("=\0"sv) != name.npos || value.find('\0') != value.npos) {
-    return;
-  }
+  if (name.empty() || name.contains('=') || name.contains('\0') || value.contains('\0')) return;
   offsets_.push_back(block_.size());
-  block_.append(name).append(1, '=').append(value).append(1, '\0');
+  block_.append(name).push_back('=');
+  block_.append(value).push_back('\0');
 }
 
 bool Environment::has(std::string_view name) const {
@@ -176,10 +175,9 @@ bool Environment::has(std::string_view name) const {
 
 std::optional<std::string_view> Environment::get(std::string_view name) const {
   for (const auto offset : offsets_) {
-    const auto end = offset + name.size();
-    if (block_.compare(offset, name.size(), name) == 0 && block_[end] == '=') {
-      return block_.data() + end + 1;
-    }
+    const auto rest = std::string_view(block_).substr(offset);
+    if (rest.size() > name.size() && rest[name.size()] == '=' && rest.starts_with(name))
+      return rest.data() + name.size() + 1;
   }
   return std::nullopt;
 }
@@ -194,6 +192,7 @@ std::vector<std::string_view> Environment::entries() const {
 
 char* const* Environment::envp() {
   pointers_.clear();
+  pointers_.reserve(offsets_.size() + 1);
   for (const auto offset : offsets_)
     pointers_.push_back(block_.data() + offset);
   pointers_.push_back(nullptr);

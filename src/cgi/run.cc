@@ -24,6 +24,11 @@ using account::Outcome;
 constexpr Duration drain_patience{100};
 constexpr Duration exit_patience{1000};
 
+// Most programs end within it, and are watched by the end of their output alone: what is watched
+// has to be opened, registered and closed. Short enough that nobody notices.
+constexpr Duration unwatched_time{20};
+constexpr Duration look_again{100};  // where the kernel refuses to watch it
+
 constexpr std::size_t turn_bytes_max = 512 << 10;  // each way, before other connections' turn
 
 }  // namespace
@@ -43,6 +48,7 @@ Run::Run(RunContext& context, http::Exchange& exchange, Script script, const End
       stderr_log_(request_id_, script_.name),
       phase_timer_(context.loop, Callback::of<&Run::phase_due>(*this)),
       total_timer_(context.loop, Callback::of<&Run::total_due>(*this)),
+      watch_timer_(context.loop, Callback::of<&Run::watch_rest>(*this)),
       resume_timer_(context.loop, Callback::of<&Run::resume>(*this)) {}
 
 Run::~Run() {
@@ -246,6 +252,7 @@ void Run::started(std::uint32_t) {
   start_->release();
   phase_timer_.arm_after(options_.header_timeout);
   total_timer_.arm_after(options_.timeout);
+  watch_timer_.arm_after(unwatched_time);
   feed_stdin();
 }
 
@@ -253,13 +260,24 @@ bool Run::watch() {
   const bool streams = static_cast<bool>(start_->body);
   stdout_ = WatchedFd(context_.loop, std::move(start_->output), EPOLLIN | EPOLLET,
                       Callback::of<&Run::stdout_readable>(*this));
-  stderr_ = WatchedFd(context_.loop, std::move(start_->error), EPOLLIN,
-                      Callback::of<&Run::stderr_readable>(*this));
+  stderr_ = std::move(start_->error);
   if (streams)
     stdin_ = WatchedFd(context_.loop, std::move(start_->body), EPOLLOUT | EPOLLET,
                        Callback::of<&Run::stdin_writable>(*this));
-  exit_watch_ = Watch(context_.loop, child_.pidfd(), EPOLLIN, Callback::of<&Run::exited>(*this));
-  return stdout_ && stderr_ && (!streams || stdin_) && exit_watch_;
+  return stdout_ && (!streams || stdin_);
+}
+
+void Run::watch_rest(std::uint32_t) {
+  exited(0);
+  if (over()) return;
+  if (!exit_ && !exit_watch_)
+    exit_watch_ = Watch(context_.loop, child_.pidfd(), EPOLLIN, Callback::of<&Run::exited>(*this));
+  if (stderr_ && !stderr_watch_)
+    stderr_watch_ =
+        Watch(context_.loop, stderr_.get(), EPOLLIN, Callback::of<&Run::stderr_readable>(*this));
+  if ((exit_ || exit_watch_) && (!stderr_ || stderr_watch_)) return;
+  if (stderr_ && !stderr_watch_) read_errors();
+  watch_timer_.arm_after(look_again);
 }
 
 // ---- output ------------------------------------------------------------------------------------
@@ -330,7 +348,9 @@ bool Run::read_output() {
   }
   stdout_.reset();
   // Most end with their output: asked at once, that saves a turn.
-  if (!reap()) phase_timer_.arm_after(exit_patience);
+  if (reap()) return false;
+  phase_timer_.arm_after(exit_patience);
+  watch_timer_.arm_after(Duration::zero());
   return false;
 }
 
@@ -355,13 +375,22 @@ void Run::expect_end() {
   if (!phase_timer_.armed()) phase_timer_.arm_after(drain_patience);
 }
 
+// One read a turn: a flood of errors must not keep the output waiting.
 void Run::stderr_readable(std::uint32_t events) {
-  // One read a turn: a flood of errors must not keep the output waiting.
-  const ssize_t size =
-      events == EPOLLHUP ? 0
-                         : ::read(stderr_.get(), context_.scratch.data(), context_.scratch.size());
-  if (size > 0) return take_error({context_.scratch.data(), static_cast<std::size_t>(size)});
-  if (size < 0 && errno == EAGAIN) return;
+  if (events == EPOLLHUP) return close_stderr();
+  read_errors();
+}
+
+// Returns whether there may be more.
+bool Run::read_errors() {
+  const auto size = ::read(stderr_.get(), context_.scratch.data(), context_.scratch.size());
+  if (size > 0) take_error({context_.scratch.data(), static_cast<std::size_t>(size)});
+  if (size == 0 || (size < 0 && errno != EAGAIN)) close_stderr();
+  return size == static_cast<ssize_t>(context_.scratch.size());
+}
+
+void Run::close_stderr() {
+  stderr_watch_.forget();
   stderr_.reset();
   stderr_log_.end();
 }

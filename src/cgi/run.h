@@ -86,6 +86,7 @@ class Run final : public http::Handler {
   void launch();
   void started(std::uint32_t);
   bool watch();
+  void watch_rest(std::uint32_t);
 
   // ---- output
   void stdout_readable(std::uint32_t events);
@@ -98,6 +99,8 @@ class Run final : public http::Handler {
   void expect_end();
   void resume(std::uint32_t);
   void stderr_readable(std::uint32_t events);
+  bool read_errors();
+  void close_stderr();
   void take_error(std::string_view bytes);
 
   // ---- end
@@ -146,10 +149,12 @@ class Run final : public http::Handler {
   bool body_failed_ = false;      // so that it is ended
   bool client_is_due_ = false;    // the program has all of the body that has come so far
   std::uint64_t own_output_ = 0;  // once it has ended: what of its output is still to be read
-  WatchedFd stderr_;
+  Fd stderr_;
+  Watch stderr_watch_;
   Watch exit_watch_;
   Timer phase_timer_;  // until the head, between writes, or for the other half of the join
   Timer total_timer_;
+  Timer watch_timer_;   // from when on errors and exit are watched
   Timer resume_timer_;  // more to move than one turn's share: the others come first
   TimePoint started_{};
   std::uint64_t oom_kills_ = 0;  // when it was started

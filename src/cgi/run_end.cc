@@ -13,6 +13,10 @@ namespace cgisrv::cgi {
 using Duration = Options::Duration;
 using account::Outcome;
 
+namespace {
+constexpr unsigned error_reads_max = 16;  // enough for any usual pipe, and an end for any other
+}
+
 void Run::exited(std::uint32_t) {
   if (!over() && reap()) pump_output();
 }
@@ -29,12 +33,14 @@ bool Run::reap() {
   int unread = 0;
   if (stdout_ && ::ioctl(stdout_.get(), FIONREAD, &unread) == 0)
     own_output_ = static_cast<std::uint64_t>(unread);
-  if (stderr_) stderr_readable(0);
+  // Of one that has not been watched, all that the pipe can hold is still there.
+  for (unsigned reads = 0; stderr_ && reads < error_reads_max && read_errors(); ++reads) {
+  }
   return true;
 }
 
 void Run::complete() {
-  stderr_log_.end();
+  close_stderr();
   if (in_head()) {
     if (exit_ && !exit_->success() && (exit_->signalled || relay_.collected().empty()))
       return fail(exit_->signalled ? Outcome::signal : Outcome::exit_status, 502,
@@ -106,6 +112,8 @@ void Run::let_go() {
 }
 
 void Run::end_child() {
+  if (child_ && stderr_) read_errors();  // its last words
+  stderr_log_.end();
   exit_watch_.cancel();  // as above
   context_.reaper.end(std::move(child_), options_.grace);
 }
@@ -124,7 +132,6 @@ void Run::overdue(std::string_view what, std::string_view limit, Duration durati
 
 void Run::fail(Outcome outcome, int status, std::string reason, std::string_view output_head) {
   state_ = State::over;
-  if (stderr_) stderr_readable(0);
   end_child();
   if (exit_)
     if (const auto lost = lost_privileges(script_, options_); !lost.empty()) reason += "; " + lost;

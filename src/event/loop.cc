@@ -129,7 +129,7 @@ void Loop::erase(Timer& timer) {
 }
 
 Watch::Watch(Loop& loop, int fd, std::uint32_t events, Callback handler)
-    : loop_(&loop), fd_(fd), slot_(loop.add(fd, events, handler)) {
+    : loop_(&loop), fd_(fd), slot_(fd < 0 ? Loop::no_slot : loop.add(fd, events, handler)) {
   if (slot_ == Loop::no_slot) loop_ = nullptr;
 }
 

@@ -11,6 +11,8 @@
 namespace cgisrv::http {
 namespace {
 
+constexpr std::size_t usual_bytes = 512;  // of a head and a short body: enough to grow once
+
 // Whoever made these has checked them; a hole there must not become a split response.
 bool is_one_line(std::string_view s) {
   return std::ranges::none_of(s, [](char c) { return c == '\r' || c == '\n' || c == '\0'; });
@@ -54,6 +56,7 @@ BodyFraming choose_framing(const Request& request, const Response& response) {
 void write_head(std::string& out, const Request& request, const Response& response,
                 BodyFraming framing, bool keep_alive, std::time_t now) {
   const bool has_reason = !response.reason.empty() && is_one_line(response.reason);
+  out.reserve(out.size() + usual_bytes);
   fmt::format_to(std::back_inserter(out), FMT_COMPILE("HTTP/1.1 {} "), response.status);
   out.append(has_reason ? response.reason : reason_phrase(response.status)).append("\r\n");
   bool has_date = false;

@@ -37,7 +37,7 @@ void Patience::due(std::uint32_t) {
 
 Clock::duration Patience::left() const {
   if (!waiting()) return left_;
-  return std::max(timer_.deadline() - loop_.now(), Clock::duration::zero());
+  return std::max(timer_.deadline() - timer_.loop().now(), Clock::duration::zero());
 }
 
 }  // namespace cgisrv::net

@@ -15,7 +15,7 @@ class Patience {
  public:
   // `empty` is called when nothing is left; waiting has stopped then. It may earn and wait again.
   Patience(Loop& loop, Callback empty)
-      : loop_(loop), timer_(loop, Callback::of<&Patience::due>(*this)), empty_(empty) {}
+      : timer_(loop, Callback::of<&Patience::due>(*this)), empty_(empty) {}
 
   // Begins anew: full, not waiting. `rate` in bytes a second; 0: any byte fills the bucket.
   void refill(Clock::duration most, std::uint64_t rate);
@@ -30,7 +30,6 @@ class Patience {
  private:
   void due(std::uint32_t);
 
-  Loop& loop_;
   Timer timer_;  // when waiting: when nothing will be left
   Callback empty_;
   Clock::duration most_{};

@@ -47,8 +47,7 @@ std::optional<Exit> Child::ask() const {
   siginfo_t info{};
   Exit exit;
   // glibc's waitid() has no place for the usage that the system call gives.
-  const long result =
-      ::syscall(SYS_waitid, P_PIDFD, pidfd_.get(), &info, WEXITED | WNOHANG, &exit.usage);
+  const long result = ::syscall(SYS_waitid, P_PID, pid_, &info, WEXITED | WNOHANG, &exit.usage);
   if (result != 0 || info.si_pid == 0) return std::nullopt;
   exit.signalled = info.si_code != CLD_EXITED;
   exit.code = info.si_status;
@@ -67,13 +66,22 @@ std::optional<Exit> Child::try_wait() {
   return exit;
 }
 
+int Child::pidfd() {
+  if (report_) return report_->event_.get();
+  if (!pidfd_ && pid_ != 0) pidfd_.reset(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));
+  return pidfd_.get();
+}
+
 void Child::enlist(RosterPlace place) {
   place_ = std::move(place);
   if (place_) place_.slot()->store(pid_, std::memory_order_release);
 }
 
 void Child::signal_group(int signal) const {
-  if (pid_ != 0) process::signal_group(pid_, report_ ? report_->pidfd() : pidfd_.get(), signal);
+  if (pid_ == 0) return;
+  if (report_) return process::signal_group(pid_, report_->pidfd(), signal);
+  // As long as we have not reaped it, its number is nobody else's. It may have left its group.
+  if (::kill(-pid_, signal) != 0 || signal == SIGKILL) ::kill(pid_, signal);
 }
 
 void signal_group(pid_t pid, int pidfd, int signal) {

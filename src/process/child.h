@@ -54,8 +54,8 @@ class Report {
 class Child {
  public:
   Child() = default;
-  Child(pid_t pid, Fd pidfd, RosterPlace place)
-      : pid_(pid), pidfd_(std::move(pidfd)), place_(std::move(place)) {}
+  // One of ours, that nobody else reaps.
+  Child(pid_t pid, RosterPlace place) : pid_(pid), place_(std::move(place)) {}
   // One that is not ours to reap: its end is told by `report`.
   Child(pid_t pid, std::shared_ptr<Report> report) : pid_(pid), report_(std::move(report)) {}
   Child(Child&& other) noexcept;
@@ -63,8 +63,9 @@ class Child {
 
   explicit operator bool() const { return pid_ > 0; }
   pid_t pid() const { return pid_; }
-  // Readable once it has ended; closed when reaped.
-  int pidfd() const { return report_ ? report_->event_.get() : pidfd_.get(); }
+  // Readable once it has ended; closed when reaped. Opened when it is first asked for, since most
+  // programs end too soon to be waited for with it; -1: the kernel has no descriptor for us.
+  int pidfd();
 
   // For one that was not started with a place: so that its worker's death ends it.
   void enlist(RosterPlace place);
@@ -87,7 +88,7 @@ class Child {
   std::optional<Exit> ask() const;
 
   pid_t pid_ = 0;
-  Fd pidfd_;
+  Fd pidfd_;                        // none until it is asked for
   std::shared_ptr<Report> report_;  // in place of the pidfd
   RosterPlace place_;
   std::unique_ptr<Holding> holding_;

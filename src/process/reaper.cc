@@ -16,14 +16,20 @@ Reaper::Dying::Dying(Reaper& owner, Child process, Clock::duration grace_time)
       group(child.pid()),
       grace(std::min(grace_time, owner.grace_max_)),
       watch(owner.loop_, child.pidfd(), EPOLLIN, Callback::of<&Dying::exited>(*this)),
-      timer(owner.loop_, Callback::of<&Dying::timer_due>(*this)) {}
+      timer(owner.loop_, Callback::of<&Dying::look>(*this)) {}
 
 void Reaper::end(Child child, Clock::duration grace) {
   if (child) add(std::move(child), grace).terminate();
 }
 
 void Reaper::release(Child child, std::chrono::milliseconds patience, Clock::duration grace) {
-  if (child) add(std::move(child), grace).timer.arm_after(patience);
+  if (!child) return;
+  Dying& dying = add(std::move(child), grace);
+  // Compared in the unit in which both fit.
+  const bool for_ever =
+      patience > std::chrono::floor<std::chrono::milliseconds>(TimePoint::max() - loop_.now());
+  dying.due = for_ever ? TimePoint::max() : loop_.now() + patience;
+  dying.arm();
 }
 
 void Reaper::hurry(Clock::duration grace) {
@@ -31,8 +37,7 @@ void Reaper::hurry(Clock::duration grace) {
   for (Dying& dying : dying_) {
     dying.grace = std::min(dying.grace, grace);
     if (dying.stage == Stage::released) dying.terminate();
-    if (dying.stage == Stage::terminated)
-      dying.kill_at = std::min(dying.kill_at, loop_.now() + grace);
+    if (dying.stage == Stage::terminated) dying.due = std::min(dying.due, loop_.now() + grace);
     dying.timer.arm_after(Clock::duration::zero());
   }
 }
@@ -53,24 +58,21 @@ void Reaper::remove(Dying& dying) {
 void Reaper::Dying::exited(std::uint32_t) {
   if (!child.try_wait()) return;
   watch.forget();  // its pidfd has been closed
-  // One that ended by itself may leave others behind on purpose; one that we ended may not.
-  // What is left of a group after KILL needs no watching: nobody resists it.
-  const bool done = stage != Stage::terminated || group_gone();
-  if (done) return reaper.remove(*this);
-  timer.arm_after(group_poll);
+  look(0);
 }
 
-void Reaper::Dying::timer_due(std::uint32_t) {
-  if (stage == Stage::released) return terminate();
+void Reaper::Dying::look(std::uint32_t) {
   if (child && !watch) child.try_wait();
-  if (!child && group_gone()) return reaper.remove(*this);
-  if (stage == Stage::terminated && reaper.loop_.now() >= kill_at) return kill();
-  arm();
+  // One that ended by itself may leave others behind on purpose; one that we ended may not.
+  // What is left of a group after KILL needs no watching: nobody resists it.
+  if (!child && (stage != Stage::terminated || group_gone())) return reaper.remove(*this);
+  if (reaper.loop_.now() < due) return arm();
+  stage == Stage::released ? terminate() : kill();
 }
 
 void Reaper::Dying::terminate() {
   stage = Stage::terminated;
-  kill_at = reaper.loop_.now() + grace;
+  due = reaper.loop_.now() + grace;
   child.signal_group(SIGTERM);
   child.signal_group(SIGCONT);  // one that is stopped could not die of TERM
   arm();
@@ -81,18 +83,18 @@ void Reaper::Dying::kill() {
   if (!child) ::kill(-group, SIGKILL);
   child.kill_confined();
   child.signal_group(SIGKILL);
-  kill_at = TimePoint::max();
+  due = TimePoint::max();
   arm();
   // Nobody resists KILL: a leader is still to be reaped, but a group without one needs no watching.
   if (!child) reaper.remove(*this);
 }
 
-// A leader's end is an event, unless the kernel had no memory to watch for it; a group's is none.
+// A leader's end is an event, unless the kernel had no memory or descriptor to watch for it by; a
+// group's is none.
 void Reaper::Dying::arm() {
-  const TimePoint look_at = reaper.loop_.now() + group_poll;
-  if (!child || !watch) return timer.arm(std::min(kill_at, look_at));
-  if (stage == Stage::killed) return timer.disarm();
-  timer.arm(kill_at);
+  if (!child || !watch) return timer.arm(std::min(due, reaper.loop_.now() + group_poll));
+  if (due == TimePoint::max()) return timer.disarm();
+  timer.arm(due);
 }
 
 bool Reaper::Dying::group_gone() const {

@@ -30,7 +30,7 @@ class Reaper {
   struct Dying {
     Dying(Reaper& reaper, Child child, Clock::duration grace);
     void exited(std::uint32_t);
-    void timer_due(std::uint32_t);
+    void look(std::uint32_t);
     void terminate();
     void kill();
     void arm();
@@ -41,7 +41,7 @@ class Reaper {
     pid_t group;
     Stage stage = Stage::released;
     Clock::duration grace;
-    TimePoint kill_at{};
+    TimePoint due{};  // when the next stage begins; max(): never
     Watch watch;
     Timer timer;
     std::list<Dying>::iterator self;

@@ -147,16 +147,14 @@ std::expected<Child, SpawnFailure> spawn(const Program& program, RosterPlace pla
   // CLONE_VFORK suspends us until the child has let go of our memory, so one stack is enough.
   alignas(64) static std::array<std::byte, 64 * 1024> stack;
   Start start{program, ::getpid(), {}};
-  int pidfd = -1;
   // Who it is, it writes down as the kernel first lets it run: from then on our death does not
   // leave it unknown. Whether we died before that it sees for itself.
-  const int flags = CLONE_VM | CLONE_FILES | CLONE_VFORK | CLONE_PIDFD | SIGCHLD |
+  const int flags = CLONE_VM | CLONE_FILES | CLONE_VFORK | SIGCHLD |
                     (place.slot() != nullptr ? CLONE_CHILD_SETTID : 0);
-  const pid_t pid = ::clone(become_program, stack.data() + stack.size(), flags, &start, &pidfd,
+  const pid_t pid = ::clone(become_program, stack.data() + stack.size(), flags, &start, nullptr,
                             nullptr, place.slot());
   if (pid < 0) return std::unexpected(SpawnFailure{SpawnStep::clone, errno});
-  if (start.failure.step == SpawnStep::none) return Child(pid, Fd(pidfd), std::move(place));
-  ::close(pidfd);
+  if (start.failure.step == SpawnStep::none) return Child(pid, std::move(place));
   ::waitpid(pid, nullptr, 0);
   return std::unexpected(start.failure);
 }

@@ -151,10 +151,9 @@ class Connection final : public http::Exchange {
   std::size_t head_scanned_ = 0;
   http::Request request_;
   std::string request_id_;
-  std::string_view asked_method_;  // a local redirect may make another one of it
-  std::string redirect_target_;    // storage of the target after a local redirect
-  std::string redirect_url_;       // the path that was first asked for
-  unsigned redirects_ = 0;
+  std::string_view asked_method_;     // a local redirect may make another one of it
+  std::string redirect_target_;       // storage of the target after a local redirect
+  std::string redirect_url_;          // the path that was first asked for
   std::vector<http::Field> carried_;  // fields that a local redirect adds to the response
   http::BodyReader body_;
   std::uint64_t body_bytes_max_ = 0;
@@ -174,6 +173,7 @@ class Connection final : public http::Exchange {
   bool keep_alive_ = false;
   int status_ = 0;
   http::BodyFraming framing_ = http::BodyFraming::none;
+  unsigned redirects_ = 0;
   std::optional<std::uint64_t> length_left_;  // of a response with Content-Length
   std::uint64_t bytes_sent_ = 0;              // of this exchange, everything
   std::uint64_t overhead_bytes_ = 0;          // head and framing among what was written

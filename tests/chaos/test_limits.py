@@ -37,7 +37,7 @@ def set_process_limit(pid: int, value: str) -> str:
 @clause("faults-system-calls")
 @pytest.mark.parametrize("spare", range(8))
 def test_few_descriptors_left(serve, spare):
-    """RLIMIT_NOFILE. A program takes five descriptors at most, a file two, and there is no more."""
+    """RLIMIT_NOFILE. A program takes four descriptors, six with a body, a file two, and there is no more."""
     server = serve()
     worker, = server.workers()
     before = lower(worker, resource.RLIMIT_NOFILE, max(descriptors(worker)) + 1 + spare)

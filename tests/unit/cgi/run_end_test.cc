@@ -1,4 +1,6 @@
 // How a run ends otherwise than by a whole response: failures, deadlines, and who is left behind.
+#include <sys/resource.h>
+
 #include "cgi/run.h"
 #include "running.h"
 
@@ -140,6 +142,20 @@ TEST_F(EndOfRun, ProgramThatClosesItsOutputMayLiveOn) {
   run_for(loop, milliseconds(20));
   EXPECT_EQ(::kill(program, 0), 0);
   EXPECT_FALSE(reaper.idle());  // but it is not forgotten
+}
+
+// Its exit is looked for now and then, where the kernel cannot tell of it.
+TEST_F(EndOfRun, ProgramThatClosesItsOutputIsReapedThoughThereAreNoDescriptors) {
+  start(std::string(head) + "exec >&-; sleep 0.1; exit 3");
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit none{0, before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  expect_over();
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_EQ(exchange.end, End::finished);
+  ASSERT_TRUE(exchange.account->costs().exit);
+  EXPECT_EQ(exchange.account->costs().exit->code, 3);
 }
 
 TEST_F(EndOfRun, DestroyedRunEndsItsGroup) {

@@ -54,6 +54,18 @@ TEST_F(Running, LargeOutputIsWhole) {
   EXPECT_EQ(exchange.written.size(), 3'000'000U);
 }
 
+// The scratch of this test holds a tenth of it.
+TEST_F(Running, ErrorsOfAProgramThatEndsAtOnceAreWhole) {
+  walk("printf '%040000d the last words' 0 >&2; exit 3");
+  EXPECT_THAT(exchange.failure.stderr_tail, testing::EndsWith("the last words"));
+}
+
+TEST_F(Running, MoreErrorsThanAPipeHoldsDoNotStopIt) {
+  walk("head -c 300000 /dev/zero | tr '\\0' '\\n' >&2; " + std::string(head) + "echo done");
+  EXPECT_EQ(exchange.end, End::finished);
+  EXPECT_EQ(exchange.written, "done\n");
+}
+
 // ---- how the client's slowness reaches the program ---------------------------------------------
 
 TEST_F(Running, NoMoreIsTakenThanThereIsRoomFor) {

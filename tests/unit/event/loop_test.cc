@@ -147,6 +147,11 @@ TEST(Loop, ManyWatchesGrowTheTableDuringACall) {
   EXPECT_TRUE(run_until(loop, [&] { return woken == 100; }));
 }
 
+TEST(Loop, NoDescriptorIsNotWatched) {
+  Loop loop;
+  EXPECT_FALSE(Watch(loop, -1, EPOLLIN, Callback{}));
+}
+
 TEST(Loop, WatchedFdClosesItsDescriptor) {
   Loop loop;
   Pipe pipe;

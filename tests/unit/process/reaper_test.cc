@@ -122,6 +122,22 @@ TEST_F(ReaperTest, WhatAReleasedOneLeavesBehindStays) {
   EXPECT_EQ(::waitpid(grandchild, nullptr, 0), grandchild);
 }
 
+TEST_F(ReaperTest, ReleasedOneIsReapedThoughThereAreNoDescriptors) {
+  Shell shell("read line; sleep 100 & echo $!");
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit none{0, before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  reaper.release(shell.take(), milliseconds::max(), hours(1));
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  shell.write("go\n");
+  const pid_t grandchild = std::stoi(shell.line());
+  expect_idle();
+  EXPECT_FALSE(gone(grandchild));
+  ::kill(grandchild, SIGKILL);
+  EXPECT_EQ(::waitpid(grandchild, nullptr, 0), grandchild);
+}
+
 TEST_F(ReaperTest, HurryShortensEveryGrace) {
   Shell ended(stubborn);
   Shell released(stubborn);
