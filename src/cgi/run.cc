@@ -252,7 +252,8 @@ void Run::started(std::uint32_t) {
   start_->release();
   phase_timer_.arm_after(options_.header_timeout);
   total_timer_.arm_after(options_.timeout);
-  watch_timer_.arm_after(unwatched_time);
+  // Who looks on is to see errors and output in their order.
+  watch_timer_.arm_after(context_.observer == nullptr ? unwatched_time : Duration::zero());
   feed_stdin();
 }
 
