@@ -19,13 +19,13 @@ class Places {
   // whoever races, as long as all have the same limit; it may have been a higher one before.
   std::optional<unsigned> take(unsigned worker, unsigned limit) {
     limit = open_below(std::min(limit, capacity));
-    extend_to(limit);
     // Workers begin at different places, so that they seldom want the same one.
     unsigned at = limit == 0 ? 0 : worker * 7 % limit;
     for (unsigned tried = 0; tried < limit; ++tried, at = at + 1 == limit ? 0 : at + 1) {
       std::uint16_t nobody = 0;
-      if (holders_[at].load() == 0 && holders_[at].compare_exchange_strong(nobody, mark(worker)))
-        return at;
+      if (holders_[at].load() != 0) continue;
+      extend_to(at + 1);
+      if (holders_[at].compare_exchange_strong(nobody, mark(worker))) return at;
     }
     return std::nullopt;
   }
@@ -49,9 +49,9 @@ class Places {
  private:
   static std::uint16_t mark(unsigned worker) { return static_cast<std::uint16_t>(worker + 1); }
   // Before a place is taken: whoever has a lower limit by then must find it.
-  void extend_to(unsigned limit) {
+  void extend_to(unsigned end) {
     unsigned reach = reach_;
-    while (reach < limit && !reach_.compare_exchange_weak(reach, limit)) {
+    while (reach < end && !reach_.compare_exchange_weak(reach, end)) {
     }
   }
   bool held(unsigned place) const { return holders_[place].load() != 0; }
@@ -68,7 +68,7 @@ class Places {
   }
 
   std::array<std::atomic<std::uint16_t>, capacity> holders_;
-  std::atomic<std::uint32_t> reach_;  // none from here on was ever to be had
+  std::atomic<std::uint32_t> reach_;  // none from here on was ever taken
 };
 
 }  // namespace cgisrv::admission

@@ -19,7 +19,8 @@ Reaper::Dying::Dying(Reaper& owner, Child process, Clock::duration grace_time)
       timer(owner.loop_, Callback::of<&Dying::look>(*this)) {}
 
 void Reaper::end(Child child, Clock::duration grace) {
-  if (child) add(std::move(child), grace).terminate();
+  // One that has just ended by itself, and nobody has seen it yet, is not ended by us.
+  if (child && !child.try_wait()) add(std::move(child), grace).terminate();
 }
 
 void Reaper::release(Child child, std::chrono::milliseconds patience, Clock::duration grace) {

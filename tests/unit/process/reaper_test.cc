@@ -138,6 +138,19 @@ TEST_F(ReaperTest, ReleasedOneIsReapedThoughThereAreNoDescriptors) {
   EXPECT_EQ(::waitpid(grandchild, nullptr, 0), grandchild);
 }
 
+TEST_F(ReaperTest, WhatOneLeavesBehindThatHadEndedAlreadyStays) {
+  Shell shell("sleep 100 & echo $!");
+  const pid_t grandchild = std::stoi(shell.line());
+  Child child = shell.take();
+  pollfd ended{.fd = child.pidfd(), .events = POLLIN, .revents = 0};
+  ASSERT_EQ(::poll(&ended, 1, 10'000), 1);
+  reaper.end(std::move(child), hours(1));
+  EXPECT_TRUE(reaper.idle());
+  EXPECT_FALSE(gone(grandchild));
+  ::kill(grandchild, SIGKILL);
+  EXPECT_EQ(::waitpid(grandchild, nullptr, 0), grandchild);
+}
+
 TEST_F(ReaperTest, HurryShortensEveryGrace) {
   Shell ended(stubborn);
   Shell released(stubborn);
