@@ -130,7 +130,7 @@ class Bench:
         self.verified.add((server.peer.name, target))
 
     def warm_up(self, server: peers.Server, target: str) -> None:
-        """By all workers, until programs are no longer started plainly; those that always are do
+        """By all workers, until programs are no longer started cold; those that always are do
         not take long to say so."""
         end = time.monotonic() + WARM_UP_SECONDS
         while time.monotonic() < end:

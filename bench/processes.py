@@ -119,7 +119,7 @@ def processor_us(processes: Sequence[subprocess.Popen]) -> dict[int, float]:
 def zygote_kib(processes: Sequence[subprocess.Popen]) -> tuple[int, int] | None:
     """Resident memory of a zygote, and how much of that no file holds: of one, if any is there."""
     for parent in {pid for process in processes for pid in family(process.pid)}:
-        if Path(f"/proc/{parent}/comm").read_text() == "cgisrv-keeper\n":
+        if Path(f"/proc/{parent}/comm").read_text() == "cgisrv-zygotes\n":
             for zygote in family(parent)[1:2]:
                 rollup = Path(f"/proc/{zygote}/smaps_rollup").read_text()
                 sizes = dict(line.split()[:2] for line in rollup.splitlines()[1:])

@@ -127,13 +127,24 @@ def fill(document: str, name: str, content: str) -> str:
     return re.sub(pattern, lambda found: f"{found[1]}{content}\n{found[2]}", document, flags=re.S)
 
 
-def fill_all(document: str, results: Results, plot: str) -> str:
-    """`plot` is where the plot is, seen from the document."""
+def fill_all(document: str, results: Results, folder: str) -> str:
+    """`folder` is where the plots are, seen from the document."""
     for name, section in results.sections.items():
         document = fill(document, name, table(name, section))
     document = fill(document, "machine", machine(results))
     if "cold" in results.sections:
-        document = fill(document, "plot", f"![Requests per second of each server, as a share of "
-                                          f"the bare loop]({plot})")
-        document = fill(document, "summary", summary(results.sections["cold"]))
+        cold = results.sections["cold"]
+        document = fill(document, "plot", "![Requests per second of each server, as a share of "
+                                          f"the bare loop]({folder}bench.svg)")
+        document = fill(document, "glance", glance(cold, folder))
+        document = fill(document, "summary", summary(cold))
     return document
+
+
+def glance(section: Section, folder: str) -> str:
+    """The small plot, and which run it is of."""
+    return ("![Requests per second of cgisrv, cold and warm, beside the fastest of the other "
+            f"servers, for a program in C, in Perl and in Python]({folder}glance.svg)\n\n"
+            f"Run of {section.when}: the median of {section.rounds()} rounds of "
+            f"{section.seconds:g} s, on the machine that\n"
+            f"[{folder}performance.md]({folder}performance.md#the-machine) names.")

@@ -76,7 +76,7 @@ std::optional<Sample> run_once(const char* path, int null) {
   std::array<char, 4096> buffer{};
   while (::read(output.get(), buffer.data(), buffer.size()) > 0) {
   }
-  pollfd end{child->pidfd(), POLLIN, 0};
+  pollfd end{child->exit_fd(), POLLIN, 0};
   ::poll(&end, 1, -1);
   const auto exit = child->try_wait();
   if (!exit || !exit->success()) return std::nullopt;

@@ -1,4 +1,4 @@
-"""The plot: for each program, each server's rate as a share of the bare loop's."""
+"""The plots: for each program, each server's rate as a share of the bare loop's."""
 
 from __future__ import annotations
 
@@ -32,33 +32,65 @@ STYLE = """
 """
 
 
+# What the small plot shows: one program for each kind of language that people ask about.
+GLANCE = ("C, glibc", "Perl, POSIX", "Python, json, urllib")
+TITLE = "Requests per second, as a share of starting the program with no server at all"
+
+
 def plot(section: Section) -> str:
+    """Every program, every server."""
+    loop = report.FORMS["cold"].baseline
+    cases = [case for case in section.cases() if section.get(case, loop, "rate")]
+    return draw(section, [(case, [one for one in section.subjects()
+                                  if one != loop and section.get(case, one, "rate")])
+                          for case in cases])
+
+
+def glance(section: Section) -> str:
+    """A few programs; cgisrv, cold and warm, beside the fastest of the other servers."""
+    return draw(section, [(case, [one for one in (best_peer(section, case), "cgisrv", "cgisrv-warm")
+                                  if one and section.get(case, one, "rate")])
+                          for case in GLANCE if case in section.cases()])
+
+
+def best_peer(section: Section, case: str) -> str | None:
+    """The other server with the highest rate; no loop is a server."""
+    rates = {}
+    for subject in section.subjects(case):
+        figure = section.get(case, subject, "rate")
+        if not subject.startswith(("bare", "cgisrv")) and figure and figure.median():
+            rates[subject] = figure.median()
+    return max(rates, key=rates.__getitem__, default=None)
+
+
+def draw(section: Section, bars: list[tuple[str, list[str]]]) -> str:
+    """For each case in `bars`, a bar for each of its subjects."""
     form = report.FORMS["cold"]
-    cases = [case for case in section.cases() if section.get(case, form.baseline, "rate")]
     shares = {(case, subject): report.ratio(section, form, case, subject)
-              for case in cases for subject in section.subjects(case) if subject != form.baseline}
+              for case, subjects in bars for subject in subjects}
     scale = (WIDTH - LABEL - NUMBERS) / max(1.0, *(share or 0 for share in shares.values()))
     parts, y = [], TOP
-    for case in cases:
+    for case, subjects in bars:
         loop = section.get(case, form.baseline, "rate").median()
         parts.append(f'<text class="head" x="0" y="{y + 20}">{escape(case)}</text>')
         parts.append(f'<text class="small" x="{WIDTH}" y="{y + 20}" text-anchor="end">'
                      f'bare loop: {report.number(loop) if loop else "void"}/s</text>')
         y += HEAD
         first = y
-        for subject in [one for one in section.subjects() if (case, one) in shares]:
+        for subject in subjects:
             parts += bar(section, case, subject, shares[case, subject], scale, y)
             y += BAR + GAP
         parts.append(f'<line class="limit" x1="{LABEL + scale:.1f}" x2="{LABEL + scale:.1f}" '
                      f'y1="{first - 8}" y2="{y}"/>')
-    height = y + 12
-    title = "Requests per second, as a share of starting the program with no server at all"
-    body = "\n".join(parts)
+    return image(section, y + 12, "\n".join(parts))
+
+
+def image(section: Section, height: int, body: str) -> str:
     return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="-12 0 {WIDTH + 24} {height}" '
-            f'width="{WIDTH + 24}" height="{height}" role="img" aria-label="{title}">\n'
-            f"<title>{title}</title>\n<style>{STYLE}</style>\n"
+            f'width="{WIDTH + 24}" height="{height}" role="img" aria-label="{TITLE}">\n'
+            f"<title>{TITLE}</title>\n<style>{STYLE}</style>\n"
             f'<rect class="page" x="-12" width="{WIDTH + 24}" height="{height}"/>\n'
-            f'<text class="head" x="0" y="22">{title}</text>\n'
+            f'<text class="head" x="0" y="22">{TITLE}</text>\n'
             f'<text class="small" x="0" y="42">dashed line: the bare loop (start, read, reap) in '
             f"the same minute; {escape(section.when)}</text>\n{body}\n</svg>\n")
 

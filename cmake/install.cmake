@@ -40,7 +40,6 @@ install(FILES ${out}/cgisrv-pool-config.cmake ${out}/cgisrv-pool-config-version.
 install(FILES ${out}/cgisrv-pool.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT pool)
 
 # Manual pages, where scdoc is there to make them, and completions. Both come from the server itself.
-set(share ${CMAKE_BINARY_DIR}/packaging/share)
 set(made)
 # makes(FILE COMMAND...): a file of that name from a command's output.
 macro(makes file)
@@ -50,7 +49,6 @@ macro(makes file)
   list(APPEND made ${share}/${file})
 endmacro()
 file(MAKE_DIRECTORY ${share})
-find_program(SCDOC scdoc)
 if(SCDOC)
   set(manual ${PROJECT_SOURCE_DIR}/packaging/man/cgisrv.1.scd)
   makes(cgisrv.1 COMMAND ${SCDOC} < ${manual} DEPENDS ${manual})
@@ -70,6 +68,7 @@ install(FILES ${share}/completion.zsh RENAME _cgisrv COMPONENT server
 install(FILES ${share}/completion.fish RENAME cgisrv.fish COMPONENT server
         DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
 add_custom_target(documentation ALL DEPENDS ${made})
+add_dependencies(installable cgisrv cgisrv_warm_shim cgisrv_pool_archive documentation)
 
 # systemd looks for units in lib/systemd/system of /usr, /usr/local and /.
 configure_file(${PROJECT_SOURCE_DIR}/packaging/systemd/cgisrv.service.in

@@ -5,6 +5,11 @@
 #
 # Headers are included as "layer/file.h". That works because each layer gets an include folder of
 # its own in the build tree, holding one link: layer -> src/layer.
+#
+# A layer is linked PRIVATE: who names it gets its include folder and no other, while its archive
+# brings those that it needs itself to the linker. So where a header shows another layer's types,
+# whoever includes that header names that layer too. A layer can only name what stands above it in
+# src/CMakeLists.txt: there are no circles.
 function(add_layer name)
   cmake_parse_arguments(LAYER "" "" "SOURCES;USES" ${ARGN})
   set(face ${CMAKE_BINARY_DIR}/layers/${name})
@@ -14,5 +19,25 @@ function(add_layer name)
   add_library(cgisrv_${name} STATIC ${LAYER_SOURCES})
   add_library(cgisrv::${name} ALIAS cgisrv_${name})
   target_include_directories(cgisrv_${name} PUBLIC ${face})
-  target_link_libraries(cgisrv_${name} PUBLIC ${LAYER_USES})
+  set_target_properties(cgisrv_${name} PROPERTIES LAYER_USES "${LAYER_USES}")
+  link_layers(cgisrv_${name} ${LAYER_USES})
+endfunction()
+
+# link_layers(TARGET layers or libraries ...): it sees them, and shows them to nobody.
+function(link_layers target)
+  foreach(used ${ARGN})
+    if(NOT used MATCHES "::")
+      set(used cgisrv::${used})
+    endif()
+    if(NOT TARGET ${used})
+      message(FATAL_ERROR "${target} uses ${used}, which is no layer above it")
+    endif()
+    target_link_libraries(${target} PRIVATE ${used})
+  endforeach()
+endfunction()
+
+# see_layer(TARGET LAYER): a test of a layer sees that layer, and what it sees.
+function(see_layer target layer)
+  get_target_property(uses cgisrv_${layer} LAYER_USES)
+  link_layers(${target} ${layer} ${uses})
 endfunction()

@@ -26,10 +26,10 @@ class Echo : public cgisrv::pool::Service {
         : echo(owner),
           connection(std::move(accepted)),
           watch(echo.worker_.loop(), connection.socket.get(), EPOLLIN,
-                cgisrv::Callback::of<&Session::readable>(*this)) {}
+                cgisrv::WatchCallback::of<&Session::readable>(*this)) {}
     // One buffer a turn, so that a busy session does not keep the others waiting. What the peer
     // does not take at once is lost with the session: an echo owes patience to nobody.
-    void readable(std::uint32_t) {
+    void readable() {
       std::array<char, 4096> bytes;
       const int fd = connection.socket.get();
       const ssize_t size = ::recv(fd, bytes.data(), bytes.size(), 0);

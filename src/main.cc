@@ -6,14 +6,18 @@
 #include <string>
 #include <vector>
 
+#include "base/exit_status.h"
+#include "command/cli.h"
+#include "command/remote.h"
+#include "config/config.h"
+#include "config/reference.h"
+#include "config/reference_manual.h"
+#include "config/start_check.h"
 #include "exec/exec.h"
+#include "master/serve.h"
 #include "net/address.h"
-#include "server/cli.h"
-#include "server/config.h"
-#include "server/parameters.h"
-#include "server/remote.h"
-#include "server/serve.h"
-#include "server/start_check.h"
+#include "site/own_names.h"
+#include "site/site_notes.h"
 
 namespace {
 
@@ -23,11 +27,11 @@ using server::Config;
 
 using Faults = std::vector<std::string>;
 
-// By configuration file, or for a directory; or every fault, a line each.
+// From a configuration file, or for a directory; or all faults, a line each.
 std::expected<Config, Faults> make_config(const Command& command) {
   Faults faults;
   if (command.config_file.empty()) {
-    auto config = server::directory_config(command.directory, command.warm);
+    auto config = server::directory_config(command.directory, command.of_directory);
     if (config) return std::move(*config);
     faults.push_back("cgisrv: " + config.error().what);
     return std::unexpected(std::move(faults));
@@ -39,7 +43,7 @@ std::expected<Config, Faults> make_config(const Command& command) {
   return std::unexpected(std::move(faults));
 }
 
-// What the command line says goes before what the file says.
+// The command line supersedes the file.
 void apply_overrides(const Command& command, Config& config) {
   if (!command.listen.empty()) config.listen.clear();
   for (const std::string& address : command.listen)
@@ -52,9 +56,11 @@ void apply_overrides(const Command& command, Config& config) {
   if (command.workers != 0) config.server.workers = command.workers;
 }
 
-// Directory mode is for the author at the machine itself: from elsewhere nobody is shown listings
-// or why a program failed. A unix socket mostly has a proxy in front of it, and so anybody.
+// Directory mode is for the author at this machine: other machines see neither listings nor why a
+// program failed. A unix socket mostly has a proxy in front of it, and so any client.
 void show_on_loopback(Config& config) {
+  config.checks_host = true;
+  config.own_names = server::own_names();
   config.show_failures = true;
   for (const auto& listen : config.listen)
     if (const auto address = net::parse_address(listen.address);
@@ -62,11 +68,12 @@ void show_on_loopback(Config& config) {
       config.show_failures = config.sites.front().listing = false;
 }
 
-// As the command line has it, which goes for every reading of the file.
+// With the command line's settings, which apply to each reading of the file.
 std::expected<Config, Faults> make_serving_config(const Command& command) {
   auto config = make_config(command);
   if (!config) return config;
   apply_overrides(command, *config);
+  config->hosts = command.hosts;
   if (command.config_file.empty()) show_on_loopback(*config);
   return config;
 }
@@ -74,7 +81,23 @@ std::expected<Config, Faults> make_serving_config(const Command& command) {
 int complain(const Command& command, const Faults& faults) {
   for (const std::string& fault : faults)
     std::fprintf(stderr, "%s\n", fault.c_str());
-  return command.config_file.empty() ? server::status::usage : server::status::configuration;
+  return command.config_file.empty() ? exit_status::usage : exit_status::configuration;
+}
+
+// Valid: the server could serve with it, here and now, if started by the right user.
+int check(const Command& command, const Config& config) {
+  const auto [lacking, expected] = server::check_start(config);
+  if (lacking.empty()) std::printf("%s: the configuration is valid\n", command.config_file.c_str());
+  for (const std::string& each : lacking)
+    std::fprintf(stderr, "%s: as it is here, it would not start: %s\n", command.config_file.c_str(),
+                 each.c_str());
+  for (const std::string& note : server::notes_on_sites(config))
+    std::fprintf(stderr, "note: %s\n", note.c_str());
+  for (const std::string& limit : server::what_a_start_limits(config))
+    std::fprintf(stderr, "note: as it is here, %s\n", limit.c_str());
+  for (const std::string& each : expected)
+    std::fprintf(stderr, "note: as it is now, it would not start by hand: %s\n", each.c_str());
+  return lacking.empty() ? exit_status::ok : exit_status::configuration;
 }
 
 }  // namespace
@@ -86,20 +109,15 @@ int main(int argc, char** argv) {
   if (command.kind == Command::Kind::reference) {
     const auto page = command.as_manual ? server::reference_manual() : server::reference_page();
     std::fputs(page.c_str(), stdout);
-    return server::status::ok;
+    return exit_status::ok;
   }
   const bool executes = command.kind == Command::Kind::exec;
-  if (executes && command.config_file.empty()) return exec::run(command.exec);
+  if (executes && command.config_file.empty()) return exec::run(command.exec, command.of_directory);
   const bool serves = command.kind == Command::Kind::serve;
   auto config = serves ? make_serving_config(command) : make_config(command);
   if (!config) return complain(command, config.error());
   if (executes) return exec::run(command.exec, std::move(*config));
-  if (command.kind == Command::Kind::check) {
-    std::printf("%s: the configuration is valid\n", command.config_file.c_str());
-    for (const std::string& lacking : server::what_a_start_lacks(*config))
-      std::fprintf(stderr, "note: as it is here, it would not start: %s\n", lacking.c_str());
-    return server::status::ok;
-  }
+  if (command.kind == Command::Kind::check) return check(command, *config);
   const std::string what = command.config_file.empty() ? config->sites.front().root : config->file;
   return server::serve(std::move(*config),
                        {.what = what,

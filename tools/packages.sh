@@ -1,3 +1,5 @@
+# shellcheck shell=sh disable=SC2034 # whoever sources it uses them
+#
 # Sourced by ./run, ./test, .ci/run, tests/fuzz/run and bench/run: which Debian packages each needs,
 # and how to install them.
 
@@ -5,15 +7,23 @@ build_packages="g++ cmake ninja-build libfmt-dev libcli11-dev libtomlplusplus-de
   nlohmann-json3-dev node-llhttp libjs-chart.js"
 test_packages="libgtest-dev libgmock-dev libboost-dev python3 python3-pytest python3-pytest-xdist
   python3-selenium chromium chromium-driver fonts-noto-cjk curl git gcc perl procps slowhttptest
-  gitweb cgit awstats man2html php-cgi libcgi-pm-perl goaccess logrotate"
+  gitweb cgit awstats man2html php-cgi libcgi-pm-perl goaccess logrotate zsync mimetex squid-cgi
+  libcgi-fast-perl libmojolicious-perl libdancer2-perl python3-flask python3-django"
 package_packages="scdoc man-db pkg-config bash-completion zsh fish systemd
   build-essential dpkg-dev debhelper lintian iproute2"
-lint_packages="clang-format-14 clang-tidy-19"
+lint_packages="clang-format-14 clang-tidy-19 pyflakes3 shellcheck nodejs"
 fuzz_packages="clang-19 libclang-rt-19-dev"
 # Other servers, that cgisrv is compared with; none of them is to run by itself.
-peer_packages="apache2-bin lighttpd lighttpd-mod-deflate nginx fcgiwrap"
+peer_packages="apache2-bin lighttpd lighttpd-mod-deflate nginx fcgiwrap haproxy"
+# What cachemgr.cgi asks.
+proxy_packages="squid"
 # promtool comes with a server that is not to run.
 metrics_packages="prometheus"
+# CGI programs that the end-to-end tests serve; their services are not to run. The web server that
+# they want is among those above.
+program_packages="mercurial cvsweb mediawiki php-sqlite3 php-cli nagios4-cgi xymon mapcache-cgi
+  namazu2 namazu2-index-tools collectd-core rrdtool librrds-perl libconfig-general-perl
+  libhtml-parser-perl"
 bench_packages="wrk musl-tools gcc python3 perl libssl-dev zlib1g-dev golang-go busybox h2o
   $peer_packages"
 

@@ -3,7 +3,7 @@
 #include <array>
 #include <utility>
 
-#include "account/figures.h"
+#include "account/program_stats.h"
 
 namespace cgisrv::account {
 
@@ -21,17 +21,18 @@ Duration time_of(const timeval& value) {
 
 std::string_view text(Outcome outcome) {
   static constexpr std::array<std::string_view, outcomes> names = {
-      "answered", "not-started", "exit-status", "bad-header", "too-short",
-      "signal",   "timeout",     "client-left", "refused",    "bad-body"};
+      "answered", "not-started", "exit-status", "bad-header", "too-short", "signal",
+      "timeout",  "client-left", "refused",     "bad-exit",   "bad-body"};
   return names[static_cast<unsigned>(outcome)];
 }
 
 bool is_failure(Outcome outcome) {
   using enum Outcome;
-  return outcome != answered && outcome != client_left && outcome != refused && outcome != bad_body;
+  return outcome != answered && outcome != client_left && outcome != refused &&
+         outcome != bad_exit && outcome != bad_body;
 }
 
-std::string_view text(Start start) {
+std::string_view text(StartKind start) {
   static constexpr std::array<std::string_view, 3> names = {"", "cold", "warm"};
   return names[static_cast<unsigned>(start)];
 }
@@ -54,44 +55,44 @@ void Account::asks() {
 }
 
 void Account::waited() {
-  costs_.queue = lap();
+  usage_.queue = lap();
 }
 
-void Account::started(Start start, std::string_view why) {
-  costs_.start = lap();
-  costs_.started = start;
-  costs_.cold_reason = why;
+void Account::started(StartKind start, std::string_view why) {
+  usage_.start = lap();
+  usage_.started = start;
+  usage_.cold_reason = why;
 }
 
 void Account::header_whole() {
-  costs_.header = since(mark_);
+  usage_.header = since(mark_);
 }
 
 void Account::reaped(const process::Exit& exit) {
-  if (figures_ != nullptr) figures_->add(exit);
-  if (settled()) return;  // let go before
-  costs_.run = since(mark_);
-  costs_.exit = exit;
-  settle();
+  if (stats_ != nullptr) stats_->add(exit);
+  if (is_final()) return;  // let go before
+  usage_.run = since(mark_);
+  usage_.exit = exit;
+  finish();
 }
 
 void Account::let_go() {
   let_go_ = true;
-  settle();
+  finish();
 }
 
 void Account::close(Outcome outcome, std::string_view diagnosis) {
   if (std::exchange(closed_, true)) return;
-  costs_.outcome = outcome;
-  costs_.diagnosis = diagnosis;
-  costs_.total = since(opened_);
-  settle();
+  usage_.outcome = outcome;
+  usage_.diagnosis = diagnosis;
+  usage_.total = since(opened_);
+  finish();
 }
 
-void Account::settle() {
-  if (!settled()) return;
-  if (figures_ != nullptr) figures_->add(costs_);
-  if (const auto charge = std::exchange(charge_, nullptr)) charge(costs_);
+void Account::finish() {
+  if (!is_final()) return;
+  if (stats_ != nullptr) stats_->add(usage_);
+  if (const auto callback = std::exchange(on_final_, nullptr)) callback(usage_);
 }
 
 }  // namespace cgisrv::account

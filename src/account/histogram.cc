@@ -12,7 +12,7 @@ namespace {
 constexpr unsigned octave_bits = 3;
 constexpr unsigned octave = 1U << octave_bits;  // buckets to a doubling
 
-// 0 to 7 have a bucket each; from there on the three bits after the first say which of its octave.
+// 0 to 7 have a bucket each. Above, the three bits after the first select one in its octave.
 unsigned bucket_of(std::uint64_t value) {
   if (value < octave) return static_cast<unsigned>(value);
   const auto shift = static_cast<unsigned>(std::bit_width(value)) - octave_bits - 1;
@@ -55,7 +55,7 @@ Histogram::Duration Histogram::Counts::percentile(double share) const {
   std::uint64_t seen = 0;
   for (unsigned i = 0; i < buckets && all > 0; ++i) {
     seen += counts_[i];
-    // The middle of the bucket: what it holds may be anywhere in it.
+    // The middle of the bucket: its values may be anywhere in it.
     if (seen >= std::max<std::uint64_t>(wanted, 1))
       return Duration((lower_bound(i) + lower_bound(i + 1)) / 2);
   }

@@ -1,5 +1,5 @@
-// How long things took, over many: a log-linear histogram in shared memory. Eight buckets to each
-// doubling, so a percentile is within 1/16 of the truth, from a microsecond to a day.
+// Durations of many runs: a log-linear histogram in shared memory. Eight buckets to each doubling,
+// so a percentile is within 1/16 of the truth, from a microsecond to a day.
 #pragma once
 
 #include <array>
@@ -14,18 +14,18 @@ class Histogram {
   using Duration = std::chrono::microseconds;
 
   static constexpr unsigned buckets = 280;
-  // What a bucket holds is shorter than this. Powers of two of a microsecond are among them.
+  // Durations in the bucket are shorter than this. Powers of two of a microsecond are among them.
   static Duration upper_bound(unsigned index);
 
   // The counts of one moment, or, as a difference, those of the time between two.
   class Counts {
    public:
     std::uint64_t count() const;
-    // The duration that `share` (0 to 1) of all stay under; 0 when there are none.
+    // The duration that `share` (0 to 1) of all do not reach; 0 when there are none.
     Duration percentile(double share) const;
-    // How many were shorter than `duration`, which is a bucket's upper bound.
+    // How many were shorter than `duration`, which must be a bucket's upper bound.
     std::uint64_t below(Duration duration) const;
-    // What has come since `earlier`.
+    // What was added since `earlier`.
     Counts since(const Counts& earlier) const;
 
    private:
@@ -33,7 +33,7 @@ class Histogram {
     std::array<std::uint64_t, buckets> counts_{};
   };
 
-  // One addition, from any process.
+  // One atomic addition, from any process.
   void add(Duration duration);
 
   Counts counts() const;

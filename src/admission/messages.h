@@ -1,6 +1,7 @@
-// What workers and the master say to each other about places.
+// Messages between workers and the master about permits.
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <cstring>
 #include <optional>
@@ -10,28 +11,52 @@ namespace cgisrv::admission {
 
 inline constexpr unsigned queue_size_max = 100'000;
 
-// What an administrator sets for a program.
+// Limits that an administrator sets for a program.
 struct Limits {
   unsigned max_running = 64;            // at a time, over all workers
-  unsigned max_running_per_client = 0;  // of them for one client; 0: as many as there are
-  unsigned queue_size = 256;            // requests that wait for one
+  unsigned max_running_per_client = 0;  // of these for one client; 0: all of them
+  unsigned queue_size = 256;            // requests that wait for the program
+  unsigned queue_per_client = 0;        // of these for one client; 0: all of them
+};
+
+// What keeps a request from running.
+enum class LimitKind : std::uint8_t {
+  program,   // max_running of its program
+  total,     // max_running in [server]
+  pressure,  // fewer than that, since the machine is short of something
+  client,    // max_running_per_client
+};
+
+// What tells a program at one location from all others: a hash of both. See Table::key().
+struct ProgramKey {
+  std::uint64_t first = 0;  // never 0 in a key that is in use
+  std::uint64_t second = 0;
+  auto operator<=>(const ProgramKey&) const = default;
 };
 
 struct Message {
   enum class Kind : std::uint8_t {
-    ask,     // worker: this request wants to run
-    leave,   // worker: it no longer does
-    freed,   // worker: a place is free, and somebody may be waiting for it
-    grant,   // master: the request has a place, already taken for it
-    refuse,  // master: the queue is full
+    open,           // worker: needs the row of a program and cannot find it
+    opened,         // master: the program has a row now
+    crowded,        // master: no row is left
+    ask,            // worker: this request wants to run
+    leave,          // worker: it no longer does
+    expire,         // worker: nor does this one, which asks what it has waited for
+    freed,          // worker: a permit is free, and somebody may be waiting for it
+    grant,          // master: the request has a permit, already taken for it
+    refuse,         // master: the queue is full
+    refuse_client,  // master: as many of its client wait as may
+    expired,        // master: to expire
   };
   Kind kind;
-  std::uint32_t request = 0;  // ask, leave, grant, refuse: the worker's number for it
-  std::uint32_t program = 0;  // ask, freed: its row
-  std::uint64_t client = 0;   // ask, freed: who asks; 0 in freed: nobody who is counted
+  std::uint32_t request = 0;  // all but freed: the worker's number for it
+  std::uint32_t program = 0;  // opened, ask, leave, expire, freed, grant: its row
+  std::uint64_t client = 0;   // ask: who asks; freed, grant: who is counted; 0: nobody
   Limits limits;              // ask
-  std::uint32_t place = 0;    // grant: of the program
+  ProgramKey key;             // open
+  std::uint32_t permit = 0;   // grant: of the program
   std::uint32_t total = 0;    // grant: of all programs
+  LimitKind held_by{};        // refuse, refuse_client, expired: why it could not run
 };
 
 inline std::string_view bytes_of(const Message& message) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstring>
 #include <string>
 #include <string_view>
 
@@ -16,10 +17,10 @@ class Buffer {
   bool empty() const { return size() == 0; }
 
   void append(std::string_view bytes) { bytes_.append(bytes); }
-  // For writers that append to a string. Only the end may change.
+  // For writers that append to a string. They may only change the end.
   std::string& back() { return bytes_; }
 
-  // Memory is moved together only when half of it is waste, so that dropping stays linear.
+  // Moves memory only when half of it is waste, so that dropping stays linear.
   void drop(std::size_t count) {
     CGISRV_CHECK(count <= size());
     start_ += count;
@@ -32,7 +33,15 @@ class Buffer {
     }
   }
 
-  // An empty buffer gives its memory back, so that idle connections hold none.
+  // Moves `count` bytes from `from` on to `to`, where they overwrite others.
+  void move(std::size_t from, std::size_t to, std::size_t count) {
+    CGISRV_CHECK(from + count <= size() && to <= from);
+    std::memmove(bytes_.data() + start_ + to, bytes_.data() + start_ + from, count);
+  }
+  // Drops bytes from the middle; what follows moves up.
+  void cut(std::size_t from, std::size_t count) { bytes_.erase(start_ + from, count); }
+
+  // Frees the memory of an empty buffer, so that idle connections hold none.
   void release_if_empty() {
     if (empty()) std::string().swap(bytes_);  // assignment would keep it
   }

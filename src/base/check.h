@@ -1,4 +1,4 @@
-// What ends a process at once.
+// Checks that end a process at once.
 #pragma once
 
 #include <cerrno>
@@ -8,7 +8,7 @@
 
 namespace cgisrv {
 
-// Where else than to standard error it is to be said, which may lead nowhere: log::use() sets it.
+// Where else to report besides standard error, which may lead nowhere: set by log::use().
 inline void (*tell_last_words)(const char* text) = nullptr;
 
 inline void say_last_words(const char* text) {
@@ -16,7 +16,7 @@ inline void say_last_words(const char* text) {
   if (tell_last_words != nullptr) tell_last_words(text);
 }
 
-// Always-on assertion: a failed check is a bug in cgisrv, so it prints where and aborts.
+// Always-on assertion: a failed check is a bug in cgisrv, so it prints the location and aborts.
 [[noreturn]] inline void check_failed(const char* condition, const char* file, int line) {
   char text[512];
   std::snprintf(text, sizeof text, "bug: check failed: %s (%s:%d)", condition, file, line);
@@ -24,8 +24,8 @@ inline void say_last_words(const char* text) {
   std::abort();
 }
 
-// What a process cannot begin without is not to be had: no bug, and perhaps better later. Exits
-// with EX_OSERR (sysexits.h); whoever supervises it tries again.
+// A resource that the process cannot begin without is lacking: no bug, and perhaps better later.
+// Exits with EX_OSERR (sysexits.h); the supervisor tries again.
 [[noreturn]] inline void cannot_begin(const char* what) {
   char text[512];
   std::snprintf(text, sizeof text, "cannot begin: %s: %s", what, std::strerror(errno));

@@ -65,16 +65,14 @@ Result<void> open(const std::string& path) {
 Result<void> use(Target target) {
   tell_last_words = target.path == "stderr" ? nullptr : tell_fatal;
   if (file) return file->use(std::move(target));
-  file.emplace(Kind::error, std::move(target));
+  auto made = File::make(Kind::error, std::move(target));
+  if (!made) return std::unexpected(made.error());
+  file.emplace(std::move(*made));
   return {};
 }
 
 Result<Target> open_again() {
   return file ? file->open_again() : open_target("stderr");
-}
-
-void abandon() {
-  if (file) file->abandon();
 }
 
 void follow() {

@@ -1,8 +1,8 @@
 // The error log: one line, one write(2) to a descriptor opened for appending, so that lines of
-// several processes never mix (base/log_file). There is one for a server and all its processes.
+// several processes never mix (base/log_file). A server and all its processes share one.
 //
 //   2026-11-23T14:03:09.123Z warn [4711] [5f3a...] text
-//   <4>[4711] [5f3a...] text                               where systemd's journal reads it
+//   <4>[4711] [5f3a...] text                               if systemd's journal reads it
 #pragma once
 
 #include <fmt/format.h>
@@ -27,31 +27,29 @@ std::optional<Level> parse_level(std::string_view name);
 void set_level(Level level);
 bool enabled(Level level);
 
-// The number that syslog(3) and the journal have for it.
+// Its number in syslog(3) and the journal.
 int priority(Level level);
 
 // Appends to `path` from now on, in this process and all that it has forked since it first opened a
-// log; "stderr" is the default. Where nothing was opened, lines go to standard error as they can.
+// log; "stderr" is the default. Before anything is opened, lines go to standard error.
 Result<void> open(const std::string& path);
-// The same, where it was opened before: nothing has changed until then.
+// The same with an opened target: open_target() itself changes nothing.
 Result<void> use(Target target);
-// The file of the same name, which may be another one by now.
+// The file now at its path, maybe another one.
 Result<Target> open_again();
-// In a child: it only follows from now on.
-void abandon();
-// Lets go of a file that has been replaced, for who has had nothing to say since.
+// Closes a file that has been replaced, for a process that has had nothing to log since.
 void follow();
 
-// Says in the error log how many lines of a log were lost, unless that was said less than so long
-// ago. The error log does so by itself.
+// Logs in the error log how many lines of a log were lost, at most once in `interval`. The error
+// log does so by itself.
 void tell_losses(Kind kind, std::chrono::milliseconds interval);
 
-// From now on what would be written goes to `sink` instead; an empty one: to the log again.
+// From now on lines go to `sink` instead; an empty one: to the log again.
 using Sink = std::function<void(Level, std::string_view request_id, std::string_view text)>;
 void divert(Sink sink);
 
-// Control bytes in `text` are escaped: no file name or program forges a line. Quotes around foreign
-// parts are the caller's business (text::escape).
+// Escapes control bytes in `text`, so that no file name or program forges a line. The caller quotes
+// foreign parts (text::escape).
 void write(Level level, std::string_view request_id, std::string_view text);
 
 template <typename... Args>

@@ -20,7 +20,7 @@ namespace cgisrv::log {
 
 namespace {
 
-// A full disk is asked again only after so long: being told that it is full may take a while too.
+// A full disk is tried again only after this time: even its error may take a while.
 constexpr std::int64_t pause_ms = 100;
 constexpr int mode = 0640;
 
@@ -28,13 +28,13 @@ struct Counters {
   std::atomic<std::uint64_t> lost;
   std::atomic<std::uint64_t> untold;
   std::atomic<int> reason;               // errno
-  std::atomic<std::int64_t> told_at_ms;  // 0: never; else since the machine has started
+  std::atomic<std::int64_t> told_at_ms;  // 0: never; else since the machine's start
   std::atomic<std::int64_t> paused_until_ms;
 };
 
 struct Common {
   std::array<Counters, 2> counters;
-  // Files whose last line has no end; by identity, for several logs may be one file.
+  // Files whose last line is incomplete; by identity, for several logs may be one file.
   std::array<std::atomic<std::uint64_t>, 16> torn;
 };
 
@@ -64,7 +64,7 @@ void count_lost(Kind kind, int reason) {
   if (reason != 0) row.reason.store(reason, std::memory_order_relaxed);
 }
 
-// Ours alone, so that it need not wait: the shell's, or whoever's it is, stays as it is.
+// Reopened for us alone, so as not to block: the original, perhaps the shell's, is unchanged.
 Fd open_standard_error() {
   struct stat status {};
   const bool may_block =
@@ -76,7 +76,7 @@ Fd open_standard_error() {
   return own;
 }
 
-// One end for reading as well keeps a FIFO open while it has no reader, and what it holds.
+// Opening it for reading as well keeps a FIFO, and its contents, while it has no reader.
 Fd open_path(const char* path) {
   struct stat status {};
   const bool fifo = ::stat(path, &status) == 0 && S_ISFIFO(status.st_mode);
@@ -106,10 +106,16 @@ Result<Target> open_target(const std::string& path) {
   return target;
 }
 
-File::File(Kind kind, Target target)
-    : kind_(kind), path_(std::move(target.path)), descriptor_(std::move(target.descriptor)) {
-  common();  // made before any process is forked
+File::File(Kind kind, std::string path, BroadcastFd descriptor)
+    : kind_(kind), path_(std::move(path)), descriptor_(std::move(descriptor)) {
+  common();  // made before any fork
   look();
+}
+
+Result<File> File::make(Kind kind, Target target) {
+  auto descriptor = BroadcastFd::make(std::move(target.descriptor));
+  if (!descriptor) return std::unexpected(descriptor.error());
+  return File(kind, std::move(target.path), std::move(*descriptor));
 }
 
 Result<void> File::use(Target target) {
@@ -145,8 +151,8 @@ bool File::write(std::string_view line) {
   return written;
 }
 
-// A line of which only a part went out is ended by whoever writes next. Another process may come in
-// between, if there is room again just then; that is left to chance, for no process waits here.
+// The next writer ends a line of which only a part was written. If room appears at that moment,
+// another process may write in between; we accept that, for no process waits here.
 bool File::try_write(std::string_view line) {
   follow();
   Counters& row = counters(kind_);
@@ -181,7 +187,7 @@ ssize_t File::put(std::string_view bytes) const {
   const iovec part{const_cast<char*>(bytes.data()), bytes.size()};
   const ssize_t size = ::pwritev2(fd, &part, 1, -1, RWF_NOWAIT);
   if (size >= 0 || errno != EOPNOTSUPP) return size;
-  // An older kernel: with room for so much, it does not wait, unless somebody else is as quick.
+  // An older kernel: with this much room it does not block, unless another process is as quick.
   pollfd room{fd, POLLOUT, 0};
   if (::poll(&room, 1, 0) == 1)
     return ::write(fd, bytes.data(), std::min<std::size_t>(bytes.size(), PIPE_BUF));

@@ -1,6 +1,6 @@
-// Where the lines of a log go: a file, a FIFO, a terminal, or standard error, whatever that is.
-// Many processes write to it, each line by one call. Nothing that happens there holds up a process:
-// a line that cannot be written at once is lost, and counted over all processes.
+// The target of a log: a file, a FIFO, a terminal, or standard error, whatever that is. Many
+// processes write to it, each line by one call. It never holds up a process: a line that cannot be
+// written at once is lost, and counted over all processes.
 #pragma once
 
 #include <cgisrv/fd.h>
@@ -12,59 +12,60 @@
 #include <string>
 #include <string_view>
 
-#include "base/common_fd.h"
+#include "base/broadcast_fd.h"
 #include "base/result.h"
 
 namespace cgisrv::log {
 
 enum class Kind : std::uint8_t { error, access };
 
-// What has been opened, but is not used yet.
+// Opened, but not used yet.
 struct Target {
   std::string path;
   Fd descriptor;
 };
 
-// For appending, and without waiting: a FIFO need not have a reader. "stderr" is standard error.
+// For appending, without blocking: a FIFO need not have a reader. "stderr" is standard error.
 Result<Target> open_target(const std::string& path);
 
 class File {
  public:
-  File(Kind kind, Target target);
+  // Fails where the kernel is short of descriptors.
+  static Result<File> make(Kind kind, Target target);
 
-  // Whether systemd's journal reads it, which knows the time of each line and takes its priority
-  // from "<N>" (JOURNAL_STREAM in systemd.exec(5), sd-daemon(3)).
+  // Whether systemd's journal reads it. The journal knows the time of each line and takes its
+  // priority from "<N>" (JOURNAL_STREAM in systemd.exec(5), sd-daemon(3)).
   bool is_journal();
   // A line with its end. False: it is lost, and was counted.
   bool write(std::string_view line);
-  // The same, but for the counting.
+  // The same, without counting.
   bool try_write(std::string_view line);
 
-  // In the process that made it: all processes that it forked write there from now on.
+  // In the process that made it: all its children write there from now on.
   Result<void> use(Target target);
   Result<Target> open_again() const { return open_target(path_); }
-  // In a child: it only follows.
-  void abandon() { descriptor_.abandon(); }
-  // Lets go of a file that has been replaced, as the next line would; its room on the disk is free
-  // only then, should somebody have removed it.
+  // Closes a file that has been replaced, as the next line would. If it was removed, only that
+  // frees its disk space.
   void follow();
 
  private:
-  // May block: somebody else's, which we may not open anew, and must not change.
+  // may_block: it belongs to others, so we may neither reopen nor change it.
   enum class Way : std::uint8_t { plain, socket, may_block };
+
+  File(Kind kind, std::string path, BroadcastFd descriptor);
 
   void look();
   ssize_t put(std::string_view bytes) const;
 
   Kind kind_;
   std::string path_;
-  CommonFd descriptor_;
+  BroadcastFd descriptor_;
   Way way_ = Way::plain;
   bool journal_ = false;
-  std::uint64_t identity_ = 0;  // of the file, for all who write to it
+  std::uint64_t identity_ = 0;  // of the file, shared by all its writers
 };
 
-// Lines that were lost since the first log was opened, in all processes that were forked since.
+// Lines lost since the first log was opened, in this process and all forked since.
 std::uint64_t lost(Kind kind);
 std::uint64_t lost();
 
@@ -72,7 +73,7 @@ struct Losses {
   std::uint64_t lines = 0;
   std::string reason;
 };
-// Those that nobody has been told of, when the last that somebody was told is so long ago.
+// The losses not reported yet, if the last report is at least `interval` ago.
 std::optional<Losses> take_losses(Kind kind, std::chrono::milliseconds interval);
 void put_back(Kind kind, const Losses& losses);
 

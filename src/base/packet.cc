@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstring>
+#include <vector>
 
 #include "base/check.h"
 
@@ -11,12 +12,13 @@ namespace cgisrv {
 
 namespace {
 
-constexpr std::size_t room_for_descriptors = CMSG_SPACE(packet_descriptors_max * sizeof(int));
-using Ancillary = std::array<char, room_for_descriptors>;
+// The most descriptors in a packet, SCM_MAX_FD: those without room are closed by the kernel.
+constexpr std::size_t sent_max = 253;
+using Ancillary = std::array<char, CMSG_SPACE(sent_max * sizeof(int)) + CMSG_SPACE(sizeof(ucred))>;
 
-// Takes hold of all that came, so that none is left open by mistake.
-Fd first_descriptor(msghdr& message) {
-  Fd first;
+// Takes every received descriptor, so that none is left open by mistake.
+template <typename Take>
+void take_descriptors(msghdr& message, const Take& take) {
   for (cmsghdr* part = CMSG_FIRSTHDR(&message); part != nullptr;
        part = CMSG_NXTHDR(&message, part)) {
     if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
@@ -24,25 +26,99 @@ Fd first_descriptor(msghdr& message) {
     for (std::size_t i = 0; i < count; ++i) {
       int number = -1;
       std::memcpy(&number, CMSG_DATA(part) + i * sizeof number, sizeof number);
-      Fd descriptor(number);
-      if (!first) first = std::move(descriptor);
+      take(number);
     }
   }
-  return first;
+}
+
+pid_t sender_of(msghdr& message) {
+  for (cmsghdr* part = CMSG_FIRSTHDR(&message); part != nullptr;
+       part = CMSG_NXTHDR(&message, part)) {
+    if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_CREDENTIALS) continue;
+    ucred sender{};
+    std::memcpy(&sender, CMSG_DATA(part), sizeof sender);
+    return sender.pid;
+  }
+  return 0;
+}
+
+// Less than 0: none. What comes with an empty packet tells it from the end.
+ssize_t receive(int socket, std::span<char> room, int flags, Ancillary& ancillary,
+                msghdr& message) {
+  iovec part{room.data(), room.size()};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = ancillary.data();
+  message.msg_controllen = ancillary.size();
+  const ssize_t size = ::recvmsg(socket, &message, flags | MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  return size == 0 && message.msg_controllen == 0 ? -1 : size;
+}
+
+// ---- discarding
+
+using Held = std::vector<Fd>;
+
+// Pending data of that socket, as much as came with one packet, or one connection.
+bool take_underway(int socket, Held& held) {
+  alignas(cmsghdr) Ancillary ancillary;
+  std::array<char, 4096> room;
+  msghdr message{};
+  const auto hold = [&held](int fd) { held.emplace_back(fd); };
+  if (receive(socket, room, 0, ancillary, message) >= 0) {
+    take_descriptors(message, hold);
+    return true;
+  }
+  const int connection = ::accept4(socket, nullptr, nullptr, SOCK_CLOEXEC);  // shut: does not block
+  if (connection >= 0) hold(connection);
+  return connection >= 0;
+}
+
+// Stops further data, and lets even an empty pending packet be noticed.
+bool shut(int socket) {
+  return ::shutdown(socket, SHUT_RD) == 0 && name_senders(socket);
+}
+
+bool is_local(int fd) {
+  int domain = 0;
+  socklen_t size = sizeof domain;
+  return ::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && domain == AF_UNIX;
+}
+
+// Discards each socket's pending data before it is closed.
+void let_go(Held& held) {
+  while (!held.empty()) {
+    const int fd = held.back().get();
+    if (is_local(fd) && shut(fd) && take_underway(fd, held)) continue;
+    constexpr linger never{};
+    ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &never, sizeof never);  // refused where it is no socket
+    held.pop_back();
+  }
 }
 
 }  // namespace
 
-std::optional<std::pair<Fd, Fd>> open_pair() {
+SentFd::~SentFd() {
+  if (!*this) return;
+  Held held;
+  held.emplace_back(release());
+  let_go(held);
+}
+
+void end_reading(int socket) {
+  Held held;
+  for (shut(socket); take_underway(socket, held);)
+    let_go(held);
+}
+
+std::optional<std::pair<Fd, Fd>> open_pair(int type) {
   std::array<int, 2> ends{};
-  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0)
-    return std::nullopt;
+  if (::socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ends.data()) != 0) return std::nullopt;
   return std::pair{Fd(ends[0]), Fd(ends[1])};
 }
 
 bool send_packet(int socket, std::span<const iovec> parts, std::span<const int> descriptors) {
   CGISRV_CHECK(descriptors.size() <= packet_descriptors_max);
-  alignas(cmsghdr) Ancillary ancillary{};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(packet_descriptors_max * sizeof(int))> ancillary{};
   msghdr message{};
   message.msg_iov = const_cast<iovec*>(parts.data());
   message.msg_iovlen = parts.size();
@@ -59,16 +135,24 @@ bool send_packet(int socket, std::span<const iovec> parts, std::span<const int> 
 }
 
 std::optional<Packet> receive_packet(int socket, std::span<char> room, int flags) {
-  alignas(cmsghdr) Ancillary ancillary{};
-  iovec part{room.data(), room.size()};
+  alignas(cmsghdr) Ancillary ancillary;
   msghdr message{};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  message.msg_control = ancillary.data();
-  message.msg_controllen = ancillary.size();
-  const ssize_t size = ::recvmsg(socket, &message, flags | MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-  if (size <= 0) return std::nullopt;
-  return Packet{{room.data(), static_cast<std::size_t>(size)}, first_descriptor(message)};
+  const ssize_t size = receive(socket, room, flags, ancillary, message);
+  if (size < 0) return std::nullopt;
+  std::optional<Packet> packet(std::in_place);
+  packet->bytes = {room.data(), static_cast<std::size_t>(size)};
+  packet->sender = sender_of(message);
+  packet->whole = (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0;
+  take_descriptors(message, [&packet](int number) {
+    SentFd sent(number);
+    if (packet->descriptors++ == 0) packet->descriptor.reset(sent.release());
+  });
+  return packet;
+}
+
+bool name_senders(int socket) {
+  const int yes = 1;
+  return ::setsockopt(socket, SOL_SOCKET, SO_PASSCRED, &yes, sizeof yes) == 0;
 }
 
 }  // namespace cgisrv

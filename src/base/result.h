@@ -23,7 +23,7 @@ inline std::string errno_text(int code) {
   return std::generic_category().message(code);
 }
 
-// Failure of our own finding: fail("no site is named {}", name).
+// A failure that we detected: fail("no site is named {}", name).
 template <typename... Args>
 std::unexpected<Error> fail(fmt::format_string<Args...> format, Args&&... args) {
   return std::unexpected(Error{0, fmt::format(format, std::forward<Args>(args)...)});

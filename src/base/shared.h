@@ -1,4 +1,4 @@
-// A value that a process has in common with all that it forks.
+// Memory that a process shares with all that it forks.
 #pragma once
 
 #include <sys/mman.h>
@@ -11,26 +11,32 @@
 
 namespace cgisrv {
 
-// T is made of atomics. Never destroyed, only unmapped: others may still use it.
+struct UnmapShared {
+  std::size_t bytes = 0;
+  void operator()(void* memory) const { ::munmap(memory, bytes); }
+};
+using SharedPages = std::unique_ptr<void, UnmapShared>;
+
+// All zero. Unwritten pages take no memory.
+inline SharedPages shared_pages(std::size_t bytes) {
+  void* const memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
+                              MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (memory == MAP_FAILED) cannot_begin("shared memory");
+  return {memory, UnmapShared{bytes}};
+}
+
+// T is made of atomics, and begins as zeros. Never destroyed, only unmapped: other processes may
+// still use it.
 template <typename T>
 class Shared {
   static_assert(std::is_trivially_destructible_v<T>);
 
  public:
-  Shared() {
-    void* const memory =
-        ::mmap(nullptr, sizeof(T), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED) cannot_begin("shared memory");
-    value_.reset(new (memory) T());
-  }
-  T* operator->() const { return value_.get(); }
-  T& operator*() const { return *value_; }
+  T* operator->() const { return static_cast<T*>(pages_.get()); }
+  T& operator*() const { return *operator->(); }
 
  private:
-  struct Unmap {
-    void operator()(T* value) const { ::munmap(value, sizeof(T)); }
-  };
-  std::unique_ptr<T, Unmap> value_;
+  SharedPages pages_ = shared_pages(sizeof(T));
 };
 
 }  // namespace cgisrv

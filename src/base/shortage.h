@@ -1,4 +1,4 @@
-// Errors that say that something has run out for now: the same call may succeed later.
+// Errors that mean a temporary shortage: the same call may succeed later.
 #pragma once
 
 #include <cerrno>
@@ -20,7 +20,7 @@ inline bool is_shortage(int code) {
   }
 }
 
-// What is answered for a failed call of our own.
+// The response status for a failed call of our own.
 inline int failure_status(int code) {
   return is_shortage(code) ? 503 : 500;
 }

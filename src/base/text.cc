@@ -3,8 +3,37 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <utility>
 
 namespace cgisrv::text {
+namespace {
+
+constexpr bool continues(char c) {
+  return (static_cast<unsigned char>(c) & 0xc0) == 0x80;
+}
+
+// For a well-formed character: whether it changes how others are shown, or is invisible. A name
+// with U+202E in it reads as another one.
+bool hides(std::string_view character) {
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 9> ranges = {{
+      {"\u061c", "\u061c"},          // Arabic letter mark
+      {"\u200b", "\u200b"},          // zero width space
+      {"\u200e", "\u200f"},          // left-to-right and right-to-left mark
+      {"\u2028", "\u202e"},          // line and paragraph separator, embeddings, overrides
+      {"\u2060", "\u206f"},          // word joiner, invisible operators, isolates
+      {"\ufeff", "\ufeff"},          // byte order mark
+      {"\ufff9", "\ufffb"},          // interlinear annotation
+      {"\U000e0000", "\U000e0fff"},  // tags
+      {"\u3164", "\u3164"},          // Hangul filler
+  }};
+  return std::ranges::any_of(ranges, [character](const auto& range) {
+    return character.size() == range.first.size() && character >= range.first &&
+           character <= range.second;
+  });
+}
+
+}  // namespace
 
 bool equals_ignoring_case(std::string_view a, std::string_view b) {
   return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(),
@@ -38,21 +67,34 @@ std::string escape(std::string_view s, std::size_t bytes_max) {
   return out;
 }
 
+std::size_t visible_length(std::string_view s) {
+  const auto lead = static_cast<unsigned char>(s[0]);
+  if (lead < 0x80) return lead >= 0x20 && lead != 0x7f ? 1 : 0;
+  if (lead < 0xc2 || lead > 0xf4 || s.size() < 2) return 0;
+  const auto second = static_cast<unsigned char>(s[1]);
+  // The ranges of the second byte (Unicode, table 3-7) exclude overlong forms, surrogates and
+  // values beyond U+10FFFF; 0xa0 after 0xc2 excludes the C1 controls, which terminals obey.
+  const unsigned low = lead == 0xc2 || lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
+  const unsigned high = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
+  if (second < low || second > high) return 0;
+  const std::size_t length = lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+  if (s.size() < length || !std::ranges::all_of(s.substr(2, length - 2), continues)) return 0;
+  return hides(s.substr(0, length)) ? 0 : length;
+}
+
 std::string printable(std::string_view line, std::size_t bytes_max) {
   std::string out;
-  char before = '\0';
-  for (const char c : line.substr(0, bytes_max)) {
-    const auto byte = static_cast<unsigned char>(c);
-    // In UTF-8 the C1 controls are 0xc2 followed by these.
-    const bool c1 = before == '\xc2' && byte >= 0x80 && byte < 0xa0;
-    if (c == '\t') {
-      out.push_back(' ');
-    } else if (byte < 0x20 || byte == 0x7f || c1) {
-      fmt::format_to(std::back_inserter(out), "\\x{:02x}", byte);
+  while (!line.empty() && bytes_max > 0) {
+    const auto length = line[0] == '\t' ? 1 : visible_length(line);
+    if (length > bytes_max) break;
+    if (length == 0) {
+      fmt::format_to(std::back_inserter(out), "\\x{:02x}", static_cast<unsigned char>(line[0]));
     } else {
-      out.push_back(c);
+      out.append(line[0] == '\t' ? " " : line.substr(0, length));
     }
-    before = c;
+    const auto taken = std::max<std::size_t>(length, 1);
+    line.remove_prefix(taken);
+    bytes_max -= taken;
   }
   return out;
 }

@@ -30,18 +30,24 @@ bool equals_ignoring_case(std::string_view a, std::string_view b);
 // Without spaces and tabs at both ends (RFC 9110 OWS).
 std::string_view trim(std::string_view s);
 
-// Takes the part before the first `separator` off the front of `rest`; all of it when there is
-// none.
+// Removes the part before the first `separator` from the front of `rest` and returns it; all of it
+// if there is none.
 std::string_view take_until(std::string_view& rest, char separator);
 
-// For logs and messages: control bytes, quotes, backslashes and bytes over 0x7e as \xNN, so that
-// nothing a client or program sent can forge a line or drive a terminal. Cut after `bytes_max`.
+// For logs and messages: control bytes, quotes, backslashes and bytes over 0x7e as \xNN, so that no
+// data of a client or program forges a line or drives a terminal. Cut after `bytes_max`.
 std::string escape(std::string_view s, std::size_t bytes_max = 1024);
 
-// The same for whole lines that people read: only control bytes are escaped, tabs become spaces.
+// Length of the UTF-8 character at the start of `s` (not empty), if it is well-formed and only
+// shows itself. 0 for anything else: invalid UTF-8, control characters (C0, C1, DEL), characters
+// that change the direction of the text around them, line separators, and invisible characters.
+std::size_t visible_length(std::string_view s);
+
+// The same for whole lines that people read: only bytes without visible_length() are escaped, one
+// by one, and tabs become spaces.
 std::string printable(std::string_view line, std::size_t bytes_max = 4096);
 
-// As one word of a shell's command line: quoted where it has to be.
+// As one word of a shell's command line: quoted if need be.
 std::string shell_word(std::string_view s);
 
 // For text in HTML and in quoted attributes.

@@ -15,7 +15,7 @@ namespace cgisrv {
 
 namespace {
 
-// -1 and errno, as the system calls have it.
+// -1 and errno, like the system calls.
 int open_without_links(int directory, const std::string& below, int flags) {
   open_how how{};
   how.flags = static_cast<std::uint64_t>(flags) | O_CLOEXEC;
@@ -23,8 +23,8 @@ int open_without_links(int directory, const std::string& below, int flags) {
   return static_cast<int>(::syscall(SYS_openat2, directory, below.c_str(), &how, sizeof how));
 }
 
-// What the link `link`, an entry of `directory`, leads to, if its owner owns that too. The link is
-// read through its descriptor, so that it is the one whose owner is looked at.
+// The target of `link`, an entry of `directory`, if both have the same owner. The link is read
+// through its descriptor, so that it is the one whose owner is checked.
 Fd follow_own(int directory, Fd link, uid_t owner) {
   std::array<char, PATH_MAX> text{};
   if (::readlinkat(link.get(), "", text.data(), text.size() - 1) < 0) return {};
@@ -36,7 +36,7 @@ Fd follow_own(int directory, Fd link, uid_t owner) {
   return {};
 }
 
-// The same by single steps, each of which may be such a link. A descriptor of O_PATH.
+// The same in single steps, each of which may be such a link. A descriptor of O_PATH.
 Fd open_by_owner(Fd directory, std::string_view below) {
   while (directory && !below.empty()) {
     const std::string name(text::take_until(below, '/'));
@@ -73,7 +73,7 @@ Result<Fd> Tree::open(const std::string& path, int flags) const {
   return result(Fd(::open(again.c_str(), flags | O_CLOEXEC)));
 }
 
-Result<Tree::Place> Tree::place(const std::string& path) const {
+Result<Tree::ResolvedName> Tree::resolve(const std::string& path) const {
   const auto file = open(path, O_PATH);
   if (!file) return std::unexpected(file.error());
   std::array<char, PATH_MAX> text{};
@@ -86,13 +86,13 @@ Result<Tree::Place> Tree::place(const std::string& path) const {
   if (!directory) return std::unexpected(directory.error());
   struct stat found {
   }, expected{};
-  Place place{std::move(*directory), real.substr(slash + 1)};
+  ResolvedName resolved{std::move(*directory), real.substr(slash + 1)};
   if (::fstat(file->get(), &expected) != 0 ||
-      ::fstatat(place.directory.get(), place.name.c_str(), &found, AT_SYMLINK_NOFOLLOW) != 0)
+      ::fstatat(resolved.directory.get(), resolved.name.c_str(), &found, AT_SYMLINK_NOFOLLOW) != 0)
     return fail_errno(errno, "{}", real);
   if (found.st_dev != expected.st_dev || found.st_ino != expected.st_ino)
     return fail_errno(ENOENT, "{} has been replaced", real);
-  return place;
+  return resolved;
 }
 
 int Tree::examine(const std::string& path, struct stat& status) const {

@@ -1,4 +1,4 @@
-// A directory whose inside is served, and what the symbolic links in it may do: openat2(2).
+// A directory whose contents are served, and what symbolic links in it may do: openat2(2).
 #pragma once
 
 #include <cgisrv/fd.h>
@@ -14,13 +14,13 @@ namespace cgisrv {
 
 enum class Links : std::uint8_t {
   follow,  // wherever they lead
-  owner,   // where their owner owns what they lead to
+  owner,   // if they and their target have the same owner
   never,
 };
 
-// Links in `root` itself are its administrator's, and followed. Under `owner` and `never` what is
-// returned is what was checked, whatever happens to the path meanwhile; a link that may not be
-// followed is ELOOP, a kernel older than 5.6 ENOSYS. `owner` needs /proc to open for reading.
+// Links in `root` itself are the administrator's, and followed. Under `owner` and `never` the
+// result is the file that was checked, whatever happens to the path meanwhile. A forbidden link is
+// ELOOP, a kernel older than 5.6 ENOSYS. `owner` needs /proc to open for reading.
 struct Tree {
   std::string_view root;  // absolute, no slash at its end; outlives the tree
   Links links = Links::follow;
@@ -30,12 +30,12 @@ struct Tree {
   // stat(2) under the same rules; 0 or an errno value.
   int examine(const std::string& path, struct stat& status) const;
 
-  // Where the file itself is, for calls that take a name: `name` in `directory` is no link.
-  struct Place {
+  // The file's real location, for calls that take a name: `name` in `directory` is no link.
+  struct ResolvedName {
     Fd directory;  // O_PATH
     std::string name;
   };
-  Result<Place> place(const std::string& path) const;
+  Result<ResolvedName> resolve(const std::string& path) const;
 };
 
 }  // namespace cgisrv

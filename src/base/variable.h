@@ -1,4 +1,4 @@
-// Variables of our own environment that are meant for us alone.
+// Environment variables meant for this process alone.
 #pragma once
 
 #include <unistd.h>
@@ -8,7 +8,7 @@
 
 namespace cgisrv {
 
-// Its value, or an empty text; it is gone then, so that no program sees it.
+// Returns its value, or an empty text, and removes it, so that no program sees it.
 inline std::string take_variable(const char* name) {
   const char* const value = std::getenv(name);
   std::string text = value != nullptr ? value : "";

@@ -28,7 +28,7 @@ bool exists(const std::string& file) {
   return ::access(file.c_str(), F_OK) == 0;
 }
 
-// It is there, but the loader that it names is not.
+// It exists, but the loader that it names does not.
 std::string explain_loader(const std::string& file, const process::ElfHead& elf) {
   const std::string loader = text::escape(elf.loader, 200);
   if (elf.loader.find("musl") != elf.loader.npos)
@@ -45,7 +45,7 @@ std::string explain_loader(const std::string& file, const process::ElfHead& elf)
                      file, loader);
 }
 
-// Something is not there: the file, its interpreter, that one's own, or the loader of the last.
+// Something is missing: the file, its interpreter, the interpreter's own, or that one's loader.
 std::string explain_missing(const std::string& file, unsigned depth = 0) {
   constexpr unsigned interpreters_max = 4;
   if (!exists(file)) return fmt::format("{} does not exist; install it, or correct the name", file);
@@ -70,11 +70,11 @@ std::string explain_missing(const std::string& file, unsigned depth = 0) {
 
 std::string explain_denied(const std::string& file) {
   const Shebang shebang = read_shebang(file_head(file));
-  if (shebang.program.empty() || ::access(file.c_str(), X_OK) != 0) return why_not_executable(file);
+  if (shebang.program.empty() || ::access(file.c_str(), X_OK) != 0) return why_not_run(file);
   return fmt::format("{}: its interpreter {}", file, why_not_executable(shebang.program));
 }
 
-// What a text begins with when it is no script, and what would run it by its ending.
+// How a text begins that is no script, and what would run it, by its ending.
 std::string explain_text(const std::string& file, std::string_view bytes) {
   if (bytes.empty()) return fmt::format("{} is empty; was it copied in whole?", file);
   if (bytes.starts_with("\xef\xbb\xbf#!"))
@@ -85,6 +85,7 @@ std::string explain_text(const std::string& file, std::string_view bytes) {
     return fmt::format("{} is a program for Windows; build it for this machine", file);
   if (bytes.starts_with("\xcf\xfa\xed\xfe") || bytes.starts_with("\xca\xfe\xba\xbe"))
     return fmt::format("{} is a program for macOS; build it for this machine", file);
+  if (auto data = no_program(file, bytes); !data.empty()) return data;
   constexpr std::array<std::array<std::string_view, 2>, 5> usual = {{{".py", "#!/usr/bin/python3"},
                                                                      {".pl", "#!/usr/bin/perl"},
                                                                      {".rb", "#!/usr/bin/ruby"},
@@ -164,9 +165,15 @@ Diagnosis diagnose_start(const process::SpawnFailure& failure, const Script& scr
     case process::SpawnStep::none:
       break;
   }
-  return {503, fmt::format("{}: no process could be started: {}; the machine or the user has too "
-                           "many",
-                           script.filename, what)};
+  if (is_shortage(failure.code))
+    return {503, fmt::format("{}: no process could be started: {}; the machine or the user has too "
+                             "many",
+                             script.filename, what)};
+  return {502,
+          fmt::format("{}: no process could be started: {}; what runs this server, an emulator "
+                      "or a filter of system calls, has no clone(2) with CLONE_VM and "
+                      "CLONE_VFORK",
+                      script.filename, what)};
 }
 
 }  // namespace cgisrv::cgi

@@ -1,4 +1,4 @@
-// Why a program could not be started, in one sentence that names the cause and the remedy.
+// Why a program could not be started: one sentence with the cause and the remedy.
 #pragma once
 
 #include <string>
@@ -13,7 +13,7 @@ struct Diagnosis {
   std::string sentence;
 };
 
-// Looks at the script again (its first line, its mode, its mount) to tell one errno's causes apart.
+// Inspects the script again (first line, mode, mount) to tell causes of one errno apart.
 Diagnosis diagnose_start(const process::SpawnFailure& failure, const Script& script);
 
 }  // namespace cgisrv::cgi

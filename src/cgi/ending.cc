@@ -1,13 +1,19 @@
 #include "cgi/ending.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
-#include <array>
+#include <algorithm>
 #include <csignal>
 #include <cstring>
+#include <initializer_list>
 
 #include "base/text.h"
+#include "base/units.h"
+#include "cgi/permissions.h"
+#include "cgi/telling_line.h"
 #include "process/elf.h"
+#include "process/privileges.h"
 #include "process/shebang.h"
 
 namespace cgisrv::cgi {
@@ -16,11 +22,8 @@ namespace {
 
 // "512m": as in a configuration.
 std::string size_text(std::uint64_t bytes) {
-  unsigned unit = 0;
-  for (; unit < 4 && bytes != 0 && bytes % 1024 == 0; ++unit)
-    bytes /= 1024;
-  constexpr std::array<std::string_view, 5> units = {" bytes", "k", "m", "g", "t"};
-  return fmt::format("{}{}", bytes, units[unit]);
+  const std::string text = format_size(bytes);
+  return text::is_digit(text.back()) ? text + " bytes" : text;
 }
 
 double processor_seconds(const rusage& usage) {
@@ -28,11 +31,6 @@ double processor_seconds(const rusage& usage) {
     return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
   };
   return of(usage.ru_utime) + of(usage.ru_stime);
-}
-
-std::string last_line(std::string_view text) {
-  text = text.substr(0, text.find_last_not_of(" \t\r\n") + 1);
-  return text::escape(text::trim(text.substr(text.rfind('\n') + 1)), 300);
 }
 
 std::string explain_processor_time(std::uint64_t seconds) {
@@ -94,42 +92,125 @@ std::string explain_signal(const Ending& ending) {
   }
 }
 
-// "env: 'python9': No such file or directory": what env(1) was to find in PATH.
-std::string explain_env(const Ending& ending, const process::Shebang& shebang) {
+// What the kernel has executed: the script's file, or its configured interpreter. Only the first
+// line of that one counts.
+struct Executed {
+  explicit Executed(const Script& script)
+      : configured(!script.interpreter.empty()),
+        file(configured ? script.interpreter : script.filename),
+        head(process::file_head(file)),
+        shebang(process::read_shebang(head)) {}
+
+  // "it", if the sentence is about the script.
+  std::string subject() const {
+    return configured ? fmt::format("its configured interpreter {}", text::escape(file)) : "it";
+  }
+
+  bool configured;
+  const std::string& file;
+  std::string head;
+  process::Shebang shebang;
+};
+
+// "env: 'python9': No such file or directory": what env(1) looked for in PATH.
+std::string explain_env(const Ending& ending, const Executed& executed) {
+  const process::Shebang& shebang = executed.shebang;
   const std::string name = text::escape(shebang.argument, 100);
+  const std::string whose = executed.configured
+                                ? fmt::format("the first line of {}", text::escape(executed.file))
+                                : "its first line";
   const bool splits = shebang.argument.starts_with("-");
   if (!splits && shebang.argument.find_first_of(" \t") != shebang.argument.npos)
-    return fmt::format(
-        "its first line has env look for one program named '{0}'; write #!{1} -S {0}", name,
-        text::escape(shebang.program, 100));
+    return fmt::format("{0} has env look for one program named '{1}'; write #!{2} -S {1}", whose,
+                       name, text::escape(shebang.program, 100));
   const Variables& env = ending.options.env;
   std::string_view path = process::default_path;
   for (const auto& [variable, value] : env)
     if (variable == "PATH") path = value;
   return fmt::format(
-      "its first line has env look for '{}', which is not in its PATH, {}; install it, or set PATH "
-      "in env",
-      name, text::escape(path, 200));
+      "{} has env look for '{}', which is not in its PATH, {}; install it, or set PATH {}", whose,
+      name, text::escape(path, 200),
+      ending.options.by_file ? "in env" : "when you start the server: -E PATH");
+}
+
+// The program that env(1) did not find because a script's lines end as in Windows: "sh" for "env:
+// 'sh\r': No such file or directory". Empty: something else happened.
+std::string_view named_with_carriage_return(std::string_view said) {
+  while (!said.empty()) {
+    const auto line = text::take_until(said, '\n');
+    const auto begin = line.find("env: ");
+    const auto end = std::min(line.find("\\r"), line.find('\r'));
+    if (begin == line.npos || end == line.npos || end < begin) continue;
+    const auto name = line.substr(0, end);
+    return name.substr(name.find_last_of("'\x98") + 1);  // ‘ ends in 0x98
+  }
+  return {};
+}
+
+// The message of the loaders of glibc and musl for a missing library. A program may also exit with
+// 127 because it found no other program.
+bool loader_failed(std::string_view said) {
+  return said.find("shared librar") != said.npos;
+}
+
+// "MemoryError": the limit that a program has hit by its own words, and how to raise it. Empty: no
+// such limit is set.
+std::string limit_reached(std::string_view said, const ResourceLimits& limits) {
+  const auto says = [said](std::initializer_list<std::string_view> words) {
+    return std::ranges::any_of(words, [said](auto word) { return said.contains(word); });
+  };
+  if (limits.address_space && says({"MemoryError", "annot allocate memory", "ut of memory",
+                                    "emory exhausted", "bad_alloc"}))
+    return fmt::format("as in rlimits, which is {}", size_text(*limits.address_space));
+  if (limits.file_size && says({"ile too large"}))
+    return fmt::format("fsize in rlimits, which is {}", size_text(*limits.file_size));
+  if (limits.open_files && says({"oo many open files"}))
+    return fmt::format("nofile in rlimits, which is {}", *limits.open_files);
+  if (limits.processes && says({"annot fork", "Resource temporarily unavailable"}))
+    return fmt::format("nproc in rlimits, which is {}", *limits.processes);
+  return {};
+}
+
+// The kernel executes a script that only its interpreter cannot read.
+bool script_is_unreadable(const Executed& executed, std::string_view said) {
+  return !executed.configured && executed.head.empty() && said.contains("ermission denied") &&
+         !may(executed.file, R_OK);
+}
+
+// Conclusions from its standard error alone.
+std::string explain_words(const Ending& ending, std::string_view said) {
+  if (ending.stderr_tail.empty()) return "it wrote nothing to its standard error; run it by hand";
+  if (said.empty()) return "its standard error does not say why; run it by hand";
+  const auto limit = limit_reached(said, ending.options.rlimits);
+  return fmt::format("its standard error says why: {}{}{}", said, limit.empty() ? "" : "; raise ",
+                     limit);
 }
 
 std::string explain_status(const Ending& ending) {
-  const std::string head = process::file_head(ending.script.filename);
-  const process::Shebang shebang = process::read_shebang(head);
-  const std::string said = last_line(ending.stderr_tail);
+  const Executed executed(ending.script);
+  const std::string said = text::escape(telling_line(ending.stderr_tail), 300);
   const int code = ending.exit.code;
-  if (shebang.windows_line_end)
-    return fmt::format("it has Windows line ends; convert it: sed -i 's/\\r$//' {}",
-                       text::shell_word(ending.script.filename));
-  if (code == 127 && shebang.program.ends_with("/env")) return explain_env(ending, shebang);
-  if (code == 127 && process::read_elf_head(head))
-    return fmt::format("a library that it needs is missing, see ldd {}{}{}", ending.script.filename,
-                       said.empty() ? "" : "; its standard error: ", said);
+  if (executed.shebang.windows_line_end)
+    return fmt::format("{} has Windows line ends; convert it: sed -i 's/\\r$//' {}",
+                       executed.subject(), text::shell_word(executed.file));
+  if (const auto name = named_with_carriage_return(ending.stderr_tail); !name.empty())
+    return fmt::format(
+        "a script that it started has Windows line ends, so that env looked for a program named "
+        "'{}\\r'; convert that one: sed -i 's/\\r$//' SCRIPT",
+        text::escape(name, 100));
+  if (code == 127 && executed.shebang.program.ends_with("/env"))
+    return explain_env(ending, executed);
+  if (code == 127 && process::read_elf_head(executed.head) && loader_failed(ending.stderr_tail))
+    return fmt::format("a library that {} needs is missing, see ldd {}{}{}", executed.subject(),
+                       executed.file, said.empty() ? "" : "; its standard error: ", said);
   const char* const signal = code > 128 ? ::sigabbrev_np(code - 128) : nullptr;
   if (signal != nullptr)
     return fmt::format("something that it ran was killed by SIG{}{}{}", signal,
                        said.empty() ? "" : "; its standard error: ", said);
-  if (said.empty()) return "it wrote nothing to its standard error; run it by hand";
-  return fmt::format("its standard error says why: {}", said);
+  if (script_is_unreadable(executed, said))
+    return fmt::format("user {} may not read it, as its interpreter must; run: chmod a+r {}",
+                       process::own_user_name(), text::shell_word(executed.file));
+  return explain_words(ending, said);
 }
 
 }  // namespace

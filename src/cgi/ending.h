@@ -1,4 +1,4 @@
-// Why a program that was started failed, as far as its end and its standard error tell.
+// Why a program failed after its start, as far as its exit and its standard error tell.
 #pragma once
 
 #include <string>
@@ -15,11 +15,11 @@ struct Ending {
   const Script& script;
   const Options& options;
   std::string_view stderr_tail;
-  bool memory_ran_out = false;  // the kernel has killed a process for that, while this one ran
+  bool memory_ran_out = false;  // the kernel killed a process for lack of memory while this one ran
 };
 
 // The cause and the remedy, to follow "killed by signal 24 (SIGXCPU)" or "exit status 3" after a
-// colon; empty: nothing is known. Fit for the log.
+// colon; empty when unknown. Fit for the log.
 std::string explain_ending(const Ending& ending);
 
 // "0.5 s"

@@ -6,6 +6,7 @@
 #include <array>
 
 #include "base/text.h"
+#include "http/host.h"
 #include "process/shebang.h"
 
 namespace cgisrv::cgi {
@@ -13,17 +14,22 @@ namespace {
 
 using namespace std::string_view_literals;
 
-// They have variables of their own or concern only the connection. Proxy would become HTTP_PROXY,
+// They have variables of their own or only concern the connection. Proxy would become HTTP_PROXY,
 // which the programs' HTTP clients obey (CVE-2016-5385).
 constexpr std::array withheld_fields = {
     "Content-Type"sv, "Content-Length"sv, "Transfer-Encoding"sv, "Connection"sv, "Keep-Alive"sv,
     "TE"sv,           "Trailer"sv,        "Upgrade"sv,           "Expect"sv,     "Proxy"sv};
 
-// Their absence means something too, so configuration must not fill it.
-constexpr std::array reserved_variables = {"CONTENT_LENGTH"sv, "CONTENT_TYPE"sv, "PATH_INFO"sv,
-                                           "PATH_TRANSLATED"sv};
+// They are always set, or their absence has a meaning, so configuration must not set them.
+constexpr std::array computed_variables = {
+    "CONTENT_LENGTH"sv,  "CONTENT_TYPE"sv,    "DOCUMENT_ROOT"sv, "GATEWAY_INTERFACE"sv,
+    "PATH_INFO"sv,       "PATH_TRANSLATED"sv, "QUERY_STRING"sv,  "REDIRECT_STATUS"sv,
+    "REDIRECT_URL"sv,    "REMOTE_ADDR"sv,     "REMOTE_PORT"sv,   "REQUEST_ID"sv,
+    "REQUEST_METHOD"sv,  "REQUEST_SCHEME"sv,  "REQUEST_URI"sv,   "SCRIPT_FILENAME"sv,
+    "SCRIPT_NAME"sv,     "SERVER_ADDR"sv,     "SERVER_NAME"sv,   "SERVER_PORT"sv,
+    "SERVER_PROTOCOL"sv, "SERVER_SOFTWARE"sv, "UNIQUE_ID"sv};
 
-// As it was sent: a local redirect puts another target in its place.
+// In the original request: a local redirect replaces the target.
 bool was_absolute(const http::Request& request) {
   return !request.raw_target.starts_with('/') && request.raw_target != "*";
 }
@@ -36,20 +42,22 @@ std::string request_uri(std::string_view raw) {
   return raw.starts_with('/') ? std::string(raw) : "/" + std::string(raw);
 }
 
+bool is_unambiguous(std::string_view name) {
+  return std::ranges::all_of(
+      name, [](char c) { return text::is_alpha(c) || text::is_digit(c) || c == '-'; });
+}
+
 bool is_passed(std::string_view name, bool pass_authorization) {
   const auto is = [name](std::string_view other) {
     return text::equals_ignoring_case(name, other);
   };
-  const auto is_unambiguous = [](char c) {
-    return text::is_alpha(c) || text::is_digit(c) || c == '-';
-  };
   if (is("Authorization")) return pass_authorization;
-  return std::ranges::all_of(name, is_unambiguous) && std::ranges::none_of(withheld_fields, is) &&
+  return is_unambiguous(name) && std::ranges::none_of(withheld_fields, is) &&
          !text::equals_ignoring_case(name.substr(0, 6), "Proxy-");
 }
 
 void add_fields(Environment& env, const http::Request& request, bool pass_authorization) {
-  // RFC 9112 section 3.2.2: the host of an absolute target takes the place of what Host says.
+  // RFC 9112 section 3.2.2: the host of an absolute target replaces that of Host.
   if (was_absolute(request)) {
     env.add("HTTP_HOST", request.port ? fmt::format("{}:{}", request.host, *request.port)
                                       : std::string(request.host));
@@ -80,14 +88,9 @@ void add_git_protocol(Environment& env) {
   if (!value.empty() && std::ranges::all_of(value, is_plain)) env.add("GIT_PROTOCOL", value);
 }
 
-// A proxy puts its field in the place of the client's: of two, one is not the proxy's.
 void add_user(Environment& env, const http::Request& request, std::string_view field) {
-  const auto is_it = [field](const auto& one) {
-    return text::equals_ignoring_case(one.name, field);
-  };
-  if (field.empty() || std::ranges::count_if(request.fields, is_it) != 1) return;
-  const auto user = request.field(field);
-  if (user && !user->empty()) env.add("REMOTE_USER", *user);
+  const auto user = remote_user(request, field);
+  if (!user.empty()) env.add("REMOTE_USER", user);
 }
 
 void add_server(Environment& env, const http::Request& request, const Endpoints& ends) {
@@ -96,14 +99,14 @@ void add_server(Environment& env, const http::Request& request, const Endpoints&
   env.add("SERVER_SOFTWARE", "cgisrv/" CGISRV_VERSION);
   env.add("SERVER_PROTOCOL", request.version == http::Version::http10 ? "HTTP/1.0" : "HTTP/1.1");
   if (!request.host.empty()) {
-    env.add("SERVER_NAME", request.host);
+    env.add("SERVER_NAME", http::canonical_host(request.host));
   } else {
     env.add("SERVER_NAME", is_bare_ipv6 ? fmt::format("[{}]", ends.server_address)
                                         : std::string(ends.server_address));
   }
   if (!ends.server_port.empty()) {
     env.add("SERVER_PORT", ends.server_port);
-  } else {  // a unix listener has none, but the variable may not be missing
+  } else {  // a unix listener has no port, but the variable must be set
     env.add("SERVER_PORT", std::to_string(request.port.value_or(ends.https ? 443 : 80)));
   }
   env.add("SERVER_ADDR", ends.server_address);
@@ -122,7 +125,9 @@ void add_request(Environment& env, const EnvironmentInput& input) {
   env.add("UNIQUE_ID", input.request_id);
   if (const auto type = request.field("Content-Type")) env.add("CONTENT_TYPE", *type);
   if (input.content_length) env.add("CONTENT_LENGTH", std::to_string(*input.content_length));
-  if (!input.redirect_url.empty()) env.add("REDIRECT_URL", input.redirect_url);
+  // If REDIRECT_URL and PATH_TRANSLATED are both set, php-cgi runs the latter as its script.
+  if (!input.redirect_url.empty() && input.script.path_info.empty())
+    env.add("REDIRECT_URL", input.redirect_url);
   env.add("REDIRECT_STATUS", "200");
 }
 
@@ -138,8 +143,7 @@ void add_script(Environment& env, const Script& script) {
 void add_configured(Environment& env, const Variables& configured) {
   for (auto last = configured.rbegin(); last != configured.rend(); ++last) {  // the last one wins
     const auto& [name, value] = *last;
-    const bool is_reserved = std::ranges::count(reserved_variables, name) > 0;
-    if (!is_reserved && !env.has(name)) env.add(name, value);
+    if (!is_computed(name) && !env.has(name)) env.add(name, value);
   }
   if (!env.has("PATH")) env.add("PATH", process::default_path);
 }
@@ -162,7 +166,7 @@ void Environment::reserve(std::size_t bytes, std::size_t variables) {
 }
 
 void Environment::add(std::string_view name, std::string_view value) {
-  // Nothing that an environment cannot hold gets here; if it did, half of it would be worse.
+  // Such a value should not get here. If one does, passing half of it would be worse.
   if (name.empty() || name.contains('=') || name.contains('\0') || value.contains('\0')) return;
   offsets_.push_back(block_.size());
   block_.append(name).push_back('=');
@@ -197,6 +201,30 @@ char* const* Environment::envp() {
     pointers_.push_back(block_.data() + offset);
   pointers_.push_back(nullptr);
   return pointers_.data();
+}
+
+bool is_computed(std::string_view name) {
+  return std::ranges::find(computed_variables, name) != computed_variables.end();
+}
+
+std::string_view why_withheld(std::string_view field, bool pass_authorization) {
+  if (!is_unambiguous(field))
+    return "its name holds other characters than letters, digits and '-', so that its variable "
+           "could be another field's";
+  if (text::equals_ignoring_case(field, "Authorization") && !pass_authorization)
+    return "authorization is not set for its location";
+  if (text::equals_ignoring_case(field, "Proxy"))
+    return "programs would take HTTP_PROXY for the proxy that they are to use";
+  return {};
+}
+
+// A proxy replaces the client's field by its own: of two fields, one is not the proxy's.
+std::string_view remote_user(const http::Request& request, std::string_view field) {
+  const auto is_it = [field](const auto& one) {
+    return text::equals_ignoring_case(one.name, field);
+  };
+  if (field.empty() || std::ranges::count_if(request.fields, is_it) != 1) return {};
+  return request.field(field).value_or("");
 }
 
 Environment build_environment(const EnvironmentInput& input) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "cgi/script.h"
+#include "cgi/variables.h"
 #include "http/message.h"
 
 namespace cgisrv::cgi {
@@ -20,11 +21,8 @@ struct Endpoints {
   std::string_view server_address;
   std::string_view server_port;
   bool https = false;
-  std::uint64_t client = 0;  // who is calling, for counting: net::Address::client()
+  std::uint64_t client = 0;  // identifies the client in counts: net::Address::client()
 };
-
-// Variables the administrator sets, in the order of configuration.
-using Variables = std::vector<std::pair<std::string, std::string>>;
 
 struct EnvironmentInput {
   const http::Request& request;
@@ -32,18 +30,22 @@ struct EnvironmentInput {
   const Endpoints& endpoints;
   const Variables& configured;
   std::string_view request_id;
-  // Known length of the body after de-chunking; nothing: no body, or one that is streamed.
+  // Length of the body after de-chunking; nothing: no body, or one that is streamed.
   std::optional<std::uint64_t> content_length;
-  bool pass_authorization = false;     // HTTP_AUTHORIZATION is withheld otherwise
-  std::string_view user_field = {};    // in which a proxy says who REMOTE_USER is; empty: none
-  std::string_view redirect_url = {};  // after a local redirect: the first request's path
+  bool pass_authorization = false;     // else HTTP_AUTHORIZATION is withheld
+  std::string_view user_field = {};    // the field by which a proxy sets REMOTE_USER; empty: none
+  std::string_view redirect_url = {};  // after a local redirect: the path of the first request
 };
 
-// An environment as execve(2) wants it, held in one block of memory. Empty unless built.
+// The user whom the proxy names in `field`; empty: none, no such field, or more than one of it.
+// Lives as long as the request.
+std::string_view remote_user(const http::Request& request, std::string_view field);
+
+// An environment for execve(2), held in one block of memory. Empty unless built.
 class Environment {
  public:
   void reserve(std::size_t bytes, std::size_t variables);
-  // Nothing is added for a name or value that no environment can hold: a NUL, '=' in the name.
+  // Drops a name or value that no environment can hold: a NUL, '=' in the name.
   void add(std::string_view name, std::string_view value);
   bool has(std::string_view name) const;
   std::optional<std::string_view> get(std::string_view name) const;
@@ -62,7 +64,7 @@ class Environment {
 // Always: GATEWAY_INTERFACE QUERY_STRING REMOTE_ADDR REMOTE_PORT REQUEST_METHOD REQUEST_URI
 // SCRIPT_NAME SCRIPT_FILENAME DOCUMENT_ROOT SERVER_ADDR SERVER_NAME SERVER_PORT SERVER_PROTOCOL
 // SERVER_SOFTWARE REQUEST_SCHEME REQUEST_ID UNIQUE_ID REDIRECT_STATUS=200 (php-cgi refuses to run
-// without it) PATH (configured, or a safe default); as they apply: CONTENT_LENGTH CONTENT_TYPE
+// without it) PATH (configured, or a safe default). Where they apply: CONTENT_LENGTH CONTENT_TYPE
 // PATH_INFO PATH_TRANSLATED HTTPS REDIRECT_URL; then HTTP_* from the fields. SERVER_NAME is the
 // request's host, else the server's address.
 //
@@ -72,10 +74,17 @@ class Environment {
 // Connection, Keep-Alive, TE, Trailer, Upgrade, Expect, Proxy and Proxy-* never become HTTP_*.
 // HTTP_HOST is the host of an absolute target where the request has one. Git-Protocol is also
 // GIT_PROTOCOL, which git http-backend reads, when it holds nothing but [A-Za-z0-9=:.-].
-// REMOTE_USER is what user_field says, if it is there once and not empty.
-// Configured variables are added last, the last of a name wins, and they cannot supersede a
-// computed one nor stand in for CONTENT_LENGTH, CONTENT_TYPE, PATH_INFO or PATH_TRANSLATED where
-// there is none. Nothing comes from the server's own environment.
+// REMOTE_USER is remote_user() of user_field. Configured variables come last; the last of a name
+// wins. They cannot supersede a computed one, nor stand in for a missing CONTENT_LENGTH,
+// CONTENT_TYPE, PATH_INFO or PATH_TRANSLATED. Nothing comes from the server's own environment.
 Environment build_environment(const EnvironmentInput& input);
+
+// Whether the variable is computed for each request, or missing on purpose, so that configuring it
+// has no effect.
+bool is_computed(std::string_view name);
+
+// Why programs do not get a field that a client sent: a clause. Empty: they do get it, or it only
+// concerns the connection.
+std::string_view why_withheld(std::string_view field, bool pass_authorization);
 
 }  // namespace cgisrv::cgi

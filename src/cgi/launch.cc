@@ -9,12 +9,14 @@
 #include <cerrno>
 #include <vector>
 
+#include "cgi/umask.h"
+
 namespace cgisrv::cgi {
 
 namespace {
 
-// At the soft limit the kernel sends SIGXCPU, at the hard one SIGKILL, which says nothing: the hard
-// one is a little higher where it may be.
+// At the soft limit the kernel sends SIGXCPU, at the hard one SIGKILL, which explains nothing. So
+// the hard limit is a little higher where possible.
 rlimit processor_time(rlim_t seconds) {
   constexpr rlim_t until_kill = 2;
   rlimit now{};
@@ -53,14 +55,14 @@ std::optional<Pipe> open_pipe(bool we_write) {
 }
 
 std::expected<process::Child, process::SpawnFailure> launch(const Launch& launch,
-                                                            process::Roster& roster) {
-  process::RosterPlace place = roster.claim();
-  if (!place) return std::unexpected(process::SpawnFailure{process::SpawnStep::clone, EAGAIN});
+                                                            process::PidTable& pid_table) {
+  process::PidSlotOwner pid_slot = pid_table.claim();
+  if (!pid_slot) return std::unexpected(process::SpawnFailure{process::SpawnStep::clone, EAGAIN});
   const Script& script = launch.script;
   const bool interpreted = !script.interpreter.empty();
-  Tree::Place file;
+  Tree::ResolvedName file;
   if (script.links != Links::follow && !interpreted) {
-    auto found = Tree{script.tree, script.links}.place(script.filename);
+    auto found = Tree{script.tree, script.links}.resolve(script.filename);
     if (!found)
       return std::unexpected(process::SpawnFailure{process::SpawnStep::exec, found.error().code});
     file = std::move(*found);
@@ -89,8 +91,9 @@ std::expected<process::Child, process::SpawnFailure> launch(const Launch& launch
                                .limits = limits,
                                .gains_privileges = launch.options.allow_setuid,
                                .cgroup_fd = cgroup.members(),
+                               .umask = umask_or_none(launch.options.umask),
                                .directory_fd = file.directory.get()},
-                              std::move(place));
+                              std::move(pid_slot));
   if (child) child->confine(std::move(cgroup));
   return child;
 }

@@ -11,7 +11,7 @@
 #include "cgi/environment.h"
 #include "cgi/options.h"
 #include "cgi/script.h"
-#include "process/roster.h"
+#include "process/pid_table.h"
 #include "process/spawn.h"
 
 namespace cgisrv::cgi {
@@ -31,19 +31,19 @@ struct Launch {
   int stdin_fd;  // -1: nothing to read
   int stdout_fd;
   int stderr_fd;
-  rlimit descriptors;                   // where the options do not say
-  process::Cgroups* cgroups = nullptr;  // none: it is not confined
+  rlimit descriptors;                   // used where the options set none
+  process::Cgroups* cgroups = nullptr;  // null: the program is not confined
 };
 
-// What setrlimit(2) is to set for the program. `descriptors`: where the options do not say.
+// The setrlimit(2) values for the program. `descriptors`: used where the options set none.
 std::vector<process::ResourceLimit> limits_of(const ResourceLimits& limits,
                                               const rlimit& descriptors);
 
-// The folder that the script is in, which is its working directory.
+// The folder of the script, which is its working directory.
 std::string folder_of(const Script& script);
 
-// The program's working directory is the script's. The three descriptors stay the caller's.
+// The program's working directory is the script's folder. The caller keeps the three descriptors.
 std::expected<process::Child, process::SpawnFailure> launch(const Launch& launch,
-                                                            process::Roster& roster);
+                                                            process::PidTable& pid_table);
 
 }  // namespace cgisrv::cgi

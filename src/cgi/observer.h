@@ -1,4 +1,4 @@
-// Who looks on while programs run: cgisrv exec does; the server's workers have nobody.
+// Watches programs while they run: cgisrv exec has an observer, the server's workers have none.
 #pragma once
 
 #include <memory>
@@ -10,16 +10,16 @@
 
 namespace cgisrv::cgi {
 
-// Runs of one exchange follow each other (local redirects): what is printed is the last one's.
+// Runs of one exchange follow each other (local redirects): the response is the last one's.
 class Observer {
  public:
   virtual ~Observer() = default;
-  // It is about to be started with that environment.
+  // The program is about to be started with that environment.
   virtual void starting(const Script& script, const Environment& environment,
                         std::shared_ptr<const account::Account> account) = 0;
   virtual void printed(std::string_view bytes) = 0;     // on standard output, raw
   virtual void complained(std::string_view bytes) = 0;  // on standard error, raw
-  // A run is over, and its account closed; it may be settled by now.
+  // A run is over, and its account closed; its usage may be final by now.
   virtual void over() = 0;
 };
 

@@ -2,28 +2,42 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <vector>
 
 #include "base/text.h"
+#include "http/target.h"
 
 namespace cgisrv::cgi {
 
 namespace {
 
-// What is known when the head goes out; https://www.w3.org/TR/server-timing/
-std::string server_timing(const account::Costs& costs) {
+// The times known when the head is sent; https://www.w3.org/TR/server-timing/
+std::string server_timing(const account::Usage& usage) {
   const auto ms = [](std::optional<account::Duration> span) {
     return std::chrono::duration<double, std::milli>(span.value_or(account::Duration::zero()))
         .count();
   };
-  return fmt::format("queue;dur={:.3f}, start;dur={:.3f}, header;dur={:.3f}", ms(costs.queue),
-                     ms(costs.start), ms(costs.header));
+  return fmt::format("queue;dur={:.3f}, start;dur={:.3f}, header;dur={:.3f}", ms(usage.queue),
+                     ms(usage.start), ms(usage.header));
+}
+
+// For a response with a body of its own.
+bool lacks_type(const http::Response& response) {
+  const auto has = [&](std::string_view name) {
+    return std::ranges::any_of(response.fields, [name](const http::Field& field) {
+      return text::equals_ignoring_case(field.name, name);
+    });
+  };
+  return response.status != 204 && response.status != 304 && !has("Content-Type") &&
+         !has("Location");
 }
 
 }  // namespace
 
 void Relay::take(std::string_view output) {
   if (phase_ == Phase::head) return take_head(output);
+  if (phase_ == Phase::broken) rest_ += output.substr(0, rest_bytes_max - rest_.size());
   if (phase_ == Phase::body && !redirects()) exchange_->write(output);
 }
 
@@ -39,7 +53,10 @@ void Relay::take_head(std::string_view output) {
     take_without_head();
     return take(output.substr(taken));
   }
-  if (parser_.state() == ResponseParser::State::malformed) phase_ = Phase::broken;
+  if (parser_.state() == ResponseParser::State::malformed) {
+    phase_ = Phase::broken;
+    return take(output.substr(taken));
+  }
   if (parser_.state() != ResponseParser::State::complete) return;
   phase_ = Phase::body;
   respond(parser_.head().response);
@@ -71,7 +88,9 @@ void Relay::take_without_head() {
 void Relay::respond(http::Response response) {
   account_.header_whole();
   if (redirects()) return;
-  if (options_.server_timing) response.add("Server-Timing", server_timing(account_.costs()));
+  if (lacks_type(response) && !options_.headerless.empty())
+    response.add("Content-Type", options_.headerless);
+  if (options_.server_timing) response.add("Server-Timing", server_timing(account_.usage()));
   exchange_->respond(std::move(response));
 }
 
@@ -80,7 +99,7 @@ bool Relay::redirects() const {
          parser_.head().kind == ResponseKind::local_redirect;
 }
 
-// Cookies that came with the redirect are meant for the client whatever is answered.
+// Cookies of a redirect are for the client, whatever answers in the end.
 void Relay::redirect() {
   std::vector<http::Field> cookies;
   for (http::Field& field : parser_.head().response.fields)
@@ -88,9 +107,40 @@ void Relay::redirect() {
   exchange_->redirect(parser_.head().location, std::move(cookies));
 }
 
+std::string Relay::why_no_redirect() const {
+  const std::string& location = parser_.head().location;
+  const auto target = http::parse_target("GET", location);
+  if (!target || target->form != http::TargetForm::origin)
+    return fmt::format("its Location is no path: \"{}\"", text::escape(location, 200));
+  if (!http::decode_path(target->path))
+    return fmt::format("its Location is a path that is broken or leads out of the site: \"{}\"",
+                       text::escape(location, 200));
+  if (!exchange_->may_redirect()) return "more than 10 local redirects in a row; is it a loop?";
+  return {};
+}
+
 std::string Relay::problem() const {
-  if (parser_.offending_line().empty()) return std::string(parser_.problem());
-  return fmt::format("{}: \"{}\"", parser_.problem(), text::escape(parser_.offending_line(), 200));
+  auto telling = parser_.offending_line();
+  const std::string printed = fmt::format("{}{}", parser_.collected(), rest_);
+  if (const auto error = error_in(printed); !error.empty()) telling = error;
+  std::string problem(parser_.problem());
+  const bool is_a_field_gone_wrong = telling.contains(':');
+  if (parser_.lacks_header() && !is_a_field_gone_wrong && has_late_header(printed))
+    problem =
+        "the program's output does not begin with a CGI header, but one comes later in it: let it "
+        "flush its own output before it starts other programs, or print the header first";
+  else if (parser_.lacks_header())
+    problem += fmt::format(", or {} headerless = \"text/html; charset=utf-8\" for its location",
+                           options_.by_file ? "set" : "serve by a configuration with");
+  if (telling.empty()) return problem;
+  return fmt::format("{}: \"{}\"", problem, text::escape(telling, 200));
+}
+
+std::string Relay::excerpt() const {
+  constexpr std::size_t part = 1024;
+  std::string all = fmt::format("{}{}", parser_.collected(), rest_);
+  if (all.size() > 2 * part) all.replace(part, all.size() - 2 * part, "\n[...]\n");
+  return all;
 }
 
 }  // namespace cgisrv::cgi

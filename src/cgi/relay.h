@@ -1,7 +1,7 @@
-// What a program prints, on its way into the response.
+// Passes a program's output on into the response.
 //
-//   head --> body        the head is whole: the rest is handed on as it comes
-//     \----> broken      it is no CGI response: problem() says why
+//   head --> body        the head is whole: the rest is passed on as it arrives
+//     \----> broken      no CGI response: problem() says why, better the more output there is
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@
 #include "cgi/options.h"
 #include "cgi/response.h"
 #include "cgi/script.h"
-#include "http/exchange.h"
+#include "handler/exchange.h"
 
 namespace cgisrv::cgi {
 
@@ -22,27 +22,41 @@ class Relay {
 
   Relay(http::Exchange& exchange, const Script& script, const Options& options,
         account::Account& account)
-      : exchange_(&exchange), script_(script), options_(options), account_(account) {}
+      : exchange_(&exchange),
+        script_(script),
+        options_(options),
+        account_(account),
+        parser_({options.response_header_size, options.response_header_fields}) {}
 
-  // From now on that is whom the response is for.
+  // From now on the response goes to `exchange`.
   void turn_to(http::Exchange& exchange) { exchange_ = &exchange; }
 
   Phase phase() const { return phase_; }
   void take(std::string_view output);
-  // There will be no more. In the head: it becomes body where that was a response, else broken.
+  // The output has ended. In the head: becomes body where it was a response, else broken.
   void end();
 
-  // The head asks for another path instead: the body, if any, is nobody's.
+  // The head asks for another path instead. The body, if any, is dropped.
   bool redirects() const;
-  // Ends the exchange with that. Once the program has ended.
+  // Ends the exchange with the redirect. Only after the program has ended.
   void redirect();
 
-  // One sentence, with the line that is wrong.
+  // Why the redirect is impossible, in one sentence; empty: it is possible.
+  std::string why_no_redirect() const;
+
+  // One sentence, with the faulty line.
   std::string problem() const;
-  // What was printed, while there is no head.
-  std::string_view collected() const { return parser_.collected(); }
+  // There is no head, and no more output is needed to say why.
+  bool is_hopeless() const { return phase_ == Phase::broken && rest_.size() == rest_bytes_max; }
+  // Whether anything was printed.
+  bool has_output() const { return !parser_.collected().empty(); }
+  // The beginning and the end of the output, while there is no head.
+  std::string excerpt() const;
 
  private:
+  // Output after a failed head is kept up to this: the reason may be at its end.
+  static constexpr std::size_t rest_bytes_max = 64 * 1024;
+
   void take_head(std::string_view output);
   void take_without_head();
   void respond(http::Response response);
@@ -52,6 +66,7 @@ class Relay {
   const Options& options_;
   account::Account& account_;
   ResponseParser parser_;
+  std::string rest_;  // kept once broken
   Phase phase_ = Phase::head;
 };
 

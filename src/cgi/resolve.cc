@@ -1,6 +1,5 @@
 #include "cgi/resolve.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -16,24 +15,12 @@
 namespace cgisrv::cgi {
 namespace {
 
-// The problems name what the client asked for, so that they must be made fit for the log.
+// The problems quote the client's request, so they must be escaped for the log.
 Resolution missing(std::string_view problem) {
   return {Found::missing, {}, text::escape(problem)};
 }
 Resolution forbidden(std::string_view problem) {
   return {Found::forbidden, {}, text::escape(problem)};
-}
-
-bool may(const std::string& file, int mode) {
-  return ::faccessat(AT_FDCWD, file.c_str(), mode, AT_EACCESS) == 0;
-}
-
-// The first folder on the way to `file` that we may not enter.
-std::string closed_folder(const std::string& file) {
-  std::size_t end = file.find('/', 1);
-  while (end != file.npos && may(file.substr(0, end), X_OK))
-    end = file.find('/', end + 1);
-  return file.substr(0, end);
 }
 
 Resolution unreachable(const std::string& file, int code) {
@@ -45,10 +32,7 @@ Resolution unreachable(const std::string& file, int code) {
     case ELOOP:
       return missing(fmt::format("{} is a symbolic link that leads nowhere", file));
     case EACCES:
-      return forbidden(
-          fmt::format("{0} cannot be reached: user {1} may not enter {2}; run: chmod "
-                      "a+x {2}",
-                      file, ::geteuid(), closed_folder(file)));
+      return {Found::forbidden, {}, why_unreachable(file)};
     default:
       return {is_shortage(code) ? Found::unavailable : Found::forbidden,
               {},
@@ -63,7 +47,7 @@ Resolution refused_link(const std::string& file, Links links) {
 
 // The regular file `file` as the program that the first `end` bytes of `path` name.
 Resolution program(std::string file, bool needs_execute, const std::string& path, std::size_t end) {
-  if (needs_execute && !may(file, X_OK)) return {Found::forbidden, {}, why_not_executable(file)};
+  if (needs_execute && !may(file, X_OK)) return {Found::forbidden, {}, why_not_run(file)};
   if (!needs_execute && !may(file, R_OK)) {
     return forbidden(fmt::format("{0} is not readable; run: chmod a+r {0}", file));
   }

@@ -10,26 +10,26 @@
 
 namespace cgisrv::cgi {
 
-// unavailable: what is needed to find out has run out for now.
+// unavailable: a resource needed to find out is exhausted for now.
 enum class Found { program, missing, forbidden, unavailable, directory };
 
 struct Resolution {
   Found found = Found::missing;
-  Script script;        // program: complete but for root and interpreter
-  std::string problem;  // of all the others: one sentence with the remedy, escaped for the log
+  Script script;        // program: complete except for root and interpreter
+  std::string problem;  // for all others: one sentence with the remedy, escaped for the log
 };
 
-// Walks `path` from `directory` (absolute, no slash at its end), which stands for the first
-// `prefix` bytes of path.text, until a segment names a regular file: that is the script, the rest
-// PATH_INFO. Segments that begin with a dot, and those past path.plain, name nothing. `tree` holds
-// the directory, and says what links may do. `needs_execute`: the file must be executable by us,
-// else forbidden with the reason (an interpreter makes do with a readable one). directory: the path
-// ends at a directory.
+// Walks `path` from `directory` (absolute, no trailing slash), which stands for the first `prefix`
+// bytes of path.text, until a segment names a regular file: that is the script, the rest PATH_INFO.
+// Segments that begin with a dot, and those beyond path.plain, name nothing. `tree` holds the
+// directory, and decides what links may do. `needs_execute`: the file must be executable by us,
+// else the result is forbidden, with the reason (an interpreter only needs a readable file).
+// directory: the path ends at a directory.
 Resolution resolve_script(const std::string& directory, const http::Path& path, std::size_t prefix,
                           bool needs_execute, const Tree& tree = {});
 
-// One program for everything below a prefix: SCRIPT_NAME is the prefix without its last slash. It
-// is the administrator who named it, so links are followed.
+// One program for everything below a prefix: SCRIPT_NAME is the prefix without its last slash. The
+// administrator named the file, so links are followed.
 Resolution single_program(const std::string& file, const http::Path& path, std::size_t prefix);
 
 }  // namespace cgisrv::cgi

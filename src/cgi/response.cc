@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <utility>
 
 #include "base/text.h"
 #include "http/head.h"
@@ -15,12 +16,19 @@ namespace {
 using namespace std::string_view_literals;
 using text::equals_ignoring_case;
 
-// A first line without a colon in this many bytes is no field: output that never ends its first
-// line is told apart before the whole head's limit, wherever the reads happened to cut it.
+// A first line without a colon in this many bytes is no field. So output whose first line never
+// ends is recognised before the limit of the whole head, wherever reads happened to cut it.
 constexpr std::size_t name_bytes_max = 4096;
 
-// About the connection, RFC 9110 section 7.6.1, which is the server's; Date and Server it writes
-// itself.
+// The start of a failed Python program's output.
+constexpr auto traceback_start = "Traceback (most recent call last):"sv;
+constexpr auto cgitb_start = "<!--: spam"sv;
+constexpr auto byte_order_mark = "\xef\xbb\xbf"sv;
+
+constexpr int status_min = 200, status_max = 599;  // of final responses: RFC 9110 section 15
+
+// About the connection, which is the server's business, RFC 9110 section 7.6.1; the server writes
+// Date and Server itself.
 constexpr std::array dropped_fields = {
     "Connection"sv, "Keep-Alive"sv,        "Proxy-Connection"sv, "TE"sv,
     "Trailer"sv,    "Transfer-Encoding"sv, "Upgrade"sv,          "Date"sv,
@@ -37,7 +45,7 @@ bool is_control(char c) {
   return (byte < 0x20 && c != '\t') || byte == 0x7f;
 }
 
-// What keeps a line from being a field; empty: nothing.
+// Why a line is no field; empty: it is one.
 std::string_view fault_of(std::string_view line) {
   if (line.front() == ' ' || line.front() == '\t') return "begins with a space";
   if (line.find('\r') != line.npos) return "has a carriage return within it";
@@ -51,17 +59,59 @@ std::string_view fault_of(std::string_view line) {
   return {};
 }
 
-// Whether `line`, of which more may come, is no field already. "\r" may yet be an empty line.
+// Whether `line`, as far as it has come, is no field. "\r" may yet be an empty line.
 bool cannot_become_field(std::string_view line) {
+  const auto may_become = [line](std::string_view start) {
+    return line.size() < start.size() && start.starts_with(line);
+  };
+  if (may_become(cgitb_start) || may_become(byte_order_mark)) return false;  // whole, it tells more
   const bool has_token_start = http::is_token(line.substr(0, 1)) || line == "\r";
   return !has_token_start ||
          (line.size() >= name_bytes_max && line.substr(0, name_bytes_max).find(':') == line.npos);
 }
 
-// "/path?query" and not "//host/path". A fragment is for the client to keep, so it must see it.
+// The likely source of a first line that is no field, and the remedy; empty: unknown.
+std::string_view origin_of(std::string_view line) {
+  if (line.starts_with("HTTP/"))
+    return "the program prints a whole HTTP response; print \"Status: 200 OK\" in the place of its "
+           "first line, or name the file nph-...";
+  if (line.starts_with(byte_order_mark))
+    return "the program's output begins with a byte order mark, which is no part of a header; save "
+           "the file that it is printed from without one";
+  if (line.starts_with("-e "))
+    return "the program's output begins with \"-e\", for the echo of its shell has no such option; "
+           "use printf, or begin the script with #!/bin/bash";
+  if (line.starts_with(cgitb_start))
+    return "the program failed, and Python's cgitb printed the error in the place of a header";
+  if (line == traceback_start)
+    return "the program failed, and printed the error in the place of a header";
+  return {};
+}
+
+// Checks only the digits at the start of a status.
+std::string_view problem_of_status(std::string_view code) {
+  const auto digits = std::ranges::find_if_not(code, text::is_digit) - code.begin();
+  return digits == 3 ? "the program's Status has no space after its three digits"
+                     : "the program's Status does not begin with three digits";
+}
+
+// "/path?query" and not "//host/path". A fragment is for the client, so the client must get it.
 bool is_local(std::string_view location) {
   return location.starts_with('/') && !location.starts_with("//") &&
          location.find('#') == location.npos;
+}
+
+// Encodes what a program may leave unencoded in a path or query, but a target may not.
+std::string encode(std::string_view location) {
+  std::string encoded;
+  for (const char c : location) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte > 0x20 && byte < 0x7f && "\"<>\\^`{|}"sv.find(c) == ""sv.npos)
+      encoded.push_back(c);
+    else
+      encoded += fmt::format("%{:02X}", byte);
+  }
+  return encoded;
 }
 
 template <typename Number>
@@ -81,7 +131,7 @@ std::size_t ResponseParser::feed(std::string_view bytes) {
     const auto rest = bytes.substr(taken);
     const auto newline = rest.find('\n');
     const auto part = rest.substr(0, std::min(newline == rest.npos ? rest.size() : newline + 1,
-                                              head_bytes_max - collected_.size()));
+                                              limits_.head_bytes_max - collected_.size()));
     collected_.append(part);
     taken += part.size();
     const auto line = std::string_view(collected_).substr(line_start_);
@@ -90,8 +140,10 @@ std::size_t ResponseParser::feed(std::string_view bytes) {
       line_start_ = collected_.size();
     } else if (line_start_ == 0 && cannot_become_field(line)) {
       take_line(line);
-    } else if (collected_.size() == head_bytes_max) {
-      refuse(fmt::format("the program's header is longer than {} bytes", head_bytes_max), line);
+    } else if (collected_.size() == limits_.head_bytes_max) {
+      refuse(fmt::format("the program's header is longer than {} bytes (response_header_size)",
+                         limits_.head_bytes_max),
+             line);
     }
   }
   return taken;
@@ -106,7 +158,7 @@ void ResponseParser::end() {
         "\"Content-Type: text/html\", an empty line and a page",
         line);
   if (line_start_ == 0 && !fault_of(line).empty()) take_line(line);
-  // Also a first line whose only fault was that it ended between CR and LF.
+  // Includes a first line whose only fault was that it ended between CR and LF.
   if (state_ == State::incomplete)
     refuse("the program's output ended within its header: an empty line must follow it", line);
 }
@@ -118,28 +170,29 @@ void ResponseParser::take_line(std::string_view line) {
     headerless_ = is_first;
     return finish();
   }
-  if (const auto fault = fault_of(line); !fault.empty()) {
-    headerless_ = is_first;
-    if (is_first && line.starts_with("HTTP/"))
-      return refuse(
-          "the program prints a whole HTTP response; print \"Status: 200 OK\" in the "
-          "place of its first line, or name the file nph-...",
-          line);
-    return refuse(
-        is_first ? fmt::format(
-                       "the program's output does not begin with a CGI header: its first "
-                       "line {}; print \"Content-Type: text/html\" and an empty line first, or set "
-                       "headerless = \"text/html; charset=utf-8\" for its location",
-                       fault)
-                 : fmt::format("a line of the program's header {}; an empty line must stand "
-                               "between the header and the body",
-                               fault),
-        line);
-  }
-  if (++fields_ > fields_max) {
-    return refuse(fmt::format("the program's header has more than {} fields", fields_max), line);
-  }
+  if (const auto fault = fault_of(line); !fault.empty()) return refuse_line(fault, line, is_first);
+  if (++fields_ > limits_.fields_max)
+    return refuse(fmt::format("the program's header has more than {} fields "
+                              "(response_header_fields)",
+                              limits_.fields_max),
+                  line);
   take_field(line);
+}
+
+void ResponseParser::refuse_line(std::string_view fault, std::string_view line, bool is_first) {
+  headerless_ = is_first;
+  if (!is_first)
+    return refuse(fmt::format("a line of the program's header {}; an empty line must stand between "
+                              "the header and the body",
+                              fault),
+                  line);
+  if (const auto origin = origin_of(line); !origin.empty())
+    return refuse(std::string(origin), line);
+  lacks_header_ = true;
+  refuse(fmt::format("the program's output does not begin with a CGI header: its first line {}; "
+                     "print \"Content-Type: text/html\" and an empty line first",
+                     fault),
+         line);
 }
 
 void ResponseParser::take_field(std::string_view line) {
@@ -172,24 +225,28 @@ void ResponseParser::take_field(std::string_view line) {
 void ResponseParser::take_status(std::string_view value, std::string_view line) {
   const auto code = text::take_until(value, ' ');
   const auto number = parse_digits<unsigned>(code);
-  if (!number || code.size() != 3) {
-    return refuse("the program's Status does not begin with three digits", line);
-  }
+  if (!number || code.size() != 3) return refuse(std::string(problem_of_status(code)), line);
   // An interim response would leave the client waiting for the final one.
-  if (*number < 200) return refuse("the program's Status is not that of a final response", line);
+  if (*number < status_min)
+    return refuse("the program's Status is not that of a final response", line);
+  if (*number > status_max)
+    return refuse("the program's Status is none of HTTP, whose last is 599", line);
   head_.response.status = static_cast<int>(*number);
   head_.response.reason = text::trim(value);
 }
 
 void ResponseParser::finish() {
-  if (!has_status_ && !has_content_type_ && !has_location_) {
-    return refuse("the program's header has neither Content-Type, Location nor Status", {});
-  }
+  if (fields_ == 0)
+    return refuse(
+        "the program's output begins with an empty line, before any field of a header; print "
+        "\"Content-Type: text/html\" before it",
+        {});
   state_ = State::complete;
   if (!has_location_) return;
   const bool is_alone = !has_status_ && !has_content_type_;
   if (is_alone && is_local(head_.location)) {
     head_.kind = ResponseKind::local_redirect;
+    head_.location = encode(head_.location);
     return;
   }
   if (is_alone) head_.kind = ResponseKind::absolute_redirect;
@@ -201,6 +258,24 @@ void ResponseParser::refuse(std::string problem, std::string_view line) {
   state_ = State::malformed;
   problem_ = std::move(problem);
   line_ = line;
+}
+
+bool has_late_header(std::string_view output) {
+  while (!output.empty()) {
+    const auto line = text::take_until(output, '\n');
+    for (const auto name : {"Content-Type:"sv, "Status:"sv, "Location:"sv})
+      if (equals_ignoring_case(line.substr(0, name.size()), name)) return true;
+  }
+  return false;
+}
+
+std::string_view error_in(std::string_view output) {
+  if (!output.starts_with(cgitb_start) && !output.starts_with(traceback_start)) return {};
+  // cgitb prints the plain traceback last, in a comment.
+  if (const auto comment = output.rfind("\n-->"); comment != output.npos)
+    output = output.substr(0, comment);
+  output = output.substr(0, output.find_last_not_of(" \t\r\n") + 1);
+  return text::trim(output.substr(output.rfind('\n') + 1));
 }
 
 int raw_status(std::string_view head) {

@@ -1,5 +1,6 @@
 #include "cgi/run.h"
 
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,7 +11,8 @@
 #include "base/shortage.h"
 #include "cgi/diagnosis.h"
 #include "cgi/ending.h"
-#include "cgi/tenancy.h"
+#include "cgi/process_resources.h"
+#include "event/turn.h"
 
 namespace cgisrv::cgi {
 
@@ -19,17 +21,12 @@ namespace {
 using Duration = Options::Duration;
 using account::Outcome;
 
-// The program has ended, but its output has not (a child of its own holds it), or the other way
-// round: how long the other half is waited for.
-constexpr Duration drain_patience{100};
-constexpr Duration exit_patience{1000};
-
-// Most programs end within it, and are watched by the end of their output alone: what is watched
-// has to be opened, registered and closed. Short enough that nobody notices.
+// Most programs end within this time. Only the end of their output is watched then: each watch must
+// be opened, registered and closed. Too short for anybody to notice.
 constexpr Duration unwatched_time{20};
-constexpr Duration look_again{100};  // where the kernel refuses to watch it
+constexpr Duration look_again{100};  // if the kernel refuses to watch it
 
-constexpr std::size_t turn_bytes_max = 512 << 10;  // each way, before other connections' turn
+constexpr unsigned reads_per_turn = 8;  // of its output, before other connections' turn
 
 }  // namespace
 
@@ -42,12 +39,12 @@ Run::Run(RunContext& context, http::Exchange& exchange, Script script, const End
       options_(options),
       redirect_url_(std::move(redirect_url)),
       request_id_(exchange.request_id()),
-      spool_(options.spool_memory),
+      spool_(options.spool_memory, context.spool_memory),
       account_(std::make_shared<account::Account>()),
       relay_(exchange, script_, options, *account_),
-      stderr_log_(request_id_, script_.name),
-      phase_timer_(context.loop, Callback::of<&Run::phase_due>(*this)),
-      total_timer_(context.loop, Callback::of<&Run::total_due>(*this)),
+      stderr_log_(request_id_, script_.label()),
+      deadlines_(context.loop, options, Callback::of<&Run::phase_due>(*this),
+                 Callback::of<&Run::total_due>(*this)),
       watch_timer_(context.loop, Callback::of<&Run::watch_rest>(*this)),
       resume_timer_(context.loop, Callback::of<&Run::resume>(*this)) {}
 
@@ -58,20 +55,28 @@ Run::~Run() {
   if (child_ && !over())
     log::write(log::Level::info, request_id_,
                fmt::format("{}: ended, since {}", script_.filename, why));
+  attach_stats();
   account_->close(Outcome::client_left);
   end_child();
   if (context_.observer != nullptr) context_.observer->over();
 }
 
+// A request that was not admitted yet still belongs to its program.
+void Run::attach_stats() {
+  if (state_ == State::collecting && context_.admission_client != nullptr)
+    account_->belongs_to(context_.admission_client->stats(admission_request()));
+}
+
 void Run::body_failed() {
   body_failed_ = true;
+  attach_stats();
   account_->close(Outcome::bad_body);
 }
 
-// A body that has not come through whole would end too early for it: then it is ended instead.
+// An incomplete body would end too early for the program: then the program is ended instead.
 void Run::client_left(std::unique_ptr<http::Handler>& self) {
-  if (state_ != State::running || stdin_ || context_.unattended == nullptr ||
-      options_.on_disconnect != OnDisconnect::finish)
+  if (state_ != State::running || context_.detached_runs == nullptr ||
+      options_.on_disconnect != OnDisconnect::finish || (stdin_ && !exchange_->body_complete()))
     return;
   log::write(log::Level::info, request_id_,
              fmt::format("{}: runs on, though its client has gone", script_.filename));
@@ -81,67 +86,35 @@ void Run::client_left(std::unique_ptr<http::Handler>& self) {
 
 // ---- input -------------------------------------------------------------------------------------
 
-void Run::start() {
-  exchange_->charge(account_);
-  const http::Request& request = exchange_->request();
-  if (request.framing == http::Framing::chunked && options_.chunked == ChunkedBody::spool) {
-    exchange_->open_body();
-    return spool_more();
-  }
-  std::optional<std::uint64_t> length;
-  if (request.framing == http::Framing::length) length = request.content_length;
-  enter(Fd(), length);
-}
-
 void Run::body_ready() {
   if (over()) return;
-  if (state_ == State::spooling) return spool_more();
+  if (state_ == State::collecting) return collect();
   feed_stdin();
-}
-
-void Run::spool_more() {
-  std::size_t moved = 0;
-  for (auto bytes = exchange_->body(); !bytes.empty(); bytes = exchange_->body()) {
-    if (moved >= turn_bytes_max) return resume_timer_.arm_after(Duration::zero());
-    moved += bytes.size();
-    if (auto kept = spool_.append(bytes); !kept)
-      return fail(Outcome::not_started, failure_status(kept.error().code), kept.error().what);
-    exchange_->consume(bytes.size());
-  }
-  if (!exchange_->body_complete()) return;
-  const std::uint64_t length = spool_.size();
-  auto input = spool_.take();
-  if (!input)
-    return fail(Outcome::not_started, failure_status(input.error().code), input.error().what);
-  enter(std::move(*input), length);
+  await();
 }
 
 void Run::feed_stdin() {
   if (!stdin_) return;
-  std::size_t moved = 0;
-  for (auto bytes = exchange_->body(); !bytes.empty(); bytes = exchange_->body()) {
-    if (moved >= turn_bytes_max) return resume_timer_.arm_after(Duration::zero());
-    const ssize_t written = ::write(stdin_.get(), bytes.data(), bytes.size());
-    if (written < 0 && errno == EAGAIN) return expect_program();
-    if (written <= 0) return ignore_body();
-    exchange_->consume(static_cast<std::size_t>(written));
-    account_->wrote(static_cast<std::uint64_t>(written));
-    moved += static_cast<std::size_t>(written);
-    client_is_due_ = true;  // a program cannot answer before it has its input
-    expect_program();
-    if (!stdout_ && !exit_) phase_timer_.arm_after(exit_patience);  // it reads on
+  starved_ = false;
+  // Filling the pipe of a program that does not read does not extend its time.
+  if (in_pipe_ > 0) {
+    const std::size_t unread = unread_input();
+    has_progressed_ |= unread < in_pipe_;
+    in_pipe_ = unread;
   }
+  Turn turn;
+  for (auto bytes = next_input(); !bytes.empty(); bytes = next_input()) {
+    const ssize_t written = ::write(stdin_.get(), bytes.data(), bytes.size());
+    if (written < 0 && errno == EAGAIN) return;
+    if (written <= 0) return ignore_body();
+    drop_input(static_cast<std::size_t>(written));
+    account_->wrote(static_cast<std::uint64_t>(written));
+    in_pipe_ += static_cast<std::size_t>(written);
+    if (turn.is_over()) return resume_timer_.arm_after(Duration::zero());
+  }
+  if (over()) return;
   if (exchange_->body_complete()) return close_stdin();
-  if (!stdout_) return;  // it is only its end that is waited for
-  client_is_due_ = true;
-  phase_timer_.disarm();  // body_timeout runs
-}
-
-// It is the program that is waited for again, not the client, and its time starts anew.
-void Run::expect_program() {
-  const bool has_room = in_head() || exchange_->room() > 0;  // else the client is the slow one
-  if (std::exchange(client_is_due_, false) && stdout_ && !exit_ && has_room)
-    phase_timer_.arm_after(patience());
+  starved_ = true;
 }
 
 void Run::stdin_writable(std::uint32_t events) {
@@ -150,70 +123,74 @@ void Run::stdin_writable(std::uint32_t events) {
     ignore_body();  // pipe(7): nobody has the other end any more
   else
     feed_stdin();
+  if (over()) return;
   exchange_->flush();
+  await();
 }
 
-// It does not read on: that is its right. The client may send on, to nobody.
+// The program does not read on, which is its right. The client may send on; the bytes are dropped.
 void Run::ignore_body() {
+  spool_.drop(spool_.size());
   close_stdin();
   exchange_->discard_body();
 }
 
+// Bytes written to the program that it has not read.
+std::size_t Run::unread_input() const {
+  int bytes = 0;
+  return stdin_ && ::ioctl(stdin_.get(), FIONREAD, &bytes) == 0 ? static_cast<std::size_t>(bytes)
+                                                                : 0;
+}
+
 void Run::close_stdin() {
   stdin_.reset();
-  expect_program();
+  starved_ = false;
 }
 
 // ---- start -------------------------------------------------------------------------------------
 
-// A spooled body is whole by now, so that nobody holds a place while it comes in; any other is not
-// asked for before there is a place.
-void Run::enter(Fd input, std::optional<std::uint64_t> content_length) {
-  input_ = std::move(input);
-  content_length_ = content_length;
-  state_ = State::waiting;
-  account_->asks();
-  if (context_.door == nullptr) return launch();
-  entry_.emplace(*context_.door, Callback::of<&Run::decided>(*this));
-  const auto state =
-      entry_->enter({.location = options_.location,
-                     .file = script_.filename,
-                     .client = endpoints_.client,
-                     .warm = options_.warm.enabled,
-                     .limits = {.max_running = options_.max_running,
-                                .max_running_per_client = options_.max_running_per_client,
-                                .queue_size = options_.queue.size},
-                     .timeout = options_.queue.timeout});
-  account_->belongs_to(*entry_->figures());
-  if (state != admission::Entry::State::waiting) decided(0);
+admission::AdmissionRequest Run::admission_request() const {
+  return {.location = options_.location,
+          .file = script_.filename,
+          .client = endpoints_.client,
+          .account = account_.get(),
+          .warm = options_.warm.enabled,
+          .limits = {.max_running = options_.max_running,
+                     .max_running_per_client = options_.max_running_per_client,
+                     .queue_size = options_.queue.size,
+                     .queue_per_client = waiting_per_client(options_)},
+          .timeout = options_.queue.timeout};
 }
 
-void Run::decided(std::uint32_t) {
-  using enum admission::Entry::State;
-  if (!entry_ || entry_->state() == admitted) return launch();
-  if (entry_->state() == timed_out) {
-    account_->waited();
-    return fail(Outcome::refused, 503,
-                fmt::format("{}: no place became free for it within {} (queue.timeout)",
-                            script_.filename, seconds_text(options_.queue.timeout)));
-  }
-  fail(Outcome::refused, 503,
-       fmt::format("{}: no place to run in, and none to wait in (max_running {}, "
-                   "queue.size {})",
-                   script_.filename, options_.max_running, options_.queue.size));
+void Run::enter() {
+  state_ = State::waiting;
+  account_->asks();
+  if (context_.admission_client == nullptr) return launch();
+  pending_admission_.emplace(*context_.admission_client, Callback::of<&Run::decided>(*this));
+  const auto state = pending_admission_->enter(admission_request());
+  if (state != admission::PendingAdmission::State::waiting) decided();
+}
+
+void Run::decided() {
+  using enum admission::PendingAdmission::State;
+  const auto state = pending_admission_ ? pending_admission_->state() : admitted;
+  if (state == admitted) return launch();
+  if (state == timed_out || state == unanswered) account_->waited();
+  refuse(state, pending_admission_->held_by());
 }
 
 void Run::launch() {
   account_->waited();
   const bool streams = !input_ && exchange_->request().framing != http::Framing::none;
   if (streams) exchange_->open_body();
-  start_ = std::make_unique<Start>(script_, options_, context_.roster, context_.zygotes,
-                                   Callback::of<&Run::started>(*this));
-  if (!start_->open_pipes(streams))
+  start_ = std::make_unique<ProgramStart>(script_, options_, context_.pid_table, context_.zygotes,
+                                          Callback::of<&Run::started>(*this));
+  if (!open_pipes(streams))
     return fail(Outcome::not_started, 503,
                 fmt::format("{}: no pipe to it could be opened: {}; raise the limit of open files",
                             script_.filename, errno_text(errno)));
-  context_.permissions.look(script_, options_);
+  context_.permissions.review(script_, options_);
+  context_.fields.review(exchange_->request(), request_id_, script_, options_);
   Environment environment = build_environment({.request = exchange_->request(),
                                                .script = script_,
                                                .endpoints = endpoints_,
@@ -228,7 +205,15 @@ void Run::launch() {
   start_->begin(std::move(environment), input_.get(), context_.descriptors, context_.cgroups);
 }
 
-void Run::started(std::uint32_t) {
+// Idle connections hold descriptors too: a few of them are closed before a request is refused.
+bool Run::open_pipes(bool streams) {
+  if (start_->open_pipes(streams)) return true;
+  if (errno != EMFILE || context_.short_of_descriptors.object == nullptr) return false;
+  context_.short_of_descriptors();
+  return start_->open_pipes(streams);
+}
+
+void Run::started() {
   if (start_->lost())
     return fail(Outcome::not_started, 502,
                 fmt::format("{}: its process was killed as it began", script_.filename));
@@ -237,45 +222,46 @@ void Run::started(std::uint32_t) {
     return fail(Outcome::not_started, status, std::move(sentence));
   }
   child_ = std::move(*start_->result);
-  account_->started(start_->warm() ? account::Start::warm : account::Start::cold,
+  account_->started(start_->warm() ? account::StartKind::warm : account::StartKind::cold,
                     start_->why_cold());
   if (input_) account_->wrote(content_length_.value_or(0));
-  child_.hold(std::make_unique<Tenancy>(entry_ ? entry_->take() : admission::Place(), account_));
+  child_.set_exit_listener(std::make_unique<ProcessResources>(
+      pending_admission_ ? pending_admission_->take() : admission::Permit(), account_));
   input_.reset();
-  started_ = context_.loop.now();
-  oom_kills_ = context_.oom_kills.recent_count(started_);
+  oom_kills_ = context_.oom_kills.recent_count(context_.loop.now());
   state_ = State::running;
   if (!watch())
     return fail(Outcome::not_started, 503,
                 "the kernel refused to watch one more descriptor; raise "
                 "fs.epoll.max_user_watches or add memory");
   start_->release();
-  phase_timer_.arm_after(options_.header_timeout);
-  total_timer_.arm_after(options_.timeout);
-  // Who looks on is to see errors and output in their order.
+  deadlines_.start();
+  // An observer must see errors and output in their order.
   watch_timer_.arm_after(context_.observer == nullptr ? unwatched_time : Duration::zero());
   feed_stdin();
+  await();
 }
 
 bool Run::watch() {
   const bool streams = static_cast<bool>(start_->body);
   stdout_ = WatchedFd(context_.loop, std::move(start_->output), EPOLLIN | EPOLLET,
-                      Callback::of<&Run::stdout_readable>(*this));
+                      WatchCallback::of<&Run::stdout_readable>(*this));
   stderr_ = std::move(start_->error);
   if (streams)
     stdin_ = WatchedFd(context_.loop, std::move(start_->body), EPOLLOUT | EPOLLET,
-                       Callback::of<&Run::stdin_writable>(*this));
+                       WatchCallback::of<&Run::stdin_writable>(*this));
   return stdout_ && (!streams || stdin_);
 }
 
-void Run::watch_rest(std::uint32_t) {
-  exited(0);
+void Run::watch_rest() {
+  exited();
   if (over()) return;
   if (!exit_ && !exit_watch_)
-    exit_watch_ = Watch(context_.loop, child_.pidfd(), EPOLLIN, Callback::of<&Run::exited>(*this));
+    exit_watch_ =
+        Watch(context_.loop, child_.exit_fd(), EPOLLIN, WatchCallback::of<&Run::exited>(*this));
   if (stderr_ && !stderr_watch_)
-    stderr_watch_ =
-        Watch(context_.loop, stderr_.get(), EPOLLIN, Callback::of<&Run::stderr_readable>(*this));
+    stderr_watch_ = Watch(context_.loop, stderr_.get(), EPOLLIN,
+                          WatchCallback::of<&Run::stderr_readable>(*this));
   if ((exit_ || exit_watch_) && (!stderr_ || stderr_watch_)) return;
   if (stderr_ && !stderr_watch_) read_errors();
   watch_timer_.arm_after(look_again);
@@ -286,23 +272,40 @@ void Run::watch_rest(std::uint32_t) {
 void Run::stdout_readable(std::uint32_t events) {
   all_written_ = (events & EPOLLHUP) != 0;
   pump_output();
+  await();
 }
 
 void Run::room_ready() {
   pump_output();
+  await();
 }
 
-void Run::resume(std::uint32_t) {
+// After each event: starts the time of whomever the run now waits for.
+void Run::await() {
+  if (state_ != State::running) return;
+  const bool has_progressed = std::exchange(has_progressed_, false);
+  deadlines_.await(awaited({.exited = exit_.has_value(),
+                            .output_open = static_cast<bool>(stdout_),
+                            .in_head = in_head(),
+                            .broken = is_broken(),
+                            .starved = starved_ && unread_input() == 0,
+                            .has_room = exchange_->room() > 0,
+                            .unread = own_output_}),
+                   has_progressed);
+}
+
+void Run::resume() {
   if (over()) return;
-  if (state_ == State::spooling) return spool_more();
+  if (state_ == State::collecting) return collect();
   feed_stdin();
-  if (!over()) pump_output();
+  pump_output();
+  await();
 }
 
 // Moves output to the client until there is none, or the client or our share of the turn is full.
 void Run::pump_output() {
   if (over()) return;
-  std::size_t turns = turn_bytes_max / context_.scratch.size();
+  unsigned turns = reads_per_turn;
   while (turns > 0 && !over() && stdout_ && read_output())
     --turns;
   if (over()) return;
@@ -312,9 +315,9 @@ void Run::pump_output() {
   if (turns == 0) resume_timer_.arm_after(Duration::zero());
 }
 
-// A client that has all of its response need not wait for the program's end with its next request.
+// A client that has its whole response can send its next request before the program's end.
 void Run::leave_exchange() {
-  if (has_left_ || in_head() || stdin_ || context_.unattended == nullptr) return;
+  if (has_left_ || in_head() || stdin_ || context_.detached_runs == nullptr) return;
   auto self = exchange_->leave();
   if (!self) return;
   has_left_ = true;
@@ -322,7 +325,7 @@ void Run::leave_exchange() {
 }
 
 void Run::attend_to_nobody(std::unique_ptr<http::Handler> self) {
-  exchange_ = &context_.unattended->adopt(std::move(self), request_id_);
+  exchange_ = &context_.detached_runs->adopt(std::move(self), request_id_);
   relay_.turn_to(*exchange_);
 }
 
@@ -332,25 +335,20 @@ bool Run::read_output() {
   if (!in_head()) {
     if (exchange_->room() == 0) exchange_->flush();
     room = std::min(room, exchange_->room());
-    if (room == 0) {
-      if (!exit_ || own_output_ > 0) phase_timer_.disarm();  // it is the client that is slow
-      return false;
-    }
+    if (room == 0) return false;
   }
   const ssize_t size = ::read(stdout_.get(), context_.scratch.data(), room);
   if (size > 0) {
     take_output({context_.scratch.data(), static_cast<std::size_t>(size)});
-    // The end need not be read where nobody is left to write and we have read all.
+    // The end need not be read if nobody is left to write and everything was read.
     if (!all_written_ || static_cast<std::size_t>(size) == room || over()) return true;
   } else if (size < 0 && errno == EAGAIN) {
-    if (!in_head() && !exit_ && !phase_timer_.armed()) expect_output();
-    if (exit_) expect_end();
+    own_output_ = 0;
     return false;
   }
   stdout_.reset();
-  // Most end with their output: asked at once, that saves a turn.
+  // Most programs end with their output: asking at once saves a turn.
   if (reap()) return false;
-  phase_timer_.arm_after(exit_patience);
   watch_timer_.arm_after(Duration::zero());
   return false;
 }
@@ -359,24 +357,14 @@ void Run::take_output(std::string_view bytes) {
   account_->read(bytes.size());
   if (context_.observer != nullptr) context_.observer->printed(bytes);
   relay_.take(bytes);
-  if (relay_.phase() == Relay::Phase::broken) return fail_head();
-  if (!in_head() && !exit_) expect_output();
-  if (!exit_) return;
+  if (relay_.is_hopeless()) return fail_head();
+  has_progressed_ |= relay_.phase() == Relay::Phase::body;
+  // The program has exited and all its output is read: a child of it in the background keeps the
+  // output open, and may even write on. The response does not wait for that.
   own_output_ -= std::min<std::uint64_t>(own_output_, bytes.size());
-  if (own_output_ == 0) expect_end();
 }
 
-void Run::expect_output() {
-  if (!client_is_due_) phase_timer_.arm_after(options_.idle_timeout);
-}
-
-// The program has ended and all that it printed is read: what keeps its output open, and may even
-// write on, is a child of it that runs in the background, which the response does not wait for.
-void Run::expect_end() {
-  if (!phase_timer_.armed()) phase_timer_.arm_after(drain_patience);
-}
-
-// One read a turn: a flood of errors must not keep the output waiting.
+// One read a turn: a flood of errors must not delay the output.
 void Run::stderr_readable(std::uint32_t events) {
   if (events == EPOLLHUP) return close_stderr();
   read_errors();

@@ -1,12 +1,14 @@
 // One run of a CGI program for one exchange: standard input, output and error, and the exit.
 //
-//   spooling --> waiting --> starting --> running --> over
-//       |           |            |           |
-//       +-----------+------------+-----------+------> over (failed)
+//   collecting --> waiting --> starting --> running --> over
+//       |             |            |           |
+//       +-------------+------------+-----------+------> over (failed)
 //
-// Standard output and exit are joined: the run is over when the program has ended and its output
-// too, or when one of them has and the other will not in time. The exchange does not wait for that
-// once its response is whole by its length.
+// A client that sends its body slowly holds no permit: the run collects the body before it asks for
+// one, the whole, or the first part (spool_memory) where its length is known. Standard output and
+// exit are joined: the run is over when the program has exited and its output has ended, or when
+// one of these has happened and the other does not follow in time. The exchange does not wait for
+// that once the response's length shows that it is whole.
 #pragma once
 
 #include <cgisrv/loop.h>
@@ -19,8 +21,11 @@
 #include <string_view>
 
 #include "account/account.h"
-#include "admission/door.h"
+#include "admission/admission_client.h"
+#include "cgi/deadlines.h"
+#include "cgi/detached_runs.h"
 #include "cgi/environment.h"
+#include "cgi/field_review.h"
 #include "cgi/observer.h"
 #include "cgi/options.h"
 #include "cgi/permissions.h"
@@ -29,11 +34,10 @@
 #include "cgi/spool.h"
 #include "cgi/start.h"
 #include "cgi/stderr_log.h"
-#include "cgi/unattended.h"
-#include "http/exchange.h"
+#include "handler/exchange.h"
 #include "process/oom.h"
+#include "process/pid_table.h"
 #include "process/reaper.h"
-#include "process/roster.h"
 
 namespace cgisrv::cgi {
 
@@ -41,22 +45,25 @@ namespace cgisrv::cgi {
 struct RunContext {
   Loop& loop;
   process::Reaper& reaper;
-  process::Roster& roster;
-  std::span<char> scratch;           // for the length of one call
-  rlimit descriptors;                // for programs, where their options do not set it
-  admission::Door* door = nullptr;   // none: every program is admitted
-  Unattended* unattended = nullptr;  // none: no run goes on without its client
+  process::PidTable& pid_table;
+  std::span<char> scratch;                                 // only used during a call
+  rlimit descriptors;                                      // for programs whose options set none
+  admission::AdmissionClient* admission_client = nullptr;  // null: every program is admitted
+  DetachedRuns* detached_runs = nullptr;  // null: no run goes on without its client
   PermissionReview permissions{};
+  FieldReview fields{};
   process::OomKills oom_kills{};
-  process::Cgroups* cgroups = nullptr;  // none: programs are not confined
-  Observer* observer = nullptr;         // of all runs; none: nobody looks on
-  warm::Zygotes* zygotes = nullptr;     // none: every program is started plainly
-  bool stopping = false;                // why runs end from now on
+  process::Cgroups* cgroups = nullptr;  // null: programs are not confined
+  Observer* observer = nullptr;         // of all runs; null: none
+  warm::Zygotes* zygotes = nullptr;     // null: every program is started cold
+  Callback short_of_descriptors{};      // asks for some to be closed; none: nobody can
+  bool stopping = false;                // set: why runs end from now on
+  SpoolMemory spool_memory{64 << 20};   // of all runs
 };
 
 class Run final : public http::Handler {
  public:
-  // `options` outlive the run, and so does what `endpoints` names until the client has gone.
+  // `options` outlive the run; what `endpoints` refers to lives until the client has gone.
   // `redirect_url`: after a local redirect.
   Run(RunContext& context, http::Exchange& exchange, Script script, const Endpoints& endpoints,
       const Options& options, std::string redirect_url);
@@ -70,23 +77,39 @@ class Run final : public http::Handler {
   void client_left(std::unique_ptr<http::Handler>& self) override;
 
  private:
-  enum class State : std::uint8_t { spooling, waiting, starting, running, over };
+  enum class State : std::uint8_t { collecting, waiting, starting, running, over };
 
   // ---- input
-  void spool_more();
+  void await_body();
+  void collect();
+  void collected();
+  void fail_to_spool(const Error& error);
   void feed_stdin();
+  std::string_view next_input();
+  void drop_input(std::size_t bytes);
   void stdin_writable(std::uint32_t events);
   void ignore_body();
   void close_stdin();
-  void expect_program();
+  std::size_t unread_input() const;
 
   // ---- start
-  void enter(Fd input, std::optional<std::uint64_t> content_length);
-  void decided(std::uint32_t);
+  admission::AdmissionRequest admission_request() const;
+  void enter();
+  void attach_stats();
+  void decided();
+  void refuse(admission::PendingAdmission::State state, admission::LimitKind held_by);
+  std::string why_refused(admission::PendingAdmission::State state,
+                          admission::LimitKind held_by) const;
+  std::string why_full(admission::LimitKind held_by) const;
+  std::string why_late(admission::LimitKind held_by) const;
+  std::string why_greedy(admission::LimitKind held_by) const;
+  std::string limit_text(admission::LimitKind held_by) const;
+  std::string advice(admission::LimitKind held_by, std::string_view queue_key) const;
   void launch();
-  void started(std::uint32_t);
+  bool open_pipes(bool streams);
+  void started();
   bool watch();
-  void watch_rest(std::uint32_t);
+  void watch_rest();
 
   // ---- output
   void stdout_readable(std::uint32_t events);
@@ -95,33 +118,33 @@ class Run final : public http::Handler {
   void leave_exchange();
   void attend_to_nobody(std::unique_ptr<http::Handler> self);
   void take_output(std::string_view bytes);
-  void expect_output();
-  void expect_end();
-  void resume(std::uint32_t);
+  void await();
+  void resume();
   void stderr_readable(std::uint32_t events);
   bool read_errors();
   void close_stderr();
   void take_error(std::string_view bytes);
 
   // ---- end
-  void exited(std::uint32_t events);
+  void exited();
   bool reap();
   void complete();
+  void redirect();
+  const process::Exit* bad_exit() const;  // its exit, if that was a failure
+  void tell_bad_exit() const;
+  void close_well();
   std::string ending(const process::Exit& exit, std::string_view when) const;
-  void phase_due(std::uint32_t);
-  void total_due(std::uint32_t);
+  void phase_due();
+  void total_due();
   void overdue(std::string_view what, std::string_view limit, Options::Duration duration);
-  void fail(account::Outcome outcome, int status, std::string reason,
-            std::string_view output_head = {});
+  void fail(account::Outcome outcome, int status, std::string reason, std::string printed = {});
   void fail_head();
   void cut(account::Outcome outcome, const std::string& reason);
   void let_go();
   void end_child();
   bool over() const { return state_ == State::over; }
   bool in_head() const { return relay_.phase() == Relay::Phase::head; }
-  Options::Duration patience() const {
-    return in_head() ? options_.header_timeout : options_.idle_timeout;
-  }
+  bool is_broken() const { return relay_.phase() == Relay::Phase::broken; }
 
   RunContext& context_;
   http::Exchange* exchange_;
@@ -131,32 +154,33 @@ class Run final : public http::Handler {
   const std::string redirect_url_;
   const std::string request_id_;
 
-  State state_ = State::spooling;
+  State state_ = State::collecting;
+  std::uint64_t collects_ = 0;  // bytes of the body to collect before it asks for a permit
   Spool spool_;
-  Fd input_;  // a body that was spooled
+  Fd input_;  // a body that was spooled whole, instead of a pipe
   std::optional<std::uint64_t> content_length_;
-  std::optional<admission::Entry> entry_;
+  std::optional<admission::PendingAdmission> pending_admission_;
   std::shared_ptr<account::Account> account_;
   Relay relay_;
   StderrLog stderr_log_;
-  std::unique_ptr<Start> start_;
+  std::unique_ptr<ProgramStart> start_;
   process::Child child_;
   std::optional<process::Exit> exit_;
   WatchedFd stdin_;
   WatchedFd stdout_;
   bool all_written_ = false;      // nobody has the other end of stdout_ any more
   bool has_left_ = false;         // its exchange is over
-  bool body_failed_ = false;      // so that it is ended
-  bool client_is_due_ = false;    // the program has all of the body that has come so far
-  std::uint64_t own_output_ = 0;  // once it has ended: what of its output is still to be read
+  bool body_failed_ = false;      // the reason why it is ended
+  bool starved_ = false;          // it has taken the whole body so far
+  std::size_t in_pipe_ = 0;       // bytes of the body, after the last write
+  bool has_progressed_ = false;   // it has taken or printed something since await()
+  std::uint64_t own_output_ = 0;  // after its exit: output that is still to be read
   Fd stderr_;
   Watch stderr_watch_;
   Watch exit_watch_;
-  Timer phase_timer_;  // until the head, between writes, or for the other half of the join
-  Timer total_timer_;
-  Timer watch_timer_;   // from when on errors and exit are watched
-  Timer resume_timer_;  // more to move than one turn's share: the others come first
-  TimePoint started_{};
+  Deadlines deadlines_;
+  Timer watch_timer_;            // starts the watching of errors and exit
+  Timer resume_timer_;           // more to move than one turn's share: others come first
   std::uint64_t oom_kills_ = 0;  // when it was started
 };
 

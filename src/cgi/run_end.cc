@@ -1,4 +1,4 @@
-// How a run ends: well, or how it failed, and what is said of it.
+// How a run ends: well, or how it failed, and the message for that.
 #include <sys/ioctl.h>
 
 #include <algorithm>
@@ -14,11 +14,12 @@ using Duration = Options::Duration;
 using account::Outcome;
 
 namespace {
-constexpr unsigned error_reads_max = 16;  // enough for any usual pipe, and an end for any other
+constexpr unsigned error_reads_max = 16;  // enough for any usual pipe, and a limit for any other
 }
 
-void Run::exited(std::uint32_t) {
+void Run::exited() {
   if (!over() && reap()) pump_output();
+  await();
 }
 
 // Returns whether the program has ended.
@@ -28,12 +29,10 @@ bool Run::reap() {
   if (!exit_) return false;
   exit_watch_.forget();  // its pidfd has been closed
   if (stdin_) ignore_body();
-  total_timer_.disarm();
-  phase_timer_.disarm();
   int unread = 0;
   if (stdout_ && ::ioctl(stdout_.get(), FIONREAD, &unread) == 0)
     own_output_ = static_cast<std::uint64_t>(unread);
-  // Of one that has not been watched, all that the pipe can hold is still there.
+  // If it was not watched, everything that the pipe can hold may still be there.
   for (unsigned reads = 0; stderr_ && reads < error_reads_max && read_errors(); ++reads) {
   }
   return true;
@@ -41,34 +40,57 @@ bool Run::reap() {
 
 void Run::complete() {
   close_stderr();
-  if (in_head()) {
-    if (exit_ && !exit_->success() && (exit_->signalled || relay_.collected().empty()))
+  if (in_head() || is_broken()) {
+    if (exit_ && !exit_->success() && (exit_->signalled || !relay_.has_output()))
       return fail(exit_->signalled ? Outcome::signal : Outcome::exit_status, 502,
-                  ending(*exit_, "before it printed a header"), relay_.collected());
+                  ending(*exit_, "before it printed a header"), relay_.excerpt());
     relay_.end();
-    if (relay_.phase() == Relay::Phase::broken) return fail_head();
+    if (is_broken()) return fail_head();
   }
-  if (exit_ && exit_->signalled && relay_.redirects())
-    return fail(Outcome::signal, 502, ending(*exit_, "after its Location"));
+  if (relay_.redirects()) return redirect();
   if (exit_ && exit_->signalled)
     return cut(Outcome::signal,
                ending(*exit_, has_left_ ? "after its response"
                                         : "after its header, so that the response is cut"));
-  if (exit_ && !exit_->success())
-    log::write(log::Level::notice, request_id_,
-               fmt::format("{}: ended with {}", script_.filename, exit_->text()));
   if (const auto missing = exchange_->missing(); missing != 0)
     return cut(Outcome::too_short,
-               fmt::format("{}: its output ended {} bytes short of its Content-Length; the "
+               fmt::format("{}: its output ended {} bytes short of its Content-Length{}; the "
                            "response is cut",
-                           script_.filename, missing));
-  state_ = State::over;
-  account_->close(Outcome::answered);
-  if (relay_.redirects()) return relay_.redirect();
+                           script_.filename, missing,
+                           bad_exit() ? fmt::format(", and it ended with {}", bad_exit()->text())
+                                      : std::string()));
+  tell_bad_exit();
+  close_well();
   exchange_->finish();
 }
 
-// How the program ended, why, and what to do.
+// For one that asks for another path.
+void Run::redirect() {
+  if (exit_ && exit_->signalled)
+    return fail(Outcome::signal, 502, ending(*exit_, "after its Location"));
+  if (const auto why = relay_.why_no_redirect(); !why.empty())
+    return fail(Outcome::bad_header, 502, fmt::format("{}: {}", script_.filename, why));
+  tell_bad_exit();
+  close_well();
+  relay_.redirect();
+}
+
+const process::Exit* Run::bad_exit() const {
+  return exit_ && !exit_->success() ? &*exit_ : nullptr;
+}
+
+void Run::tell_bad_exit() const {
+  if (const auto* exit = bad_exit())
+    log::write(log::Level::notice, request_id_, ending(*exit, "after its response"));
+}
+
+// Its response stands, whatever its exit status. But that may indicate an error in the middle.
+void Run::close_well() {
+  state_ = State::over;
+  account_->close(bad_exit() ? Outcome::bad_exit : Outcome::answered);
+}
+
+// How the program ended, why, and the remedy.
 std::string Run::ending(const process::Exit& exit, std::string_view when) const {
   const bool killed = exit.signalled && exit.code == SIGKILL;
   const std::string why =
@@ -80,12 +102,13 @@ std::string Run::ending(const process::Exit& exit, std::string_view when) const 
   return fmt::format("{}: {} {}: {}", script_.filename, exit.text(), when, why);
 }
 
-void Run::phase_due(std::uint32_t) {
+void Run::phase_due() {
   if (over()) return;
+  if (is_broken()) return fail_head();
   if (exit_ || !stdout_) {
-    // The other half of the join is not coming: a child of the program holds its output, or it
-    // works on without it. Neither keeps the response. But a body that has not come through whole
-    // must not end too early for it.
+    // The other half of the join does not come: a child of the program holds its output, or the
+    // program works on without it. Neither delays the response. But an incomplete body must not end
+    // too early for the program.
     stdout_.reset();
     if (stdin_) {
       log::write(log::Level::notice, request_id_,
@@ -98,39 +121,42 @@ void Run::phase_due(std::uint32_t) {
     }
     return complete();
   }
+  // No event reported that it has read the whole body so far.
+  if (starved_ && unread_input() == 0) return await();
   if (in_head()) return overdue("printed no header", "header_timeout", options_.header_timeout);
   overdue("printed nothing", "idle_timeout", options_.idle_timeout);
 }
 
-// It may run on for as long as it may run in all.
+// It may run on until its total time is over.
 void Run::let_go() {
-  const auto ran = std::chrono::duration_cast<Duration>(context_.loop.now() - started_);
   exit_watch_.cancel();  // the reaper watches from here on
-  context_.reaper.release(std::move(child_), std::max(options_.timeout - ran, Duration::zero()),
-                          options_.grace);
+  context_.reaper.release(std::move(child_), deadlines_.left(), options_.grace);
   account_->let_go();
 }
 
 void Run::end_child() {
-  if (child_ && stderr_) read_errors();  // its last words
+  if (child_ && stderr_) read_errors();  // its last output
   stderr_log_.end();
   exit_watch_.cancel();  // as above
   context_.reaper.end(std::move(child_), options_.grace);
 }
 
-void Run::total_due(std::uint32_t) {
+void Run::total_due() {
   if (!over()) overdue("did not end", "timeout", options_.timeout);
 }
 
 void Run::overdue(std::string_view what, std::string_view limit, Duration duration) {
   std::string reason =
-      fmt::format("{0}: {1} within {2} ({3}); it was ended; raise {3} if it needs longer",
-                  script_.filename, what, seconds_text(duration), limit);
-  if (in_head() || relay_.redirects()) return fail(Outcome::timeout, 504, std::move(reason));
+      fmt::format("{}: {} within {} ({}); it was ended; {} {} if it needs longer", script_.filename,
+                  what, seconds_text(duration), limit,
+                  options_.by_file ? "raise" : "serve by a configuration with a larger", limit);
+  if (in_head() || is_broken() || relay_.redirects())
+    return fail(Outcome::timeout, 504, std::move(reason));
   cut(Outcome::timeout, reason);
 }
 
-void Run::fail(Outcome outcome, int status, std::string reason, std::string_view output_head) {
+void Run::fail(Outcome outcome, int status, std::string reason, std::string printed) {
+  attach_stats();
   state_ = State::over;
   end_child();
   if (exit_)
@@ -140,19 +166,19 @@ void Run::fail(Outcome outcome, int status, std::string reason, std::string_view
                    .reason = std::move(reason),
                    .exit = exit_ ? exit_->text() : std::string(),
                    .stderr_tail = stderr_log_.tail(),
-                   .output_head = std::string(output_head.substr(0, 1024))});
+                   .output_head = std::move(printed)});
 }
 
 void Run::fail_head() {
   fail(Outcome::bad_header, 502, fmt::format("{}: {}", script_.filename, relay_.problem()),
-       relay_.collected());
+       relay_.excerpt());
 }
 
 void Run::cut(Outcome outcome, const std::string& reason) {
   log::write(log::Level::warn, request_id_, reason);
   state_ = State::over;
   account_->close(outcome, reason);
-  end_child();  // now: what the client still has to take may keep us for long
+  end_child();  // now: the client may take long to read the rest
   exchange_->abort();
 }
 

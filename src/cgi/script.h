@@ -12,10 +12,13 @@ struct Script {
   std::string filename;     // SCRIPT_FILENAME: absolute path of the script
   std::string path_info;    // decoded; empty when the URL ends at the script
   std::string root;         // DOCUMENT_ROOT: absolute, without a slash at the end
-  std::string interpreter;  // absolute path of a program to run the script with; empty: none
-  std::string tree;         // the directory below which links are treated as `links` says
+  std::string interpreter;  // absolute path of a program that runs the script; empty: none
+  std::string tree;         // the directory below which `links` governs links
   Links links = Links::follow;
   bool nph = false;  // the file's name begins with "nph-": its output is sent unmodified
+
+  // Names the program in the log: SCRIPT_NAME is empty at the root of a site.
+  const std::string& label() const { return name.empty() ? filename : name; }
 };
 
 }  // namespace cgisrv::cgi

@@ -2,54 +2,111 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
-#include <sys/sendfile.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <cstdlib>
 
 namespace cgisrv::cgi {
 
-Result<void> Spool::append(std::string_view bytes) {
-  if (!file_)
-    if (auto opened = open_memory(); !opened) return opened;
-  if (!on_disk_ && size_ + bytes.size() > memory_max_)
-    if (auto moved = move_to_disk(); !moved) return moved;
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(file_.get(), bytes.data(), bytes.size());
-    if (written <= 0) return fail_errno(errno, "spooling a request body");
-    bytes.remove_prefix(static_cast<std::size_t>(written));
-    size_ += static_cast<std::uint64_t>(written);
+namespace {
+
+const char* temporary_folder() {
+  const char* const configured = std::getenv("TMPDIR");
+  return configured != nullptr ? configured : "/tmp";
+}
+
+std::string_view remedy(int code) {
+  switch (code) {
+    case ENOSPC:
+    case EDQUOT:
+      return "make room there, or start the server with TMPDIR set to a folder with more";
+    case EMFILE:
+    case ENFILE:
+      return "raise the limit of open files";
+    case EFBIG:
+      return "raise the server's limit of file sizes";
+    default:
+      return "start the server with TMPDIR set to a folder that it may write to";
   }
+}
+
+std::unexpected<Error> fail_on_disk(int code, std::string_view what) {
+  auto failure = fail_errno(code, "{} in {}", what, temporary_folder());
+  failure.error().what.append("; ").append(remedy(code));
+  return failure;
+}
+
+// Returns an errno value; 0: all is written.
+int write_all(const Fd& file, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(file.get(), bytes.data(), bytes.size());
+    if (written <= 0) return written < 0 ? errno : EIO;
+    bytes.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return 0;
+}
+
+}  // namespace
+
+Result<void> Spool::append(std::string_view bytes) {
+  const bool fits = size_ + bytes.size() <= memory_max_;
+  if (!file_ && fits && shared_.take(bytes.size())) {
+    taken_ += bytes.size();
+    memory_.append(bytes);
+  } else {
+    if (!file_)
+      if (auto moved = move_to_disk(); !moved) return moved;
+    if (const int code = write_all(file_, bytes); code != 0)
+      return fail_on_disk(code, "spooling a request body");
+  }
+  size_ += bytes.size();
   return {};
 }
 
 Result<Fd> Spool::take() {
-  if (!file_)
-    if (auto opened = open_memory(); !opened) return std::unexpected(opened.error());
+  if (!file_) {
+    file_.reset(::memfd_create("request body", MFD_CLOEXEC));
+    if (!file_) return fail_errno(errno, "making room for a request body in memory");
+    if (const int code = write_all(file_, memory_); code != 0)
+      return fail_errno(code, "spooling a request body in memory");
+    std::string().swap(memory_);
+  }
   if (::lseek(file_.get(), 0, SEEK_SET) != 0)
     return fail_errno(errno, "rewinding a spooled request body");
   size_ = 0;
-  on_disk_ = false;
   return std::move(file_);
 }
 
-Result<void> Spool::open_memory() {
-  file_.reset(::memfd_create("request body", MFD_CLOEXEC));
-  if (!file_) return fail_errno(errno, "making room for a request body");
-  return {};
+Result<std::string_view> Spool::front(std::span<char> scratch) const {
+  const auto most = static_cast<std::size_t>(std::min<std::uint64_t>(size_, scratch.size()));
+  if (!file_) return std::string_view(memory_).substr(start_, most);
+  const ssize_t size =
+      most == 0 ? 0 : ::pread(file_.get(), scratch.data(), most, static_cast<off_t>(start_));
+  if (size < 0 || (size == 0 && most > 0))
+    return fail_errno(size < 0 ? errno : EIO, "reading a spooled request body in {}",
+                      temporary_folder());
+  return std::string_view(scratch.data(), static_cast<std::size_t>(size));
+}
+
+void Spool::drop(std::size_t bytes) {
+  start_ += bytes;
+  size_ -= bytes;
+  if (size_ > 0) return;
+  std::string().swap(memory_);
+  file_.reset();
+  shared_.give_back(std::exchange(taken_, 0));
 }
 
 Result<void> Spool::move_to_disk() {
-  const char* const configured = std::getenv("TMPDIR");
-  const char* const folder = configured != nullptr ? configured : "/tmp";
-  Fd disk(::open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
-  if (!disk) return fail_errno(errno, "opening a temporary file in {}", folder);
-  off_t position = 0;
-  while (static_cast<std::uint64_t>(position) < size_)
-    if (::sendfile(disk.get(), file_.get(), &position, size_) <= 0)
-      return fail_errno(errno, "moving a request body to {}", folder);
+  Fd disk(::open(temporary_folder(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+  if (!disk) return fail_on_disk(errno, "opening a temporary file for a request body");
+  if (const int code = write_all(disk, memory_); code != 0)
+    return fail_on_disk(code, "spooling a request body");
   file_ = std::move(disk);
-  on_disk_ = true;
+  std::string().swap(memory_);
+  shared_.give_back(std::exchange(taken_, 0));
   return {};
 }
 

@@ -2,11 +2,15 @@
 
 namespace cgisrv::cgi {
 
-Start::Start(const Script& script, const Options& options, process::Roster& roster,
-             warm::Zygotes* zygotes, Callback decided)
-    : script_(script), options_(options), roster_(roster), zygotes_(zygotes), decided_(decided) {}
+ProgramStart::ProgramStart(const Script& script, const Options& options,
+                           process::PidTable& pid_table, warm::Zygotes* zygotes, Callback decided)
+    : script_(script),
+      options_(options),
+      pid_table_(pid_table),
+      zygotes_(zygotes),
+      decided_(decided) {}
 
-bool Start::open_pipes(bool streams) {
+bool ProgramStart::open_pipes(bool streams) {
   auto out = open_pipe(false);
   auto err = open_pipe(false);
   auto in = streams ? open_pipe(true) : std::nullopt;
@@ -21,20 +25,20 @@ bool Start::open_pipes(bool streams) {
   return true;
 }
 
-void Start::begin(Environment environment, int input, rlimit descriptors,
-                  process::Cgroups* cgroups) {
+void ProgramStart::begin(Environment environment, int input, rlimit descriptors,
+                         process::Cgroups* cgroups) {
   environment_ = std::move(environment);
   input_ = their_body_ ? their_body_.get() : input;
   descriptors_ = descriptors;
   cgroups_ = cgroups;
-  if (!options_.warm.enabled) return start_plainly();
+  if (!options_.warm.enabled) return start_cold();
   why_cold_ = ask(cgroups);
-  if (!why_cold_.empty()) start_plainly();
+  if (!why_cold_.empty()) start_cold();
 }
 
-// Why it has to be started plainly; empty: a zygote has been asked.
-std::string_view Start::ask(process::Cgroups* cgroups) {
-  if (zygotes_ == nullptr) return "no-keeper";
+// Why it must be started cold; empty: a zygote has been asked.
+std::string_view ProgramStart::ask(process::Cgroups* cgroups) {
+  if (zygotes_ == nullptr) return "no-zygotes";
   // A zygote is booted by its path, and never gains privileges.
   if (script_.links != Links::follow) return "symlinks";
   if (options_.allow_setuid) return "allow_setuid";
@@ -45,35 +49,36 @@ std::string_view Start::ask(process::Cgroups* cgroups) {
   }
   const auto limits = limits_of(options_.rlimits, descriptors_);
   const std::string directory = folder_of(script_);
-  const warm::Subject subject{options_.location, script_.filename, zygotes_->number(options_.warm)};
-  birth_ = std::make_unique<warm::Birth>(*zygotes_, Callback::of<&Start::born>(*this));
-  return birth_->ask({.subject = subject,
-                      .directory = directory,
-                      .environment = {environment_.envp(), environment_.size()},
-                      .limits = limits,
-                      .stdin_fd = input_,
-                      .stdout_fd = their_output_.get(),
-                      .stderr_fd = their_error_.get(),
-                      .cgroup_fd = cgroup_.members()});
+  const warm::ZygoteKey key{options_.location, script_.filename, zygotes_->number(options_.warm)};
+  pending_fork_ =
+      std::make_unique<warm::PendingFork>(*zygotes_, Callback::of<&ProgramStart::on_forked>(*this));
+  return pending_fork_->ask({.key = key,
+                             .directory = directory,
+                             .environment = {environment_.envp(), environment_.size()},
+                             .limits = limits,
+                             .stdin_fd = input_,
+                             .stdout_fd = their_output_.get(),
+                             .stderr_fd = their_error_.get(),
+                             .cgroup_fd = cgroup_.members()});
 }
 
-void Start::born(std::uint32_t) {
-  if (birth_->state() == warm::State::begun) {
+void ProgramStart::on_forked() {
+  if (pending_fork_->state() == warm::ForkState::begun) {
     warm_ = true;
-    result = birth_->take();
+    result = pending_fork_->take();
     result->confine(std::move(cgroup_));
-    result->enlist(roster_.claim());
-    return decided_(0);
+    result->enlist(pid_table_.claim());
+    return decided_();
   }
-  if (birth_->state() == warm::State::lost) {
+  if (pending_fork_->state() == warm::ForkState::lost) {
     lost_ = true;
-    return decided_(0);
+    return decided_();
   }
   why_cold_ = "failed";
-  start_plainly();
+  start_cold();
 }
 
-void Start::start_plainly() {
+void ProgramStart::start_cold() {
   cgroup_ = {};
   result = launch({.script = script_,
                    .options = options_,
@@ -83,11 +88,11 @@ void Start::start_plainly() {
                    .stderr_fd = their_error_.get(),
                    .descriptors = descriptors_,
                    .cgroups = cgroups_},
-                  roster_);
-  decided_(0);
+                  pid_table_);
+  decided_();
 }
 
-void Start::release() {
+void ProgramStart::release() {
   their_output_.reset();
   their_error_.reset();
   their_body_.reset();

@@ -1,4 +1,4 @@
-// The start of one run: pipes, environment and a process; warm where that can be had, else plainly.
+// The start of one run: pipes, environment and a process, warm if possible, else cold.
 #pragma once
 
 #include <cgisrv/loop.h>
@@ -11,19 +11,19 @@
 
 namespace cgisrv::cgi {
 
-class Start {
+class ProgramStart {
  public:
-  // `decided` is called once, maybe before begin() returns. All references outlive this.
-  Start(const Script& script, const Options& options, process::Roster& roster,
-        warm::Zygotes* zygotes, Callback decided);
+  // Calls `decided` once, maybe before begin() returns. All references outlive this.
+  ProgramStart(const Script& script, const Options& options, process::PidTable& pid_table,
+               warm::Zygotes* zygotes, Callback decided);
 
-  // `streams`: with a pipe for a body that is still to come. False, with errno set: there is no
-  // descriptor left.
+  // `streams`: with a pipe for a body that is still to come. False, with errno set, when no
+  // descriptor is left.
   bool open_pipes(bool streams);
-  // `input`: what it reads where no body streams; -1: nothing.
+  // `input`: standard input where no body streams; -1: none.
   void begin(Environment environment, int input, rlimit descriptors, process::Cgroups* cgroups);
 
-  // Once it is decided.
+  // Set once it is decided.
   std::expected<process::Child, process::SpawnFailure> result =
       std::unexpected(process::SpawnFailure{});
   bool warm() const { return warm_; }
@@ -33,17 +33,17 @@ class Start {
   std::string_view why_cold() const { return why_cold_; }
 
   Fd output, error, body;  // our ends
-  // The program's ends, which it has by now, or never will.
+  // Closes the program's ends: it has them by now, or never will.
   void release();
 
  private:
   std::string_view ask(process::Cgroups* cgroups);
-  void born(std::uint32_t);
-  void start_plainly();
+  void on_forked();
+  void start_cold();
 
   const Script& script_;
   const Options& options_;
-  process::Roster& roster_;
+  process::PidTable& pid_table_;
   warm::Zygotes* zygotes_;
   Callback decided_;
   Environment environment_;
@@ -52,7 +52,7 @@ class Start {
   rlimit descriptors_{};
   process::Cgroups* cgroups_ = nullptr;
   process::Cgroup cgroup_;
-  std::unique_ptr<warm::Birth> birth_;
+  std::unique_ptr<warm::PendingFork> pending_fork_;
   std::string_view why_cold_;
   bool warm_ = false;
   bool lost_ = false;

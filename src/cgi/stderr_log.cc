@@ -15,7 +15,7 @@ void StderrLog::feed(std::string_view bytes) {
     line_.append(part);
     bytes.remove_prefix(part.size());
     if (bytes.empty()) return;
-    log_line(line_);  // whole, or as long as it may be
+    log_line(line_);  // complete, or of the maximum length
     line_.clear();
     if (bytes.front() == '\n') bytes.remove_prefix(1);
   }
@@ -31,11 +31,12 @@ void StderrLog::end() {
 }
 
 void StderrLog::log_line(std::string_view line) {
-  if (logged_bytes_ + line.size() > logged_bytes_max) {
+  if (logged_bytes_ + line.size() > logged_bytes_max || logged_lines_ == logged_lines_max) {
     dropped_bytes_ += line.size() + 1;
     return;
   }
   logged_bytes_ += line.size() + 1;
+  ++logged_lines_;
   log::write(log::Level::notice, request_id_,
              fmt::format("{}: stderr: {}", script_, text::printable(line)));
 }

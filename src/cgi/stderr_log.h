@@ -9,17 +9,19 @@ namespace cgisrv::cgi {
 
 class StderrLog {
  public:
-  static constexpr std::size_t line_bytes_max = 2048;         // longer lines are broken
+  static constexpr std::size_t line_bytes_max = 2048;         // longer lines are broken up
   static constexpr std::size_t logged_bytes_max = 64 * 1024;  // per request; the rest is counted
+  static constexpr std::size_t logged_lines_max = 1000;  // the same: each line is a write of its
+                                                         // own
   static constexpr std::size_t tail_bytes_max = 4096;
 
   StderrLog(std::string_view request_id, std::string_view script)
       : request_id_(request_id), script_(script) {}
 
   void feed(std::string_view bytes);
-  // No more will come: logs a last line without its end, and how much was left out.
+  // The output has ended: logs an unfinished last line, and how much was left out.
   void end();
-  // The last of what was written, raw.
+  // The last bytes written, raw.
   const std::string& tail() const { return tail_; }
 
  private:
@@ -30,6 +32,7 @@ class StderrLog {
   std::string line_;
   std::string tail_;
   std::size_t logged_bytes_ = 0;
+  std::size_t logged_lines_ = 0;
   std::size_t dropped_bytes_ = 0;
 };
 

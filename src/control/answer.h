@@ -1,5 +1,5 @@
-// What is said over a control socket: one line with a verb, then the exit status for the command
-// on a line of its own, and text or JSON up to the end.
+// The protocol of a control socket: one line with a verb; the answer is the command's exit status
+// on a line of its own, then text or JSON up to the end.
 #pragma once
 
 #include <functional>
@@ -12,8 +12,8 @@ struct Answer {
   std::string text;
 };
 
-// Gives it to whoever asked, now or later, once. After a client has gone it does nothing. Not to be
-// called any more when the control socket is closed.
+// Sends the answer to the client, now or later, once. No effect after the client has gone. Must not
+// be called after the control socket is closed.
 using Reply = std::function<void(const Answer& answer)>;
 
 }  // namespace cgisrv::control

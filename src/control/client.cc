@@ -14,7 +14,7 @@
 namespace cgisrv::control {
 
 namespace {
-constexpr timeval patience{.tv_sec = 5, .tv_usec = 0};  // for what is sent
+constexpr timeval timeout{.tv_sec = 5, .tv_usec = 0};  // for sending
 }  // namespace
 
 Result<Client> Client::connect(const std::string& path) {
@@ -24,7 +24,7 @@ Result<Client> Client::connect(const std::string& path) {
   client.socket_.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!client.socket_) return fail_errno(errno, "making a socket for {}", path);
   const int socket = client.socket_.get();
-  ::setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+  ::setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
   if (::connect(socket, reinterpret_cast<const sockaddr*>(&*address), sizeof *address) != 0)
     return fail_errno(errno, "connecting to {}", path);
   ucred peer{};
@@ -35,8 +35,8 @@ Result<Client> Client::connect(const std::string& path) {
   return client;
 }
 
-Result<Answer> Client::ask(std::string_view verb, std::chrono::seconds answer_patience) {
-  const timeval limit{.tv_sec = answer_patience.count(), .tv_usec = 0};
+Result<Answer> Client::ask(std::string_view verb, std::chrono::seconds answer_timeout) {
+  const timeval limit{.tv_sec = answer_timeout.count(), .tv_usec = 0};
   ::setsockopt(socket_.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
   const std::string line = std::string(verb) + "\n";
   if (::send(socket_.get(), line.data(), line.size(), MSG_NOSIGNAL) < 0)

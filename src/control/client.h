@@ -15,20 +15,19 @@ namespace cgisrv::control {
 
 class Client {
  public:
-  // ECONNREFUSED: its server is dead. EACCES: it is another user's.
+  // ECONNREFUSED: its server is dead. EACCES: it belongs to another user.
   static Result<Client> connect(const std::string& path);
 
-  // Of the server, as it is known here; 0: it lives in another pid namespace.
+  // The server's pid as seen from here; 0: it lives in another pid namespace.
   pid_t pid() const { return pid_; }
-  // Once for each client: the server closes after its answer, which may take so long to begin.
-  Result<Answer> ask(std::string_view verb,
-                     std::chrono::seconds patience = std::chrono::seconds(5));
-  // Returns when the server's process has ended; false when that cannot be seen from here.
+  // Once per client: the server closes after its answer. `timeout`: for the answer to begin.
+  Result<Answer> ask(std::string_view verb, std::chrono::seconds timeout = std::chrono::seconds(5));
+  // Returns when the server's process has ended; false when that is not visible from here.
   bool wait_for_end() const;
 
  private:
   Fd socket_;
-  Fd process_;  // a pidfd, so that no other process is taken for it
+  Fd process_;  // a pidfd, so that no other process is mistaken for it
   pid_t pid_ = 0;
 };
 

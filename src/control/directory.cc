@@ -36,7 +36,7 @@ Result<void> check(const std::string& directory, bool of_anybody) {
 
 std::vector<std::string> runtime_directories(const std::string& configured) {
   if (!configured.empty()) return {configured};
-  const std::string of_service = environment("RUNTIME_DIRECTORY");  // several: divided by colons
+  const std::string of_service = environment("RUNTIME_DIRECTORY");  // several: separated by colons
   if (!of_service.empty()) return {of_service.substr(0, of_service.find(':'))};
   if (::geteuid() == 0) return {"/run/cgisrv"};
   std::vector<std::string> found;
@@ -48,7 +48,11 @@ std::vector<std::string> runtime_directories(const std::string& configured) {
 }
 
 Result<void> make_directory(const std::string& directory) {
-  if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST)
+  // Others may pass through it, to a site's own socket; the control socket in it is 0600. The umask
+  // of the first server's user must not close the directory to the next server's clients.
+  if (::mkdir(directory.c_str(), 0700) == 0)
+    ::chmod(directory.c_str(), 0755);
+  else if (errno != EEXIST)
     return fail_errno(errno, "making the runtime directory {}", directory);
   return check(directory, false);
 }

@@ -21,8 +21,8 @@ constexpr auto session_time = 5s;
 constexpr auto recovery_time = 1s;
 constexpr int backlog = 64;
 
-// Bound under another name first: a socket that is there but does not listen yet would be taken
-// for a dead server's.
+// Binds under another name first: a socket that exists but does not listen yet would be taken for a
+// dead server's.
 Result<Fd> listen_at(const std::string& path) {
   const std::string unfinished = path + ".new";
   const auto address = unix_address(unfinished);
@@ -51,13 +51,13 @@ struct Server::Session {
       : server(owner),
         number(++owner.last_session_),
         deadline(owner.loop_, Callback::of<&Session::expired>(*this)),
-        stream(owner.loop_, std::move(socket), EPOLLIN, Callback::of<&Session::ready>(*this)) {
+        stream(owner.loop_, std::move(socket), EPOLLIN, WatchCallback::of<&Session::ready>(*this)) {
     deadline.arm_after(session_time);
   }
 
   enum class State : std::uint8_t { reading, waiting, writing };
 
-  void expired(std::uint32_t) { server.drop(*this); }
+  void expired() { server.drop(*this); }
   void ready(std::uint32_t events);
   void read();
   void answer(const Answer& answer);
@@ -76,7 +76,7 @@ void Server::Session::ready(std::uint32_t events) {
   switch (state) {
     case State::reading:
       return read();
-    case State::waiting:  // only its end is told of
+    case State::waiting:  // only its end is reported
       if ((events & (EPOLLHUP | EPOLLERR)) != 0) server.drop(*this);
       return;
     case State::writing:
@@ -125,21 +125,22 @@ Server::Server(Loop& loop, Fd listener, std::string path, Handler handler)
     : loop_(loop),
       path_(std::move(path)),
       handler_(std::move(handler)),
-      listener_(loop, std::move(listener), EPOLLIN, Callback::of<&Server::connection_waits>(*this)),
+      listener_(loop, std::move(listener), EPOLLIN,
+                WatchCallback::of<&Server::connection_waits>(*this)),
       resume_(loop, Callback::of<&Server::resume>(*this)) {}
 
 Server::~Server() {
   if (!path_.empty()) ::unlink(path_.c_str());
 }
 
-void Server::abandon() {
+void Server::close_in_child() {
   path_.clear();
   sessions_.clear();
   listener_.reset();
 }
 
-// One in each turn of the loop, so that many of them hold up nothing else.
-void Server::connection_waits(std::uint32_t) {
+// One in each turn of the loop, so that many of them delay nothing else.
+void Server::connection_waits() {
   Fd socket(::accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
   if (!socket) {
     if (errno == EAGAIN || errno == ECONNABORTED || errno == EINTR) return;
@@ -152,16 +153,16 @@ void Server::connection_waits(std::uint32_t) {
   sessions_.push_back(std::make_unique<Session>(*this, std::move(socket)));
   Session& made = *sessions_.back();
   if (!made.stream) return drop(made);  // the kernel refused to watch it
-  made.read();                          // mostly its line is there
+  made.read();                          // mostly its line has arrived
 }
 
-void Server::resume(std::uint32_t) {
+void Server::resume() {
   listener_.modify(EPOLLIN);
 }
 
 void Server::ask(Session& session, std::string_view line) {
   session.state = Session::State::waiting;
-  session.deadline.disarm();  // whoever answers has a time of its own
+  session.deadline.disarm();  // the command has a time limit of its own
   session.stream.modify(0);
   handler_(line, peer_of(session.stream.get()),
            [this, number = session.number](const Answer& answer) { reply(number, answer); });

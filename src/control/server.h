@@ -3,11 +3,12 @@
 //   accept --> reading a line --> waiting for the answer --> writing it --> close
 //                   \______ too long, or too late _________/
 //
-// Only the same user and root get an answer. What they can cost is bounded: the length of a line,
-// the time for reading and for writing, and how many there are at a time; the oldest makes room.
+// Only the same user and root get an answer. Their cost is bounded: the length of a line, the time
+// for reading and for writing, and the number of clients; a new one replaces the oldest.
 #pragma once
 
 #include <cgisrv/loop.h>
+#include <cgisrv/parent_only.h>
 #include <sys/socket.h>
 
 #include <functional>
@@ -24,11 +25,12 @@ namespace cgisrv::control {
 inline constexpr std::size_t line_bytes_max = 256;
 inline constexpr std::size_t clients_max = 32;
 
-class Server {
+// A forked child closes it, and does not remove the socket's file.
+class Server final : private ClosedInChild {
  public:
   using Handler = std::function<void(std::string_view verb, const ucred& peer, Reply reply)>;
 
-  // Listens at DIRECTORY/PID.sock, mode 0600, in a directory that make_directory() was asked for.
+  // Listens at DIRECTORY/PID.sock, mode 0600. make_directory() must have been called.
   static Result<std::unique_ptr<Server>> open(Loop& loop, const std::string& directory,
                                               Handler handler);
   ~Server();  // removes the socket
@@ -36,15 +38,14 @@ class Server {
   Server& operator=(const Server&) = delete;
 
   const std::string& path() const { return path_; }
-  // In a child of fork(2): closes everything, and leaves the socket to the parent.
-  void abandon();
 
  private:
   struct Session;
 
   Server(Loop& loop, Fd listener, std::string path, Handler handler);
-  void connection_waits(std::uint32_t);
-  void resume(std::uint32_t);
+  void close_in_child() override;
+  void connection_waits();
+  void resume();
   void ask(Session& session, std::string_view line);
   void reply(std::uint64_t session, const Answer& answer);
   void drop(Session& session);
@@ -53,8 +54,8 @@ class Server {
   std::string path_;
   const Handler handler_;
   WatchedFd listener_;
-  Timer resume_;                                  // when no descriptor was left
-  std::list<std::unique_ptr<Session>> sessions_;  // the oldest first
+  Timer resume_;                                  // for when no descriptor was left
+  std::list<std::unique_ptr<Session>> sessions_;  // oldest first
   std::uint64_t last_session_ = 0;
 };
 

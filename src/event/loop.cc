@@ -8,21 +8,21 @@
 
 namespace cgisrv {
 
-Loop::Loop(unsigned events_max) : epoll_(::epoll_create1(EPOLL_CLOEXEC)), events_(events_max) {
-  if (!epoll_) cannot_begin("epoll");
+Loop::Loop(unsigned events_max) : epoll_(Fd(::epoll_create1(EPOLL_CLOEXEC))), events_(events_max) {
+  if (!*epoll_) cannot_begin("epoll");
 }
 
 void Loop::run() {
   stopped_ = false;
   while (!stopped_) {
     const int count =
-        ::epoll_wait(epoll_.get(), events_.data(), static_cast<int>(events_.size()), timeout_ms());
+        ::epoll_wait(epoll_->get(), events_.data(), static_cast<int>(events_.size()), timeout_ms());
     CGISRV_CHECK(count >= 0 || errno == EINTR);
     now_ = Clock::now();
     for (int i = 0; i < count; ++i)
       dispatch(events_[static_cast<std::size_t>(i)]);
     run_timers();
-    // The dead may dispose of others as they go.
+    // destructors may dispose of other objects
     while (!graveyard_.empty())
       std::exchange(graveyard_, {}).clear();
   }
@@ -32,11 +32,12 @@ void Loop::dispatch(const epoll_event& event) {
   const auto index = static_cast<std::uint32_t>(event.data.u64);
   const auto generation = static_cast<std::uint32_t>(event.data.u64 >> 32);
   if (slots_[index].generation != generation) return;
-  const Callback handler = slots_[index].handler;  // a copy: the table may grow during the call
+  // A copy: the table may grow during the call.
+  const WatchCallback handler = slots_[index].handler;
   handler(event.events);
 }
 
-std::uint32_t Loop::add(int fd, std::uint32_t events, Callback handler) {
+std::uint32_t Loop::add(int fd, std::uint32_t events, WatchCallback handler) {
   std::uint32_t index = first_free_;
   if (index == no_slot) {
     index = static_cast<std::uint32_t>(slots_.size());
@@ -48,7 +49,7 @@ std::uint32_t Loop::add(int fd, std::uint32_t events, Callback handler) {
   epoll_event event{};
   event.events = events;
   event.data.u64 = (std::uint64_t{slots_[index].generation} << 32) | index;
-  if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) == 0) return index;
+  if (::epoll_ctl(epoll_->get(), EPOLL_CTL_ADD, fd, &event) == 0) return index;
   CGISRV_CHECK(errno == ENOMEM || errno == ENOSPC);
   remove(index);
   return no_slot;
@@ -58,7 +59,7 @@ void Loop::modify(std::uint32_t slot, int fd, std::uint32_t events) {
   epoll_event event{};
   event.events = events;
   event.data.u64 = (std::uint64_t{slots_[slot].generation} << 32) | slot;
-  CGISRV_CHECK(::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, fd, &event) == 0);
+  CGISRV_CHECK(::epoll_ctl(epoll_->get(), EPOLL_CTL_MOD, fd, &event) == 0);
 }
 
 void Loop::remove(std::uint32_t slot) {
@@ -75,11 +76,11 @@ int Loop::timeout_ms() const {
 }
 
 void Loop::run_timers() {
-  // Ends, since arm() puts what the handlers set after now_, even at zero delay.
+  // Terminates, since arm() puts timers set by handlers after now_, even at zero delay.
   while (!timers_.empty() && timers_.front()->deadline_ <= now_) {
     Timer& timer = *timers_.front();
     erase(timer);
-    timer.handler_(0);
+    timer.handler_();
   }
 }
 
@@ -128,7 +129,7 @@ void Loop::erase(Timer& timer) {
   sift_down(last->position_);
 }
 
-Watch::Watch(Loop& loop, int fd, std::uint32_t events, Callback handler)
+Watch::Watch(Loop& loop, int fd, std::uint32_t events, WatchCallback handler)
     : loop_(&loop), fd_(fd), slot_(fd < 0 ? Loop::no_slot : loop.add(fd, events, handler)) {
   if (slot_ == Loop::no_slot) loop_ = nullptr;
 }
@@ -153,7 +154,7 @@ void Watch::modify(std::uint32_t events) {
 
 void Watch::cancel() {
   if (loop_ == nullptr) return;
-  ::epoll_ctl(loop_->epoll_.get(), EPOLL_CTL_DEL, fd_, nullptr);
+  ::epoll_ctl(loop_->epoll_->get(), EPOLL_CTL_DEL, fd_, nullptr);
   forget();
 }
 

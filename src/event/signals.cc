@@ -19,25 +19,26 @@ Fd open_signalfd(std::initializer_list<int> signals) {
 }
 }  // namespace
 
-Signals::Signals(Loop& loop, std::initializer_list<int> signals, Callback handler)
+Signals::Signals(Loop& loop, std::initializer_list<int> signals, SignalCallback handler)
     : handler_(handler),
-      fd_(loop, open_signalfd(signals), EPOLLIN, Callback::of<&Signals::ready>(*this)) {
-  if (!fd_) cannot_begin("watching signals");
+      fd_(WatchedFd(loop, open_signalfd(signals), EPOLLIN,
+                    WatchCallback::of<&Signals::ready>(*this))) {
+  if (!*fd_) cannot_begin("watching signals");
 }
 
-void Signals::ready(std::uint32_t) {
+void Signals::ready() {
   signalfd_siginfo info;
-  while (::read(fd_.get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info))
-    handler_(info.ssi_signo);
+  while (::read(fd_->get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info))
+    handler_(static_cast<int>(info.ssi_signo));
 }
 
 void set_default_dispositions() {
   for (int number = 1; number < SIGRTMIN; ++number)
-    ::signal(number, SIG_DFL);  // SIGKILL and SIGSTOP refuse, as they should
+    ::signal(number, SIG_DFL);  // SIGKILL and SIGSTOP refuse, as expected
   struct sigaction nothing {};
   nothing.sa_handler = [](int) {};
   nothing.sa_flags = SA_RESTART;
-  // A write that cannot be is an error like others, not the end: to nobody, or past RLIMIT_FSIZE.
+  // A failed write, without a reader or beyond RLIMIT_FSIZE, is an ordinary error, not our end.
   ::sigaction(SIGPIPE, &nothing, nullptr);
   ::sigaction(SIGXFSZ, &nothing, nullptr);
 }

@@ -15,23 +15,23 @@ namespace {
 constexpr std::size_t piece_bytes = 64 * 1024;
 }
 
-Client::Client(Loop& loop, Fd socket, const Request& request, Callback over)
+Client::Client(Loop& loop, Fd socket, const ExecRequest& request, Callback over)
     : request_(request),
       over_(over),
       response_(request.method == "HEAD"),
       socket_(loop, std::move(socket), EPOLLIN | EPOLLOUT | EPOLLET,
-              Callback::of<&Client::ready>(*this)) {
+              WatchCallback::of<&Client::ready>(*this)) {
   output_.append(request.head);
 }
 
-void Client::ready(std::uint32_t) {
+void Client::ready() {
   if (response_.over()) return;
   send_more();
   receive_more();
-  if (response_.over()) over_(0);
+  if (response_.over()) over_();
 }
 
-// A server that has refused the request may not take all of it; what it answers counts.
+// A server that has refused the request may not read all of it; its response counts.
 void Client::send_more() {
   while (!sent_ && (!output_.empty() || fill())) {
     const auto bytes = output_.view();
@@ -43,7 +43,7 @@ void Client::send_more() {
   sent_ = true;
 }
 
-// The next piece of the body, and how it ends. Returns whether there was anything.
+// Appends the next piece of the body, or its end. Returns whether there was any.
 bool Client::fill() {
   if (!request_.body || body_ended_) return false;
   const Body& body = *request_.body;

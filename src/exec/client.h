@@ -13,18 +13,18 @@ namespace cgisrv::exec {
 
 class Client {
  public:
-  // `over` is called once, when the response has ended, whichever way. `request` outlives us.
-  Client(Loop& loop, Fd socket, const Request& request, Callback over);
+  // `over` is called once, when the response has ended for whatever reason. `request` outlives us.
+  Client(Loop& loop, Fd socket, const ExecRequest& request, Callback over);
 
   const Response& response() const { return response_; }
 
  private:
-  void ready(std::uint32_t events);
+  void ready();
   void send_more();
   bool fill();
   void receive_more();
 
-  const Request& request_;
+  const ExecRequest& request_;
   Callback over_;
   Response response_;
   Buffer output_;

@@ -1,32 +1,29 @@
 #include "exec/exec.h"
 
-#include <pwd.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 
+#include "base/exit_status.h"
+#include "config/run_as.h"
 #include "event/signals.h"
-#include "exec/place.h"
 #include "exec/report.h"
+#include "exec/resolved_request.h"
 #include "exec/session.h"
 #include "exec/verify.h"
 #include "process/privileges.h"
-#include "server/run_as.h"
-#include "server/serve.h"
 
 namespace cgisrv::exec {
 
 namespace {
 
-namespace status = server::status;
 using server::Config;
-using server::ExecOptions;
 
 constexpr rlim_t descriptors_wanted = 256;
 
-// What a worker does before it serves, and how.
+// A worker's preparations, and their result.
 struct Standing {
   rlimit descriptors{};
   std::string user;
@@ -38,17 +35,12 @@ int complain(const Error& error, int exit_status) {
   return exit_status;
 }
 
-std::string user_name(uid_t id) {
-  const passwd* const entry = ::getpwuid(id);
-  return entry != nullptr ? entry->pw_name : std::to_string(id);
-}
-
-// An author tries out what another user will run: better so than not at all.
+// An author may try out what another user will run: better as the author than not at all.
 std::string stay_who_we_are(Config& config) {
   if (::geteuid() == 0 || config.server.user.empty()) return {};
   const std::string user = std::exchange(config.server.user, {});
   config.server.group.clear();
-  if (user == user_name(::geteuid())) return {};
+  if (user == process::own_user_name()) return {};
   return fmt::format("the server runs it as {}; only root can try that", user);
 }
 
@@ -61,7 +53,7 @@ Result<Standing> take_standing(Config& config) {
   if (auto may = server::check_user(config); !may) return std::unexpected(may.error());
   if (auto dropped = process::drop_privileges(server::privileges_of(config)); !dropped)
     return std::unexpected(dropped.error());
-  standing.user = user_name(::geteuid());
+  standing.user = process::own_user_name();
   return standing;
 }
 
@@ -84,68 +76,68 @@ Style style_of_output() {
           .terminal = terminal};
 }
 
-void show(const Seen& seen, ExecOptions::Show what) {
+void show(const ExecResult& result, ExecOptions::Show what) {
   switch (what) {
     case ExecOptions::Show::report:
-      return write_all(STDOUT_FILENO, as_text(seen, style_of_output()));
+      return write_all(STDOUT_FILENO, as_text(result, style_of_output()));
     case ExecOptions::Show::json:
-      return write_all(STDOUT_FILENO, as_json(seen));
+      return write_all(STDOUT_FILENO, as_json(result));
     case ExecOptions::Show::environment:
-      write_all(STDOUT_FILENO, as_environment(seen.record));
+      write_all(STDOUT_FILENO, as_environment(result.record));
       break;
     case ExecOptions::Show::raw:
       break;  // it has been shown as it came
   }
-  if (!seen.verdict.good)
-    write_all(STDERR_FILENO, fmt::format("cgisrv: bad: {}\n", seen.verdict.reason));
+  if (!result.verdict.good)
+    write_all(STDERR_FILENO, fmt::format("cgisrv: bad: {}\n", result.verdict.reason));
 }
 
-int run_at(const ExecOptions& options, const Place& place, const Standing& standing) {
+int run_at(const ExecOptions& options, const ResolvedRequest& resolved, const Standing& standing) {
   auto body = body_of(options);
-  if (!body) return complain(body.error(), status::no_input);
+  if (!body) return complain(body.error(), exit_status::no_input);
   const auto request =
-      make_request(options.method, place.url, place.host, options.fields, std::move(*body));
-  if (!request) return complain(request.error(), status::usage);
-  if (options.verify) return verify(place, *request, standing.descriptors, style_of_output());
-  Session session(place, *request, options.show == ExecOptions::Show::raw, standing.descriptors);
+      make_request(options.method, resolved.url, resolved.host, options.fields, std::move(*body));
+  if (!request) return complain(request.error(), exit_status::usage);
+  if (options.verify) return verify(resolved, *request, standing.descriptors, style_of_output());
+  Session session(resolved, *request, options.show == ExecOptions::Show::raw, standing.descriptors);
   const int signal = session.run();
-  Seen seen = {.request = *request,
-               .record = session.record(),
-               .response = session.response(),
-               .verdict = judge(session.record(), session.response(), session.took()),
-               .took = session.took(),
-               .user = standing.user,
-               .note = standing.note};
-  if (signal != 0) seen.verdict = {false, "interrupted; the program was ended"};
-  show(seen, options.show);
+  ExecResult result = {.request = *request,
+                       .record = session.record(),
+                       .response = session.response(),
+                       .verdict = judge(session.record(), session.response(), session.took()),
+                       .took = session.took(),
+                       .user = standing.user,
+                       .note = standing.note};
+  if (signal != 0) result.verdict = {false, "interrupted; the program was ended"};
+  show(result, options.show);
   if (signal != 0) return 128 + signal;
-  return seen.verdict.good ? status::ok : 1;
+  return result.verdict.good ? exit_status::ok : 1;
 }
 
 int status_of(const Error& error) {
-  return error.code == EINVAL ? status::usage : status::no_input;
+  return error.code == EINVAL ? exit_status::usage : exit_status::no_input;
 }
 
 }  // namespace
 
-int run(const ExecOptions& options) {
+int run(const ExecOptions& options, const server::DirectoryOptions& directory) {
   Config none;
   const auto standing = take_standing(none);
-  if (!standing) return complain(standing.error(), status::software);
-  const auto place = find_place(options.script, options.url);
-  if (!place) return complain(place.error(), status_of(place.error()));
-  return run_at(options, *place, *standing);
+  if (!standing) return complain(standing.error(), exit_status::software);
+  const auto resolved = resolve_request(options.script, options.url, directory);
+  if (!resolved) return complain(resolved.error(), status_of(resolved.error()));
+  return run_at(options, *resolved, *standing);
 }
 
 int run(const ExecOptions& options, Config config) {
   const auto standing = take_standing(config);
   if (!standing)
-    return complain(standing.error(),
-                    standing.error().code == EPERM ? status::permission : status::configuration);
+    return complain(standing.error(), standing.error().code == EPERM ? exit_status::permission
+                                                                     : exit_status::configuration);
   if (!config.file.empty()) process::forbid_tracing();
-  const auto place = find_place(std::move(config), options.script, options.url);
-  if (!place) return complain(place.error(), status_of(place.error()));
-  return run_at(options, *place, *standing);
+  const auto resolved = resolve_request(std::move(config), options.script, options.url);
+  if (!resolved) return complain(resolved.error(), status_of(resolved.error()));
+  return run_at(options, *resolved, *standing);
 }
 
 }  // namespace cgisrv::exec

@@ -1,13 +1,13 @@
-// cgisrv exec: one request to one program, answered by what a worker answers with, and shown.
+// cgisrv exec: one request to one program, answered by a worker's code, and shown.
 #pragma once
 
-#include "server/cli.h"
-#include "server/config.h"
+#include "config/config.h"
+#include "exec/options.h"
 
 namespace cgisrv::exec {
 
-// Prints what the options ask for, and returns the exit status of the command: see server/cli.cc.
-int run(const server::ExecOptions& options);                         // as in directory mode
-int run(const server::ExecOptions& options, server::Config config);  // by configuration
+// Prints what the options ask for, and returns the exit status of the command: see command/cli.cc.
+int run(const ExecOptions& options, const server::DirectoryOptions& directory);
+int run(const ExecOptions& options, server::Config config);  // with a configuration
 
 }  // namespace cgisrv::exec

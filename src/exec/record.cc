@@ -12,7 +12,7 @@ namespace cgisrv::exec {
 
 namespace {
 
-// "502: ...": what server::Connection::fail() writes.
+// "502: ...": what exchange::Exchange::fail() writes.
 bool tells_of_failure(std::string_view line) {
   return line.size() > 4 && std::all_of(line.begin(), line.begin() + 3, text::is_digit) &&
          line.substr(3, 2) == ": ";
@@ -26,9 +26,9 @@ std::string what_runs(const cgi::Script& script) {
 
 }  // namespace
 
-bool Record::settled() const {
+bool Record::is_final() const {
   return std::ranges::all_of(programs_,
-                             [](const Program& program) { return program.account->settled(); });
+                             [](const ProgramRun& program) { return program.account->is_final(); });
 }
 
 void Record::logged(log::Level level, std::string_view request_id, std::string_view text) {
@@ -39,12 +39,12 @@ void Record::logged(log::Level level, std::string_view request_id, std::string_v
 
 bool Record::is_standard_error(std::string_view line) const {
   return !programs_.empty() &&
-         line.starts_with(text::printable(programs_.back().script.name) + ": stderr: ");
+         line.starts_with(text::printable(programs_.back().script.label()) + ": stderr: ");
 }
 
 void Record::starting(const cgi::Script& script, const cgi::Environment& environment,
                       std::shared_ptr<const account::Account> account) {
-  Program& program = programs_.emplace_back();
+  ProgramRun& program = programs_.emplace_back();
   program.script = script;
   program.runs = what_runs(script);
   const auto entries = environment.entries();

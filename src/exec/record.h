@@ -1,4 +1,4 @@
-// What was seen of one exchange: its programs, and what the server would have logged.
+// Observations of one exchange: its programs, and what the server would have logged.
 #pragma once
 
 #include <cgisrv/loop.h>
@@ -10,34 +10,34 @@
 
 #include "base/log.h"
 #include "cgi/observer.h"
-#include "exec/kept.h"
+#include "exec/bounded_capture.h"
 
 namespace cgisrv::exec {
 
 // One program that was started, or could not be.
-struct Program {
+struct ProgramRun {
   cgi::Script script;
   std::string runs;                      // what runs it: an interpreter, or its first line
   std::vector<std::string> environment;  // "NAME=value", sorted
   std::shared_ptr<const account::Account> account;
-  Kept output;
-  Kept errors;
+  BoundedCapture output;
+  BoundedCapture errors;
 
-  const account::Costs& costs() const { return account->costs(); }
+  const account::Usage& usage() const { return account->usage(); }
 };
 
 class Record final : public cgi::Observer {
  public:
-  // `passes_on`: the first program's output and errors go to ours as they come, too. `changed` is
-  // called when a run is over.
+  // `passes_on`: also copies the first program's output and errors to ours as they come. `changed`
+  // is called when a run is over.
   Record(bool passes_on, Callback changed) : passes_on_(passes_on), changed_(changed) {}
 
-  const std::vector<Program>& programs() const { return programs_; }  // more than one: redirects
-  bool settled() const;
-  // All but the programs' standard error.
+  const std::vector<ProgramRun>& programs() const { return programs_; }  // more than one: redirects
+  bool is_final() const;
+  // All except the programs' standard error.
   const std::vector<std::string>& log() const { return log_; }
-  // Why the server answered with a failure of its own making, or cut the response; the line of the
-  // log without its lead. Empty: it did not.
+  // Why the server answered with an error of its own, or cut the response: the line of the log
+  // without its prefix. Empty: it did neither.
   const std::string& failure() const { return failure_; }
 
   // For log::divert().
@@ -48,19 +48,19 @@ class Record final : public cgi::Observer {
                 std::shared_ptr<const account::Account> account) override;
   void printed(std::string_view bytes) override;
   void complained(std::string_view bytes) override;
-  void over() override { changed_(0); }
+  void over() override { changed_(); }
 
  private:
   bool is_standard_error(std::string_view line) const;
 
   bool passes_on_;
   Callback changed_;
-  std::vector<Program> programs_;
+  std::vector<ProgramRun> programs_;
   std::vector<std::string> log_;
   std::string failure_;
 };
 
-// All of it, to one of our own descriptors; quietly less when nobody reads on.
+// Writes everything to one of our own descriptors; quietly stops when nobody reads.
 void write_all(int fd, std::string_view bytes);
 
 }  // namespace cgisrv::exec

@@ -17,13 +17,13 @@ using std::chrono::microseconds;
 constexpr std::size_t terminal_lines_max = 40;
 constexpr std::size_t terminal_bytes_max = 8 * 1024;
 
-// The same in every request to a server, or nothing that a program goes by.
+// The same in every request to a server, or of no use to a program.
 constexpr std::array<std::string_view, 13> usual_variables = {
     "GATEWAY_INTERFACE", "REDIRECT_STATUS", "REMOTE_ADDR", "REMOTE_PORT",     "REQUEST_ID",
     "REQUEST_SCHEME",    "SERVER_ADDR",     "SERVER_NAME", "SERVER_PROTOCOL", "SERVER_PORT",
     "SERVER_SOFTWARE",   "UNIQUE_ID",       "PATH"};
 
-// Text as people write it; what holds other controls is for programs.
+// Text that people can read; other control bytes mean data.
 bool is_text(std::string_view bytes) {
   return std::ranges::none_of(bytes, [](char c) {
     const auto byte = static_cast<unsigned char>(c);
@@ -46,12 +46,12 @@ class Text {
   }
   void note(std::string_view text) { out_ += fmt::format("  ({})\n", text); }
 
-  // As much as one looks at, and how much more there is. `more` says how to see it.
-  void block(const Kept& kept, std::string_view more) {
-    if (!is_text(kept.bytes()))
-      return note(fmt::format("{}, binary; {}", bytes_text(kept.total()), more));
-    std::string_view rest = shown_of(kept);
-    std::uint64_t left = kept.total() - rest.size();
+  // A readable part, and how much more there is. `more` says how to see it.
+  void block(const BoundedCapture& capture, std::string_view more) {
+    if (!is_text(capture.bytes()))
+      return note(fmt::format("{}, binary; {}", bytes_text(capture.total()), more));
+    std::string_view rest = shown_of(capture);
+    std::uint64_t left = capture.total() - rest.size();
     for (std::size_t lines = 0; !rest.empty(); ++lines) {
       if (style_.terminal && lines == terminal_lines_max) break;
       std::string_view next = text::take_until(rest, '\n');
@@ -72,10 +72,10 @@ class Text {
   std::string take() && { return std::move(out_); }
 
  private:
-  std::string_view shown_of(const Kept& kept) const {
-    std::string_view bytes = kept.bytes();
+  std::string_view shown_of(const BoundedCapture& capture) const {
+    std::string_view bytes = capture.bytes();
     if (style_.terminal) bytes = bytes.substr(0, terminal_bytes_max);
-    return bytes.size() < kept.total() ? without_cut_character(bytes) : bytes;
+    return bytes.size() < capture.total() ? without_cut_character(bytes) : bytes;
   }
   static std::string shown(std::string_view line) {
     return is_utf8(line) ? text::printable(line, line.size()) : text::escape(line, line.size());
@@ -93,13 +93,13 @@ void add_head(Text& text, std::string_view head) {
   }
 }
 
-void add_request(Text& text, const Request& request) {
+void add_request(Text& text, const ExecRequest& request) {
   text.heading("Request");
   add_head(text, request.head);
   if (request.body) text.note(bytes_text(request.body->length) + " of body");
 }
 
-void add_environment(Text& text, const Program& program) {
+void add_environment(Text& text, const ProgramRun& program) {
   text.heading("Environment");
   std::size_t hidden = 0;
   for (const std::string& variable : program.environment) {
@@ -113,28 +113,28 @@ void add_environment(Text& text, const Program& program) {
   text.note(fmt::format("and {} that are much the same for all; see --env", hidden));
 }
 
-std::string how_it_ended(const Program& program) {
-  const auto& costs = program.costs();
-  if (!costs.start) return "never started";
-  return costs.exit ? costs.exit->text() : "unknown: it worked on after its output";
+std::string how_it_ended(const ProgramRun& program) {
+  const auto& usage = program.usage();
+  if (!usage.start) return "never started";
+  return usage.exit ? usage.exit->text() : "unknown: it worked on after its output";
 }
 
-std::string how_it_started(const account::Costs& costs) {
-  std::string how(account::text(costs.started));
-  if (!costs.cold_reason.empty()) how += ": " + costs.cold_reason;
-  if (costs.cold_reason == "no-keeper") how += "; exec starts nothing warm, but see --verify";
+std::string how_it_started(const account::Usage& usage) {
+  std::string how(account::text(usage.started));
+  if (!usage.cold_reason.empty()) how += ": " + usage.cold_reason;
+  if (usage.cold_reason == "no-zygotes") how += "; exec starts nothing warm, but see --verify";
   return how;
 }
 
-void add_program(Text& text, const Seen& seen, const Program& program, bool redirected) {
+void add_program(Text& text, const ExecResult& result, const ProgramRun& program, bool redirected) {
   const std::string& file = program.script.filename;
   text.heading(redirected ? "Program, after a local redirect" : "Program");
   text.row("file", file);
   text.row("run by", program.runs);
   text.row("directory", file.substr(0, file.rfind('/')));
-  text.row("user", seen.user);
-  if (!seen.note.empty()) text.note(seen.note);
-  text.row("started", how_it_started(program.costs()));
+  text.row("user", result.user);
+  if (!result.note.empty()) text.note(result.note);
+  text.row("started", how_it_started(program.usage()));
   text.row("ended", how_it_ended(program));
   add_environment(text, program);
   if (program.errors.total() > 0) {
@@ -142,7 +142,7 @@ void add_program(Text& text, const Seen& seen, const Program& program, bool redi
     text.block(program.errors, "see --raw");
   }
   // Otherwise it is in the response.
-  if (!seen.record.failure().empty() && program.output.total() > 0) {
+  if (!result.record.failure().empty() && program.output.total() > 0) {
     text.heading("Standard output");
     text.block(program.output, "see --raw");
   }
@@ -158,65 +158,65 @@ void add_log(Text& text, const Record& record) {
     text.line(line);
 }
 
-void add_response(Text& text, const Seen& seen) {
+void add_response(Text& text, const ExecResult& result) {
   text.heading("Response");
-  add_head(text, seen.response.head());
-  if (seen.response.body().total() > 0) {
+  add_head(text, result.response.head());
+  if (result.response.body().total() > 0) {
     text.line("");
-    text.block(seen.response.body(), "see --raw");
+    text.block(result.response.body(), "see --raw");
   }
-  if (!seen.response.whole()) text.note("here the connection ended; the response is not whole");
+  if (!result.response.whole()) text.note("here the connection ended; the response is not whole");
 }
 
-// What happened when, counted from the request; an account has its own beginning.
-void add_times(Text& text, const Seen& seen) {
+// The times of events since the request; an account has its own start.
+void add_times(Text& text, const ExecResult& result) {
   std::vector<std::pair<microseconds, std::string_view>> events;
   microseconds begin{0};
-  for (const Program& program : seen.record.programs()) {
-    const account::Costs& costs = program.costs();
-    if (costs.start) {
-      const microseconds started = begin + costs.queue.value_or(microseconds(0)) + *costs.start;
+  for (const ProgramRun& program : result.record.programs()) {
+    const account::Usage& usage = program.usage();
+    if (usage.start) {
+      const microseconds started = begin + usage.queue.value_or(microseconds(0)) + *usage.start;
       events.emplace_back(started, "program started");
-      if (costs.header) events.emplace_back(started + *costs.header, "its header was whole");
-      if (costs.run) events.emplace_back(started + *costs.run, "it ended");
+      if (usage.header) events.emplace_back(started + *usage.header, "its header was whole");
+      if (usage.run) events.emplace_back(started + *usage.run, "it ended");
     }
-    begin += costs.total;
+    begin += usage.total;
   }
-  events.emplace_back(seen.took, "response was whole");
+  events.emplace_back(result.took, "response was whole");
   std::ranges::stable_sort(events, {}, &std::pair<microseconds, std::string_view>::first);
   text.heading("Time");
   for (const auto& [when, what] : events)
     text.line(fmt::format("{:>9}  {}", duration_text(when), what));
 }
 
-void add_resources(Text& text, const Program& program, bool one_of_many) {
-  const account::Costs& costs = program.costs();
-  if (!costs.exit) return;
-  const rusage& usage = costs.exit->usage;
-  text.heading(one_of_many ? "Resources of " + program.script.name : "Resources");
-  text.row("CPU", fmt::format("{} user, {} system", duration_text(account::user_time(*costs.exit)),
-                              duration_text(account::system_time(*costs.exit))));
+void add_resources(Text& text, const ProgramRun& program, bool one_of_many) {
+  const account::Usage& usage = program.usage();
+  if (!usage.exit) return;
+  const rusage& resources = usage.exit->usage;
+  text.heading(one_of_many ? "Resources of " + program.script.label() : "Resources");
+  text.row("CPU", fmt::format("{} user, {} system", duration_text(account::user_time(*usage.exit)),
+                              duration_text(account::system_time(*usage.exit))));
   text.row("memory",
-           fmt::format("{:.1f} MiB at its peak", static_cast<double>(usage.ru_maxrss) / 1024));
-  text.row("faults", fmt::format("{} minor, {} major", usage.ru_minflt, usage.ru_majflt));
-  text.row("input", bytes_text(costs.bytes_in));
-  text.row("output", bytes_text(costs.bytes_out));
+           fmt::format("{:.1f} MiB at its peak", static_cast<double>(resources.ru_maxrss) / 1024));
+  text.row("faults", fmt::format("{} minor, {} major", resources.ru_minflt, resources.ru_majflt));
+  text.row("input", bytes_text(usage.bytes_in));
+  text.row("output", bytes_text(usage.bytes_out));
 }
 
 }  // namespace
 
-std::string as_text(const Seen& seen, const Style& style) {
+std::string as_text(const ExecResult& result, const Style& style) {
   Text text(style);
-  add_request(text, seen.request);
+  add_request(text, result.request);
   bool redirected = false;
-  for (const Program& program : seen.record.programs())
-    add_program(text, seen, program, std::exchange(redirected, true));
-  add_response(text, seen);
-  add_log(text, seen.record);
-  add_times(text, seen);
-  for (const Program& program : seen.record.programs())
-    add_resources(text, program, seen.record.programs().size() > 1);
-  text.verdict(seen.verdict);
+  for (const ProgramRun& program : result.record.programs())
+    add_program(text, result, program, std::exchange(redirected, true));
+  add_response(text, result);
+  add_log(text, result.record);
+  add_times(text, result);
+  for (const ProgramRun& program : result.record.programs())
+    add_resources(text, program, result.record.programs().size() > 1);
+  text.verdict(result.verdict);
   return std::move(text).take();
 }
 

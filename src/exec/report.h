@@ -1,4 +1,4 @@
-// What is shown of an exchange. Pure: values in, text out.
+// The report on an exchange. Pure: values in, text out.
 #pragma once
 
 #include <chrono>
@@ -13,26 +13,26 @@
 
 namespace cgisrv::exec {
 
-struct Seen {
-  const Request& request;
+struct ExecResult {
+  const ExecRequest& request;
   const Record& record;
   const Response& response;
   Verdict verdict;
   std::chrono::microseconds took;  // from the request to the end of the response
-  std::string user;                // whom programs ran as
-  std::string note;                // where that is not whom the server would run them as
+  std::string user;                // the user that programs ran as
+  std::string note;                // if the server would run them as another
 };
 
 struct Style {
   bool colour = false;
-  bool terminal = false;  // long texts are cut to what one looks at
+  bool terminal = false;  // cut long texts to a readable length
 };
 
-// Sections for people. Control bytes are escaped and binary data is left out.
-std::string as_text(const Seen& seen, const Style& style);
+// Sections for people. Escapes control bytes and omits binary data.
+std::string as_text(const ExecResult& result, const Style& style);
 
-// One JSON object, see docs/guide.md. Bytes that are no UTF-8 as KEY_base64.
-std::string as_json(const Seen& seen);
+// One JSON object, see docs/guide.md. Bytes that are not UTF-8 appear as KEY_base64.
+std::string as_json(const ExecResult& result);
 
 // "NAME=value" lines: the environment of the first program.
 std::string as_environment(const Record& record);

@@ -29,7 +29,7 @@ std::string base64(std::string_view bytes) {
   return out;
 }
 
-// What is not UTF-8 is "KEY_base64" instead.
+// Bytes that are not UTF-8 become "KEY_base64".
 void add_bytes(Json& json, const std::string& key, std::string_view value) {
   if (is_utf8(value))
     json[key] = value;
@@ -37,14 +37,14 @@ void add_bytes(Json& json, const std::string& key, std::string_view value) {
     json[key + "_base64"] = base64(value);
 }
 
-void add_kept(Json& json, const std::string& key, const Kept& kept) {
-  const std::string_view bytes = kept.bytes();
-  add_bytes(json, key, kept.whole() ? bytes : without_cut_character(bytes));
-  json[key + "_bytes"] = kept.total();
-  if (!kept.whole()) json[key + "_truncated"] = true;
+void add_capture(Json& json, const std::string& key, const BoundedCapture& capture) {
+  const std::string_view bytes = capture.bytes();
+  add_bytes(json, key, capture.whole() ? bytes : without_cut_character(bytes));
+  json[key + "_bytes"] = capture.total();
+  if (!capture.whole()) json[key + "_truncated"] = true;
 }
 
-Json milliseconds(const std::optional<account::Duration>& duration) {
+Json as_ms(const std::optional<account::Duration>& duration) {
   if (!duration) return nullptr;
   return static_cast<double>(duration->count()) / 1000;
 }
@@ -53,7 +53,7 @@ Json word(std::string_view word) {
   return word.empty() ? Json() : Json(word);
 }
 
-Json request(const Request& request) {
+Json request(const ExecRequest& request) {
   Json json;
   add_bytes(json, "method", request.method);
   add_bytes(json, "target", request.url);
@@ -62,7 +62,7 @@ Json request(const Request& request) {
   return json;
 }
 
-Json environment(const Program& program) {
+Json environment(const ProgramRun& program) {
   Json json = Json::object();
   for (const std::string& variable : program.environment) {
     const auto equals = variable.find('=');
@@ -71,44 +71,44 @@ Json environment(const Program& program) {
   return json;
 }
 
-void add_exit(Json& json, const account::Costs& costs) {
+void add_exit(Json& json, const account::Usage& usage) {
   json["exit_status"] = nullptr;
   json["signal"] = nullptr;
-  if (costs.exit) json[costs.exit->signalled ? "signal" : "exit_status"] = costs.exit->code;
+  if (usage.exit) json[usage.exit->signalled ? "signal" : "exit_status"] = usage.exit->code;
 }
 
-void add_costs(Json& json, const account::Costs& costs) {
-  json["start"] = word(account::text(costs.started));
-  json["cold_reason"] = word(costs.cold_reason);
-  json["start_ms"] = milliseconds(costs.start);
-  json["header_ms"] = milliseconds(costs.header);
-  json["run_ms"] = milliseconds(costs.run);
-  json["bytes_in"] = costs.bytes_in;
-  json["bytes_out"] = costs.bytes_out;
-  if (!costs.exit) return;
-  const rusage& usage = costs.exit->usage;
-  json["user_ms"] = milliseconds(account::user_time(*costs.exit));
-  json["system_ms"] = milliseconds(account::system_time(*costs.exit));
-  json["peak_rss_kib"] = usage.ru_maxrss;
-  json["minor_faults"] = usage.ru_minflt;
-  json["major_faults"] = usage.ru_majflt;
+void add_usage(Json& json, const account::Usage& usage) {
+  json["start"] = word(account::text(usage.started));
+  json["cold_reason"] = word(usage.cold_reason);
+  json["start_ms"] = as_ms(usage.start);
+  json["header_ms"] = as_ms(usage.header);
+  json["run_ms"] = as_ms(usage.run);
+  json["bytes_in"] = usage.bytes_in;
+  json["bytes_out"] = usage.bytes_out;
+  if (!usage.exit) return;
+  const rusage& resources = usage.exit->usage;
+  json["user_ms"] = as_ms(account::user_time(*usage.exit));
+  json["system_ms"] = as_ms(account::system_time(*usage.exit));
+  json["peak_rss_kib"] = resources.ru_maxrss;
+  json["minor_faults"] = resources.ru_minflt;
+  json["major_faults"] = resources.ru_majflt;
 }
 
-Json program(const Program& program) {
+Json program(const ProgramRun& program) {
   const std::string& file = program.script.filename;
   Json json;
   add_bytes(json, "file", file);
   add_bytes(json, "runs", program.runs);
   add_bytes(json, "directory", file.substr(0, file.rfind('/')));
   json["environment"] = environment(program);
-  add_exit(json, program.costs());
-  add_kept(json, "stderr", program.errors);
-  add_kept(json, "output", program.output);
-  add_costs(json, program.costs());
+  add_exit(json, program.usage());
+  add_capture(json, "stderr", program.errors);
+  add_capture(json, "output", program.output);
+  add_usage(json, program.usage());
   return json;
 }
 
-// [name, value] in their order, since a name may come twice.
+// [name, value] in their order, since a name may occur twice.
 Json fields(std::string_view head) {
   text::take_until(head, '\n');
   Json json = Json::array();
@@ -126,26 +126,26 @@ Json response(const Response& response) {
   json["status"] = response.status();
   add_bytes(json, "head", response.head());
   json["headers"] = fields(response.head());
-  add_kept(json, "body", response.body());
+  add_capture(json, "body", response.body());
   json["whole"] = response.whole();
   return json;
 }
 
 }  // namespace
 
-std::string as_json(const Seen& seen) {
+std::string as_json(const ExecResult& result) {
   Json json;
-  json["good"] = seen.verdict.good;
-  add_bytes(json, "verdict", seen.verdict.reason);
-  json["request"] = request(seen.request);
+  json["good"] = result.verdict.good;
+  add_bytes(json, "verdict", result.verdict.reason);
+  json["request"] = request(result.request);
   json["programs"] = Json::array();
-  for (const Program& each : seen.record.programs())
+  for (const ProgramRun& each : result.record.programs())
     json["programs"].push_back(program(each));
-  json["response"] = response(seen.response);
-  json["log"] = seen.record.log();
-  add_bytes(json, "user", seen.user);
-  if (!seen.note.empty()) add_bytes(json, "note", seen.note);
-  json["total_ms"] = milliseconds(seen.took);
+  json["response"] = response(result.response);
+  json["log"] = result.record.log();
+  add_bytes(json, "user", result.user);
+  if (!result.note.empty()) add_bytes(json, "note", result.note);
+  json["total_ms"] = as_ms(result.took);
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + '\n';
 }
 

@@ -56,7 +56,8 @@ Result<Body> read_body(int input) {
     const auto length = static_cast<std::uint64_t>(std::max<off_t>(status.st_size - at, 0));
     return Body{std::move(file), static_cast<std::uint64_t>(at), length};
   }
-  cgi::Spool spool(spool_memory);
+  cgi::SpoolMemory memory(spool_memory);
+  cgi::Spool spool(spool_memory, memory);
   std::array<char, 64 * 1024> bytes;
   ssize_t size = 0;
   while ((size = ::read(input, bytes.data(), bytes.size())) > 0 || (size < 0 && errno == EINTR))
@@ -70,8 +71,8 @@ Result<Body> read_body(int input) {
   return Body{std::move(*file), 0, length};
 }
 
-Result<Request> make_request(std::string method, std::string url, const std::string& host,
-                             const std::vector<std::string>& fields, std::optional<Body> body) {
+Result<ExecRequest> make_request(std::string method, std::string url, const std::string& host,
+                                 const std::vector<std::string>& fields, std::optional<Body> body) {
   for (const std::string& field : fields)
     if (field.find(':') == field.npos || field.find_first_of("\r\n") != field.npos)
       return fail("\"{}\" is no header; write it as -H 'Name: value', one for each",
@@ -82,8 +83,8 @@ Result<Request> make_request(std::string method, std::string url, const std::str
     head.append(field).append("\r\n");
   if (body && !is_framed(fields)) head += fmt::format("Content-Length: {}\r\n", body->length);
   head += "\r\n";
-  return Request{std::move(method), std::move(url), std::move(head), std::move(body),
-                 is_chunked(fields)};
+  return ExecRequest{std::move(method), std::move(url), std::move(head), std::move(body),
+                     is_chunked(fields)};
 }
 
 }  // namespace cgisrv::exec

@@ -1,4 +1,4 @@
-// The request of a command line, as a client would send it.
+// The request of a command line, in the form in which a client would send it.
 #pragma once
 
 #include <cgisrv/fd.h>
@@ -13,31 +13,31 @@
 
 namespace cgisrv::exec {
 
-// A file's bytes from where it stands.
+// A file's bytes from its present position.
 struct Body {
   Fd file;
   std::uint64_t offset = 0;
   std::uint64_t length = 0;
 };
 
-struct Request {
+struct ExecRequest {
   std::string method;
   std::string url;
   std::string head;          // from the request line to the empty line
   std::optional<Body> body;  // none: the method has none
-  bool chunked = false;      // the user's fields say that it goes in chunks
+  bool chunked = false;      // the user's fields ask for chunks
 };
 
-// Whether the body of such a request is read from standard input: its method says so, or a field.
+// Whether such a request takes its body from standard input: because of its method, or a field.
 bool has_body(std::string_view method, const std::vector<std::string>& fields);
 
-// `input` to its end, so that its length is known: as it is when it is a file, else by way of a
-// temporary one (memory up to 1 MiB, the disk past it).
+// Reads `input` to its end, so that its length is known: a file as it is, anything else through a
+// temporary one (memory up to 1 MiB, then the disk).
 Result<Body> read_body(int input);
 
-// `fields` are "Name: value", and come after Host; theirs wins. Content-Length is added unless they
-// say how the body is framed. An error when one is no field; all else is the server's to refuse.
-Result<Request> make_request(std::string method, std::string url, const std::string& host,
-                             const std::vector<std::string>& fields, std::optional<Body> body);
+// `fields` are "Name: value", and come after Host; theirs wins. Adds Content-Length unless they
+// frame the body. An error when one is no field; the server refuses everything else.
+Result<ExecRequest> make_request(std::string method, std::string url, const std::string& host,
+                                 const std::vector<std::string>& fields, std::optional<Body> body);
 
 }  // namespace cgisrv::exec

@@ -9,7 +9,7 @@ namespace cgisrv::exec {
 
 namespace {
 
-// "200" of "HTTP/1.1 200 OK"; 0 when it is no status line.
+// "200" of "HTTP/1.1 200 OK"; 0 if it is no status line.
 int status_of(std::string_view head) {
   const auto space = head.find(' ');
   if (!head.starts_with("HTTP/") || space == head.npos) return 0;
@@ -21,7 +21,7 @@ int status_of(std::string_view head) {
 
 struct HeadEnd {
   std::size_t begin = 0;  // of the empty line
-  std::size_t end = 0;    // 0: it has not come yet
+  std::size_t end = 0;    // 0: not received yet
 };
 
 HeadEnd find_end(std::string_view bytes) {
@@ -107,7 +107,7 @@ void Response::take_body() {
 void Response::finish(bool whole) {
   state_ = State::over;
   whole_ = whole;
-  // Without a head everything is body, so that it can be looked at.
+  // Without a head everything is body, so that it can be shown.
   if (head_.empty()) body_.add(input_.view());
 }
 

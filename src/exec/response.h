@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "base/buffer.h"
-#include "exec/kept.h"
+#include "exec/bounded_capture.h"
 #include "http/chunked.h"
 
 namespace cgisrv::exec {
@@ -23,15 +23,15 @@ class Response {
   void end();
 
   bool over() const { return state_ == State::over; }
-  // It ended where it says that it ends.
+  // It ended where its framing says.
   bool whole() const { return whole_; }
-  int status() const { return status_; }           // 0: there is none
-  std::string_view head() const { return head_; }  // without the empty line; line ends as sent
-  const Kept& body() const { return body_; }       // without chunks
+  int status() const { return status_; }                // 0: none
+  std::string_view head() const { return head_; }       // without the empty line; line ends as sent
+  const BoundedCapture& body() const { return body_; }  // without chunks
 
  private:
   enum class State : std::uint8_t { head, body, over };
-  static constexpr std::size_t head_bytes_max = 256 * 1024;
+  static constexpr std::size_t head_bytes_max = 20 << 20;  // response_header_size, and ours
 
   bool take_head();
   void read_fields();
@@ -45,7 +45,7 @@ class Response {
   int status_ = 0;
   std::optional<std::uint64_t> length_left_;
   std::optional<http::ChunkedDecoder> chunks_;
-  Kept body_;
+  BoundedCapture body_;
   bool whole_ = false;
 };
 

@@ -3,34 +3,34 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <array>
 #include <csignal>
 #include <cstring>
 
 #include "base/check.h"
 #include "base/log.h"
+#include "base/packet.h"
 
 namespace cgisrv::exec {
 
 namespace {
 constexpr unsigned programs_max = 16;  // local redirects, one after the other
-constexpr auto zygote_patience = std::chrono::seconds(2);
-constexpr auto silence_max = std::chrono::seconds(3);  // then somebody at a terminal wonders
+constexpr auto zygote_timeout = std::chrono::seconds(2);
+constexpr auto silence_max = std::chrono::seconds(3);  // then a user at a terminal wonders
 }  // namespace
 
-Session::Session(const Place& place, const Request& request, bool passes_on,
+Session::Session(const ResolvedRequest& resolved, const ExecRequest& request, bool passes_on,
                  const rlimit& descriptors)
-    : place_(place),
+    : resolved_(resolved),
       request_(request),
-      signals_(loop_, {SIGINT, SIGTERM, SIGHUP}, Callback::of<&Session::interrupted>(*this)),
+      signals_(loop_, {SIGINT, SIGTERM, SIGHUP}, SignalCallback::of<&Session::interrupted>(*this)),
       check_timer_(loop_, Callback::of<&Session::check>(*this)),
       wait_timer_(loop_, Callback::of<&Session::say_what_we_wait_for>(*this)),
       record_(passes_on, Callback::of<&Session::check>(*this)),
-      addresses_{place.address},
-      roster_(1, programs_max),
+      addresses_{resolved.address},
+      pid_table_(1, programs_max),
       access_log_(*server::AccessLog::open({.path = "off"})),
-      service_(*this, place.config, addresses_, roster_, table_, access_log_, descriptors) {
-  service_.run_context().door = nullptr;  // nobody else wants a place
+      service_(*this, resolved.config, addresses_, pid_table_, table_, access_log_, descriptors) {
+  service_.run_context().admission_client = nullptr;  // no other run needs a permit
   service_.run_context().observer = &record_;
   log::set_level(log::Level::info);
   log::divert([this](log::Level level, std::string_view request_id, std::string_view text) {
@@ -42,9 +42,9 @@ Session::~Session() {
   log::divert({});
 }
 
-void Session::use_keeper(int channel, const warm::Subject& subject) {
-  service_.use_keeper(channel);
-  service_.run_context().zygotes->wait_for(subject, zygote_patience);
+void Session::use_zygote_manager(int channel, const warm::ZygoteKey& key) {
+  service_.use_zygote_manager(channel);
+  service_.run_context().zygotes->wait_for(key, zygote_timeout);
 }
 
 int Session::run() {
@@ -56,23 +56,23 @@ int Session::run() {
 }
 
 void Session::connect() {
-  std::array<int, 2> ends{};
-  CGISRV_CHECK(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends.data()) ==
-               0);
+  auto ends = open_pair(SOCK_STREAM | SOCK_NONBLOCK);
+  CGISRV_CHECK(ends);
   pool::Connection connection;
-  connection.socket.reset(ends[0]);
-  connection.seat = pool::Seat(*this);
-  const auto peer =
-      *net::parse_address(place_.address.family() == AF_INET6 ? "[::1]:50000" : "127.0.0.1:50000");
+  connection.socket = std::move(ends->first);
+  connection.guard = pool::ConnectionGuard(*this);
+  const auto peer = *net::parse_address(resolved_.address.family() == AF_INET6 ? "[::1]:50000"
+                                                                               : "127.0.0.1:50000");
   std::memcpy(&connection.peer, peer.data(), peer.size());
   connection.peer_size = peer.size();
-  client_.emplace(loop_, Fd(ends[1]), request_, Callback::of<&Session::answered>(*this));
+  client_.emplace(loop_, std::move(ends->second), request_,
+                  Callback::of<&Session::answered>(*this));
   service_.accepted(std::move(connection));
 }
 
-void Session::answered(std::uint32_t) {
+void Session::answered() {
   stop_the_clock();
-  check(0);
+  check();
 }
 
 void Session::stop_the_clock() {
@@ -80,21 +80,21 @@ void Session::stop_the_clock() {
     took_ = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - began_);
 }
 
-// Once more: whoever sends a second signal does not wait for anybody's grace.
-void Session::interrupted(std::uint32_t signal) {
+// Called again by a second signal, whose sender does not wait for any grace.
+void Session::interrupted(int signal) {
   if (signal_ != 0) return service_.run_context().reaper.hurry(Clock::duration::zero());
-  signal_ = static_cast<int>(signal);
+  signal_ = signal;
   stop_the_clock();
   service_.stop();
-  check_timer_.arm_after(Clock::duration::zero());  // by then what ran is in the reaper's hands
+  check_timer_.arm_after(Clock::duration::zero());  // by then the reaper has what ran
 }
 
-void Session::say_what_we_wait_for(std::uint32_t) {
+void Session::say_what_we_wait_for() {
   write_all(STDERR_FILENO, "cgisrv: the program runs; Ctrl-C ends it\n");
 }
 
-void Session::check(std::uint32_t) {
-  if (!client_ || !service_.finished() || !record_.settled()) return;
+void Session::check() {
+  if (!client_ || !service_.finished() || !record_.is_final()) return;
   if (signal_ != 0 || client_->response().over()) loop_.stop();
 }
 

@@ -8,30 +8,31 @@
 #include <optional>
 #include <vector>
 
+#include "accesslog/access_log.h"
 #include "admission/table.h"
 #include "event/signals.h"
 #include "exec/client.h"
-#include "exec/place.h"
 #include "exec/record.h"
 #include "exec/request.h"
-#include "process/roster.h"
-#include "server/access_log.h"
-#include "server/service.h"
+#include "exec/resolved_request.h"
+#include "process/pid_table.h"
+#include "worker/service.h"
 
 namespace cgisrv::exec {
 
 class Session final : public pool::Worker {
  public:
-  // `place` and `request` outlive the session. `descriptors`: the limits that programs get.
-  Session(const Place& place, const Request& request, bool passes_on, const rlimit& descriptors);
+  // `resolved` and `request` outlive the session. `descriptors`: the programs' limit.
+  Session(const ResolvedRequest& resolved, const ExecRequest& request, bool passes_on,
+          const rlimit& descriptors);
   ~Session() override;
 
-  // From now on a program is started warm where its configuration says so. Waits until there is a
-  // zygote of the subject, but not for long. `channel`: the workers' end of that to the keeper.
-  void use_keeper(int channel, const warm::Subject& subject);
+  // From now on a program is started warm if so configured. Waits for a zygote of the key, but not
+  // for long. `channel`: the workers' end of that to the zygote manager.
+  void use_zygote_manager(int channel, const warm::ZygoteKey& key);
 
-  // Until the response is there and all that ran for it has ended. A signal (INT, TERM, HUP) ends
-  // the program and its group; its number is returned then, else 0.
+  // Returns when the response is there and all that ran for it has ended. A signal (INT, TERM, HUP)
+  // ends the program and its group; then returns its number, else 0.
   int run();
 
   const Record& record() const { return record_; }
@@ -43,28 +44,28 @@ class Session final : public pool::Worker {
   Loop& loop() override { return loop_; }
   unsigned index() const override { return 0; }
   void describe(std::string_view) override {}
-  void check_finished() override { check(0); }
+  void check_finished() override { check(); }
   void tell_master(std::string_view) override {}
 
  private:
-  void seat_taken() override {}
-  void seat_released() override {}
+  void connection_opened() override {}
+  void connection_closed() override {}
   void connect();
-  void answered(std::uint32_t);
+  void answered();
   void stop_the_clock();
-  void interrupted(std::uint32_t signal);
-  void check(std::uint32_t);
-  void say_what_we_wait_for(std::uint32_t);
+  void interrupted(int signal);
+  void check();
+  void say_what_we_wait_for();
 
-  const Place& place_;
-  const Request& request_;
+  const ResolvedRequest& resolved_;
+  const ExecRequest& request_;
   Loop loop_;
   Signals signals_;
   Timer check_timer_;
   Timer wait_timer_;
   Record record_;
   std::vector<net::Address> addresses_;
-  process::Roster roster_;
+  process::PidTable pid_table_;
   admission::Table table_;
   server::AccessLog access_log_;
   server::Service service_;

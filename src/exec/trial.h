@@ -10,10 +10,10 @@
 #include <string_view>
 
 #include "account/account.h"
-#include "exec/place.h"
 #include "exec/request.h"
+#include "exec/resolved_request.h"
 #include "exec/verdict.h"
-#include "warm/note.h"
+#include "warm/manager_message.h"
 
 namespace cgisrv::exec {
 
@@ -21,37 +21,38 @@ namespace cgisrv::exec {
 struct Trace {
   static constexpr std::array<std::string_view, 5> names = {"status", "header", "body", "stderr",
                                                             "end"};
-  // The status line of the response, what the program printed, and how it ended; with those that it
-  // redirected to, one after the other.
+  // The status line of the response, the program's output, and its exit; with those of programs
+  // that it redirected to, one after the other.
   std::array<std::string, names.size()> parts;
-  std::array<bool, names.size()> cut{};  // there was more of it than is kept
+  std::array<bool, names.size()> cut{};  // there was more than was kept
   Verdict verdict;
   std::chrono::microseconds took{};
-  account::Start started = account::Start::none;
+  std::chrono::microseconds processor{};  // used by the program
+  account::StartKind started = account::StartKind::none;
   std::string cold_reason;
   bool timed_out = false;
 };
 
 class Trial {
  public:
-  // `place` is where the program is, started plainly or warm. All references outlive this.
-  Trial(Place place, const Request& request, const rlimit& descriptors, bool warm);
+  // `resolved` is where the program is, started cold or warm. All references outlive this.
+  Trial(ResolvedRequest resolved, const ExecRequest& request, const rlimit& descriptors, bool warm);
 
-  const Place& place() const { return place_; }
-  const warm::Subject& subject() const { return subject_; }
-  // Empty: the request leads to no program, and this is why.
-  const std::string& script() const { return subject_.file; }
+  const ResolvedRequest& resolved() const { return resolved_; }
+  const warm::ZygoteKey& key() const { return key_; }
+  // Empty: the request leads to no program; then this is the reason.
+  const std::string& script() const { return key_.file; }
   std::string problem() const;
 
-  // `channel`: to a keeper, where it is to be warm. Nothing: a signal has ended it, see signal().
+  // `channel`: to a zygote manager, for a warm run. Nothing: a signal has ended it, see signal().
   std::optional<Trace> run(int channel = -1);
   int signal() const { return signal_; }
 
  private:
-  Place place_;
-  const Request& request_;
+  ResolvedRequest resolved_;
+  const ExecRequest& request_;
   rlimit descriptors_;
-  warm::Subject subject_;
+  warm::ZygoteKey key_;
   int signal_ = 0;
 };
 

@@ -5,7 +5,7 @@
 
 namespace cgisrv::exec {
 
-// Whether the library would write it as it is: what it refuses is no UTF-8 (RFC 8259, 8.1).
+// Whether the library would write it unchanged: what it refuses is no UTF-8 (RFC 8259, 8.1).
 bool is_utf8(std::string_view bytes) {
   try {
     nlohmann::json(bytes).dump();

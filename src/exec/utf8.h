@@ -6,7 +6,7 @@
 namespace cgisrv::exec {
 
 bool is_utf8(std::string_view bytes);
-// Without the beginning of a character at its end, which a cut may leave.
+// Drops an incomplete character at the end, which a cut may leave.
 std::string_view without_cut_character(std::string_view bytes);
 
 }  // namespace cgisrv::exec

@@ -8,10 +8,10 @@ namespace cgisrv::exec {
 
 namespace {
 
-// How the first program that did not end well ended; empty: all did.
-std::string bad_end(const std::vector<Program>& programs) {
-  for (const Program& program : programs)
-    if (const auto& exit = program.costs().exit; exit && !exit->success())
+// The exit of the first program that failed; empty: none did.
+std::string bad_end(const std::vector<ProgramRun>& programs) {
+  for (const ProgramRun& program : programs)
+    if (const auto& exit = program.usage().exit; exit && !exit->success())
       return fmt::format("{}: {}", program.script.filename, exit->text());
   return {};
 }

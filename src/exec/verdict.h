@@ -14,8 +14,8 @@ struct Verdict {
   std::string reason;  // "200, 124 bytes in 12 ms", or that of the server's log
 };
 
-// Good: a program answered, the response came whole with a status below 500, and every program that
-// ran for it ended with exit status 0.
+// Good: a program answered, the response is whole with a status below 500, and all programs that
+// ran for it exited with status 0.
 Verdict judge(const Record& record, const Response& response, std::chrono::microseconds took);
 
 // "12 ms", "0.4 ms", "1.25 s".

@@ -8,10 +8,11 @@
 #include <vector>
 
 #include "base/text.h"
-#include "exec/keeper_process.h"
-#include "exec/likeness.h"
+#include "exec/preload.h"
 #include "exec/record.h"
+#include "exec/run_diff.h"
 #include "exec/trial.h"
+#include "exec/zygote_manager_process.h"
 
 namespace cgisrv::exec {
 
@@ -19,11 +20,11 @@ namespace {
 
 using std::chrono::microseconds;
 
-// Of the command, see server/cli.cc.
+// Of the command, see command/cli.cc.
 enum Status : std::uint8_t { same = 0, no_answer = 1, differs = 2, cannot = 3 };
 
-// A warm run and a cold one, after a first cold one. More of them where a difference shows: it may
-// be one by chance.
+// A warm run and a cold one, after a first cold one. More of them if there is a difference: it may
+// be by chance.
 constexpr std::size_t turns = 3;
 constexpr std::size_t turns_max = 7;
 
@@ -31,7 +32,7 @@ struct Runs {
   std::vector<Trace> cold, warm;
 };
 
-using Findings = std::array<Likeness, Trace::names.size()>;
+using Findings = std::array<RunDiff, Trace::names.size()>;
 
 using Texts = std::vector<std::string>;
 
@@ -43,7 +44,7 @@ Texts texts_of(const std::vector<Trace>& traces, std::size_t part) {
   return texts;
 }
 
-// Lines are not of one length, so that each may have been cut after another one.
+// Lines vary in length, so each text may have been cut after another line.
 void take_lines(Texts& texts, std::ptrdiff_t count) {
   for (std::string& text : texts) {
     std::size_t end = 0;
@@ -75,12 +76,12 @@ Findings look_for_differences(const Runs& runs) {
   return findings;
 }
 
-bool is_same(const Likeness& likeness) {
-  return likeness.kind == Likeness::Kind::same;
+bool is_same(const RunDiff& diff) {
+  return diff.kind == RunDiff::Kind::same;
 }
 
-// What a clock says while it loads is then another second than what it says later, and all runs are
-// in one, if they are fast.
+// Makes a clock's time during loading differ from later times: fast runs would all be in one
+// second.
 void let_a_second_pass() {
   using namespace std::chrono;
   std::this_thread::sleep_until(ceil<seconds>(system_clock::now()) + seconds(1));
@@ -92,71 +93,82 @@ std::string counted(std::size_t count, std::string_view what) {
   return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
 }
 
-std::string median(const std::vector<Trace>& traces) {
+microseconds median(const std::vector<Trace>& traces, microseconds Trace::*time) {
   std::vector<microseconds> times;
   times.reserve(traces.size());
   for (const Trace& trace : traces)
-    times.push_back(trace.took);
+    times.push_back(trace.*time);
   std::ranges::sort(times);
-  return duration_text(times[times.size() / 2]);
+  return times[times.size() / 2];
 }
 
-std::string amount(const Likeness& likeness, const std::string& text) {
-  if (likeness.lines == 0) return "nothing";
-  if (likeness.lines == 1 && !text.ends_with('\n') && text.size() < 80)
-    return text::printable(text);
-  return counted(likeness.lines, "line");
+std::string times_of(const std::vector<Trace>& traces) {
+  return fmt::format("{}, median {}, processor {}", traces.size(),
+                     duration_text(median(traces, &Trace::took)),
+                     duration_text(median(traces, &Trace::processor)));
 }
 
-std::string what_is_masked(const Likeness& likeness) {
-  if (likeness.masked_lines == 0) return {};
+std::string amount(const RunDiff& diff, const std::string& text) {
+  if (diff.lines == 0) return "nothing";
+  if (diff.lines == 1 && !text.ends_with('\n') && text.size() < 80) return text::printable(text);
+  return counted(diff.lines, "line");
+}
+
+std::string what_is_masked(const RunDiff& diff) {
+  if (diff.masked_lines == 0) return {};
   return fmt::format("; masked, since cold runs differ there: {} in {}, such as \"{}\"",
-                     counted(likeness.masked_words, "word"), counted(likeness.masked_lines, "line"),
-                     likeness.masked);
+                     counted(diff.masked_words, "word"), counted(diff.masked_lines, "line"),
+                     diff.masked);
 }
 
 std::string row(std::string_view name, const std::string& value) {
   return fmt::format("  {:<9}{}\n", name, value);
 }
 
-std::string rows(std::size_t part, const Likeness& likeness, const Trace& trace) {
+std::string rows(std::size_t part, const RunDiff& diff, const Trace& trace) {
   const std::string_view name = Trace::names[part];
   const std::string_view cut = trace.cut[part] ? ", of the first MiB" : "";
-  switch (likeness.kind) {
-    case Likeness::Kind::same:
-      return row(name, fmt::format("the same: {}{}{}", amount(likeness, trace.parts[part]), cut,
-                                   what_is_masked(likeness)));
-    case Likeness::Kind::differs:
-      return row(name, fmt::format("differs, line {}", likeness.line)) +
-             row("", "cold: " + likeness.cold) + row("", "warm: " + likeness.warm);
-    case Likeness::Kind::frozen:
-      return row(name, fmt::format("stands still, line {}", likeness.line)) +
-             row("", "cold: " + likeness.cold + ", another in each run") +
-             row("", "warm: " + likeness.warm + " in each run");
+  switch (diff.kind) {
+    case RunDiff::Kind::same:
+      return row(name, fmt::format("the same: {}{}{}", amount(diff, trace.parts[part]), cut,
+                                   what_is_masked(diff)));
+    case RunDiff::Kind::differs:
+      return row(name, fmt::format("differs, line {}", diff.line)) + row("", "cold: " + diff.cold) +
+             row("", "warm: " + diff.warm);
+    case RunDiff::Kind::frozen:
+      return row(name, fmt::format("stands still, line {}", diff.line)) +
+             row("", "cold: " + diff.cold + ", another in each run") +
+             row("", "warm: " + diff.warm + " in each run");
   }
   return {};
 }
 
-std::string reason_of(std::string_view name, const Likeness& likeness) {
-  if (likeness.kind == Likeness::Kind::frozen)
+std::string reason_of(std::string_view name, const RunDiff& diff) {
+  if (diff.kind == RunDiff::Kind::frozen)
     return fmt::format(
         "\"{}\" in line {} of its {} is computed once, while the program loads, and is the same "
         "for "
-        "all requests; compute it for each request, or start the program plainly",
-        likeness.warm, likeness.line, name);
+        "all requests; compute it for each request, or start the program cold",
+        diff.warm, diff.line, name);
   return fmt::format(
       "its {} differs when it is started warm; what it does while it loads must not depend on the "
       "request, nor what it does later on who its parent is: see docs/warm-start.md, or start it "
-      "plainly",
+      "cold",
       name);
 }
+
+// Modules that are worth preloading, and runs that had them.
+struct Proposal {
+  std::vector<std::string> modules;
+  std::vector<Trace> warm;
+};
 
 struct Sentence {
   bool yes = false;
   std::string text;
 };
 
-Sentence conclude(const Findings& findings, const Runs& runs) {
+Sentence conclude(const Findings& findings, const Runs& runs, const Proposal& proposal) {
   const auto other = std::ranges::find_if_not(findings, is_same);
   if (other != findings.end()) {
     const auto part = static_cast<std::size_t>(other - findings.begin());
@@ -165,9 +177,17 @@ Sentence conclude(const Findings& findings, const Runs& runs) {
   const Verdict& verdict = runs.cold.front().verdict;
   if (!verdict.good)
     return {true, "it fails, and in the same way cold and warm: " + verdict.reason};
-  const Likeness& body = findings[2];
+  const RunDiff& body = findings[2];
   if (body.words > 0 && body.masked_words >= body.words)
     return {true, "as far as can be told: its cold runs differ in every word of their body"};
+  if (!proposal.modules.empty())
+    return {true,
+            fmt::format("it does the same warm as cold, but gains little, for it loads modules for "
+                        "each request; with warm = {{ {} }} in its location it takes {} of a "
+                        "processor, where it takes {} cold",
+                        preload_text(proposal.modules),
+                        duration_text(median(proposal.warm, &Trace::processor)),
+                        duration_text(median(runs.cold, &Trace::processor)))};
   return {true, "it does the same warm as cold"};
 }
 
@@ -178,10 +198,11 @@ void show(const Sentence& sentence, const Style& style) {
                         style.colour ? "\x1b[0m" : "", text::printable(sentence.text)));
 }
 
-void show(const Findings& findings, const Runs& runs) {
+void show(const Findings& findings, const Runs& runs, const Proposal& proposal) {
   std::string text = "Runs, in turns\n";
-  text += row("cold", fmt::format("{}, median {}", runs.cold.size(), median(runs.cold)));
-  text += row("warm", fmt::format("{}, median {}", runs.warm.size(), median(runs.warm)));
+  text += row("cold", times_of(runs.cold));
+  text += row("warm", times_of(runs.warm));
+  if (!proposal.modules.empty()) text += row("preload", times_of(proposal.warm));
   text += "\nCompared\n";
   for (std::size_t part = 0; part < findings.size(); ++part)
     text += rows(part, findings[part], runs.cold.front());
@@ -200,31 +221,65 @@ int refuse(const std::string& why, Status status, const Style& style) {
   return status;
 }
 
-std::string why_cold(const Trace& trace, KeeperProcess& keeper) {
-  if (const std::string complaint = keeper.complaint(); !complaint.empty()) return complaint;
+std::string why_cold(const Trace& trace, ZygoteManagerProcess& zygote_manager) {
+  if (const std::string complaint = zygote_manager.complaint(); !complaint.empty())
+    return complaint;
   if (trace.cold_reason.empty()) return trace.verdict.reason;
   return fmt::format("it was started cold: {}, see docs/warm-start.md", trace.cold_reason);
 }
 
+// A warm run must take so many times less processor time to be worth the cost of a zygote.
+constexpr int worthwhile = 2;
+
+// A program that takes less than this loads nothing worth looking for.
+constexpr auto small = std::chrono::milliseconds(20);
+
+bool gains_little(const std::vector<Trace>& cold, const std::vector<Trace>& warm) {
+  const auto cold_time = median(cold, &Trace::processor);
+  return cold_time > small && median(warm, &Trace::processor) * worthwhile > cold_time;
+}
+
+// A list is only proposed after a trial: with it the program does the same, and gains.
+Proposal look_for_gain(const ResolvedRequest& resolved, const ExecRequest& request,
+                       const rlimit& descriptors, const Runs& runs) {
+  if (!gains_little(runs.cold, runs.warm)) return {};
+  Proposal proposal{.modules = propose_preload(resolved, request, descriptors), .warm = {}};
+  if (proposal.modules.empty()) return {};
+  Trial trial(with_preload(resolved, proposal.modules), request, descriptors, true);
+  ZygoteManagerProcess zygote_manager(trial.resolved().config, descriptors);
+  if (!zygote_manager.boot(trial.key())) return {};
+  for (std::size_t turn = 0; turn < turns; ++turn) {
+    auto trace = trial.run(zygote_manager.channel());
+    if (!trace || trace->started != account::StartKind::warm) return {};
+    proposal.warm.push_back(std::move(*trace));
+  }
+  // By a quarter at least.
+  const bool is_better =
+      median(proposal.warm, &Trace::processor) * 4 <= median(runs.warm, &Trace::processor) * 3;
+  const Runs both{runs.cold, proposal.warm};
+  if (!is_better || !std::ranges::all_of(look_for_differences(both), is_same)) return {};
+  return proposal;
+}
+
 }  // namespace
 
-int verify(const Place& place, const Request& request, const rlimit& descriptors,
+int verify(const ResolvedRequest& resolved, const ExecRequest& request, const rlimit& descriptors,
            const Style& style) {
-  Trial plain(place, request, descriptors, false);
-  Trial warm(place, request, descriptors, true);
+  Trial plain(resolved, request, descriptors, false);
+  Trial warm(resolved, request, descriptors, true);
   if (warm.script().empty()) return refuse(warm.problem(), no_answer, style);
-  KeeperProcess keeper(warm.place().config, descriptors);
-  if (const auto booted = keeper.boot(warm.subject()); !booted)
+  ZygoteManagerProcess zygote_manager(warm.resolved().config, descriptors);
+  if (const auto booted = zygote_manager.boot(warm.key()); !booted)
     return refuse("it cannot be kept warm: " + booted.error(), cannot, style);
   let_a_second_pass();
   Runs runs;
   Findings findings;
   for (std::size_t turn = 0; turn <= turns_max; ++turn) {
     if (turn > 0) {
-      auto trace = warm.run(keeper.channel());
+      auto trace = warm.run(zygote_manager.channel());
       if (!trace) return interrupted(warm.signal());
-      if (trace->started != account::Start::warm)
-        return refuse("it cannot be kept warm: " + why_cold(*trace, keeper), cannot, style);
+      if (trace->started != account::StartKind::warm)
+        return refuse("it cannot be kept warm: " + why_cold(*trace, zygote_manager), cannot, style);
       runs.warm.push_back(std::move(*trace));
     }
     auto trace = plain.run();
@@ -235,8 +290,11 @@ int verify(const Place& place, const Request& request, const rlimit& descriptors
     findings = look_for_differences(runs);
     if (std::ranges::all_of(findings, is_same)) break;
   }
-  show(findings, runs);
-  const Sentence sentence = conclude(findings, runs);
+  Proposal proposal;
+  if (std::ranges::all_of(findings, is_same))
+    proposal = look_for_gain(resolved, request, descriptors, runs);
+  show(findings, runs, proposal);
+  const Sentence sentence = conclude(findings, runs, proposal);
   show(sentence, style);
   return sentence.yes ? same : differs;
 }

@@ -1,4 +1,4 @@
-// What a directory holds, for its listing.
+// A directory's entries, for its listing.
 #pragma once
 
 #include <cstdint>
@@ -11,19 +11,20 @@
 
 namespace cgisrv::files {
 
-struct Entry {
+struct ListingEntry {
   std::string name;
   bool directory = false;
+  bool executable = false;  // by anybody; of a file
+  bool program = false;     // run, not sent: set by the caller, who knows the locations
   std::uint64_t bytes = 0;
   std::time_t modified = 0;
 };
 
 inline constexpr std::size_t entries_max = 10'000;
 
-// Entries that would be served: no dotfiles, only regular files and directories, links to them
-// where the tree follows links. Directories first, then by name. `more` is set when there were over
-// entries_max.
-Result<std::vector<Entry>> list_directory(const Tree& tree, const std::string& directory,
-                                          bool& more);
+// Entries that would be served: no dotfiles, only regular files and directories, and links to them
+// if the tree follows them. Directories first, then by name. `more`: there were over entries_max.
+Result<std::vector<ListingEntry>> list_directory(const Tree& tree, const std::string& directory,
+                                                 bool& more);
 
 }  // namespace cgisrv::files

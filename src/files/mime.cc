@@ -75,7 +75,7 @@ static_assert(std::ranges::is_sorted(web_types));
 
 using Types = std::map<std::string, std::string, std::less<>>;
 
-// Lines of "type ending ending ...", '#' begins a comment. Empty where the file is absent.
+// Lines of "type ending ending ...", '#' begins a comment. Empty if there is no such file.
 Types read_types(const char* file) {
   Types types;
   std::ifstream in(file);

@@ -11,8 +11,7 @@ namespace cgisrv::files {
 // "; charset=utf-8". Unknown: application/octet-stream.
 std::string_view mime_type(std::string_view path);
 
-// Reads /etc/mime.types now, so that no request waits for it, nor finds no descriptor left to do
-// it.
+// Reads /etc/mime.types now, so that no request waits for it or fails for lack of a descriptor.
 void load_mime_types();
 
 }  // namespace cgisrv::files

@@ -2,12 +2,10 @@
 
 #include <fmt/compile.h>
 #include <fmt/format.h>
-#include <sys/random.h>
 
 #include <algorithm>
-#include <array>
 
-#include "base/check.h"
+#include "base/random.h"
 #include "http/conditional.h"
 #include "http/date.h"
 #include "http/range.h"
@@ -17,22 +15,21 @@ namespace {
 
 using http::ByteRange;
 
-// Written twice within its clock's step a file could keep its mtime, so its ETag proves nothing
+// A file written twice within its clock's step could keep its mtime, so its ETag proves nothing
 // yet.
 constexpr std::time_t settled_seconds = 2;
 
 http::Validators validators_of(const struct stat& file, std::time_t now) {
   const bool is_settled = file.st_mtime <= now - settled_seconds;
-  return {.etag = fmt::format(FMT_COMPILE("{}\"{:x}-{:x}-{:x}.{:x}\""), is_settled ? "" : "W/",
-                              file.st_ino, file.st_size, file.st_mtim.tv_sec, file.st_mtim.tv_nsec),
+  return {.etag = fmt::format(FMT_COMPILE("{}\"{:x}-{:x}.{:x}\""), is_settled ? "" : "W/",
+                              file.st_size, file.st_mtim.tv_sec, file.st_mtim.tv_nsec),
           .last_modified = std::min(file.st_mtime, now)};  // RFC 9110 section 8.8.2.1
 }
 
 // Nobody can plant it in a file beforehand.
 std::string random_boundary() {
-  std::array<std::uint64_t, 2> bits;
-  CGISRV_CHECK(::getrandom(bits.data(), sizeof bits, 0) == sizeof bits);
-  return fmt::format("{:016x}{:016x}", bits[0], bits[1]);
+  static RandomNumbers numbers;
+  return fmt::format("{:016x}{:016x}", numbers.next(), numbers.next());
 }
 
 std::string content_range(const ByteRange& range, std::uint64_t size) {
@@ -58,7 +55,8 @@ void send_range(FileAnswer& answer, const ByteRange& range, std::uint64_t size,
   answer.response.content_length = answer.pieces.front().length;
 }
 
-// RFC 9110 section 14.6.
+// RFC 9110 section 14.6. Adds a line end before the first boundary too, as other servers do and
+// clients expect.
 void send_multipart(FileAnswer& answer, const std::vector<ByteRange>& ranges, std::uint64_t size,
                     std::string_view content_type) {
   const auto boundary = random_boundary();
@@ -66,9 +64,8 @@ void send_multipart(FileAnswer& answer, const std::vector<ByteRange>& ranges, st
   answer.response.add("Content-Type", "multipart/byteranges; boundary=" + boundary);
   for (const auto& range : ranges) {
     answer.pieces.push_back(
-        piece_of(range, fmt::format("{}--{}\r\nContent-Type: {}\r\nContent-Range: {}\r\n\r\n",
-                                    answer.pieces.empty() ? "" : "\r\n", boundary, content_type,
-                                    content_range(range, size))));
+        piece_of(range, fmt::format("\r\n--{}\r\nContent-Type: {}\r\nContent-Range: {}\r\n\r\n",
+                                    boundary, content_type, content_range(range, size))));
   }
   answer.pieces.push_back({fmt::format("\r\n--{}--\r\n", boundary), 0, 0});
   std::uint64_t length = 0;
@@ -110,9 +107,8 @@ FileAnswer answer_file(const http::Request& request, const struct stat& file,
   answer.response.add("ETag", validators.etag);
   answer.response.add("Last-Modified", http::format_date(validators.last_modified));
   switch (http::evaluate(request, validators, now)) {
-    case http::Precondition::not_modified:
+    case http::Precondition::not_modified:  // only validators, RFC 9110 section 15.4.5
       answer.response.status = 304;
-      answer.response.content_length = size;
       break;
     case http::Precondition::failed:
       answer.response.status = 412;

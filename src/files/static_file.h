@@ -1,5 +1,5 @@
-// Answers to requests for a file: validators, preconditions, ranges. Says what to send; sending it
-// (sendfile) is the connection's business.
+// Responses to requests for a file: validators, preconditions, ranges. Decides what to send; the
+// connection sends it (sendfile).
 #pragma once
 
 #include <cgisrv/fd.h>
@@ -23,14 +23,15 @@ struct Piece {
 };
 
 struct FileAnswer {
-  http::Response response;    // 200, 206, 304, 412, 416; content_length is set
+  http::Response response;    // 200, 206, 304, 412, 416; content_length is set except for 304
   std::vector<Piece> pieces;  // empty for HEAD, 304, 412, 416
 };
 
-// `file` is a regular file as fstat(2) saw it. ETag is strong, from inode, size and mtime in
-// nanoseconds; weak while the file is younger than two seconds, when it may change unseen.
-// One range: 206 with Content-Range; several: multipart/byteranges. Methods other than GET and
-// HEAD have been refused before.
+// `file` is a regular file's fstat(2). The ETag is strong, from size and mtime in nanoseconds, so
+// that it reveals nothing else and is equal on all machines with the same copy and time; weak while
+// the file is younger than two seconds, when it may change unseen. One range: 206 with
+// Content-Range; several: multipart/byteranges. Methods other than GET and HEAD have been refused
+// before.
 FileAnswer answer_file(const http::Request& request, const struct stat& file,
                        std::string_view content_type, std::time_t now);
 

@@ -16,17 +16,32 @@ std::string_view BodyReader::peek(Buffer& input) {
     const auto here = std::min<std::uint64_t>(left_, input.size());
     return input.view().substr(0, static_cast<std::size_t>(here));
   }
-  while (run_ == 0) {
-    const auto step = decoder_.next(input.view(), input.size());
-    if (step.consumed == 0) break;
-    run_ = step.data.size();
-    received_ += run_;
-    input.drop(step.consumed - run_);
-  }
-  // The last chunk's framing may already be through while its neighbours' bytes are not consumed.
-  if (run_ == 0 && decoder_.state() == ChunkedDecoder::State::complete) state_ = State::complete;
+  if (run_ == 0) decode(input);
+  if (run_ > 0) return input.view().substr(0, run_);
+  // The last chunk's framing, or a fault, may have been read while body bytes were left.
+  if (decoder_.state() == ChunkedDecoder::State::complete) state_ = State::complete;
   if (decoder_.state() == ChunkedDecoder::State::malformed) state_ = State::malformed;
-  return input.view().substr(0, run_);
+  return {};
+}
+
+// The first run of body bytes stays in place; those of other chunks are moved up to it.
+void BodyReader::decode(Buffer& input) {
+  std::size_t taken = 0;
+  for (;;) {
+    const auto step = decoder_.next(input.view().substr(taken), input.size());
+    if (step.consumed == 0) break;
+    const std::size_t size = step.data.size();
+    taken += step.consumed;
+    if (run_ == 0) {
+      input.drop(taken - size);
+      taken = size;
+    } else {
+      input.move(taken - size, run_, size);
+    }
+    run_ += size;
+    received_ += size;
+  }
+  input.cut(run_, taken - run_);
 }
 
 void BodyReader::consume(Buffer& input, std::size_t bytes) {

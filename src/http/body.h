@@ -1,4 +1,4 @@
-// A request's body as it is taken off a connection's input, whatever its framing.
+// Takes a request's body off a connection's input, whatever its framing.
 #pragma once
 
 #include <cstdint>
@@ -17,18 +17,24 @@ class BodyReader {
   BodyReader() = default;
   explicit BodyReader(const Request& request);
 
-  // The body bytes now at the front of `input`; framing before them is dropped. Empty when more
-  // input is needed or state() is no longer open. The view holds until `input` changes.
+  // The body bytes now at the front of `input`; framing before them is dropped. Chunks that are
+  // there are joined, so that tiny chunks do not cost a call each. Empty when more input is needed
+  // or state() is no longer open. The view is valid until `input` changes.
   std::string_view peek(Buffer& input);
   // Drops that many of the bytes that peek() returned.
   void consume(Buffer& input, std::size_t bytes);
 
+  Framing framing() const { return framing_; }
   State state() const { return state_; }
+  // What makes it malformed; static storage.
+  std::string_view problem() const { return decoder_.problem(); }
   std::uint64_t received() const { return received_; }  // body bytes seen so far
-  // What is still to come; of a chunked body nobody knows.
+  // Bytes still to come; unknown for a chunked body.
   std::uint64_t left() const { return framing_ == Framing::length ? left_ : UINT64_MAX; }
 
  private:
+  void decode(Buffer& input);
+
   Framing framing_ = Framing::none;
   State state_ = State::complete;
   ChunkedDecoder decoder_;

@@ -7,7 +7,7 @@
 
 namespace cgisrv::http {
 
-// Own code because llhttp accepts a bare LF after a chunk size and has no cap on extensions, and
+// Own code because llhttp accepts a bare LF after a chunk size and does not limit extensions, and
 // because back-pressure needs exact control over how many bytes are taken.
 class ChunkedDecoder {
  public:
@@ -17,26 +17,39 @@ class ChunkedDecoder {
   };
   enum class State : std::uint8_t { open, complete, malformed };
 
-  static constexpr std::size_t extension_bytes_max = 1024;  // over the whole body
+  static constexpr std::size_t extension_bytes_max = 1024;  // of one chunk
+  // Of all chunks: this much, plus one byte for each 8 of the body so far. Clients of object stores
+  // sign each chunk; a client that sends more extensions than that sends no real body.
+  static constexpr std::size_t extensions_free = 16 * 1024;
+  static constexpr std::size_t body_bytes_per_extension_byte = 8;
   static constexpr std::size_t trailer_bytes_max = 8 * 1024;
 
-  // Takes framing and at most one run of body bytes (no longer than `room`) from the front of
-  // `in`. Nothing consumed and no data: more input (or room) is needed, or state() is not open.
-  // Trailer fields are checked for form and dropped; they never reach the program.
+  // Takes framing and at most one run of body bytes (no longer than `room`) from the front of `in`.
+  // Nothing consumed and no data: more input (or room) is needed, or state() is not open. Trailer
+  // fields are checked for form and dropped; they never reach the program.
   Step next(std::string_view in, std::size_t room);
 
   State state() const;
+  // What makes it malformed: a sentence for the client and the log; static storage.
+  std::string_view problem() const { return problem_; }
 
  private:
   enum class Phase : std::uint8_t;  // where in the framing; see the .cc
 
   Phase after(char c);
+  Phase after_size(char c);
+  Phase in_extension(char c);
+  Phase in_trailer(char c);
+  Phase refuse(std::string_view problem);
 
   Phase phase_{};
   std::uint8_t size_digits_ = 0;
-  std::uint64_t left_ = 0;  // of the chunk at hand
-  std::size_t extension_bytes_ = 0;
+  std::uint64_t left_ = 0;  // of the current chunk
+  std::uint64_t body_bytes_ = 0;
+  std::size_t extension_bytes_ = 0;     // of the current chunk
+  std::uint64_t extensions_bytes_ = 0;  // of all chunks
   std::size_t trailer_bytes_ = 0;
+  std::string_view problem_;
 };
 
 }  // namespace cgisrv::http

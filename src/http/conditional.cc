@@ -39,8 +39,8 @@ std::optional<EntityTag> tag_of(const Validators& current) {
   return take_tag(text);
 }
 
-// Whether the list in an If-Match or If-None-Match field names what is there. What follows a
-// malformed member is not looked at.
+// Whether the list in an If-Match or If-None-Match field names the current representation. Members
+// after a malformed one are ignored.
 bool names(std::string_view list, const Validators& current, Comparison comparison) {
   if (list == "*") return true;
   const auto ours = tag_of(current);
@@ -54,7 +54,7 @@ bool names(std::string_view list, const Validators& current, Comparison comparis
   return false;
 }
 
-// Two fields of that name join to something that is no date, and are ignored as the RFC wants.
+// Two fields of that name join to an invalid date, and are ignored as the RFC requires.
 std::optional<std::time_t> date_in(const Request& request, std::string_view name,
                                    const Validators& current, std::time_t now) {
   const auto text = request.joined(name);

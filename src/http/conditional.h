@@ -1,4 +1,4 @@
-// Preconditions, RFC 9110 section 13: may the method be carried out on what is there?
+// Preconditions, RFC 9110 section 13: may the method be applied to the current representation?
 #pragma once
 
 #include <ctime>
@@ -10,17 +10,17 @@ namespace cgisrv::http {
 
 struct Validators {
   std::string etag;               // quoted, W/ prefix where weak; empty: none
-  std::time_t last_modified = 0;  // 0: not known
+  std::time_t last_modified = 0;  // 0: unknown
 };
 
 enum class Precondition { proceed, not_modified, failed };  // 200/206, 304, 412
 
-// In the order of section 13.2.2: If-Match (strong), If-Unmodified-Since, If-None-Match (weak, 304
-// for GET and HEAD, else failed), If-Modified-Since (GET and HEAD; invalid or in the future of
-// `now`: ignored).
+// In the order of section 13.2.2: If-Match (strong), If-Unmodified-Since, If-None-Match (weak; 304
+// for GET and HEAD, else failed), If-Modified-Since (GET and HEAD; ignored when invalid or later
+// than `now`).
 Precondition evaluate(const Request& request, const Validators& current, std::time_t now);
 
-// Whether Range is to be honoured: there is no If-Range, or it matches strongly, section 13.1.5.
+// Whether to honour Range: there is no If-Range, or it matches strongly, section 13.1.5.
 bool range_applies(const Request& request, const Validators& current, std::time_t now);
 
 }  // namespace cgisrv::http

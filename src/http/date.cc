@@ -22,7 +22,7 @@ std::tm utc(std::time_t time) {
   return parts;
 }
 
-// Takes parts of a date off its front. A part that does not fit makes the whole unfit.
+// Takes parts of a date off its front. A part that does not fit invalidates the whole.
 class DateReader {
  public:
   explicit DateReader(std::string_view text) : rest_(text) {}
@@ -32,7 +32,7 @@ class DateReader {
     if (fits_) rest_.remove_prefix(expected.size());
   }
 
-  // Index of the name, of which the first `length` bytes are written (all when it is shorter).
+  // Index of the name, of which the first `length` bytes are written (all if it is shorter).
   int name(std::span<const std::string_view> names, std::size_t length) {
     const auto found = std::ranges::find_if(
         names, [&](std::string_view each) { return rest_.starts_with(each.substr(0, length)); });

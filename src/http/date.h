@@ -11,7 +11,7 @@ namespace cgisrv::http {
 // IMF-fixdate: "Sun, 06 Nov 1994 08:49:37 GMT". Independent of the locale.
 std::string format_date(std::time_t time);
 
-// All three formats; nothing when malformed. Two-digit years as the RFC says: more than 50 years
+// All three formats; nothing when malformed. Two-digit years follow the RFC: more than 50 years
 // ahead of `now` means the century before.
 std::optional<std::time_t> parse_date(std::string_view text, std::time_t now);
 

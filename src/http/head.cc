@@ -7,6 +7,7 @@
 #include <system_error>
 
 #include "base/text.h"
+#include "http/foreign.h"
 #include "http/octets.h"
 #include "http/target.h"
 
@@ -15,6 +16,15 @@ namespace {
 
 // RFC 9112 section 2.2 asks to ignore "at least one"; some clients send a few after a body.
 constexpr std::size_t empty_lines_max = 8;
+
+constexpr std::size_t method_bytes_max = 64;
+
+constexpr std::string_view stand_in = "POST";  // for llhttp, in place of an unknown method
+
+#define CGISRV_METHOD(number, name, text) #text,
+constexpr std::string_view llhttp_methods[] = {HTTP_METHOD_MAP(CGISRV_METHOD)};
+constexpr std::string_view known_methods[] = {HTTP_METHOD_MAP(CGISRV_METHOD) "QUERY"};
+#undef CGISRV_METHOD
 
 struct Fault {
   int status = 0;  // 0: none
@@ -40,12 +50,18 @@ std::string_view take_line(std::string_view& lines) {
   return line;
 }
 
-// The methods that llhttp knows are those we know: it would refuse any other.
-bool is_known_method(std::string_view method) {
-#define CGISRV_METHOD(number, name, text) #text,
-  static constexpr std::string_view known[] = {HTTP_METHOD_MAP(CGISRV_METHOD)};
-#undef CGISRV_METHOD
-  return std::ranges::find(known, method) != std::end(known);
+// An unknown token is a method that only programs may understand. One that differs from a known
+// method only in case is refused: two readers could disagree about it.
+Fault check_method(std::string_view method) {
+  if (is_known_method(method)) return {};
+  if (!is_token(method)) return bad("the request method is not a token");
+  if (method.size() > method_bytes_max) return {501, "a request method that is too long"};
+  const auto is_it = [method](std::string_view known) {
+    return text::equals_ignoring_case(known, method);
+  };
+  if (std::ranges::any_of(known_methods, is_it))
+    return {501, "a request method in the wrong case; methods are case-sensitive"};
+  return {};
 }
 
 Fault read_version(std::string_view version, Request& request) {
@@ -66,8 +82,7 @@ Fault read_request_line(std::string_view line, Request& request) {
   if (spaces < 2) return bad("no HTTP version in the request line (HTTP/0.9 is not served)");
   if (spaces > 2) return bad("a space too many in the request line");
   if (const auto fault = read_version(line, request)) return fault;
-  if (!is_token(request.method)) return bad("the request method is not a token");
-  if (!is_known_method(request.method)) return {501, "unknown request method"};
+  if (const auto fault = check_method(request.method)) return fault;
   const auto target = parse_target(request.method, request.raw_target);
   if (!target) return bad("malformed request target");
   request.target = *target;
@@ -105,7 +120,7 @@ std::size_t count(const Request& request, std::string_view name) {
       request.fields, [&](const auto& f) { return text::equals_ignoring_case(f.name, name); }));
 }
 
-// Calls `visit` with each member, empty ones too, of the lists in all fields of that name.
+// Calls `visit` with each member, even empty ones, of the lists in all fields of that name.
 template <typename Visit>
 void for_each_member(const Request& request, std::string_view name, Visit visit) {
   for (const auto& field : request.fields) {
@@ -118,7 +133,7 @@ void for_each_member(const Request& request, std::string_view name, Visit visit)
   }
 }
 
-// RFC 9112 section 3.2: the target's own host has precedence, but Host must be valid all the same.
+// RFC 9112 section 3.2: the target's own host has precedence, but Host must still be valid.
 Fault read_host(Request& request) {
   if (count(request, "host") > 1) return bad("more than one Host field");
   if (const auto field = request.field("host")) {
@@ -126,6 +141,9 @@ Fault read_host(Request& request) {
     if (!authority) return bad("malformed Host field");
     request.host = authority->host;
     request.port = authority->port;
+    // RFC 9110 section 4.2.1: every http URI has a host.
+    if (request.host.empty() && request.target.host.empty() && request.version == Version::http11)
+      return bad("an empty Host field");
   } else if (request.version == Version::http11) {
     return bad("no Host field");
   }
@@ -153,7 +171,7 @@ Fault read_transfer_encoding(Request& request) {
   return {};
 }
 
-// RFC 9112 section 6.3. What two servers in a row could read differently is refused.
+// RFC 9112 section 6.3. Refuses what two servers in a row could read differently.
 Fault read_framing(Request& request) {
   const auto lengths = count(request, "content-length");
   if (count(request, "transfer-encoding") > 0) {
@@ -171,7 +189,7 @@ Fault read_framing(Request& request) {
   return {};
 }
 
-// RFC 9112 section 9.3, RFC 9110 section 7.6.1. Who reads "close;" may or may not see a close.
+// RFC 9112 section 9.3, RFC 9110 section 7.6.1. Readers disagree about "close;".
 Fault read_connection(Request& request) {
   bool tokens = true;
   bool close = false;
@@ -208,8 +226,19 @@ bool frames_alike(const llhttp_t& parser, const Request& request) {
          (!has_length || parser.content_length == request.content_length);
 }
 
-// Smuggling lives on two readings of one head, so llhttp reads it too and must come to the same
-// end, the same number of fields and the same body.
+// `target` is part of `head`.
+std::string with_ascii_target(std::string_view head, std::string_view target) {
+  std::string plain(head);
+  const auto begin = plain.begin() + (target.data() - head.data());
+  const auto end = begin + static_cast<std::ptrdiff_t>(target.size());
+  std::replace_if(
+      begin, end, [](char c) { return !ascii.has(c); }, 'x');
+  return plain;
+}
+
+// Smuggling relies on two readings of one head. So llhttp reads it too and must find the same end,
+// number of fields and body. It gets the target without bytes from 0x80, which its strict mode
+// refuses: they frame nothing.
 Fault ask_llhttp(std::string_view head, const Request& request) {
   static const llhttp_settings_t settings = [] {
     llhttp_settings_t s;
@@ -226,7 +255,15 @@ Fault ask_llhttp(std::string_view head, const Request& request) {
   llhttp_init(&parser, HTTP_REQUEST, &settings);
   parser.data = &fields;
   parser.lenient_flags = LENIENT_VERSION;  // 1.2 and up are read as 1.1, RFC 9110 section 2.5
-  const auto outcome = llhttp_execute(&parser, head.data(), head.size());
+  std::string plain;
+  if (!ascii.has_all(request.raw_target))
+    head = plain = with_ascii_target(head, request.raw_target);
+  auto rest = head;
+  if (std::ranges::find(llhttp_methods, request.method) == std::end(llhttp_methods)) {
+    rest.remove_prefix(request.method.size());
+    llhttp_execute(&parser, stand_in.data(), stand_in.size());
+  }
+  const auto outcome = llhttp_execute(&parser, rest.data(), rest.size());
   const bool agreed = outcome == HPE_PAUSED && fields == request.fields.size() &&
                       llhttp_get_error_pos(&parser) == head.data() + head.size() &&
                       frames_alike(parser, request);
@@ -251,7 +288,7 @@ std::size_t skip_empty_lines(std::string_view bytes) {
 }
 
 // Moves `scanned` past the empty line that ends the head, or to the end of `bytes`. A bare LF is
-// refused at once, because who sends one may wait for an answer before sending more.
+// refused at once, because its sender may wait for a response before sending more.
 Fault find_end(std::string_view bytes, std::size_t begin, std::size_t& scanned, bool& found) {
   for (scanned = std::max(scanned, begin); !found && scanned < bytes.size();) {
     const auto lf = bytes.find('\n', scanned);
@@ -277,7 +314,7 @@ std::size_t target_size(std::string_view head) {
 
 Fault check_start(std::string_view head, const HeadLimits& limits) {
   if (!head.empty() && head[0] != '\r' && !token_bytes.has(head[0])) {
-    return bad("what was sent does not begin with a method; is it TLS?");
+    return bad("what was sent does not begin with a method");
   }
   if (head.size() > limits.target_bytes_max && target_size(head) > limits.target_bytes_max) {
     return {414, "the request target is too long"};
@@ -295,6 +332,7 @@ HeadStatus refused(const Fault& fault) {
 HeadStatus parse_head(std::string_view bytes, std::size_t& scanned, const HeadLimits& limits,
                       Request& request) {
   bool found = false;
+  if (const auto other = foreign_protocol(bytes)) return refused({other->status, other->reason});
   const auto begin = skip_empty_lines(bytes);
   if (const auto fault = find_end(bytes, begin, scanned, found)) return refused(fault);
   const auto head = bytes.substr(begin, scanned - begin);
@@ -308,6 +346,17 @@ HeadStatus parse_head(std::string_view bytes, std::size_t& scanned, const HeadLi
 
 bool asks_for_no_content(std::string_view bytes) {
   return bytes.substr(skip_empty_lines(bytes)).starts_with("HEAD ");
+}
+
+std::string_view first_line(std::string_view bytes) {
+  bytes.remove_prefix(skip_empty_lines(bytes));
+  auto line = text::take_until(bytes, '\n');
+  if (line.ends_with('\r')) line.remove_suffix(1);
+  return line;
+}
+
+bool is_known_method(std::string_view method) {
+  return std::ranges::find(known_methods, method) != std::end(known_methods);
 }
 
 bool is_token(std::string_view s) {

@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "base/text.h"
+#include "http/date.h"
 
 namespace cgisrv::http {
 
@@ -105,7 +106,34 @@ constexpr std::pair<int, std::string_view> phrases[] = {
     {511, "Network Authentication Required"},
 };
 
+// Made once a second.
+const std::string& date_text(std::time_t now) {
+  static std::time_t second = now;
+  static std::string text = format_date(now);
+  if (now != second) text = format_date(second = now);
+  return text;
+}
+
 }  // namespace
+
+Content content_of(std::string_view request_method, const Response& response) {
+  const int status = response.status;
+  if (request_method == "HEAD" || is_informational(status) || status == 204 || status == 304)
+    return Content::none;
+  return response.content_length ? Content::sized : Content::unsized;
+}
+
+void add_origin_fields(Response& response, std::time_t now) {
+  if (is_informational(response.status)) return;
+  bool has_date = false;
+  bool has_server = false;
+  for (const auto& [name, value] : response.fields) {
+    has_date |= text::equals_ignoring_case(name, "date");
+    has_server |= text::equals_ignoring_case(name, "server");
+  }
+  if (!has_date) response.date = date_text(now);
+  if (!has_server) response.server = "cgisrv/" CGISRV_VERSION;
+}
 
 std::string_view reason_phrase(int status) {
   using Row = std::pair<int, std::string_view>;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <ctime>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -22,7 +23,7 @@ enum class Framing : std::uint8_t { none, length, chunked };
 
 enum class TargetForm : std::uint8_t { origin, absolute, authority, asterisk };
 
-// A request target taken apart, RFC 9112 section 3.2. Views into the text it was parsed from.
+// The parts of a request target, RFC 9112 section 3.2. Views into the parsed text.
 struct Target {
   TargetForm form = TargetForm::origin;
   std::string_view scheme;  // absolute form only, as sent
@@ -33,8 +34,8 @@ struct Target {
   bool has_query = false;
 };
 
-// A request's head. Its views point into storage_, so it neither moves nor copies; a connection
-// has one and reuses it, and its memory, for every request.
+// A request's head. Its views point into storage_, so it neither moves nor copies. A connection
+// reuses one, with its memory, for every request.
 class Request {
  public:
   Request() = default;
@@ -47,7 +48,7 @@ class Request {
   Version version = Version::http11;
   std::vector<FieldView> fields;  // in order of arrival
 
-  // The host that the request is for, from the absolute form or Host; empty in HTTP/1.0 without.
+  // The host of the request, from the absolute form or Host; empty in HTTP/1.0 without either.
   std::string_view host;  // without the port
   std::optional<std::uint16_t> port;
 
@@ -61,7 +62,7 @@ class Request {
   // All fields of that name joined with ", "; nothing when there is none.
   std::optional<std::string> joined(std::string_view name) const;
 
-  // Back to an empty request; `head` is copied into storage that later views may point to.
+  // Empties the request. `head` is copied into storage that later views may point to.
   std::string_view reset(std::string_view head);
 
  private:
@@ -73,18 +74,41 @@ struct Field {
   std::string value;
 };
 
-// A response's head. The writer adds Date, Connection, and the framing fields; handlers never set
-// Transfer-Encoding or Connection themselves.
+// A response's head. The exchange adds Date and Server, the protocol adds its framing fields;
+// handlers never set Transfer-Encoding or Connection.
 struct Response {
+  static constexpr std::size_t usual_fields = 8;
+
   int status = 200;
   std::string reason;                           // empty: the registered phrase
   std::vector<Field> fields;                    // without Content-Length, which is:
-  std::optional<std::uint64_t> content_length;  // nothing: not known; chunked or ended by close
+  std::optional<std::uint64_t> content_length;  // nothing: unknown until its end
+  // Set by add_origin_fields(); empty where `fields` have them. Written after `fields`.
+  std::string_view date;
+  std::string_view server;
 
   void add(std::string_view name, std::string_view value) {
+    if (fields.capacity() == 0) fields.reserve(usual_fields);
     fields.push_back({std::string(name), std::string(value)});
   }
 };
+
+// What follows a response's head, RFC 9110 section 6.4.1.
+enum class Content : std::uint8_t {
+  none,     // to HEAD, of 1xx, 204 and 304
+  sized,    // as many bytes as the head announces
+  unsized,  // until it ends
+};
+Content content_of(std::string_view request_method, const Response& response);
+
+// 1xx: another response follows.
+constexpr bool is_informational(int status) {
+  return status < 200;
+}
+
+// Adds the fields of every final response, RFC 9110 sections 6.6.1 and 10.2.4: Date and Server
+// ("cgisrv/VERSION"), unless present. Valid until the next call with a later `now`.
+void add_origin_fields(Response& response, std::time_t now);
 
 // The registered phrase ("Not Found"), or "Unknown" for an unregistered code.
 std::string_view reason_phrase(int status);

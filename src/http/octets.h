@@ -1,4 +1,4 @@
-// Classes of bytes that the grammars of RFC 9110 and RFC 3986 are made of.
+// Classes of bytes in the grammars of RFC 9110 and RFC 3986.
 #pragma once
 
 #include <algorithm>
@@ -35,21 +35,28 @@ class ByteSet {
 inline constexpr ByteSet alphanumeric =
     ByteSet{}.with_range('0', '9').with_range('A', 'Z').with_range('a', 'z');
 
+inline constexpr ByteSet ascii = ByteSet{}.with_range(0, 0x7f);
+
 // RFC 9110 section 5.6.2.
 inline constexpr ByteSet token_bytes = alphanumeric.with("!#$%&'*+-.^_`|~");
 
 // What a field line may hold, RFC 9110 section 5.5: visible, obs-text, space and tab.
 inline constexpr ByteSet field_bytes = ByteSet{}.with("\t").with_range(0x20, 0xff).without("\x7f");
 
-// What we let stand in a request target. More than RFC 3986 allows, because browsers send quotes,
-// braces and bars unencoded; less than a log line or a path could be harmed with.
-inline constexpr ByteSet target_bytes = ByteSet{}.with_range(0x21, 0x7e).without("#\\");
+// Bytes allowed in a request target. More than RFC 3986 allows: browsers leave quotes, braces, bars
+// and backslashes of a query unencoded (URL standard, "query percent-encode set"), and many other
+// clients send non-ASCII bytes unencoded. Nothing that ends a target or a line.
+inline constexpr ByteSet target_bytes =
+    ByteSet{}.with_range(0x21, 0x7e).with_range(0x80, 0xff).without("#");
 
 // What stands unencoded in a path, RFC 3986 section 3.3, and the slash.
 inline constexpr ByteSet path_bytes = alphanumeric.with("-._~!$&'()*+,;=:@/");
 
-// Hosts as names and IPv4 addresses. RFC 3986 allows more, but no host has it, and programs put
-// SERVER_NAME to uses where quotes and dollar signs would be dangerous.
+// What stands unencoded in a query, RFC 3986 section 3.4, and an escape's percent sign.
+inline constexpr ByteSet query_bytes = path_bytes.with("?%");
+
+// Hosts: names and IPv4 addresses. RFC 3986 allows more, but no real host has it, and quotes and
+// dollar signs in SERVER_NAME would be dangerous in some programs.
 inline constexpr ByteSet host_bytes = alphanumeric.with("-._");
 
 }  // namespace cgisrv::http

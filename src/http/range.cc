@@ -23,8 +23,8 @@ std::optional<std::uint64_t> parse_number(std::string_view digits) {
   return value;
 }
 
-// "first-", "first-last" or "-suffix", not yet cut to size: first > last means none of its bytes
-// are there. Nothing: malformed.
+// "first-", "first-last" or "-suffix", not yet clipped to the size: first > last means that none of
+// its bytes exist. Nothing: malformed.
 std::optional<ByteRange> parse_spec(std::string_view spec, std::uint64_t size) {
   const auto dash = spec.find('-');
   if (dash == std::string_view::npos) return {};
@@ -40,23 +40,36 @@ std::optional<ByteRange> parse_spec(std::string_view spec, std::uint64_t size) {
   return ByteRange{*before, *after};
 }
 
-void merge(std::vector<ByteRange>& ranges) {
-  std::ranges::sort(ranges, {}, &ByteRange::first);
-  auto kept = ranges.begin();
-  for (const auto& range : ranges) {
-    if (range.first <= kept->last + 1) {
-      kept->last = std::max(kept->last, range.last);
+struct Asked {
+  ByteRange range;
+  std::size_t place = 0;  // in the field
+};
+
+// RFC 9110 section 15.3.7.2.
+std::vector<ByteRange> merge(std::vector<Asked> asked) {
+  std::ranges::sort(asked, {}, [](const Asked& one) { return one.range.first; });
+  auto kept = asked.begin();
+  for (const auto& one : asked) {
+    if (one.range.first <= kept->range.last + 1) {
+      kept->range.last = std::max(kept->range.last, one.range.last);
+      kept->place = std::min(kept->place, one.place);
     } else {
-      *++kept = range;
+      *++kept = one;
     }
   }
-  ranges.erase(kept + 1, ranges.end());
+  asked.erase(kept + 1, asked.end());
+  std::ranges::sort(asked, {}, &Asked::place);
+  std::vector<ByteRange> ranges;
+  ranges.reserve(asked.size());
+  for (const auto& one : asked)
+    ranges.push_back(one.range);
+  return ranges;
 }
 
 }  // namespace
 
 RangeSet parse_range(std::string_view field, std::uint64_t size) {
-  RangeSet set;
+  std::vector<Asked> asked;
   const auto unit = text::take_until(field, '=');
   if (!text::equals_ignoring_case(unit, "bytes")) return {};
   std::size_t specs = 0;
@@ -64,19 +77,16 @@ RangeSet parse_range(std::string_view field, std::uint64_t size) {
     const auto member = text::trim(text::take_until(field, ','));
     if (member.empty()) continue;  // RFC 9110 section 5.6.1.2
     const auto range = parse_spec(member, size);
-    if (!range || ++specs > specs_max) return {};
+    if (!range || ++specs > ranges_max) return {};
     if (range->first < size) {
-      set.ranges.push_back({range->first, std::min(range->last, size - 1)});
+      asked.push_back({{range->first, std::min(range->last, size - 1)}, specs});
     } else if (size == 0 && member[0] == '-') {
       return {};
     }
   }
   if (specs == 0) return {};
-  if (set.ranges.empty()) return {.kind = RangeSet::Kind::unsatisfiable};
-  merge(set.ranges);
-  if (set.ranges.size() > ranges_max) return {};
-  set.kind = RangeSet::Kind::ranges;
-  return set;
+  if (asked.empty()) return {.kind = RangeSet::Kind::unsatisfiable};
+  return {.kind = RangeSet::Kind::ranges, .ranges = merge(std::move(asked))};
 }
 
 }  // namespace cgisrv::http

@@ -17,16 +17,17 @@ struct ByteRange {
 struct RangeSet {
   enum class Kind { ignore, unsatisfiable, ranges };  // 200, 416, 206
   Kind kind = Kind::ignore;
-  std::vector<ByteRange> ranges;  // in order of their start, overlapping and adjacent ones merged
+  // In the order of the request. Ranges that overlap or touch are merged, at the position of the
+  // first, so that all together are no larger than the file.
+  std::vector<ByteRange> ranges;
 };
 
-// At most this many after merging; more is answered with the whole file, so that a request cannot
-// ask for more work than it is worth.
-inline constexpr std::size_t ranges_max = 16;
-inline constexpr std::size_t specs_max = 200;  // before merging; more: likewise
+// A request for more ranges gets the whole file, so that it cannot ask for more work than it is
+// worth. Apache's limit, which clients that fetch changed parts of a file rely on (zsync).
+inline constexpr std::size_t ranges_max = 200;
 
-// Reads a Range field for something of `size` bytes. Unknown units and syntax errors are ignored;
-// so are the last bytes of nothing, which a 206 could not express.
+// Reads a Range field for something of `size` bytes. Ignores unknown units, syntax errors, and a
+// suffix range of empty content, which a 206 could not express.
 RangeSet parse_range(std::string_view field, std::uint64_t size);
 
 }  // namespace cgisrv::http

@@ -14,11 +14,13 @@ namespace {
 
 using text::equals_ignoring_case;
 
-// Fills in path and query from what begins with the path.
-void split_query(std::string_view rest, Target& target) {
+// Sets path and query from `rest`, which begins with the path. False for a path that two readers
+// may read differently.
+bool split_query(std::string_view rest, Target& target) {
   target.has_query = rest.contains('?');
   target.path = text::take_until(rest, '?');
   target.query = rest;
+  return !target.path.contains('\\');
 }
 
 bool set_authority(std::string_view raw, Target& target) {
@@ -38,7 +40,7 @@ std::optional<Target> parse_absolute(std::string_view raw) {
   raw.remove_prefix(2);
   const auto end = std::min(raw.find_first_of("/?"), raw.size());
   if (!set_authority(raw.substr(0, end), target)) return {};
-  split_query(raw.substr(end), target);
+  if (!split_query(raw.substr(end), target)) return {};
   if (target.path.empty()) target.path = "/";
   return target;
 }
@@ -55,7 +57,7 @@ bool is_dot_segment(std::string_view s) {
   return s == "." || s == "..";
 }
 
-// Appends `segment`, decoded. Returns false where an escape is broken or means NUL.
+// Appends `segment`, decoded. False if an escape is broken or means NUL.
 bool append_decoded(std::string& out, std::string_view segment) {
   while (true) {
     const auto percent = segment.find('%');
@@ -69,6 +71,12 @@ bool append_decoded(std::string& out, std::string_view segment) {
     out.push_back(static_cast<char>(high * 16 + low));
     segment.remove_prefix(2);
   }
+}
+
+void append_encoded(std::string& out, char c) {
+  static constexpr char digits[] = "0123456789ABCDEF";
+  const auto byte = static_cast<unsigned char>(c);
+  out.append({'%', digits[byte >> 4], digits[byte & 15]});
 }
 
 bool has_dot_segment(std::string_view decoded) {
@@ -91,8 +99,7 @@ std::optional<Target> parse_target(std::string_view method, std::string_view raw
   }
   if (raw[0] != '/') return parse_absolute(raw);
   Target target;
-  split_query(raw, target);
-  return target;
+  return split_query(raw, target) ? std::optional(target) : std::nullopt;
 }
 
 std::optional<Authority> parse_authority(std::string_view raw) {
@@ -119,14 +126,14 @@ std::optional<Authority> parse_authority(std::string_view raw) {
 std::optional<Path> decode_path(std::string_view raw) {
   if (!raw.starts_with('/')) return {};
   raw.remove_prefix(1);
-  std::string text = "/";  // ends in a slash before each turn
+  std::string text = "/";  // ends in a slash at the start of each turn
   auto plain = std::string::npos;
   for (bool last = false; !last;) {
     last = !raw.contains('/');
     const auto segment = text::take_until(raw, '/');
     if (segment.empty() || segment == ".") continue;
     if (segment == "..") {
-      // Past a %2F it is not clear what it would take back.
+      // After a %2F it is unclear which segment it would remove.
       if (text.size() == 1 || plain != std::string::npos) return {};
       text.resize(text.rfind('/', text.size() - 2) + 1);
       continue;
@@ -143,16 +150,27 @@ std::optional<Path> decode_path(std::string_view raw) {
 }
 
 std::string encode_path(std::string_view path) {
-  static constexpr char digits[] = "0123456789ABCDEF";
   std::string out;
   out.reserve(path.size());
   for (const char c : path) {
-    // A second slash at the front would make the rest a host name.
+    // A second leading slash would turn the rest into a host name.
     if (path_bytes.has(c) && !(c == '/' && out == "/")) {
       out.push_back(c);
     } else {
-      const auto byte = static_cast<unsigned char>(c);
-      out.append({'%', digits[byte >> 4], digits[byte & 15]});
+      append_encoded(out, c);
+    }
+  }
+  return out;
+}
+
+std::string encode_query(std::string_view query) {
+  std::string out;
+  out.reserve(query.size());
+  for (const char c : query) {
+    if (query_bytes.has(c)) {
+      out.push_back(c);
+    } else {
+      append_encoded(out, c);
     }
   }
   return out;

@@ -10,10 +10,10 @@
 
 namespace cgisrv::http {
 
-// The target of a request line. `method` decides: CONNECT takes the authority form alone, "*" goes
-// with OPTIONS alone; the absolute form's scheme is http or https. Nothing when it is none of the
-// four forms, holds a byte that a URI may not hold (controls, space, bytes over 0x7e, backslash, a
-// fragment), or has userinfo.
+// The target of a request line. `method` decides: CONNECT takes only the authority form, "*" only
+// goes with OPTIONS; the absolute form's scheme is http or https. Nothing when it has none of the
+// four forms, a control byte, a space, a fragment, userinfo, or a backslash in its path (browsers
+// and some servers read it as a slash, others do not). Bytes from 0x80 are kept.
 std::optional<Target> parse_target(std::string_view method, std::string_view raw);
 
 // "example.org:8080", "[::1]", "127.0.0.1" as in Host; may be empty. Nothing when it has anything
@@ -28,8 +28,8 @@ std::optional<Authority> parse_authority(std::string_view raw);
 // A path decoded once, without dot segments and repeated slashes. Always begins with '/'.
 struct Path {
   std::string text;
-  // text.substr(0, plain) holds no slash that was sent as %2F: only this much may name a file or a
-  // location; what follows can only be PATH_INFO. Ends after a slash, or at the end of the text.
+  // text.substr(0, plain) holds no slash that was sent as %2F: only this part may name a file or a
+  // location; the rest can only be PATH_INFO. Ends after a slash, or at the end of the text.
   std::size_t plain = 0;
 };
 
@@ -37,8 +37,11 @@ struct Path {
 // climbs above the root, or ".." after a %2F.
 std::optional<Path> decode_path(std::string_view raw);
 
-// Percent-encodes what may not stand in the path of a Location or a link, and a second slash at
-// the front, which would make a host name of what follows.
+// Percent-encodes bytes not allowed in the path of a Location or a link, and a second leading
+// slash, which would turn what follows into a host name.
 std::string encode_path(std::string_view path);
+
+// Percent-encodes bytes not allowed in the query of a Location. Existing escapes stay.
+std::string encode_query(std::string_view query);
 
 }  // namespace cgisrv::http

@@ -5,32 +5,18 @@
 #include <algorithm>
 #include <iterator>
 
-#include "base/text.h"
-#include "http/date.h"
-
 namespace cgisrv::http {
 namespace {
 
-constexpr std::size_t usual_bytes = 512;  // of a head and a short body: enough to grow once
+constexpr std::size_t usual_bytes = 512;  // a head and a short body: enough to grow only once
 
-// Whoever made these has checked them; a hole there must not become a split response.
+// The makers of these texts have checked them; an oversight there must not split a response.
 bool is_one_line(std::string_view s) {
   return std::ranges::none_of(s, [](char c) { return c == '\r' || c == '\n' || c == '\0'; });
 }
 
 void append_field(std::string& out, std::string_view name, std::string_view value) {
   out.append(name).append(": ").append(value).append("\r\n");
-}
-
-const std::string& date_text(std::time_t now) {
-  static std::time_t second = now;
-  static std::string text = format_date(now);
-  if (now != second) text = format_date(second = now);
-  return text;
-}
-
-bool is_informational(int status) {
-  return status < 200;
 }
 
 void append_framing(std::string& out, const Response& response, BodyFraming framing) {
@@ -45,35 +31,27 @@ void append_framing(std::string& out, const Response& response, BodyFraming fram
 
 }  // namespace
 
-BodyFraming choose_framing(const Request& request, const Response& response) {
-  const int status = response.status;
-  if (request.method == "HEAD" || is_informational(status) || status == 204 || status == 304)
-    return BodyFraming::none;
-  if (response.content_length) return BodyFraming::length;
-  return request.version == Version::http11 ? BodyFraming::chunked : BodyFraming::close;
+BodyFraming choose_framing(Content content, Version version) {
+  if (content == Content::none) return BodyFraming::none;
+  if (content == Content::sized) return BodyFraming::length;
+  return version == Version::http11 ? BodyFraming::chunked : BodyFraming::close;
 }
 
-void write_head(std::string& out, const Request& request, const Response& response,
-                BodyFraming framing, bool keep_alive, std::time_t now) {
+void write_head(std::string& out, Version version, const Response& response, BodyFraming framing,
+                bool keep_alive) {
   const bool has_reason = !response.reason.empty() && is_one_line(response.reason);
   out.reserve(out.size() + usual_bytes);
   fmt::format_to(std::back_inserter(out), FMT_COMPILE("HTTP/1.1 {} "), response.status);
   out.append(has_reason ? response.reason : reason_phrase(response.status)).append("\r\n");
-  bool has_date = false;
-  bool has_server = false;
-  for (const auto& [name, value] : response.fields) {
-    if (!is_one_line(name) || !is_one_line(value)) continue;
-    has_date |= text::equals_ignoring_case(name, "date");
-    has_server |= text::equals_ignoring_case(name, "server");
-    append_field(out, name, value);
-  }
+  for (const auto& [name, value] : response.fields)
+    if (is_one_line(name) && is_one_line(value)) append_field(out, name, value);
+  if (!response.date.empty()) append_field(out, "Date", response.date);
+  if (!response.server.empty()) append_field(out, "Server", response.server);
   if (!is_informational(response.status)) {
-    if (!has_date) append_field(out, "Date", date_text(now));
-    if (!has_server) append_field(out, "Server", "cgisrv/" CGISRV_VERSION);
     append_framing(out, response, framing);
     if (!keep_alive || framing == BodyFraming::close) {
       append_field(out, "Connection", "close");
-    } else if (request.version == Version::http10) {
+    } else if (version == Version::http10) {
       append_field(out, "Connection", "keep-alive");
     }
   }

@@ -1,4 +1,4 @@
-// Where to listen and who is calling: IPv4, IPv6 and unix socket addresses.
+// Where to listen, and a peer's address: IPv4, IPv6 and unix sockets.
 #pragma once
 
 #include <sys/socket.h>
@@ -23,9 +23,9 @@ class Address {
 
   std::string host() const;    // "127.0.0.1", "::1" (IPv4 in IPv6 form as IPv4); unix: the path
   std::uint16_t port() const;  // 0 for unix
-  bool loopback() const;       // 127.0.0.0/8, ::1; a unix socket is no network at all: true
-  // Whose it is, for counting: the IPv4 address, or the /64 of an IPv6 one, since that much is
-  // given to one customer. 0 for unix: everybody.
+  bool loopback() const;       // 127.0.0.0/8, ::1; true for a unix socket, which is no network
+  // Identifies the client in counts: the IPv4 address, in whatever form, or the /64 of an IPv6 one,
+  // which is what one customer gets; on a link (fe80::/10) the host. 0, nobody, only for unix.
   std::uint64_t client() const;
   std::string text() const;  // "127.0.0.1:80", "[::1]:80", "unix:/path"
 
@@ -39,7 +39,7 @@ class Address {
 // "localhost:8888", "unix:/path". Names other than localhost are not looked up.
 Result<Address> parse_address(std::string_view text);
 
-// Whether only one of them can be listened on: they are the same, or one includes the other.
+// Whether only one of them can be open: they are the same, or one includes the other.
 bool overlap(const Address& a, const Address& b);
 
 // Our end of a socket, getsockname(2).

@@ -15,8 +15,8 @@ namespace {
 // of the kernel's memory beyond what is under way to it.
 constexpr int unsent_bytes_max = 128 * 1024;
 
-// A unix socket's file outlives its server. Only one that nobody answers on may go, and nothing
-// that is no socket: connect(2) refuses that in the same words.
+// A unix socket's file outlives its server. Only removes a socket that nobody answers on;
+// connect(2) fails in the same way for files that are no sockets.
 void remove_stale(const Address& address) {
   struct stat file {};
   if (::lstat(address.host().c_str(), &file) != 0 || !S_ISSOCK(file.st_mode)) return;
@@ -72,11 +72,11 @@ Result<Listener> listen(std::string_view text) {
   else
     ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   prepare(socket.get());
-  // Only the unspecified address stands for IPv4 as well.
+  // Only the unspecified address includes IPv4.
   if (family == AF_INET6)
     ::setsockopt(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, address->host() == "::" ? &off : &on,
                  sizeof on);
-  // A unix socket is for everybody. Not by chmod(2) afterwards: it could be another file by then.
+  // A unix socket is for everybody. No chmod(2) afterwards: it could hit another file by then.
   const mode_t mask = ::umask(0111);
   const bool bound_there = ::bind(socket.get(), address->data(), address->size()) == 0;
   ::umask(mask);

@@ -14,7 +14,7 @@ void Output::append_file(int file, std::uint64_t offset, std::uint64_t length) {
   file_left_ = length;
 }
 
-// All of it or nothing: whoever asks sendfile(2) for a file that has become shorter is told.
+// All of it or nothing: for a file that has become shorter, sendfile(2) reports the error.
 bool Output::copy_file(int file, std::uint64_t offset, std::size_t length) {
   std::string& bytes = bytes_.back();
   const std::size_t before = bytes.size();

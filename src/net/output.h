@@ -1,4 +1,4 @@
-// What waits to be sent on a stream: bytes, then perhaps a part of a file.
+// Data to be sent on a stream: bytes, then perhaps a part of a file.
 #pragma once
 
 #include <cstddef>
@@ -13,8 +13,8 @@ namespace cgisrv::net {
 
 class Output {
  public:
-  static constexpr std::size_t bytes_max = 128 * 1024;       // what writers should keep to
-  static constexpr std::size_t copied_file_max = 16 * 1024;  // a part of a file that is read
+  static constexpr std::size_t bytes_max = 128 * 1024;       // which writers should respect
+  static constexpr std::size_t copied_file_max = 16 * 1024;  // larger parts are not copied
 
   std::size_t room() const {
     return file_left_ > 0 || bytes_.size() >= bytes_max ? 0 : bytes_max - bytes_.size();
@@ -24,10 +24,10 @@ class Output {
   std::string& back() { return bytes_.back(); }
   void append(std::string_view bytes) { bytes_.append(bytes); }
   // After the bytes appended so far; nothing may be appended until there is room again. A small
-  // part is read at once and goes out together with them, which costs less than sendfile(2).
+  // part is read at once and sent together with them, which costs less than sendfile(2).
   void append_file(int file, std::uint64_t offset, std::uint64_t length);
 
-  // Sends what the stream takes, at most `budget` bytes. ok: it took what was there or the budget;
+  // Sends what the stream takes, at most `budget` bytes. ok: everything or the budget was sent;
   // blocked: wait until it is writable; failed. Adds to `sent`.
   Io::Status flush(Stream& stream, std::uint64_t& sent, std::size_t budget = 4 << 20);
 

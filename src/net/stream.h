@@ -1,4 +1,4 @@
-// A connected socket. Plain TCP and unix sockets now; TLS will stand behind the same face.
+// A connected socket. Plain TCP and unix sockets now; TLS will have the same interface.
 #pragma once
 
 #include <cgisrv/fd.h>
@@ -29,13 +29,13 @@ class Stream {
   Io read(std::span<char> into);
   // `more`: further bytes follow at once, so a short packet can wait for them (MSG_MORE).
   Io write(std::string_view bytes, bool more);
-  // sendfile(2). A file that has become shorter: failed.
+  // sendfile(2). Fails for a file that has become shorter.
   Io send_file(int file, std::uint64_t offset, std::uint64_t length);
-  // Bytes written that the peer's kernel has not taken yet (SIOCOUTQ, tcp(7)); of a unix socket
-  // that the peer has not read, and more, since the kernel counts its own expense.
+  // Bytes written that the peer's kernel has not acknowledged (SIOCOUTQ, tcp(7)). On a unix socket:
+  // bytes that the peer has not read, plus the kernel's overhead.
   std::uint64_t unacknowledged() const;
   void finish_writing();  // the peer sees the end of what we send
-  void reset_on_close();  // the peer sees a reset: what it has is not whole
+  void reset_on_close();  // the peer sees a reset: its data is incomplete
   void close() { socket_.reset(); }
 
  private:

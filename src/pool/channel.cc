@@ -3,25 +3,30 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <chrono>
 
 #include "base/check.h"
+#include "base/packet.h"
 
 namespace cgisrv::pool {
 
-Channel::Channel(Loop& loop, Fd socket, Callback ready)
-    : socket_(loop, std::move(socket), EPOLLIN | EPOLLRDHUP, ready) {}
+namespace {
+constexpr std::uint32_t usual_events = EPOLLIN | EPOLLRDHUP;
+constexpr std::chrono::milliseconds retry_delay{100};
+}  // namespace
+
+Channel::Channel(Loop& loop, Fd socket, WatchCallback ready, Callback maybe_room)
+    : socket_(loop, std::move(socket), usual_events, ready),
+      retry_(std::make_unique<Timer>(loop, maybe_room)) {}
 
 std::optional<std::pair<Fd, Fd>> Channel::open() {
-  std::array<int, 2> ends{};
-  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends.data()) != 0)
-    return std::nullopt;
-  return std::pair{Fd(ends[0]), Fd(ends[1])};
+  return open_pair(SOCK_SEQPACKET | SOCK_NONBLOCK);
 }
 
 std::optional<std::string_view> Channel::receive() {
   if (!socket_) return std::nullopt;
   if (std::exchange(wants_room_, false)) {
-    socket_.modify(EPOLLIN | EPOLLRDHUP);
+    socket_.modify(usual_events);
     send_unsent();
   }
   const ssize_t size = ::recv(socket_.get(), received_.data(), received_.size(), MSG_DONTWAIT);
@@ -32,8 +37,7 @@ std::optional<std::string_view> Channel::receive() {
 
 bool Channel::send(std::string_view packet) {
   if (unsent_.empty() && try_send(packet)) return true;
-  // Watched for only now, since everything that the other end reads makes room.
-  if (socket_ && !std::exchange(wants_room_, true)) socket_.modify(EPOLLIN | EPOLLRDHUP | EPOLLOUT);
+  wait_for_room(errno);
   return false;
 }
 
@@ -44,8 +48,17 @@ void Channel::post(std::string_view packet) {
 void Channel::send_unsent() {
   while (!unsent_.empty() && try_send(unsent_.front()))
     unsent_.pop_front();
-  if (!unsent_.empty() && !std::exchange(wants_room_, true))
-    socket_.modify(EPOLLIN | EPOLLRDHUP | EPOLLOUT);
+  if (!unsent_.empty()) wait_for_room(errno);
+}
+
+// Only watched now, since everything that the other end reads makes room. If there is room and the
+// kernel is short of memory (ENOBUFS, ENOMEM), the socket would be ready in every turn.
+void Channel::wait_for_room(int reason) {
+  if (!socket_ || std::exchange(wants_room_, true)) return;
+  if (reason == EAGAIN)
+    socket_.modify(usual_events | EPOLLOUT);
+  else
+    retry_->arm_after(retry_delay);
 }
 
 bool Channel::try_send(std::string_view packet) const {

@@ -1,4 +1,4 @@
-// Which worker gets the next ticket. Pure but for the counters it reads.
+// Which worker gets the next ticket. Pure, except that it reads counters.
 #pragma once
 
 #include <cgisrv/pool.h>
@@ -18,7 +18,7 @@ class Chooser {
  public:
   explicit Chooser(Dispatch policy) : policy_(policy) {}
 
-  // Index of the chosen worker; none when no one is eligible.
+  // Index of the chosen worker; nothing when no worker is eligible.
   std::optional<unsigned> choose(std::span<const Candidate> candidates);
 
  private:

@@ -1,5 +1,4 @@
-// What goes over the socketpair between master and worker: packets that are told by their first
-// byte.
+// What goes over the socketpair between master and worker: packets, told apart by their first byte.
 #pragma once
 
 #include <cgisrv/pool.h>
@@ -12,17 +11,17 @@
 
 namespace cgisrv::pool {
 
-// Master to worker: bytes under listeners_max are tickets, each for that listener; the others:
+// Master to worker. A byte under listeners_max is a ticket for that listener; the others:
 enum class Command : std::uint8_t { drain = 0xf0, stop = 0xf1, replaced = 0xf2 };
 
 // Worker to master.
-enum class Report : std::uint8_t {
+enum class WorkerReport : std::uint8_t {
   ready = 0x01,  // the service is made
-  room = 0x02,   // it was full or starved and no longer is
+  room = 0x02,   // it was full or starved and is no longer
   worn = 0x03,   // it asks for a successor
 };
 
-// Either way: what follows is between the service and the master's own code.
+// Both ways: the rest is a message between the service and the master's own code.
 inline constexpr char message_mark = '\xf8';
 
 inline std::string make_message(std::string_view text) {

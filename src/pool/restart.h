@@ -13,7 +13,7 @@ class RestartPolicy {
   static constexpr Duration delay_first{100};  // from the second failure in a row, doubling
   static constexpr Duration delay_max{5'000};
 
-  // The first death is forgiven: a worker that was killed is back at once.
+  // The first death is forgiven: the worker is started again at once.
   Duration after_death(Duration lifetime) {
     failures_ = lifetime < young ? failures_ + 1 : 0;
     if (failures_ < 2) return Duration::zero();

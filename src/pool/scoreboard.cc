@@ -1,11 +1,5 @@
 #include "pool/scoreboard.h"
 
-#include <sys/mman.h>
-
-#include <new>
-
-#include "base/check.h"
-
 namespace cgisrv::pool {
 
 void WorkerRow::clear() {
@@ -16,19 +10,6 @@ void WorkerRow::clear() {
   for (auto& taken_of_listener : tickets_taken)
     taken_of_listener = 0;
   doing.fill('\0');
-}
-
-// The kernel gives zeros, which is what all of it begins with: rows that nobody uses stay without
-// memory.
-Scoreboard::Scoreboard() {
-  void* const memory =
-      ::mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  CGISRV_CHECK(memory != MAP_FAILED);
-  shared_ = static_cast<Shared*>(memory);
-}
-
-Scoreboard::~Scoreboard() {
-  ::munmap(shared_, sizeof(Shared));
 }
 
 WorkerRow* Scoreboard::take(unsigned& slot) {
@@ -51,7 +32,7 @@ std::vector<WorkerStatus> Scoreboard::workers() const {
     if (!each.taken) continue;
     found.push_back({.index = slot,
                      .pid = each.pid,
-                     .state = name(each.state),
+                     .state = reported(each.state),
                      .connections = each.connections,
                      .accepted = each.accepted,
                      .restarts = each.restarts,

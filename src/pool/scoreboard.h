@@ -1,5 +1,5 @@
 // What master and workers tell each other through shared memory: counters that one side writes and
-// the other reads, without calls and without locks. Whoever was forked from the master may read.
+// the other reads, without calls and without locks. Every child of the master may read them.
 #pragma once
 
 #include <cgisrv/pool.h>
@@ -9,11 +9,12 @@
 #include <atomic>
 #include <cstdint>
 
+#include "base/shared.h"
 #include "pool/lifecycle.h"
 
 namespace cgisrv::pool {
 
-// A slot: a worker has it from before its first start until it is not started again.
+// A slot belongs to a worker from before its first start until it is not started again.
 struct alignas(64) WorkerRow {
   // Written by the worker.
   std::atomic<std::uint32_t> heartbeats;   // grows while the worker is alive; only change counts
@@ -43,28 +44,24 @@ struct alignas(64) MasterRow {
 // One mapping, shared from before the first fork until the master ends.
 class Scoreboard {
  public:
-  Scoreboard();
-  ~Scoreboard();
-  Scoreboard(const Scoreboard&) = delete;
-  Scoreboard& operator=(const Scoreboard&) = delete;
-
   WorkerRow& row(unsigned slot) { return shared_->workers[slot]; }
   const WorkerRow& row(unsigned slot) const { return shared_->workers[slot]; }
   MasterRow& master() { return shared_->master; }
   const MasterRow& master() const { return shared_->master; }
 
-  // Takes a slot that nobody has, for the master; none is free: nothing.
+  // Called by the master: takes a free slot. Nothing if there is none.
   WorkerRow* take(unsigned& slot);
 
   std::vector<WorkerStatus> workers() const;
   PoolStatus status() const;
 
  private:
+  // The kernel supplies zeros, the right initial value for every field. Unused rows take no memory.
   struct Shared {
     MasterRow master;
     std::array<WorkerRow, slots_max> workers;
   };
-  Shared* shared_;
+  cgisrv::Shared<Shared> shared_;
 };
 
 }  // namespace cgisrv::pool

@@ -39,21 +39,21 @@ double seconds(Clock::duration duration) {
 
 }  // namespace
 
-Supervisor::Supervisor(Generation first, Hooks hooks)
+Supervisor::Supervisor(WorkerGroupSpec first, Hooks hooks)
     : hooks_(std::move(hooks)),
       signals_(loop_, {SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGCHLD},
-               Callback::of<&Supervisor::on_signal>(*this)),
+               SignalCallback::of<&Supervisor::on_signal>(*this)),
       sweep_(loop_, Callback::of<&Supervisor::sweep>(*this)),
-      serving_(&add_crew(std::move(first))) {}
+      serving_(&add_group(std::move(first))) {}
 
 int Supervisor::run() {
-  // Programs of a worker that died, and what programs left behind, become our children: we reap
+  // A dead worker's programs, and processes that programs left behind, become our children. We reap
   // them, so that none stays a zombie.
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
   beat();
   if (hooks_.on_start) hooks_.on_start(*this);
   CGISRV_CHECK(fill(*serving_));
-  const auto ready = Callback::of<&Supervisor::listeners_ready>(*this);
+  const auto ready = WatchCallback::of<&Supervisor::listeners_ready>(*this);
   if (!serving_->begin_serving(ready).empty()) cannot_begin("watching a listener");
   scoreboard_.master().generation = serving_->number();
   loop_.run();
@@ -65,148 +65,145 @@ void Supervisor::beat() {
   scoreboard_.master().alive_at = Clock::now().time_since_epoch().count();
 }
 
-Crew& Supervisor::add_crew(Generation generation) {
-  MemberOwner& self = *this;
-  crews_.push_back(std::make_unique<Crew>(self, loop_, std::move(generation), ++generations_));
-  return *crews_.back();
+WorkerGroup& Supervisor::add_group(WorkerGroupSpec spec) {
+  WorkerEvents& self = *this;
+  groups_.push_back(std::make_unique<WorkerGroup>(self, loop_, std::move(spec), ++generations_));
+  return *groups_.back();
 }
 
-// Nothing: all slots are taken.
-Member* Supervisor::add_member(Crew& crew, unsigned ordinal) {
+// Null: all slots are taken.
+WorkerHandle* Supervisor::add_worker(WorkerGroup& group, unsigned ordinal) {
   unsigned slot = 0;
   WorkerRow* const row = scoreboard_.take(slot);
   if (row == nullptr) return nullptr;
-  row->generation = crew.number();
-  MemberOwner& self = *this;
-  return &crew.members().emplace_back(self, loop_, crew, slot, ordinal, *row);
+  row->generation = group.number();
+  WorkerEvents& self = *this;
+  return &group.handles().emplace_back(self, loop_, group, slot, ordinal, *row);
 }
 
-// All its workers, and starts them.
-bool Supervisor::fill(Crew& crew) {
-  for (unsigned ordinal = 0; ordinal < crew.wanted(); ++ordinal)
-    if (add_member(crew, ordinal) == nullptr) return false;
-  for (Member& member : crew.members())
-    apply(member, Event::start);
+// Adds all its workers, and starts them.
+bool Supervisor::fill(WorkerGroup& group) {
+  for (unsigned ordinal = 0; ordinal < group.wanted(); ++ordinal)
+    if (add_worker(group, ordinal) == nullptr) return false;
+  for (WorkerHandle& handle : group.handles())
+    apply(handle, Event::start);
   return true;
 }
 
 // ---- a worker's life ---------------------------------------------------------------------------
 
-void Supervisor::apply(Member& member, Event event) {
-  const auto [next, action] = transition(member.state, event);
+void Supervisor::apply(WorkerHandle& handle, Event event) {
+  const auto [next, action] = transition(handle.state, event);
   CGISRV_CHECK(action != Action::impossible);
-  member.enter(next);
-  act(member, action);
+  handle.enter(next);
+  act(handle, action);
 }
 
-void Supervisor::act(Member& member, Action action) {
+void Supervisor::act(WorkerHandle& handle, Action action) {
   switch (action) {
     case Action::none:
     case Action::impossible:
       break;
     case Action::fork:
-      start_worker(member);
+      start_worker(handle);
+      break;
+    case Action::welcome:
+      became_ready(handle);
       break;
     case Action::send_drain:
-      member.command(farewell_);
-      member.timer.arm_after(member.crew.options().shutdown_timeout);
+    case Action::send_replaced:
+      handle.command(action == Action::send_drain ? Command::drain : Command::replaced);
+      handle.timer.arm_after(handle.group.options().shutdown_timeout);
       break;
     case Action::send_stop:
-      member.command(Command::stop);
-      member.timer.arm_after(member.crew.options().stop_timeout);
+      handle.command(Command::stop);
+      handle.timer.arm_after(handle.group.options().stop_timeout);
       break;
     case Action::kill:
-      ::kill(member.pid, SIGKILL);
+      ::kill(handle.pid, SIGKILL);
       break;
     case Action::respawn:
-      if (ending_ || member.leaving || &member.crew == coming_) break;
-      ++member.row.restarts;
-      member.timer.arm_after(member.restarts.after_death(
-          std::chrono::duration_cast<RestartPolicy::Duration>(loop_.now() - member.started)));
+      ++handle.row.restarts;
+      handle.timer.arm_after(handle.restarts.after_death(
+          std::chrono::duration_cast<RestartPolicy::Duration>(loop_.now() - handle.started)));
       break;
     case Action::bury:
+      sweep_.arm_after(Clock::duration::zero());
       break;
   }
-  if (member.state == State::down) sweep_.arm_after(Clock::duration::zero());
 }
 
-void Supervisor::start_worker(Member& member) {
-  member.started = Clock::now();  // also of a life that fails to begin
-  member.begin(member.crew.listeners().size());
+void Supervisor::start_worker(WorkerHandle& handle) {
+  handle.started = Clock::now();  // also for a life that fails to begin
+  handle.begin(handle.group.listeners().size());
   auto ends = Channel::open();
   if (ends) {
-    member.channel =
-        Channel(loop_, std::move(ends->first), Callback::of<&Member::channel_ready>(member));
-    if (member.channel) fork_worker(member, std::move(ends->second));
+    handle.channel = Channel(loop_, std::move(ends->first),
+                             WatchCallback::of<&WorkerHandle::channel_ready>(handle),
+                             Callback::of<&WorkerHandle::channel_ready>(handle));
+    if (*handle.channel) fork_worker(handle, std::move(ends->second));
   }
-  if (member.pid > 0) return;
+  if (handle.pid > 0) return;
   const std::string problem = errno_text(errno);
-  log::line(log::Level::error, "worker {} cannot be started: {}", member.slot, problem);
-  member.channel.reset();
-  if (&member.crew == coming_) problem_ = "a worker cannot be started: " + problem;
-  apply(member, Event::exited);
+  log::line(log::Level::error, "worker {} cannot be started: {}", handle.slot, problem);
+  handle.channel->reset();
+  if (&handle.group != coming_) return apply(handle, Event::exited);
+  problem_ = "a worker cannot be started: " + problem;
+  apply(handle, Event::failed);
 }
 
-void Supervisor::fork_worker(Member& member, Fd channel) {
+void Supervisor::fork_worker(WorkerHandle& handle, Fd channel) {
   std::fflush(nullptr);
   const pid_t pid = ::fork();
-  if (pid == 0) become_worker(member, std::move(channel));
-  if (pid > 0) member.is_process(pid);
+  if (pid == 0) become_worker(handle, std::move(channel));
+  if (pid > 0) handle.is_process(pid);
 }
 
-// The channels must not stay open in a child, or a dead master would look alive to workers.
-void Supervisor::abandon() {
-  loop_.abandon();
-  signals_.abandon();
-  for (const auto& crew : crews_)
-    for (Member& member : crew->members())
-      member.channel.reset();
-}
-
-pid_t Supervisor::fork_apart() {
+pid_t Supervisor::fork_apart(const std::function<void()>& keep) {
   std::fflush(nullptr);
   const pid_t pid = ::fork();
   if (pid == 0) {
-    abandon();
-    for (const auto& crew : crews_)
-      crew->stop_listening();
+    if (keep) keep();
+    ClosedInChild::close_all();
   }
   return pid;
 }
 
-void Supervisor::become_worker(Member& self, Fd channel) {
-  abandon();
-  for (const auto& crew : crews_)
-    if (crew.get() != &self.crew) crew->stop_listening();
-  WorkerProcess worker(self.crew.options(), {self.slot, self.ordinal}, self.crew.listeners(),
+void Supervisor::become_worker(WorkerHandle& self, Fd channel) {
+  self.group.keep_in_worker();
+  ClosedInChild::close_all();
+  WorkerProcess worker(self.group.options(), {self.slot, self.ordinal}, self.group.listeners(),
                        std::move(channel), self.row);
-  std::exit(worker.run(self.crew.factory()));
+  std::exit(worker.run(self.group.factory()));
 }
 
-void Supervisor::on_packet(Member& member, std::string_view packet) {
+void Supervisor::on_packet(WorkerHandle& handle, std::string_view packet) {
   if (packet.front() == message_mark) {
-    if (hooks_.on_message) hooks_.on_message(member.slot, packet.substr(1));
+    if (hooks_.on_message) hooks_.on_message(handle.slot, packet.substr(1));
     return;
   }
-  if (packet == make_packet(Report::worn)) return is_worn(member);
-  if (packet != make_packet(Report::ready)) return;
-  if (std::exchange(member.was_ready, true)) return;  // one that says it again must not confuse us
-  apply(member, Event::ready);
-  became_ready(member);
+  if (packet == make_packet(WorkerReport::worn)) return is_worn(handle);
+  if (packet == make_packet(WorkerReport::ready)) apply(handle, Event::ready);
 }
 
-void Supervisor::became_ready(Member& member) {
-  if (Member* const old = std::exchange(member.predecessor, nullptr)) let_go(*old);
-  if (!member.crew.everyone(State::running)) return;
-  if (&member.crew == coming_) return take_over();
+void Supervisor::has_room(WorkerHandle& handle) {
+  if (hooks_.on_room) hooks_.on_room(handle.slot);
+  serving_->hand_out();
+}
+
+void Supervisor::became_ready(WorkerHandle& handle) {
+  if (WorkerHandle* const old = std::exchange(handle.predecessor, nullptr))
+    apply(*old, Event::replaced);
+  if (!handle.group.everyone_runs()) return;
+  if (&handle.group == coming_) return take_over();
   if (std::exchange(announced_, true)) return;
   if (hooks_.on_ready) hooks_.on_ready();
 }
 
 bool Supervisor::tell(unsigned worker, std::string_view message) {
-  for (const auto& crew : crews_)
-    for (Member& member : crew->members())
-      if (member.slot == worker) return member.channel.send(make_message(message));
+  for (const auto& group : groups_)
+    for (WorkerHandle& handle : group->handles())
+      if (handle.slot == worker) return handle.channel->send(make_message(message));
   return false;
 }
 
@@ -215,132 +212,130 @@ bool Supervisor::tell(unsigned worker, std::string_view message) {
 void Supervisor::reap() {
   int status = 0;
   for (pid_t pid; (pid = ::waitpid(-1, &status, WNOHANG)) > 0;)
-    for (const auto& crew : crews_)
-      for (Member& member : crew->members())
-        if (member.pid == pid) ended(member, status);
+    for (const auto& group : groups_)
+      for (WorkerHandle& handle : group->handles())
+        if (handle.pid == pid) ended(handle, status);
 }
 
-void Supervisor::ended(Member& member, int status) {
-  write_obituary(member, status);
-  if (!member.is_to_end) ++scoreboard_.master().deaths;
-  member.is_process(0);
-  member.channel.reset();
-  member.timer.disarm();
-  member.row.connections = 0;
-  if (hooks_.on_worker_end) hooks_.on_worker_end(member.slot);
-  for (Member& other : member.crew.members())
-    if (other.predecessor == &member) other.predecessor = nullptr;
-  if (&member.crew == coming_) {
+void Supervisor::ended(WorkerHandle& handle, int status) {
+  write_obituary(handle, status);
+  if (!told_to_end(handle.state)) ++scoreboard_.master().deaths;
+  handle.has_no_process();
+  if (hooks_.on_worker_end) hooks_.on_worker_end(handle.slot);
+  for (WorkerHandle& other : handle.group.handles())
+    if (other.predecessor == &handle) other.predecessor = nullptr;
+  if (&handle.group == coming_) {
     problem_ = fmt::format("a worker {}; the log says why", describe_end(status));
-  } else if (!member.was_ready && !announced_ && !ended_well(status) && WIFEXITED(status)) {
-    // One that gives up by itself before it served has found something that no restart will mend.
+    apply(handle, Event::failed);
+  } else if (could_not_begin(handle, status)) {
     if (status_ == 0) status_ = WEXITSTATUS(status);
-    end_all(Event::stop, Command::drain);
+    apply(handle, Event::failed);
+    end_all(Event::stop);
+  } else {
+    apply(handle, Event::exited);
   }
-  apply(member, Event::exited);
-  serving_->hand_out();  // its tickets are anybody's again
+  serving_->hand_out();  // its tickets can go to others again
 }
 
-void Supervisor::write_obituary(const Member& member, int status) const {
-  if (member.is_to_end && ended_well(status))
-    return log::line(log::Level::debug, "worker {} (pid {}) has ended", member.slot, member.pid);
-  WorkerRow& row = member.row;
+// A worker that gives up by itself, before all have served for the first time, has a problem that
+// no restart will solve.
+bool Supervisor::could_not_begin(const WorkerHandle& handle, int status) const {
+  return !announced_ && !serves(handle.state) && WIFEXITED(status) && !ended_well(status);
+}
+
+void Supervisor::write_obituary(const WorkerHandle& handle, int status) const {
+  if (told_to_end(handle.state) && ended_well(status))
+    return log::line(log::Level::debug, "worker {} (pid {}) has ended", handle.slot, handle.pid);
+  WorkerRow& row = handle.row;
   row.doing.back() = '\0';
   log::line(log::Level::error,
             "worker {} (pid {}, {}) {} after {:.1f} s with {} connections open; last request: {}",
-            member.slot, member.pid, name(member.state), describe_end(status),
-            seconds(loop_.now() - member.started), row.connections.load(),
+            handle.slot, handle.pid, reported(handle.state), describe_end(status),
+            seconds(loop_.now() - handle.started), row.connections.load(),
             row.doing[0] != '\0' ? text::escape(row.doing.data()) : "none");
 }
 
-// Lets go of members and crews that are over; on a turn of its own, when nobody is looking at them.
-void Supervisor::sweep(std::uint32_t) {
+// Deletes handles and groups that are over; in a turn of its own, when no caller uses them.
+void Supervisor::sweep() {
   if (!problem_.empty()) give_up();
-  for (const auto& crew : crews_)
-    crew->members().remove_if(
-        [](const Member& member) { return member.leaving && member.state == State::down; });
-  for (auto next = crews_.begin(); next != crews_.end();) {
-    Crew& crew = **next;
-    const bool over = crew.phase == Crew::Phase::leaving && crew.members().empty();
-    if (over && !ending_) crew.ended();
-    next = over && &crew != serving_ ? crews_.erase(next) : std::next(next);
+  for (const auto& group : groups_)
+    group->handles().remove_if(
+        [](const WorkerHandle& handle) { return handle.state == State::gone; });
+  for (auto next = groups_.begin(); next != groups_.end();) {
+    WorkerGroup& group = **next;
+    const bool over = group.phase == WorkerGroup::Phase::leaving && group.handles().empty();
+    if (over && !ending_) group.ended();
+    next = over && &group != serving_ ? groups_.erase(next) : std::next(next);
   }
-  if (ending_ && everyone(State::down)) loop_.stop();
+  if (ending_ && is_alone()) loop_.stop();
 }
 
-bool Supervisor::everyone(State state) const {
-  return std::ranges::all_of(crews_, [&](const auto& crew) { return crew->everyone(state); });
+bool Supervisor::is_alone() const {
+  return std::ranges::all_of(groups_, [](const auto& group) { return group->handles().empty(); });
 }
 
 // ---- replacement -------------------------------------------------------------------------------
 
-std::string Supervisor::replace(Generation next, Done done) {
+std::string Supervisor::replace(WorkerGroupSpec next, Done done) {
   if (ending_) return "the server is about to end";
   if (!announced_) return "the server has not started yet";
   if (coming_ != nullptr) return "another replacement is under way";
-  Crew& crew = add_crew(std::move(next));
-  coming_ = &crew;
+  WorkerGroup& group = add_group(std::move(next));
+  coming_ = &group;
   replaced_ = std::move(done);
-  if (fill(crew)) return {};
+  if (fill(group)) return {};
   coming_ = nullptr;
-  crews_.pop_back();
+  groups_.pop_back();
   return "too many workers of earlier configurations are still finishing their requests";
 }
 
 void Supervisor::take_over() {
-  Crew& old = *serving_;
-  Crew& crew = *std::exchange(coming_, nullptr);
-  if (auto problem = crew.begin_serving(Callback::of<&Supervisor::listeners_ready>(*this));
+  WorkerGroup& old = *serving_;
+  WorkerGroup& group = *std::exchange(coming_, nullptr);
+  if (auto problem = group.begin_serving(WatchCallback::of<&Supervisor::listeners_ready>(*this));
       !problem.empty()) {
-    coming_ = &crew;
+    coming_ = &group;
     problem_ = std::move(problem);
     return sweep_.arm_after(Clock::duration::zero());
   }
-  old.hand_out();  // what waits at listeners that are going to be closed
-  serving_ = &crew;
-  scoreboard_.master().generation = crew.number();
+  old.hand_out();  // the connections that wait at listeners about to be closed
+  serving_ = &group;
+  scoreboard_.master().generation = group.number();
   old.stop_listening();
-  old.leave();
-  for (Member& member : old.members())
-    let_go(member);
+  leave(old, Event::replaced);
   sweep_.arm_after(Clock::duration::zero());
   serving_->hand_out();
   std::exchange(replaced_, {})({});
 }
 
-// Others do its work from now on.
-void Supervisor::let_go(Member& member) {
-  farewell_ = Command::replaced;
-  member.leaving = true;
-  apply(member, Event::drain);
-  farewell_ = Command::drain;
+void Supervisor::leave(WorkerGroup& group, Event event) {
+  group.phase = WorkerGroup::Phase::leaving;
+  for (WorkerHandle& handle : group.handles())
+    apply(handle, event);
 }
 
 void Supervisor::give_up() {
-  Crew& crew = *std::exchange(coming_, nullptr);
+  WorkerGroup& group = *std::exchange(coming_, nullptr);
   const std::string problem = std::exchange(problem_, {});
-  crew.leave();
-  crew.stop_listening();
-  // By dispatch = kernel they may have begun to serve.
-  for (Member& member : crew.members())
-    let_go(member);
+  group.stop_listening();
+  leave(group, Event::replaced);  // with dispatch = kernel they may have begun to serve
   std::exchange(replaced_, {})(problem);
 }
 
-void Supervisor::is_worn(Member& member) {
-  if (ending_ || !announced_ || &member.crew == coming_) return;  // it asks again some time
-  if (member.leaving || member.state != State::running) return;
-  Member* const successor = add_member(member.crew, member.ordinal);
-  if (successor == nullptr) return;  // it goes on, and asks again some time
+void Supervisor::is_worn(WorkerHandle& handle) {
+  if (ending_ || !announced_ || &handle.group == coming_) return;  // it will ask again
+  if (handle.state != State::running) return;
+  WorkerHandle* const successor = add_worker(handle.group, handle.ordinal);
+  if (successor == nullptr) return;  // it serves on, and will ask again
   ++scoreboard_.master().retirements;
-  member.leaving = true;
-  successor->predecessor = &member;
+  successor->predecessor = &handle;
+  apply(handle, Event::retire);
   apply(*successor, Event::start);
 }
 
 // ---- the end of all ----------------------------------------------------------------------------
 
-void Supervisor::on_signal(std::uint32_t number) {
+void Supervisor::on_signal(int number) {
   switch (number) {
     case SIGCHLD:
       return reap();
@@ -348,7 +343,7 @@ void Supervisor::on_signal(std::uint32_t number) {
     case SIGTERM:
       return stop(Stop::now);
     case SIGQUIT:
-      return stop(Stop::finish);
+      return hooks_.on_quit ? hooks_.on_quit() : stop(Stop::finish);
     case SIGHUP:
       return hooks_.on_hangup ? hooks_.on_hangup() : stop(Stop::now);
     case SIGUSR1:
@@ -361,27 +356,24 @@ void Supervisor::on_signal(std::uint32_t number) {
 }
 
 void Supervisor::stop(Stop how) {
-  end_all(how == Stop::now ? Event::stop : Event::drain,
-          how == Stop::handed_over ? Command::replaced : Command::drain);
+  if (how == Stop::now) return end_all(Event::stop);
+  end_all(how == Stop::handed_over ? Event::replaced : Event::drain);
 }
 
-void Supervisor::end_all(Event event, Command farewell) {
+void Supervisor::end_all(Event event) {
   if (!std::exchange(ending_, true) && hooks_.on_stop) hooks_.on_stop();
   if (coming_ != nullptr) {
     problem_ = "the server is about to end";
     give_up();
   }
-  farewell_ = farewell;
-  for (const auto& crew : crews_) {
-    crew->stop_listening();
-    crew->leave();
-    for (Member& member : crew->members())
-      apply(member, event);
+  for (const auto& group : groups_) {
+    group->stop_listening();
+    leave(*group, event);
   }
   sweep_.arm_after(Clock::duration::zero());
 }
 
-// ---- the library's face ------------------------------------------------------------------------
+// ---- the public interface ----------------------------------------------------------------------
 
 std::vector<Fd> listen(std::string_view address) {
   std::vector<Fd> sockets;
@@ -393,14 +385,14 @@ std::vector<Fd> listen(std::string_view address) {
   return sockets;
 }
 
-int run(Generation first, Hooks hooks) {
+int run(WorkerGroupSpec first, Hooks hooks) {
   set_default_dispositions();
   memory::keep_reserve();
   return Supervisor(std::move(first), std::move(hooks)).run();
 }
 
 int run(const Options& options, std::vector<Fd> listeners, ServiceFactory factory) {
-  return run({options, std::move(listeners), std::move(factory), {}}, {});
+  return run({options, std::move(listeners), std::move(factory), {}, {}}, {});
 }
 
 }  // namespace cgisrv::pool

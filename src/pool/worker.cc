@@ -6,17 +6,33 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <ctime>
 
 #include "base/check.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/text.h"
 
 namespace cgisrv::pool {
 
 namespace {
 constexpr auto recovery_delay = std::chrono::milliseconds(100);
+constexpr auto crowd_interval = std::chrono::seconds(1);
+constexpr auto starvation_interval = std::chrono::minutes(1);
 constexpr unsigned accepts_per_event =
-    16;  // dispatch = kernel, and listeners that cannot be counted
+    16;  // dispatch = kernel, and listeners with an unknown backlog
+
+constexpr unsigned late_beats_per_timeout = 8;
+
+bool is_shortage_of_descriptors(int code) {
+  return code == EMFILE || code == ENFILE;
+}
+
+std::chrono::nanoseconds processor_time() {
+  timespec spent{};
+  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &spent);
+  return std::chrono::seconds(spent.tv_sec) + std::chrono::nanoseconds(spent.tv_nsec);
+}
 
 bool counts_its_backlog(const Fd& listener) {
   int family = 0;
@@ -26,19 +42,21 @@ bool counts_its_backlog(const Fd& listener) {
 }
 }  // namespace
 
-WorkerProcess::WorkerProcess(const Options& options, Place place, std::vector<Fd>& listeners,
-                             Fd channel, WorkerRow& row)
+WorkerProcess::WorkerProcess(const Options& options, Assignment assignment,
+                             std::vector<Fd>& listeners, Fd channel, WorkerRow& row)
     : options_(options),
-      place_(place),
+      assignment_(assignment),
       listeners_(listeners),
       row_(row),
       loop_(options.worker_events),
-      // The terminal sends INT, QUIT and HUP to the whole group; they are the master's to act on.
+      // The terminal sends INT, QUIT and HUP to the whole group; the master acts on them.
       signals_(loop_, {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2},
-               Callback::of<&WorkerProcess::on_signal>(*this)),
-      channel_(loop_, std::move(channel), Callback::of<&WorkerProcess::channel_ready>(*this)),
+               SignalCallback::of<&WorkerProcess::on_signal>(*this)),
+      channel_(loop_, std::move(channel), WatchCallback::of<&WorkerProcess::channel_ready>(*this),
+               Callback::of<&WorkerProcess::channel_ready>(*this)),
       heartbeat_(loop_, Callback::of<&WorkerProcess::beat>(*this)),
-      recovery_(loop_, Callback::of<&WorkerProcess::recover>(*this)) {
+      recovery_(loop_, Callback::of<&WorkerProcess::recover>(*this)),
+      crowd_(loop_, Callback::of<&WorkerProcess::relieve>(*this)) {
   for (const Fd& listener : listeners_)
     accepts_per_ticket_.push_back(counts_its_backlog(listener) ? 1 : options_.worker_connections);
 }
@@ -46,9 +64,9 @@ WorkerProcess::WorkerProcess(const Options& options, Place place, std::vector<Fd
 int WorkerProcess::run(const ServiceFactory& factory) {
   if (!channel_) cannot_begin("watching the channel to the master");
   service_ = factory(*this);
-  beat(0);
+  beat();
   if (options_.dispatch == Dispatch::kernel) watch_listeners();
-  report(Report::ready);
+  report(WorkerReport::ready);
   loop_.run();
   service_.reset();
   return 0;
@@ -60,17 +78,17 @@ void WorkerProcess::describe(std::string_view what) {
   row_.doing[size] = '\0';
 }
 
-void WorkerProcess::channel_ready(std::uint32_t) {
-  // One at a time: mostly there is no other, and should there be, the loop tells again.
+void WorkerProcess::channel_ready() {
+  // One at a time: mostly there is no other, and if there is, the loop reports it again.
   if (const auto packet = channel_.receive()) on_packet(*packet);
   if (!channel_.ended()) return;
   channel_.reset();
-  log::line(log::Level::error, "worker {}: the master is gone; stopping", place_.slot);
+  log::line(log::Level::error, "worker {}: the master is gone; stopping", assignment_.slot);
   stop();
 }
 
 void WorkerProcess::on_packet(std::string_view packet) {
-  if (packet.front() == message_mark) return service_->told(packet.substr(1));
+  if (packet.front() == message_mark) return service_->on_message(packet.substr(1));
   for (const char c : packet) {
     const auto byte = static_cast<std::uint8_t>(c);
     if (byte < listeners_.size()) take_ticket(byte);
@@ -81,19 +99,19 @@ void WorkerProcess::on_packet(std::string_view packet) {
 }
 
 void WorkerProcess::take_ticket(unsigned listener) {
-  // Counted before accept(2): should a connection come in between, the master at worst gives a
-  // ticket too many, which finds nothing. The other way round it could give one too few.
+  // Counted before accept(2). If a connection arrives in between, the master at worst sends one
+  // ticket too many, which finds nothing. The other way round it could send one too few.
   row_.tickets_taken[listener].fetch_add(1, std::memory_order_acq_rel);
   if (draining_) return;
   for (unsigned i = 0; i < accepts_per_ticket_[listener] && accept_one(listener); ++i) {
   }
 }
 
-// Returns whether another try may find another connection.
+// Returns whether another attempt may find another connection.
 bool WorkerProcess::accept_one(unsigned listener) {
   if (!has_room()) {
-    // Somebody else may have room for what still waits.
-    if (!std::exchange(was_full_, true)) report(Report::room);
+    // Another worker may have room for the connections that still wait.
+    if (!std::exchange(was_full_, true)) report(WorkerReport::room);
     return false;
   }
   if (!memory::sufficient()) {
@@ -112,28 +130,38 @@ bool WorkerProcess::accept_one(unsigned listener) {
     return false;
   }
   connection.socket.reset(socket);
-  starvation_told_ = false;
   row_.accepted.fetch_add(1, std::memory_order_relaxed);
-  connection.seat = Seat(*this);
+  connection.guard = ConnectionGuard(*this);
   service_->accepted(std::move(connection));
+  if (row_.connections >= options_.worker_connections) relieve();
   return true;
 }
 
-// Out of descriptors or memory: say so once, and let the connection wait in the backlog, for
-// another worker or for better times.
+// Out of descriptors or memory. Logs it now and then, as it comes and goes. The connection waits in
+// the backlog, for another worker or for better times.
 void WorkerProcess::accept_failed(int code) {
   row_.starved = true;
-  if (!std::exchange(starvation_told_, true))
-    log::line(log::Level::warn, "worker {}: cannot accept a connection: {}; it waits", place_.slot,
-              errno_text(code));
+  if (loop_.now() >= starvation_told_again_) {
+    log::line(log::Level::warn, "worker {}: cannot accept a connection: {}; it waits",
+              assignment_.slot, errno_text(code));
+    starvation_told_again_ = loop_.now() + starvation_interval;
+  }
   was_full_ = true;
+  if (is_shortage_of_descriptors(code)) service_->crowded();
   recovery_.arm_after(recovery_delay);
 }
 
-void WorkerProcess::recover(std::uint32_t) {
+// Repeated as long as there is no room: connections that were busy or new may be idle by now.
+void WorkerProcess::relieve() {
+  if (row_.connections < options_.worker_connections) return;
+  service_->crowded();
+  crowd_.arm_after(crowd_interval);
+}
+
+void WorkerProcess::recover() {
   row_.starved = false;
   if (!std::exchange(was_full_, false)) return;
-  report(Report::room);
+  report(WorkerReport::room);
   if (options_.dispatch == Dispatch::kernel && !draining_) watch_listeners();
 }
 
@@ -141,13 +169,13 @@ void WorkerProcess::watch_listeners() {
   listener_watches_.clear();
   for (const Fd& listener : listeners_)
     if (!listener_watches_.emplace_back(loop_, listener.get(), EPOLLIN | EPOLLEXCLUSIVE,
-                                        Callback::of<&WorkerProcess::listener_ready>(*this))) {
+                                        WatchCallback::of<&WorkerProcess::listener_ready>(*this))) {
       accept_failed(errno);
       return listener_watches_.clear();
     }
 }
 
-void WorkerProcess::listener_ready(std::uint32_t) {
+void WorkerProcess::listener_ready() {
   for (unsigned listener = 0; listener < listeners_.size(); ++listener)
     for (unsigned i = 0; i < accepts_per_event && accept_one(listener); ++i) {
     }
@@ -159,28 +187,45 @@ bool WorkerProcess::has_room() const {
   return !row_.starved && row_.connections < options_.worker_connections;
 }
 
-void WorkerProcess::seat_taken() {
+void WorkerProcess::connection_opened() {
   row_.connections.fetch_add(1, std::memory_order_relaxed);
 }
 
-void WorkerProcess::seat_released() {
-  // The master gives no ticket to who is full, who thus does not notice that it is.
+void WorkerProcess::connection_closed() {
+  // The master gives no ticket to a full worker, so the worker does not notice that it is full.
   if (row_.connections.fetch_sub(1, std::memory_order_relaxed) >= options_.worker_connections)
     was_full_ = true;
   if (was_full_) recovery_.arm_after(std::chrono::milliseconds(0));
   if (draining_) check_finished();
 }
 
-void WorkerProcess::on_signal(std::uint32_t number) {
+void WorkerProcess::on_signal(int number) {
   if (number == SIGTERM) stop();
 }
 
-void WorkerProcess::beat(std::uint32_t) {
+// If the beat is later than that, one turn of the loop took so long, and no other client was served
+// meanwhile. The processor time tells whether we were busy, or the machine was, or we were stopped.
+void WorkerProcess::beat() {
+  using std::chrono::milliseconds;  // any timeout fits into them
+  const auto late =
+      limits_ ? std::chrono::duration_cast<milliseconds>(Clock::now() - heartbeat_.deadline())
+              : milliseconds::zero();
+  const auto busy = processor_time() - std::exchange(processor_time_, processor_time());
+  if (late > options_.heartbeat_timeout / late_beats_per_timeout)
+    log::line(
+        log::Level::warn,
+        "worker {}: one turn of its loop took {:.1f} s, with {:.1f} s of processor time since "
+        "its last heartbeat, and everybody else had to wait; last it began {}",
+        assignment_.slot, std::chrono::duration<double>(late).count(),
+        std::chrono::duration<double>(busy).count(),
+        row_.doing[0] == '\0' ? "nothing" : text::escape(row_.doing.data(), 128));
+  if (!limits_) limits_.emplace();
+  if (!limits_->restore()) retire();
   row_.heartbeats.fetch_add(1, std::memory_order_relaxed);
   heartbeat_.arm_after(options_.heartbeat_timeout / 4);
 }
 
-void WorkerProcess::report(Report report) {
+void WorkerProcess::report(WorkerReport report) {
   channel_.post(make_packet(report));
 }
 
@@ -214,11 +259,11 @@ void WorkerProcess::check_finished() {
   if (draining_ && row_.connections == 0 && service_->finished()) loop_.stop();
 }
 
-Seat::Seat(Worker& worker) : worker_(&worker) {
-  worker.seat_taken();
+ConnectionGuard::ConnectionGuard(Worker& worker) : worker_(&worker) {
+  worker.connection_opened();
 }
 
-Seat& Seat::operator=(Seat&& other) noexcept {
+ConnectionGuard& ConnectionGuard::operator=(ConnectionGuard&& other) noexcept {
   if (this != &other) {
     release();
     worker_ = std::exchange(other.worker_, nullptr);
@@ -226,8 +271,8 @@ Seat& Seat::operator=(Seat&& other) noexcept {
   return *this;
 }
 
-void Seat::release() {
-  if (Worker* const worker = std::exchange(worker_, nullptr)) worker->seat_released();
+void ConnectionGuard::release() {
+  if (Worker* const worker = std::exchange(worker_, nullptr)) worker->connection_closed();
 }
 
 }  // namespace cgisrv::pool

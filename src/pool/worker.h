@@ -4,9 +4,11 @@
 #include <cgisrv/pool.h>
 
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <vector>
 
+#include "base/own_limits.h"
 #include "event/signals.h"
 #include "pool/channel.h"
 #include "pool/protocol.h"
@@ -16,47 +18,48 @@ namespace cgisrv::pool {
 
 class WorkerProcess final : public Worker {
  public:
-  struct Place {
+  struct Assignment {
     unsigned slot;
     unsigned ordinal;  // in its generation
   };
   // `channel` is this worker's end of the socketpair.
-  WorkerProcess(const Options& options, Place place, std::vector<Fd>& listeners, Fd channel,
-                WorkerRow& row);
+  WorkerProcess(const Options& options, Assignment assignment, std::vector<Fd>& listeners,
+                Fd channel, WorkerRow& row);
 
   // Serves until told to stop or until the master is gone; returns the exit status.
   int run(const ServiceFactory& factory);
 
   Loop& loop() override { return loop_; }
-  unsigned index() const override { return place_.slot; }
-  unsigned ordinal() const override { return place_.ordinal; }
+  unsigned index() const override { return assignment_.slot; }
+  unsigned ordinal() const override { return assignment_.ordinal; }
   void describe(std::string_view what) override;
   void check_finished() override;
-  void retire() override { report(Report::worn); }
+  void retire() override { report(WorkerReport::worn); }
   void tell_master(std::string_view message) override;
 
  private:
-  void seat_taken() override;
-  void seat_released() override;
+  void connection_opened() override;
+  void connection_closed() override;
 
-  void channel_ready(std::uint32_t events);
+  void channel_ready();
   void on_packet(std::string_view packet);
   void take_ticket(unsigned listener);
-  void listener_ready(std::uint32_t events);
+  void listener_ready();
   void watch_listeners();
   bool accept_one(unsigned listener);
   void accept_failed(int code);
-  void on_signal(std::uint32_t number);
-  void beat(std::uint32_t);
-  void recover(std::uint32_t);
-  void report(Report report);
+  void on_signal(int number);
+  void beat();
+  void relieve();
+  void recover();
+  void report(WorkerReport report);
   void stop_listening();
   void drain(void (Service::*how)());
   void stop();
   bool has_room() const;
 
   const Options& options_;
-  const Place place_;
+  const Assignment assignment_;
   std::vector<Fd>& listeners_;  // the process's own copies
   std::vector<unsigned> accepts_per_ticket_;
   WorkerRow& row_;
@@ -66,10 +69,13 @@ class WorkerProcess final : public Worker {
   std::vector<Watch> listener_watches_;  // dispatch = kernel only
   Timer heartbeat_;
   Timer recovery_;
+  Timer crowd_;
   std::unique_ptr<Service> service_;
   bool was_full_ = false;
-  bool starvation_told_ = false;  // and no connection was accepted since
+  TimePoint starvation_told_again_{};  // not before
   bool draining_ = false;
+  std::optional<OwnLimits> limits_;            // set from the first heartbeat on
+  std::chrono::nanoseconds processor_time_{};  // at the last heartbeat
 };
 
 }  // namespace cgisrv::pool

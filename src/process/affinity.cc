@@ -6,7 +6,7 @@ namespace cgisrv::process {
 
 namespace {
 
-cpu_set_t all;  // as this process was started
+cpu_set_t all;  // from the start of this process
 bool chosen = false;
 
 // The number of the n-th processor in the set.
@@ -20,7 +20,7 @@ int nth(const cpu_set_t& set, unsigned n) {
 }  // namespace
 
 void stay_on_one_processor(unsigned index, unsigned workers) {
-  // Fails where the kernel has more processors than the set has room for: then we do without.
+  // Fails if the kernel has more processors than the set has room for: then no processor is chosen.
   if (::sched_getaffinity(0, sizeof all, &all) != 0) return;
   const auto processors = static_cast<unsigned>(CPU_COUNT(&all));
   if (processors < 2 || workers < processors) return;

@@ -21,7 +21,7 @@ namespace cgisrv::process {
 
 namespace {
 
-// Where version 2 is mounted: /sys/fs/cgroup, or beside version 1 in a folder of it.
+// The mount of version 2: /sys/fs/cgroup, or a folder of it beside version 1.
 std::string mount_point() {
   const std::unique_ptr<FILE, decltype(&::endmntent)> mounts(::setmntent("/proc/self/mounts", "r"),
                                                              &::endmntent);
@@ -30,7 +30,7 @@ std::string mount_point() {
   return {};
 }
 
-// "0::/system.slice/cgisrv.service"; also of a process that has ended and was not waited for.
+// "0::/system.slice/cgisrv.service"; also of an ended process that is not reaped yet.
 std::string path_of(std::string_view pid) {
   std::ifstream file(fmt::format("/proc/{}/cgroup", pid));
   for (std::string line; std::getline(file, line);)
@@ -44,6 +44,13 @@ bool write_to(const std::string& path, std::string_view text) {
 }
 
 }  // namespace
+
+std::string own_cgroup() {
+  const std::string mount = mount_point();
+  const std::string path = path_of("self");
+  if (mount.empty() || path.empty()) return {};
+  return path == "/" ? mount : mount + path;
+}
 
 // ---- Cgroup ------------------------------------------------------------------------------------
 
@@ -60,8 +67,8 @@ void Cgroup::kill() const {
   if (owner_ != nullptr) write_to(name_ + "/cgroup.kill", "1");
 }
 
-// A group that is not empty cannot be removed yet: what was killed takes a moment, and what a
-// program has left behind on purpose may stay long.
+// A group that is not empty cannot be removed yet: killed processes take a moment to end, and a
+// process that a program left behind on purpose may stay long.
 void Cgroup::release() {
   Cgroups* const owner = std::exchange(owner_, nullptr);
   if (owner == nullptr) return;
@@ -72,19 +79,17 @@ void Cgroup::release() {
 // ---- Cgroups -----------------------------------------------------------------------------------
 
 Result<Cgroups> Cgroups::prepare(const std::string& user) {
-  const std::string mount = mount_point();
-  const std::string own = path_of("self");
-  if (mount.empty() || own.empty())
+  const std::string own = own_cgroup();
+  if (own.empty())
     return fail("cgroups = true needs cgroups of version 2, which are not mounted here");
-  const std::string folder =
-      fmt::format("{}{}/cgisrv-{}", mount, own == "/" ? "" : own, ::getpid());
+  const std::string folder = fmt::format("{}/cgisrv-{}", own, ::getpid());
   for (const std::string& path : {folder, folder + "/workers"})
     if (::mkdir(path.c_str(), 0755) != 0)
       return fail_errno(errno,
                         "cgroups = true needs a cgroup that may be written to (as root, or under "
                         "systemd with Delegate=yes and ProtectControlGroups=no): making {}",
                         path);
-  // Who moves a process must be able to write where both groups meet.
+  // Moving a process takes write permission where both groups meet.
   const passwd* const account = user.empty() ? nullptr : ::getpwnam(user.c_str());
   const uid_t owner = account == nullptr ? ::geteuid() : account->pw_uid;
   for (const std::string& path : {folder, folder + "/cgroup.procs"})
@@ -113,7 +118,7 @@ Result<Cgroup> Cgroups::make() {
   return fail_errno(code, "opening the cgroup {}", name);
 }
 
-// The oldest two each time: there are never many more than there are still processes in them.
+// The oldest two each time: there are never many more groups than processes left in them.
 void Cgroups::sweep() {
   for (int i = 0; i < 2 && !left_.empty(); ++i) {
     std::string name = std::move(left_.front());
@@ -122,7 +127,7 @@ void Cgroups::sweep() {
   }
 }
 
-// Of what its path says, only the name of one of our groups is believed.
+// Of the program's path, only the name of one of our groups is trusted.
 void Cgroups::kill_group_of(pid_t program) const {
   const std::filesystem::path path = path_of(fmt::to_string(program));
   if (path.parent_path().filename() != std::filesystem::path(folder_).filename()) return;

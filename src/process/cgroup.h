@@ -1,7 +1,7 @@
-// Control groups of programs, cgroups(7) version 2: what a program has ever started can be ended at
-// once, however far it has gone from its process group.
+// Control groups of programs, cgroups(7) version 2: everything that a program has ever started can
+// be ended at once, even if it has left the program's process group.
 //
-//   OUR OWN/cgisrv-PID/workers     where workers are, and who keeps programs warm; what is above
+//   OUR OWN/cgisrv-PID/workers     the workers and the zygote managers; what is above
 //                                  belongs to somebody else
 //   OUR OWN/cgisrv-PID/W-N         one program of the worker with pid W
 //
@@ -20,9 +20,12 @@
 
 namespace cgisrv::process {
 
+// The folder of our own version 2 group; empty: none visible.
+std::string own_cgroup();
+
 class Cgroups;
 
-// One program's. Empty: none, and everything does nothing.
+// One program's group. Empty: none, and no call has an effect.
 class Cgroup {
  public:
   Cgroup() = default;
@@ -32,9 +35,9 @@ class Cgroup {
   Cgroup& operator=(Cgroup&& other) noexcept;
   ~Cgroup() { release(); }
 
-  // For a child to write "0" to, which makes it a member; -1: none.
+  // A child writes "0" to it to become a member; -1: none.
   int members() const { return members_.get(); }
-  // SIGKILL to all that are in it.
+  // SIGKILL to all members.
   void kill() const;
 
  private:
@@ -47,18 +50,18 @@ class Cgroup {
 
 class Cgroups {
  public:
-  // In the master, before its workers. They are going to be that user; empty: who we are.
+  // In the master, before its workers, which will run as `user`; empty: as ourselves.
   static Result<Cgroups> prepare(const std::string& user);
 
-  // In a worker, as long as it is who the master is.
+  // In a worker, before it drops the master's user.
   Result<void> enter();
-  // In a worker. Fails for want of descriptors or memory.
+  // In a worker. Fails for lack of descriptors or memory.
   Result<Cgroup> make();
   // In the master, for a program whose worker has died: SIGKILL to all in its group, if it has one.
   void kill_group_of(pid_t program) const;
-  // In the master, when a worker has ended: its groups, as far as they are empty by now.
+  // In the master, when a worker has ended: removes its groups that are empty.
   void remove_of_the_dead() const;
-  // In the master, when all has ended.
+  // In the master, after everything has ended.
   void remove();
 
  private:
@@ -69,7 +72,7 @@ class Cgroups {
 
   std::string folder_;
   unsigned long count_ = 0;
-  std::deque<std::string> left_;  // programs are gone, but not all that they started
+  std::deque<std::string> left_;  // their programs are gone, but not all that these started
 };
 
 }  // namespace cgisrv::process

@@ -17,25 +17,30 @@ std::string Exit::text() const {
   return fmt::format("killed by signal {} ({}{})", code, name ? "SIG" : "?", name ? name : "");
 }
 
+Exit exit_of(int status, const rusage& usage) {
+  const bool signalled = WIFSIGNALED(status);
+  return {signalled, signalled ? WTERMSIG(status) : WEXITSTATUS(status), usage};
+}
+
 Child::Child(Child&& other) noexcept
     : pid_(std::exchange(other.pid_, 0)),
       pidfd_(std::move(other.pidfd_)),
       report_(std::move(other.report_)),
-      place_(std::move(other.place_)),
-      holding_(std::move(other.holding_)),
+      pid_slot_(std::move(other.pid_slot_)),
+      exit_listener_(std::move(other.exit_listener_)),
       cgroup_(std::move(other.cgroup_)) {}
 
 Child& Child::operator=(Child&& other) noexcept {
   pid_ = std::exchange(other.pid_, 0);
   pidfd_ = std::move(other.pidfd_);
   report_ = std::move(other.report_);
-  place_ = std::move(other.place_);
-  holding_ = std::move(other.holding_);
+  pid_slot_ = std::move(other.pid_slot_);
+  exit_listener_ = std::move(other.exit_listener_);
   cgroup_ = std::move(other.cgroup_);
   return *this;
 }
 
-void Report::tell(const Exit& exit) {
+void ExitNotice::tell(const Exit& exit) {
   exit_ = exit;
   const std::uint64_t one = 1;
   [[maybe_unused]] const auto written = ::write(event_.get(), &one, sizeof one);
@@ -46,7 +51,7 @@ std::optional<Exit> Child::ask() const {
   if (report_) return report_->exit_;
   siginfo_t info{};
   Exit exit;
-  // glibc's waitid() has no place for the usage that the system call gives.
+  // glibc's waitid() lacks the usage that the system call returns.
   const long result = ::syscall(SYS_waitid, P_PID, pid_, &info, WEXITED | WNOHANG, &exit.usage);
   if (result != 0 || info.si_pid == 0) return std::nullopt;
   exit.signalled = info.si_code != CLD_EXITED;
@@ -61,26 +66,26 @@ std::optional<Exit> Child::try_wait() {
   pid_ = 0;
   pidfd_.reset();
   report_.reset();
-  place_.release();
-  if (const auto held = std::exchange(holding_, nullptr)) held->ended(*exit);
+  pid_slot_.release();
+  if (const auto held = std::exchange(exit_listener_, nullptr)) held->on_exit(*exit);
   return exit;
 }
 
-int Child::pidfd() {
+int Child::exit_fd() {
   if (report_) return report_->event_.get();
   if (!pidfd_ && pid_ != 0) pidfd_.reset(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));
   return pidfd_.get();
 }
 
-void Child::enlist(RosterPlace place) {
-  place_ = std::move(place);
-  if (place_) place_.slot()->store(pid_, std::memory_order_release);
+void Child::enlist(PidSlotOwner pid_slot) {
+  pid_slot_ = std::move(pid_slot);
+  if (pid_slot_) pid_slot_.slot()->store(pid_, std::memory_order_release);
 }
 
 void Child::signal_group(int signal) const {
   if (pid_ == 0) return;
   if (report_) return process::signal_group(pid_, report_->pidfd(), signal);
-  // As long as we have not reaped it, its number is nobody else's. It may have left its group.
+  // Until we reap it, its pid is unique. It may have left its group.
   if (::kill(-pid_, signal) != 0 || signal == SIGKILL) ::kill(pid_, signal);
 }
 
@@ -91,9 +96,8 @@ void signal_group(pid_t pid, int pidfd, int signal) {
   constexpr unsigned to_group = 1U << 2;  // PIDFD_SIGNAL_PROCESS_GROUP
   if (send(signal, to_group)) return;
   const bool is_old = errno == EINVAL;
-  // What is left of a race: between these two calls whoever reaps the leader does, the group ends,
-  // and its number, of some millions or at least 32768, is taken by the next one that leads a
-  // group.
+  // A race remains. Between these two calls its parent reaps the leader, the group ends, and a new
+  // group gets its number, out of millions or at least 32768.
   if (is_old && send(0, 0) && ::kill(-pid, signal) == 0) return;
   send(signal, 0);  // it has not made its group yet
 }

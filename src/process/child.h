@@ -10,7 +10,7 @@
 #include <string>
 
 #include "process/cgroup.h"
-#include "process/roster.h"
+#include "process/pid_table.h"
 
 namespace cgisrv::process {
 
@@ -24,21 +24,26 @@ struct Exit {
   std::string text() const;
 };
 
-// What a process has as long as it lives.
-class Holding {
+// `status`: that of wait4(2).
+Exit exit_of(int status, const rusage& usage);
+
+// Resources that a process holds while it lives.
+class ExitListener {
  public:
-  virtual ~Holding() = default;
-  // It has been reaped; the last call.
-  virtual void ended(const Exit&) {}
+  virtual ~ExitListener() = default;
+  // The process has been reaped; the last call.
+  virtual void on_exit(const Exit&) {}
 };
 
-// The end of a process that somebody else reaps, as that one tells it.
-class Report {
+// The end of a process that another process reaps and reports.
+class ExitNotice {
  public:
-  // `event`: an eventfd(2) that reads nothing now; it becomes readable when the end is told.
-  explicit Report(Fd event) : event_(std::move(event)) {}
-  // By its pidfd, before a Child has this.
+  // `event`: an eventfd(2) at 0; it becomes readable when the end is reported.
+  explicit ExitNotice(Fd event) : event_(std::move(event)) {}
+  // Its pidfd, set before a Child has this.
   void is_of(Fd process) { process_ = std::move(process); }
+  // Another event from now on, set before a Child has this.
+  void tell_by(Fd event) { event_ = std::move(event); }
   int pidfd() const { return process_.get(); }
   void tell(const Exit& exit);
 
@@ -49,58 +54,60 @@ class Report {
   std::optional<Exit> exit_;
 };
 
-// Move-only. Knows its process until it is reaped; from then on nothing can be sent to a pid that
-// may be somebody else's.
+// Move-only. Knows its process until it is reaped. After that it sends no signal, as the pid may
+// belong to another process.
 class Child {
  public:
   Child() = default;
-  // One of ours, that nobody else reaps.
-  Child(pid_t pid, RosterPlace place) : pid_(pid), place_(std::move(place)) {}
-  // One that is not ours to reap: its end is told by `report`.
-  Child(pid_t pid, std::shared_ptr<Report> report) : pid_(pid), report_(std::move(report)) {}
+  // A child of ours that nobody else reaps.
+  Child(pid_t pid, PidSlotOwner pid_slot) : pid_(pid), pid_slot_(std::move(pid_slot)) {}
+  // A process that is not ours to reap: `report` tells its end.
+  Child(pid_t pid, std::shared_ptr<ExitNotice> report) : pid_(pid), report_(std::move(report)) {}
   Child(Child&& other) noexcept;
   Child& operator=(Child&& other) noexcept;
 
   explicit operator bool() const { return pid_ > 0; }
   pid_t pid() const { return pid_; }
-  // Readable once it has ended; closed when reaped. Opened when it is first asked for, since most
-  // programs end too soon to be waited for with it; -1: the kernel has no descriptor for us.
-  int pidfd();
+  // Readable once it has ended; closed when reaped. Opened on first use, since most programs end
+  // too soon to need it; -1: no descriptor is left.
+  int exit_fd();
 
-  // For one that was not started with a place: so that its worker's death ends it.
-  void enlist(RosterPlace place);
+  // Gives it a slot, if it was started without one, so that its worker's death ends it.
+  void enlist(PidSlotOwner pid_slot);
 
   // Kept until it is reaped.
-  void hold(std::unique_ptr<Holding> holding) { holding_ = std::move(holding); }
+  void set_exit_listener(std::unique_ptr<ExitListener> listener) {
+    exit_listener_ = std::move(listener);
+  }
 
-  // What it and all that it starts are in.
+  // The cgroup of the process and all that it starts.
   void confine(Cgroup cgroup) { cgroup_ = std::move(cgroup); }
-  // All of them, also once it has been reaped. Nothing where it is not confined.
+  // SIGKILL to all in its cgroup, even after it has been reaped. No effect if it is not confined.
   void kill_confined() const { cgroup_.kill(); }
 
   // Reaps it if it has ended. At most one call returns a value.
   std::optional<Exit> try_wait();
 
-  // To the process and the group it leads. Does nothing once reaped.
+  // To the process and the group it leads. No effect once reaped.
   void signal_group(int signal) const;
 
  private:
   std::optional<Exit> ask() const;
 
   pid_t pid_ = 0;
-  Fd pidfd_;                        // none until it is asked for
-  std::shared_ptr<Report> report_;  // in place of the pidfd
-  RosterPlace place_;
-  std::unique_ptr<Holding> holding_;
+  Fd pidfd_;                            // opened on first use
+  std::shared_ptr<ExitNotice> report_;  // used instead of the pidfd
+  PidSlotOwner pid_slot_;
+  std::unique_ptr<ExitListener> exit_listener_;
   Cgroup cgroup_;
 };
 
-// To a process and the group that it leads, by its pidfd: to nobody else, though it has been reaped
-// by now. Where the kernel cannot do that (before Linux 6.9), the group has it by the number of a
-// leader that was not yet reaped a moment before. `pid`: as the pidfd has it.
+// Signals a process and the group that it leads by its pidfd, so that no other process is hit even
+// if it has been reaped. Where the kernel cannot do that (before Linux 6.9), the group is signalled
+// by number; its leader was not yet reaped a moment before. `pid`: that of the pidfd.
 void signal_group(pid_t pid, int pidfd, int signal);
 
-// For a group whose leader has been reaped: whether anybody is left in it.
+// For a group whose leader has been reaped: whether any member is left.
 bool group_exists(pid_t group);
 
 }  // namespace cgisrv::process

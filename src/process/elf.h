@@ -1,4 +1,4 @@
-// The head of a binary, elf(5): for which machine it was built, and what loads it. Pure.
+// The head of a binary, elf(5): its machine and its loader. Pure.
 #pragma once
 
 #include <cstdint>
@@ -14,14 +14,14 @@ struct ElfHead {
   std::string loader;  // PT_INTERP; empty: statically linked, or not within `bytes`
 };
 
-// `bytes`: the beginning of the file, 4096 of them hold all that is asked for in practice. Nothing
-// when they are no ELF file, or end within its header.
+// `bytes`: the beginning of the file; 4096 of them suffice in practice. Nothing when they are no
+// ELF file, or end within its header.
 std::optional<ElfHead> read_elf_head(std::string_view bytes);
 
-// "AArch64 (64-bit ARM)"; "machine 4711" where there is no name for it.
+// "AArch64 (64-bit ARM)"; "machine 4711" if it has no known name.
 std::string machine_name(std::uint16_t machine);
 
-// What this server was built for, and so runs on.
+// The machine that this server was built for, and so runs on.
 std::uint16_t this_machine();
 
 }  // namespace cgisrv::process

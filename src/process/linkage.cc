@@ -20,7 +20,7 @@ using namespace std::string_view_literals;
 using Header = ElfW(Ehdr);
 using Segment = ElfW(Phdr);
 using Section = ElfW(Shdr);
-using Entry = ElfW(Dyn);
+using DynamicEntry = ElfW(Dyn);
 
 constexpr auto our_class = sizeof(void*) == 8 ? ELFCLASS64 : ELFCLASS32;
 
@@ -29,7 +29,7 @@ constexpr std::uint64_t entries_max = 4096;
 constexpr std::uint64_t strings_bytes_max = 4 << 20;
 constexpr std::uint64_t section_names_bytes_max = 64 << 10;
 
-// As much as is there of `count` elements.
+// As many of `count` elements as the file has.
 template <typename Table>
 Table read(int file, std::uint64_t offset, std::uint64_t count) {
   constexpr auto element = sizeof(typename Table::value_type);
@@ -45,13 +45,13 @@ const Segment* find(std::span<const Segment> segments, std::uint32_t type) {
   return found != segments.end() ? &*found : nullptr;
 }
 
-// Of a dynamic section; 0: it has none of that kind.
-std::uint64_t find(std::span<const Entry> entries, std::int64_t tag) {
-  const auto found = std::ranges::find(entries, tag, &Entry::d_tag);
+// In a dynamic section; 0: no entry of that tag.
+std::uint64_t find(std::span<const DynamicEntry> entries, std::int64_t tag) {
+  const auto found = std::ranges::find(entries, tag, &DynamicEntry::d_tag);
   return found != entries.end() ? found->d_un.d_val : 0;
 }
 
-// Where in the file that is which will be at `address`; past the end of any file: nowhere.
+// The file offset of what is loaded at `address`; past the end of any file: nowhere.
 std::uint64_t offset_of(std::uint64_t address, std::span<const Segment> segments) {
   for (const Segment& segment : segments)
     if (segment.p_type == PT_LOAD && address >= segment.p_vaddr &&
@@ -72,17 +72,17 @@ bool has_section_of_go(int file, const Header& header) {
 
 void read_dynamic(int file, const Segment& dynamic, std::span<const Segment> segments,
                   Linkage& linkage) {
-  auto entries = read<std::vector<Entry>>(
+  auto entries = read<std::vector<DynamicEntry>>(
       file, dynamic.p_offset,
-      std::min<std::uint64_t>(dynamic.p_filesz / sizeof(Entry), entries_max));
-  entries.erase(std::ranges::find(entries, DT_NULL, &Entry::d_tag), entries.end());
+      std::min<std::uint64_t>(dynamic.p_filesz / sizeof(DynamicEntry), entries_max));
+  entries.erase(std::ranges::find(entries, DT_NULL, &DynamicEntry::d_tag), entries.end());
   const auto strings =
       read<std::string>(file, offset_of(find(entries, DT_STRTAB), segments),
                         std::min<std::uint64_t>(find(entries, DT_STRSZ), strings_bytes_max));
-  for (const Entry& entry : entries)
+  for (const DynamicEntry& entry : entries)
     if (entry.d_tag == DT_NEEDED && entry.d_un.d_val < strings.size())
       linkage.needed.emplace_back(strings.c_str() + entry.d_un.d_val);
-  // What it takes from libraries is named there, too.
+  // Names imported from libraries are there, too.
   linkage.enters_by_libc = strings.contains("\0__libc_start_main\0"sv);
 }
 

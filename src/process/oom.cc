@@ -4,19 +4,9 @@
 
 #include <fstream>
 
+#include "process/cgroup.h"
+
 namespace cgisrv::process {
-
-namespace {
-
-// "0::/system.slice/cgisrv.service" of /proc/self/cgroup, as a folder.
-std::string own_cgroup() {
-  std::ifstream lines("/proc/self/cgroup");
-  for (std::string line; std::getline(lines, line);)
-    if (line.starts_with("0::")) return "/sys/fs/cgroup" + line.substr(3);
-  return {};
-}
-
-}  // namespace
 
 OomKills::OomKills() : file_(own_cgroup() + "/memory.events") {
   if (::access(file_.c_str(), R_OK) != 0) file_ = "/proc/vmstat";

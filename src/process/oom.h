@@ -1,5 +1,5 @@
-// How often the kernel has killed a process because memory had run out. It tells nobody whose
-// process that was, so that one who finds its own killed compares two counts.
+// How often the kernel has killed a process for lack of memory. It does not say whose process that
+// was, so a caller whose process was killed compares two counts.
 #pragma once
 
 #include <cgisrv/loop.h>
@@ -12,14 +12,14 @@ namespace cgisrv::process {
 
 class OomKills {
  public:
-  // Counts in the calling process's cgroup where that counts (cgroup v2, memory.events), else on
-  // the whole machine (/proc/vmstat).
+  // Reads the calling process's cgroup if that counts (cgroup v2, memory.events), else the whole
+  // machine (/proc/vmstat).
   OomKills();
-  // Counts in that file, of the form of either.
+  // Reads that file, in either format.
   explicit OomKills(std::string file) : file_(std::move(file)) {}
 
   std::uint64_t count() const;
-  // Not older than a second: for those who ask often.
+  // At most a second old: for frequent callers.
   std::uint64_t recent_count(TimePoint now);
 
  private:

@@ -56,7 +56,7 @@ void empty_bounding_set() {
     ::prctl(PR_CAPBSET_DROP, capability);
 }
 
-// Becoming a user clears all sets but the inheritable one; a service manager may have filled any.
+// Becoming a user clears all sets except the inheritable one; a service manager may have set any.
 Result<void> drop_capabilities() {
   __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
   const std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> none{};
@@ -92,6 +92,16 @@ Result<void> drop_privileges(const Privileges& wanted) {
   return {};
 }
 
+const std::string& own_user_name() {
+  static uid_t known = ::geteuid() + 1;
+  static std::string name;
+  if (known == ::geteuid()) return name;
+  known = ::geteuid();
+  const passwd* const entry = ::getpwuid(known);
+  name = entry != nullptr ? entry->pw_name : std::to_string(known);
+  return name;
+}
+
 std::string_view granted_by(const std::string& file) {
   struct stat status {};
   if (::stat(file.c_str(), &status) != 0) return {};
@@ -102,7 +112,7 @@ std::string_view granted_by(const std::string& file) {
 }
 
 void forbid_tracing() {
-#ifndef __SANITIZE_ADDRESS__  // its leak checker traces us at our end
+#ifndef __SANITIZE_ADDRESS__  // its leak checker traces us at our exit
   ::prctl(PR_SET_DUMPABLE, 0);
 #endif
 }
@@ -112,11 +122,10 @@ Result<void> clean_inheritance() {
     if (::fcntl(fd, F_GETFD) >= 0) continue;
     if (::open("/dev/null", O_RDWR) != fd) return fail_errno(errno, "opening /dev/null");
   }
-  // Old kernels and some filters have no close_range; limits may be in the thousand millions.
+  // Old kernels and some filters lack close_range; limits may be in the thousand millions.
   if (::close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) != 0)
     for (int fd = 3; fd < 65536; ++fd)
       ::fcntl(fd, F_SETFD, FD_CLOEXEC);
-  ::umask(022);
   return {};
 }
 

@@ -15,21 +15,21 @@ Reaper::Dying::Dying(Reaper& owner, Child process, Clock::duration grace_time)
       child(std::move(process)),
       group(child.pid()),
       grace(std::min(grace_time, owner.grace_max_)),
-      watch(owner.loop_, child.pidfd(), EPOLLIN, Callback::of<&Dying::exited>(*this)),
-      timer(owner.loop_, Callback::of<&Dying::look>(*this)) {}
+      watch(owner.loop_, child.exit_fd(), EPOLLIN, WatchCallback::of<&Dying::exited>(*this)),
+      timer(owner.loop_, Callback::of<&Dying::poll>(*this)) {}
 
 void Reaper::end(Child child, Clock::duration grace) {
-  // One that has just ended by itself, and nobody has seen it yet, is not ended by us.
+  // A child that has just ended by itself, unnoticed, was not ended by us.
   if (child && !child.try_wait()) add(std::move(child), grace).terminate();
 }
 
-void Reaper::release(Child child, std::chrono::milliseconds patience, Clock::duration grace) {
+void Reaper::release(Child child, std::chrono::milliseconds timeout, Clock::duration grace) {
   if (!child) return;
   Dying& dying = add(std::move(child), grace);
-  // Compared in the unit in which both fit.
+  // Compared in the unit that can hold both.
   const bool for_ever =
-      patience > std::chrono::floor<std::chrono::milliseconds>(TimePoint::max() - loop_.now());
-  dying.due = for_ever ? TimePoint::max() : loop_.now() + patience;
+      timeout > std::chrono::floor<std::chrono::milliseconds>(TimePoint::max() - loop_.now());
+  dying.due = for_ever ? TimePoint::max() : loop_.now() + timeout;
   dying.arm();
 }
 
@@ -49,23 +49,23 @@ Reaper::Dying& Reaper::add(Child child, Clock::duration grace) {
   return dying;
 }
 
-// What we ended leaves nobody behind, where it is confined.
+// If it was confined and we ended it, nothing of it is left behind.
 void Reaper::remove(Dying& dying) {
   if (dying.stage != Stage::released) dying.child.kill_confined();
   dying_.erase(dying.self);
-  if (dying_.empty()) on_idle_(0);
+  if (dying_.empty()) on_idle_();
 }
 
-void Reaper::Dying::exited(std::uint32_t) {
+void Reaper::Dying::exited() {
   if (!child.try_wait()) return;
   watch.forget();  // its pidfd has been closed
-  look(0);
+  poll();
 }
 
-void Reaper::Dying::look(std::uint32_t) {
+void Reaper::Dying::poll() {
   if (child && !watch) child.try_wait();
-  // One that ended by itself may leave others behind on purpose; one that we ended may not.
-  // What is left of a group after KILL needs no watching: nobody resists it.
+  // A program that ended by itself may leave processes behind on purpose; one that we ended may
+  // not. After KILL the rest of a group needs no watching: KILL cannot be resisted.
   if (!child && (stage != Stage::terminated || group_gone())) return reaper.remove(*this);
   if (reaper.loop_.now() < due) return arm();
   stage == Stage::released ? terminate() : kill();
@@ -75,7 +75,7 @@ void Reaper::Dying::terminate() {
   stage = Stage::terminated;
   due = reaper.loop_.now() + grace;
   child.signal_group(SIGTERM);
-  child.signal_group(SIGCONT);  // one that is stopped could not die of TERM
+  child.signal_group(SIGCONT);  // a stopped process could not die of TERM
   arm();
 }
 
@@ -86,12 +86,12 @@ void Reaper::Dying::kill() {
   child.signal_group(SIGKILL);
   due = TimePoint::max();
   arm();
-  // Nobody resists KILL: a leader is still to be reaped, but a group without one needs no watching.
+  // KILL cannot be resisted: a leader must be reaped, but a group without one needs no watching.
   if (!child) reaper.remove(*this);
 }
 
-// A leader's end is an event, unless the kernel had no memory or descriptor to watch for it by; a
-// group's is none.
+// A leader's end is an event, unless the kernel lacked memory or a descriptor to watch it; a
+// group's end never is.
 void Reaper::Dying::arm() {
   if (!child || !watch) return timer.arm(std::min(due, reaper.loop_.now() + group_poll));
   if (due == TimePoint::max()) return timer.disarm();

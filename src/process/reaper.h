@@ -14,10 +14,10 @@ class Reaper {
   // `on_idle` is called when the last child is gone.
   Reaper(Loop& loop, Callback on_idle) : loop_(loop), on_idle_(on_idle) {}
 
-  // TERM to the group now, KILL to what is left of it after `grace`.
+  // TERM to the group now, KILL to the rest of it after `grace`.
   void end(Child child, Clock::duration grace);
-  // Lets it run to its end, at most for `patience` (max(): for ever), then as above.
-  void release(Child child, std::chrono::milliseconds patience, Clock::duration grace);
+  // Lets it run to its end, at most for `timeout` (max(): for ever), then as end().
+  void release(Child child, std::chrono::milliseconds timeout, Clock::duration grace);
 
   // From now on no grace is longer than this (a fast stop).
   void hurry(Clock::duration grace);
@@ -29,8 +29,8 @@ class Reaper {
   enum class Stage { released, terminated, killed };
   struct Dying {
     Dying(Reaper& reaper, Child child, Clock::duration grace);
-    void exited(std::uint32_t);
-    void look(std::uint32_t);
+    void exited();
+    void poll();
     void terminate();
     void kill();
     void arm();

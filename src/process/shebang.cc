@@ -28,8 +28,12 @@ Shebang read_shebang(std::string_view bytes) {
 
 std::string file_head(const std::string& file) {
   const Fd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  return fd ? file_head(fd.get()) : std::string();
+}
+
+std::string file_head(int descriptor) {
   std::string bytes(4096, '\0');
-  const ssize_t size = fd ? ::read(fd.get(), bytes.data(), bytes.size()) : 0;
+  const ssize_t size = ::read(descriptor, bytes.data(), bytes.size());
   bytes.resize(size > 0 ? static_cast<std::size_t>(size) : 0);
   return bytes;
 }

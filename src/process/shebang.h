@@ -9,21 +9,22 @@ namespace cgisrv::process {
 // PATH of a program where the administrator sets none.
 constexpr std::string_view default_path = "/usr/local/bin:/usr/bin:/bin";
 
-// "#!/usr/bin/env -S python3 -u": program and the rest of the line as one argument. Empty when the
+// "#!/usr/bin/env -S python3 -u": program, and the rest of the line as one argument. Empty when the
 // file does not begin with "#!".
 struct Shebang {
   std::string program;
   std::string argument;
-  bool windows_line_end = false;  // CR LF: the CR is not in the above, but the kernel has it there
+  bool windows_line_end = false;  // ends in CR LF: the kernel keeps the CR, we do not
 };
 
 // `bytes`: the beginning of the file; the kernel reads 256 bytes of it.
 Shebang read_shebang(std::string_view bytes);
 
-// The beginning of a file, empty if it cannot be read; never waits.
+// The beginning of a file; empty, with errno set, if it cannot be read. Never blocks.
 std::string file_head(const std::string& file);
+std::string file_head(int descriptor);  // which must not block
 
-// Where the program of that name, or one like it with a number, is usually installed: "python3" for
+// Where a program of that name, or that name and a number, is usually installed: "python3" for
 // "/opt/python/bin/python". Empty: nowhere.
 std::string find_program(std::string_view path);
 

@@ -4,6 +4,7 @@
 #include <linux/close_range.h>
 #include <sched.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -14,22 +15,23 @@
 #include <cstddef>
 
 #include "process/affinity.h"
+#include "process/oom_score.h"
 
 namespace cgisrv::process {
 
 namespace {
 
-// Numbers that are ours for good and open nothing but /dev/null. What a child is to have is put
-// there before it is started: it cuts off its table of descriptors above them, so that nobody has
-// to copy the rest, nor to close it at exec.
-class Landing {
+// Numbers reserved for good that open nothing but /dev/null. A child's descriptors are placed there
+// before its start. It cuts off its table of descriptors above them, so that the rest need neither
+// be copied, nor closed at exec.
+class FdStaging {
  public:
   enum Number : unsigned { input, output, error, cgroup, directory };
 
   bool reserve() {
     if (number_[directory] >= 0) return true;
-    // Whoever shares our terminal could type commands into the shell that started us. When in
-    // doubt there is one.
+    // A process that shares our terminal could type commands into the shell that started us. When
+    // in doubt there is one.
     has_terminal_ = Fd(::open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC)) || errno != ENXIO;
     if (!null_) null_.reset(::open("/dev/null", O_RDONLY | O_CLOEXEC));
     if (!null_) return false;
@@ -53,28 +55,28 @@ class Landing {
   std::array<int, 5> number_{-1, -1, -1, -1, -1};
 };
 
-Landing landing;
+FdStaging staging;
 
-// The descriptors of one child, as long as it takes to start it.
-class Landed {
+// The descriptors of one child, during its start.
+class StagedFds {
  public:
-  explicit Landed(const Program& program)
+  explicit StagedFds(const SpawnSpec& program)
       : reads_(program.stdin_fd >= 0),
         placed_(program.directory_fd >= 0),
         confined_(program.cgroup_fd >= 0),
-        all_((!reads_ || landing.put(Landing::input, program.stdin_fd)) &&
-             landing.put(Landing::output, program.stdout_fd) &&
-             landing.put(Landing::error, program.stderr_fd) &&
-             (!confined_ || landing.put(Landing::cgroup, program.cgroup_fd)) &&
-             (!placed_ || landing.put(Landing::directory, program.directory_fd))) {}
-  Landed(const Landed&) = delete;
-  Landed& operator=(const Landed&) = delete;
-  ~Landed() {
-    landing.clear(Landing::output);
-    landing.clear(Landing::error);
-    if (reads_) landing.clear(Landing::input);
-    if (confined_) landing.clear(Landing::cgroup);
-    if (placed_) landing.clear(Landing::directory);
+        all_((!reads_ || staging.put(FdStaging::input, program.stdin_fd)) &&
+             staging.put(FdStaging::output, program.stdout_fd) &&
+             staging.put(FdStaging::error, program.stderr_fd) &&
+             (!confined_ || staging.put(FdStaging::cgroup, program.cgroup_fd)) &&
+             (!placed_ || staging.put(FdStaging::directory, program.directory_fd))) {}
+  StagedFds(const StagedFds&) = delete;
+  StagedFds& operator=(const StagedFds&) = delete;
+  ~StagedFds() {
+    staging.clear(FdStaging::output);
+    staging.clear(FdStaging::error);
+    if (reads_) staging.clear(FdStaging::input);
+    if (confined_) staging.clear(FdStaging::cgroup);
+    if (placed_) staging.clear(FdStaging::directory);
   }
   explicit operator bool() const { return all_; }
 
@@ -85,13 +87,13 @@ class Landed {
   bool all_;
 };
 
-struct Start {
-  const Program& program;
+struct SpawnArguments {
+  const SpawnSpec& program;
   pid_t parent;
   SpawnFailure failure;  // written by the child: it shares our memory
 };
 
-[[noreturn]] void give_up(Start& start, SpawnStep step) {
+[[noreturn]] void give_up(SpawnArguments& start, SpawnStep step) {
   start.failure = {step, errno};
   ::_exit(127);
 }
@@ -100,28 +102,29 @@ struct Start {
 // System calls only: no allocation, no locks, nothing that outlives the call. Not instrumented: the
 // sanitizers' shadow of this stack is the parent's too.
 __attribute__((no_sanitize("address", "undefined"))) int become_program(void* argument) {
-  auto& start = *static_cast<Start*>(argument);
-  const Program& program = start.program;
-  // Before anything else: until then the table is the parent's too. Old kernels and some filters
-  // have no close_range: then the whole table is copied.
-  if (::syscall(SYS_close_range, landing.end(), ~0U, CLOSE_RANGE_UNSHARE) != 0 &&
+  auto& start = *static_cast<SpawnArguments*>(argument);
+  const SpawnSpec& program = start.program;
+  // First of all: until then the table is the parent's too. Old kernels and some filters lack
+  // close_range: then the whole table is copied.
+  if (::syscall(SYS_close_range, staging.end(), ~0U, CLOSE_RANGE_UNSHARE) != 0 &&
       ::syscall(SYS_unshare, CLONE_FILES) != 0)
     give_up(start, SpawnStep::clone);
-  if (program.cgroup_fd >= 0 && ::write(landing.at(Landing::cgroup), "0", 1) != 1)
+  if (program.cgroup_fd >= 0 && ::write(staging.at(FdStaging::cgroup), "0", 1) != 1)
     give_up(start, SpawnStep::cgroup);
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  // It may have died before: then nobody limits or ends us any more.
+  // The parent may have died before: then nobody limits or ends us any more.
   if (::getppid() != start.parent) ::_exit(127);
   allow_all_processors();
-  // A session costs more than a group, and where the kernel schedules by sessions (autogroup), each
+  // A session costs more than a group, and if the kernel schedules by sessions (autogroup), each
   // program would weigh as much as the whole server.
-  landing.has_terminal() ? ::setsid() : ::setpgid(0, 0);
-  ::dup2(landing.at(Landing::input), 0);
-  ::dup2(landing.at(Landing::output), 1);
-  ::dup2(landing.at(Landing::error), 2);
+  staging.has_terminal() ? ::setsid() : ::setpgid(0, 0);
+  ::dup2(staging.at(FdStaging::input), 0);
+  ::dup2(staging.at(FdStaging::output), 1);
+  ::dup2(staging.at(FdStaging::error), 2);
   const bool placed = program.directory_fd >= 0;
-  if ((placed ? ::fchdir(landing.at(Landing::directory)) : ::chdir(program.directory)) != 0)
+  if ((placed ? ::fchdir(staging.at(FdStaging::directory)) : ::chdir(program.directory)) != 0)
     give_up(start, SpawnStep::directory);
+  if (program.umask >= 0) ::umask(static_cast<mode_t>(program.umask));
   for (const ResourceLimit& limit : program.limits)
     if (::setrlimit(static_cast<__rlimit_resource_t>(limit.resource), &limit.value) != 0)
       give_up(start, SpawnStep::limits);
@@ -140,27 +143,28 @@ __attribute__((no_sanitize("address", "undefined"))) int become_program(void* ar
 
 }  // namespace
 
-std::expected<Child, SpawnFailure> spawn(const Program& program, RosterPlace place) {
-  if (!landing.reserve()) return std::unexpected(SpawnFailure{SpawnStep::clone, errno});
-  const Landed landed(program);
-  if (!landed) return std::unexpected(SpawnFailure{SpawnStep::clone, errno});
-  // CLONE_VFORK suspends us until the child has let go of our memory, so one stack is enough.
+std::expected<Child, SpawnFailure> spawn(const SpawnSpec& program, PidSlotOwner pid_slot) {
+  if (!staging.reserve()) return std::unexpected(SpawnFailure{SpawnStep::clone, errno});
+  const StagedFds staged(program);
+  if (!staged) return std::unexpected(SpawnFailure{SpawnStep::clone, errno});
+  // CLONE_VFORK suspends us until the child has released our memory, so one stack is enough.
   alignas(64) static std::array<std::byte, 64 * 1024> stack;
-  Start start{program, ::getpid(), {}};
-  // Who it is, it writes down as the kernel first lets it run: from then on our death does not
-  // leave it unknown. Whether we died before that it sees for itself.
+  SpawnArguments start{program, ::getpid(), {}};
+  // CLONE_CHILD_SETTID stores the child's pid in shared memory before the child first runs, so that
+  // the master can find it if we die. The child itself checks whether we died before that.
   const int flags = CLONE_VM | CLONE_FILES | CLONE_VFORK | SIGCHLD |
-                    (place.slot() != nullptr ? CLONE_CHILD_SETTID : 0);
+                    (pid_slot.slot() != nullptr ? CLONE_CHILD_SETTID : 0);
+  const ProgramsOomScore score;
   const pid_t pid = ::clone(become_program, stack.data() + stack.size(), flags, &start, nullptr,
-                            nullptr, place.slot());
+                            nullptr, pid_slot.slot());
   if (pid < 0) return std::unexpected(SpawnFailure{SpawnStep::clone, errno});
-  if (start.failure.step == SpawnStep::none) return Child(pid, std::move(place));
+  if (start.failure.step == SpawnStep::none) return Child(pid, std::move(pid_slot));
   ::waitpid(pid, nullptr, 0);
   return std::unexpected(start.failure);
 }
 
 bool prepare_to_spawn() {
-  return landing.reserve();
+  return staging.reserve();
 }
 
 }  // namespace cgisrv::process

@@ -21,20 +21,22 @@ std::vector<Sample> History::samples() const {
   return found;
 }
 
-void Recent::look(const Totals& totals, Clock::time_point now) {
+void Recent::record(const Totals& totals, Clock::time_point now) {
+  if (totals.requests < latest_.totals.requests) kept_.clear();  // it has started anew
   latest_ = {now, totals};
   if (kept_.empty() || now - kept_.back().time >= step) kept_.push_back(latest_);
   while (kept_.size() > 1 && now - kept_[1].time >= window)
     kept_.pop_front();
 }
 
-Recent::Figures Recent::figures() const {
+Recent::Growth Recent::growth() const {
   if (kept_.empty()) return {};
   const Totals& now = latest_.totals;
   const Totals& then = kept_.front().totals;
   return {.seconds = std::chrono::duration<double>(latest_.time - kept_.front().time).count(),
           .totals = {.requests = now.requests - then.requests,
                      .failed = now.failed - then.failed,
+                     .bad_exits = now.bad_exits - then.bad_exits,
                      .cpu = now.cpu - then.cpu,
                      .durations = now.durations.since(then.durations)}};
 }

@@ -1,5 +1,5 @@
-// What the server did in the last quarter of an hour, five seconds at a time. In shared memory, so
-// that it outlives the process that samples it.
+// The server's activity in the last quarter of an hour, in intervals of five seconds. In shared
+// memory, so that it outlives the process that samples it.
 #pragma once
 
 #include <array>
@@ -10,16 +10,16 @@
 #include <vector>
 
 #include "account/histogram.h"
-#include "telemetry/slot.h"
+#include "telemetry/checksummed_slot.h"
 
 namespace cgisrv::telemetry {
 
 // One interval.
 struct Sample {
-  double time = 0;             // of its end, seconds since 1970
+  double time = 0;             // its end, seconds since 1970
   std::uint64_t requests = 0;  // that ended in it
-  std::uint64_t failed = 0;    // those of them with a status of 500 or more
-  double p50_seconds = 0;      // of those that ended in it; not for none
+  std::uint64_t failed = 0;    // of these, with a status of 500 or more
+  double p50_seconds = 0;      // of these; unset if there were none
   double p90_seconds = 0;
   double p99_seconds = 0;
   std::uint64_t running = 0;  // at its end: programs
@@ -27,7 +27,7 @@ struct Sample {
   std::uint64_t connections = 0;
 };
 
-// Zeroed memory is a valid beginning. One process writes at a time.
+// Zeroed memory is a valid start. One process writes at a time.
 class History {
  public:
   static constexpr std::chrono::seconds interval{5};
@@ -38,10 +38,11 @@ class History {
 
  private:
   std::atomic<std::uint64_t> written_;
-  std::array<Slot<Sample>, samples_max> ring_;
+  std::array<ChecksummedSlot<Sample>, samples_max> ring_;
 };
 
-// What of something that only grows has come in the last minute: looks at it are kept for so long.
+// The last minute's increase of counters that only grow or start anew. Keeps readings for that
+// long.
 class Recent {
  public:
   using Clock = std::chrono::steady_clock;
@@ -51,25 +52,26 @@ class Recent {
   struct Totals {
     std::uint64_t requests = 0;
     std::uint64_t failed = 0;
+    std::uint64_t bad_exits = 0;  // answered, then ended with a status other than 0
     std::chrono::microseconds cpu{};
     account::Histogram::Counts durations;
   };
-  struct Figures {
-    double seconds = 0;  // that it is about: a minute and a bit, or since the first look
+  struct Growth {
+    double seconds = 0;  // covered: a minute or slightly more, or since the first reading
     Totals totals;
   };
 
-  // Every few seconds.
-  void look(const Totals& totals, Clock::time_point now);
-  Figures figures() const;
+  // To be called every few seconds.
+  void record(const Totals& totals, Clock::time_point now);
+  Growth growth() const;
 
  private:
-  struct Look {
+  struct Reading {
     Clock::time_point time;
     Totals totals;
   };
-  std::deque<Look> kept_;  // some seconds apart, oldest first
-  Look latest_;
+  std::deque<Reading> kept_;  // some seconds apart, oldest first
+  Reading latest_;
 };
 
 }  // namespace cgisrv::telemetry

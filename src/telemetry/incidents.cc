@@ -28,7 +28,7 @@ std::vector<Incident> Incidents::failures() const {
   return found;
 }
 
-// One more than it is, for 0 is a minute that never was.
+// One more than the true value, for 0 means no minute.
 std::uint64_t Incidents::minute_of(Clock::time_point now) {
   return static_cast<std::uint64_t>(
       std::chrono::floor<std::chrono::minutes>(now.time_since_epoch()).count() + 1);
@@ -49,7 +49,7 @@ bool Incidents::is_slow(Duration duration, Clock::time_point now) const {
 void Incidents::add_slow(const Incident& incident, Clock::time_point now) {
   const std::uint64_t key = key_of(Duration(incident.duration_us), now);
   Minute& minute = minutes_[minute_of(now) % minutes];
-  // The least of them goes, unless somebody else has put a new one in its place meanwhile.
+  // Replaces the smallest, unless another process has replaced it meanwhile.
   for (unsigned tries = 0; tries < slowest_max; ++tries) {
     const auto least = std::ranges::min_element(
         minute.keys, {}, [](const auto& other) { return other.load(relaxed); });

@@ -1,4 +1,4 @@
-// Requests that were answered, counted by who answered and how. Shared memory, made by the master
+// Requests that were answered, counted by location and status. Shared memory, made by the master
 // before its workers; rows are found by name, so that they outlive a configuration.
 #pragma once
 
@@ -16,7 +16,7 @@ inline constexpr unsigned status_min = 100, status_max = 599;
 
 class TrafficRow {
  public:
-  // Statuses that are none count as 599.
+  // Invalid statuses count as 599.
   void count(int status) {
     const bool known = status >= int{status_min} && status <= int{status_max};
     const unsigned index = (known ? static_cast<unsigned>(status) : status_max) - status_min;
@@ -32,16 +32,16 @@ class TrafficRow {
  private:
   friend class Traffic;
   std::atomic<std::uint64_t> key_;  // 0: unused
-  std::atomic<bool> named_;         // site and location are whole
+  std::atomic<bool> named_;         // site and location are complete
   std::array<char, 120> site_;      // cut if need be; end in NUL
   std::array<char, 120> location_;
   std::array<std::atomic<std::uint64_t>, status_max - status_min + 1> by_status_;
 };
 
-// Zeroed memory is a valid beginning.
+// Zeroed memory is a valid start.
 class Traffic {
  public:
-  // To be kept by who counts: it looks through the rows.
+  // The caller should keep the row: finding it searches all rows.
   TrafficRow& find(std::string_view site, std::string_view location);
 
   // Every row that has a name.
@@ -52,7 +52,7 @@ class Traffic {
   }
 
   account::Histogram durations;  // of all requests, from the head to the end of the response
-  std::atomic<std::uint64_t> connections;  // that were accepted
+  std::atomic<std::uint64_t> connections;  // accepted
 
  private:
   std::array<TrafficRow, traffic_rows_max> rows_;

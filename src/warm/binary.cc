@@ -7,7 +7,7 @@
 #include <cerrno>
 #include <filesystem>
 
-#include "base/result.h"
+#include "base/shortage.h"
 #include "base/text.h"
 #include "process/elf.h"
 #include "process/linkage.h"
@@ -18,16 +18,9 @@ namespace cgisrv::warm {
 
 namespace {
 
-// Never waits, whatever it is.
+// Never blocks, whatever the file is.
 Fd open_to_read(const std::string& file) {
   return Fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-}
-
-// Our own: the library was linked as we were.
-const std::string& system_loader() {
-  static const std::string loader =
-      process::read_linkage(open_to_read("/proc/self/exe").get()).loader;
-  return loader;
 }
 
 std::string why_not_this_machine(std::string_view head) {
@@ -46,23 +39,24 @@ std::string why_not_this_machine(std::string_view head) {
   return {};
 }
 
-std::string why_not_loader(const std::string& loader) {
+std::string why_not_loader(const std::string& loader, const std::string& of_system) {
   if (loader.empty())
     return "is statically linked, so that nothing can be preloaded; it starts fast as it is";
   if (loader.contains("musl"))
     return "was built for the C library musl, which does not load what was built for that of this "
            "system; build it for glibc to have it kept warm";
   std::error_code ignored;
-  if (!std::filesystem::equivalent(loader, system_loader(), ignored))
+  if (!std::filesystem::equivalent(loader, of_system, ignored))
     return fmt::format("has a loader of its own, {}, where that of this system is {}",
-                       text::escape(loader, 200), text::escape(system_loader(), 200));
+                       text::escape(loader, 200), text::escape(of_system, 200));
   return {};
 }
 
-std::string why_not_linkage(const process::Linkage& linkage) {
+// `own`: ours, which is also the library's.
+std::string why_not_linkage(const process::Linkage& linkage, const process::Linkage& own) {
   if (linkage.is_go)
     return "is written in Go, whose runtime starts threads, and starts fast as it is";
-  if (auto why = why_not_loader(linkage.loader); !why.empty()) return why;
+  if (auto why = why_not_loader(linkage.loader, own.loader); !why.empty()) return why;
   if (std::ranges::find(linkage.needed, "libc.so.6") == linkage.needed.end())
     return "does not use the C library (libc.so.6), by which it would be stopped before main";
   if (!linkage.enters_by_libc)
@@ -73,14 +67,20 @@ std::string why_not_linkage(const process::Linkage& linkage) {
 
 }  // namespace
 
-std::string why_not_preloaded(const std::string& file) {
+Result<std::string> why_not_preloaded(const std::string& file) {
+  const Fd own = open_to_read("/proc/self/exe");
+  const int why_not_own = own ? 0 : errno;
   const Fd fd = open_to_read(file);
+  const int why_not_fd = fd ? 0 : errno;
+  for (const int code : {why_not_own, why_not_fd})
+    if (is_shortage(code)) return fail_errno(code, "cannot be read just now");
   if (!fd)
-    return fmt::format("cannot be read, so that it is not known what it is: {}", errno_text(errno));
-  if (auto why = why_not_this_machine(process::file_head(file)); !why.empty()) return why;
+    return fmt::format("cannot be read, so that it is not known what it is: {}",
+                       errno_text(why_not_fd));
+  if (auto why = why_not_this_machine(process::file_head(fd.get())); !why.empty()) return why;
   if (const auto granted = process::granted_by(file); !granted.empty())
     return fmt::format("is {}, and nothing is preloaded into what gains privileges", granted);
-  return why_not_linkage(process::read_linkage(fd.get()));
+  return why_not_linkage(process::read_linkage(fd.get()), process::read_linkage(own.get()));
 }
 
 }  // namespace cgisrv::warm

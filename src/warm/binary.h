@@ -1,14 +1,17 @@
-// Whether the library of zygotes (src/warm/shim) gets into a binary when it is preloaded.
+// Whether the zygote library (src/warm/shim) can be preloaded into a binary.
 #pragma once
 
 #include <string>
 
+#include "base/result.h"
+
 namespace cgisrv::warm {
 
-// To be asked before it is started: what the loader does not preload, or what does not come to
-// main() by way of the C library, would run for real, without a request. Empty: it can be done.
-// Otherwise the rest of a sentence, without a full stop, that says why not and, where something can
-// be done, what: "is statically linked, so that nothing can be preloaded".
-std::string why_not_preloaded(const std::string& file);
+// To be asked before the start: a binary that the loader preloads nothing into, or that enters
+// main() without the C library, would run for real, without a request. Empty: it can be done. Else
+// the rest of a sentence, without a full stop, with the cause and any remedy: "is statically
+// linked, so that nothing can be preloaded". An error: a resource needed to find out is lacking for
+// now.
+Result<std::string> why_not_preloaded(const std::string& file);
 
 }  // namespace cgisrv::warm

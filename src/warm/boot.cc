@@ -10,9 +10,12 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstdio>
 #include <utility>
 
 #include "base/packet.h"
+#include "base/shortage.h"
+#include "process/oom_score.h"
 #include "warm/stamp.h"
 #include "warm/wire.h"
 
@@ -20,11 +23,14 @@ namespace cgisrv::warm {
 
 namespace {
 
-// What the child has, in the order of `numbers`.
-constexpr std::array numbers = {0, 1, 2, control_fd, slate_fd};
+// The child's descriptors, in the order of `numbers`.
+constexpr std::array numbers = {0, 1, 2, channel_fd, slate_fd};
 using Descriptors = std::array<Fd, numbers.size()>;
 
-// A byte that nobody sends more of: who reads it has read its standard input.
+// The program may have written anything into it; some thousand paths would be many.
+constexpr off_t slate_bytes_max = off_t{4} << 20;
+
+// An input of one byte, without a writer: if it is gone, the program has read its standard input.
 Fd untouched_input() {
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) return Fd();
@@ -46,7 +52,7 @@ std::vector<char*> pointers(std::vector<std::string>& strings) {
   return found;
 }
 
-// In the child: its descriptors at their numbers, whatever numbers they have now.
+// In the child: moves its descriptors to their numbers, whatever their present numbers.
 bool place(const Descriptors& descriptors) {
   std::array<int, numbers.size()> high{};
   for (std::size_t i = 0; i < numbers.size(); ++i) {
@@ -59,45 +65,51 @@ bool place(const Descriptors& descriptors) {
 }
 
 [[noreturn]] void become(const Recipe& recipe, const std::string& directory, const rlimit& limit,
-                         const Descriptors& descriptors, pid_t keeper) {
+                         const Descriptors& descriptors, pid_t manager, ZygoteTable::Slot* slot) {
+  if (slot != nullptr) slot->pid = ::getpid();  // our manager may be dead by now
   std::vector<std::string> arguments = recipe.argv;
   std::vector<std::string> variables = recipe.environment;
-  variables.push_back(fmt::format("CGISRV_WARM_CONTROL={}", control_fd));
+  variables.push_back(fmt::format("CGISRV_WARM_CHANNEL={}", channel_fd));
   variables.push_back(fmt::format("CGISRV_WARM_SLATE={}", slate_fd));
-  variables.push_back(fmt::format("CGISRV_WARM_KEEPER={}", keeper));
+  variables.push_back(fmt::format("CGISRV_WARM_MANAGER={}", manager));
   ::setsid();
-  ::umask(022);
+  if (recipe.umask >= 0) ::umask(static_cast<mode_t>(recipe.umask));
   sigset_t none;
   sigemptyset(&none);
   if (place(descriptors) && ::chdir(directory.c_str()) == 0 &&
       ::setrlimit(RLIMIT_NOFILE, &limit) == 0 && ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-      // Stopped, it would not see that its keeper has died, and outlive all.
+      // A stopped zygote would not see its manager's death, and would outlive everything.
       ::prctl(PR_SET_PDEATHSIG, SIGCONT) == 0 && ::sigprocmask(SIG_SETMASK, &none, nullptr) == 0)
     ::execve(recipe.executable.c_str(), pointers(arguments).data(), pointers(variables).data());
-  ::_exit(127);
+  const int why = errno;
+  ::dprintf(descriptors[2].get(), "executing it: %s\n", errno_text(why).c_str());
+  ::_exit(is_shortage(why) ? boot_status_shortage : 127);
 }
 
 }  // namespace
 
-Result<Boot> boot(const Recipe& recipe, const std::string& directory, const rlimit& descriptors) {
-  auto control = open_pair();
+Result<Boot> boot(const Recipe& recipe, const std::string& directory, const rlimit& descriptors,
+                  ZygoteTable::Slot* slot) {
+  auto channel = open_pair();
   Descriptors theirs = {untouched_input(), memory_file("stdout"), memory_file("stderr"), Fd(),
                         memory_file("slate")};
   Boot made{.began_ns = time_of_changes_ns(),
             .executable = recipe.executable,
             .slate = Fd(::fcntl(theirs[4].get(), F_DUPFD_CLOEXEC, 3)),
             .error = Fd(::fcntl(theirs[2].get(), F_DUPFD_CLOEXEC, 3))};
-  if (control) {
-    made.control = std::move(control->first);
-    theirs[3] = std::move(control->second);
+  if (channel && name_senders(channel->first.get())) {
+    made.channel = std::move(channel->first);
+    theirs[3] = std::move(channel->second);
   }
   const bool all = made.slate && made.error &&
                    std::ranges::all_of(theirs, [](const Fd& fd) { return bool(fd); });
   if (!all) return fail_errno(errno, "opening what it needs");
-  const pid_t keeper = ::getpid();
+  const pid_t manager = ::getpid();
+  const process::ProgramsOomScore score;
   made.pid = ::fork();
-  if (made.pid == 0) become(recipe, directory, descriptors, theirs, keeper);
+  if (made.pid == 0) become(recipe, directory, descriptors, theirs, manager, slot);
   if (made.pid < 0) return fail_errno(errno, "making a process");
+  if (slot != nullptr) slot->pid = made.pid;
   return made;
 }
 
@@ -106,6 +118,7 @@ std::vector<std::string> files_of(int slate) {
   std::string bytes;
   struct stat status {};
   if (::fstat(slate, &status) != 0) return found;
+  if (status.st_size > slate_bytes_max) return found;
   bytes.resize(static_cast<std::size_t>(status.st_size));
   const ssize_t got = ::pread(slate, bytes.data(), bytes.size(), 0);
   std::string_view rest(bytes.data(), got > 0 ? static_cast<std::size_t>(got) : 0);

@@ -5,10 +5,13 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <filesystem>
 #include <optional>
 #include <utility>
 
+#include "base/result.h"
+#include "base/shortage.h"
 #include "base/text.h"
 #include "process/shebang.h"
 
@@ -16,7 +19,7 @@ namespace cgisrv::warm {
 
 namespace {
 
-using Found = std::expected<Command, std::string>;
+using Found = std::expected<Command, WhyCold>;
 
 std::string shown(std::string_view text) {
   return text::escape(text, 200);
@@ -26,25 +29,29 @@ std::string_view base_name(std::string_view path) {
   return path.substr(path.rfind('/') + 1);
 }
 
-// "python3.11" without what stands behind the letters.
+// "python3.11" without what follows the letters.
 std::string_view without_version(std::string_view name) {
   return name.substr(0, name.find_last_not_of("0123456789.") + 1);
 }
 
 std::optional<Language> language_of(std::string_view name) {
-  // Also "perl5.36-x86_64-linux-gnu", but no "perldoc".
+  // Also "perl5.36-x86_64-linux-gnu", but not "perldoc".
   if (name == "perl" || name.starts_with("perl5")) return Language::perl;
   const bool is_python = without_version(name) == "python" && !name.starts_with("python2");
   return is_python ? std::optional(Language::python) : std::nullopt;
 }
 
-// Why those that are neither Perl nor Python are left alone.
+// Why interpreters other than Perl and Python are started cold.
 std::string_view why_not(std::string_view name) {
   constexpr std::string_view shell =
-      "a shell starts in about a millisecond, of which little could be saved";
+      "a shell is not what takes the time, but the programs that it executes, which are started "
+      "anew by each request; have the server run such a program itself, or leave it as it is";
   constexpr std::string_view threads =
       "it has threads from its start, and what has threads cannot be forked";
-  constexpr std::string_view php = "PHP has a way of its own to be kept, FastCGI";
+  constexpr std::string_view php =
+      "PHP cannot be kept warm by this version: nothing of ours is loaded into it, and FastCGI, "
+      "its "
+      "own way to be kept, is not spoken here";
   struct Reason {
     std::string_view name, why;
   };
@@ -60,9 +67,9 @@ std::string_view why_not(std::string_view name) {
                                 : "only Perl, Python 3 and native programs can be kept warm";
 }
 
-// Options that the bootstrap can stand behind: not those that read a program from elsewhere or none
-// at all (-c, -e, -m), or take the next word for their value. `valued`: what follows the letter in
-// its word is its value.
+// Options that work with the bootstrap: not those that read a program from elsewhere or none at all
+// (-c, -e, -m), or take the next word as their value. `valued`: letters whose value is the rest of
+// their word.
 bool can_be_kept(std::string_view word, std::string_view flags, std::string_view valued) {
   if (!word.starts_with('-') || word.size() == 1) return false;
   const auto end = word.find_first_not_of(flags, 1);
@@ -71,7 +78,7 @@ bool can_be_kept(std::string_view word, std::string_view flags, std::string_view
 
 bool can_be_kept(Language language, std::string_view option) {
   if (language == Language::python) return can_be_kept(option, "bBdEIOPqRsSuv", "WX");
-  while (!option.empty()) {  // perl takes several in one word apart
+  while (!option.empty()) {  // perl splits one word into several options
     const auto word = text::take_until(option, ' ');
     if (!word.empty() && !can_be_kept(word, "wWXTtUfslnpa01234567", "CFI")) return false;
   }
@@ -81,8 +88,9 @@ bool can_be_kept(Language language, std::string_view option) {
 Found finish(Command command) {
   const auto language = language_of(base_name(command.name));
   if (!language)
-    return std::unexpected(
-        fmt::format("It is run by {}: {}.", shown(command.name), why_not(base_name(command.name))));
+    return std::unexpected(WhyCold(
+        fmt::format("It is run by {}: {}.", shown(command.name), why_not(base_name(command.name))),
+        true));
   command.language = *language;
   for (const auto& option : command.options)
     if (!can_be_kept(*language, option))
@@ -92,8 +100,8 @@ Found finish(Command command) {
   return command;
 }
 
-// "#!/usr/bin/env python3", "#!/usr/bin/env -S python3 -u". What is preloaded would get into env,
-// too, and take it for the program; so the part of env is done here.
+// "#!/usr/bin/env python3", "#!/usr/bin/env -S python3 -u". A preloaded library would get into env,
+// too, and take it for the program; so env's part is done here.
 Found through_env(std::string_view argument, std::string_view path) {
   const bool splits = argument.starts_with("-S");
   std::string_view rest = splits ? text::trim(argument.substr(2)) : argument;
@@ -126,7 +134,7 @@ Found by_first_line(const process::Shebang& shebang, std::string_view path) {
   return finish(std::move(command));
 }
 
-// "/cgi-bin/php" is often a link to the interpreter, which is given the script by PATH_TRANSLATED.
+// "/cgi-bin/php" is often a link to the interpreter, which gets the script by PATH_TRANSLATED.
 bool is_php(const std::string& file) {
   std::error_code ignored;
   const auto name = std::filesystem::canonical(file, ignored).filename().string();
@@ -139,9 +147,15 @@ Found find_command(const std::string& file, const std::string& interpreter, std:
   if (!interpreter.empty()) return finish({.executable = interpreter, .name = interpreter});
   if (::access(file.c_str(), X_OK) != 0)
     return std::unexpected("It is not executable for this server's user.");
-  const auto shebang = process::read_shebang(process::file_head(file));
+  errno = 0;
+  const auto head = process::file_head(file);
+  if (head.empty() && is_shortage(errno))
+    return std::unexpected(
+        WhyCold::for_now(fmt::format("It cannot be read just now: {}.", errno_text(errno))));
+  const auto shebang = process::read_shebang(head);
   if (!shebang.program.empty()) return by_first_line(shebang, path);
-  if (is_php(file)) return std::unexpected(fmt::format("It is PHP: {}.", why_not("php")));
+  if (is_php(file))
+    return std::unexpected(WhyCold(fmt::format("It is PHP: {}.", why_not("php")), true));
   return Command{.executable = file, .name = file};
 }
 

@@ -24,10 +24,15 @@ using namespace std::string_view_literals;
 using Variables = std::map<std::string, std::string, std::less<>>;
 
 constexpr auto shim = "/libcgisrv-warm.so"sv;
-constexpr std::array parts = {shim, "/warm.pl"sv, "/warm.py"sv, "/warm_load.py"sv,
-                              "/warm_end.py"sv};
+constexpr std::array parts = {shim,
+                              "/warm.pl"sv,
+                              "/warm_learn.pl"sv,
+                              "/warm.py"sv,
+                              "/warm_load.py"sv,
+                              "/warm_end.py"sv,
+                              "/warm_learn.py"sv};
 
-// Empty: it can be named in LD_PRELOAD, ld.so(8), and between double quotes in Perl.
+// Empty: its path can be used in LD_PRELOAD, ld.so(8), and in double quotes in Perl.
 std::string why_not_library(const std::string& library) {
   if (library.empty())
     return "libcgisrv-warm.so is neither beside the server nor in ../lib/cgisrv; install it there.";
@@ -42,14 +47,14 @@ std::string why_not_library(const std::string& library) {
   return {};
 }
 
-// What no environment can hold, and what is a request's, is not among the constant ones.
+// False for values that no environment can hold, and for variables of a request.
 bool is_constant(const std::string& name, const std::string& value) {
   return !name.empty() && name.find_first_of("=\0"sv) == name.npos && !value.contains('\0') &&
          !cgisrv_warm_is_of_request(name.c_str());
 }
 
-// As cgi::build_environment() has them: what is configured does not supersede what is computed.
-std::expected<Variables, std::string> constant_variables(const Program& program) {
+// As in cgi::build_environment(): a configured variable does not supersede a computed one.
+std::expected<Variables, std::string> constant_variables(const WarmProgram& program) {
   Variables all = {{"PATH", std::string(process::default_path)}};
   for (const auto& [name, value] : program.variables) {
     if (name.starts_with("CGISRV_WARM"))
@@ -67,7 +72,7 @@ std::expected<Variables, std::string> constant_variables(const Program& program)
   return all;
 }
 
-// Ours comes first; the library gives the program back its own.
+// Ours comes first; the library restores the program's own.
 void add_preload(Variables& variables, const std::string& library, bool is_native) {
   std::string& preload = variables["LD_PRELOAD"];
   preload = std::string(library).append(shim).append(preload.empty() ? "" : ":").append(preload);
@@ -80,7 +85,7 @@ std::string_view name_of(Options::Preload::Imports imports) {
   return names.at(static_cast<std::size_t>(imports));
 }
 
-// src/warm/perl and src/warm/python say how they are called.
+// The bootstraps' arguments are described in src/warm/perl and src/warm/python.
 std::vector<std::string> arguments(const Command& command, const std::string& file,
                                    const Options& options, const std::string& library) {
   std::vector<std::string> argv = {command.name};
@@ -107,24 +112,28 @@ std::vector<std::string> arguments(const Command& command, const std::string& fi
 
 }  // namespace
 
-std::expected<Recipe, std::string> make_recipe(const Program& program, const Options& options,
-                                               const std::string& library) {
+std::expected<Recipe, WhyCold> make_recipe(const WarmProgram& program, const Options& options,
+                                           const std::string& library) {
   if (auto why = why_not_library(library); !why.empty()) return std::unexpected(std::move(why));
   auto variables = constant_variables(program);
   if (!variables) return std::unexpected(std::move(variables.error()));
   const auto command = find_command(program.file, program.interpreter, variables->at("PATH"));
   if (!command) return std::unexpected(command.error());
   const bool is_native = command->language == Language::native;
-  if (const auto why = why_not_preloaded(command->executable); !why.empty())
-    return std::unexpected(is_native ? fmt::format("It {}.", why)
-                                     : fmt::format("Its interpreter {} {}.",
-                                                   text::escape(command->executable, 200), why));
+  const auto it =
+      is_native ? std::string("It") : "Its interpreter " + text::escape(command->executable, 200);
+  const auto why = why_not_preloaded(command->executable);
+  if (!why) return std::unexpected(WhyCold::for_now(fmt::format("{} {}.", it, why.error().what)));
+  if (!why->empty()) return std::unexpected(WhyCold(fmt::format("{} {}.", it, *why), is_native));
   add_preload(*variables, library, is_native);
+  if (!options.learn.empty()) (*variables)["CGISRV_WARM_LEARN"] = options.learn;
   const unsigned usual = is_native ? 0 : 1;
   (*variables)["CGISRV_WARM_WAITING"] =
       std::to_string(options.waiting == Options::waiting_automatic ? usual : options.waiting);
   Recipe recipe{.executable = command->executable,
-                .argv = arguments(*command, program.file, options, library)};
+                .argv = arguments(*command, program.file, options, library),
+                .umask = program.umask,
+                .is_native = is_native};
   for (const auto& [name, value] : *variables)
     recipe.environment.push_back(fmt::format("{}={}", name, value));
   return recipe;

@@ -17,19 +17,19 @@ void append(std::string& packed, std::string_view text) {
   packed.append(text).push_back('\0');
 }
 
-std::string pack(const Order& order) {
+std::string pack(const ForkRequest& request) {
   std::string packed;
-  for (const process::ResourceLimit& limit : order.limits) {
+  for (const process::ResourceLimit& limit : request.limits) {
     const cgisrv_warm_limit one{.resource = static_cast<std::uint32_t>(limit.resource),
                                 .reserved = 0,
                                 .soft = limit.value.rlim_cur,
                                 .hard = limit.value.rlim_max};
     packed.append(reinterpret_cast<const char*>(&one), sizeof one);
   }
-  append(packed, order.subject.file);
-  for (const char* variable : order.environment)
+  append(packed, request.key.file);
+  for (const char* variable : request.environment)
     append(packed, variable);
-  append(packed, order.directory);
+  append(packed, request.directory);
   return packed;
 }
 
@@ -42,23 +42,23 @@ Fd in_memory(const std::string& packed) {
 
 }  // namespace
 
-bool send_request(int control, const Order& order, const Channel& channel) {
-  std::string packed = pack(order);
+bool send_request(int control, const ForkRequest& request, const Channel& channel) {
+  std::string packed = pack(request);
   if (packed.size() > CGISRV_WARM_PACKED_MAX) return false;
   cgisrv_warm_request head{};
   head.header = {CGISRV_WARM_MAGIC, CGISRV_WARM_REQUEST, channel.id};
   head.packed_bytes = static_cast<std::uint32_t>(packed.size());
-  head.limit_count = static_cast<std::uint32_t>(order.limits.size());
+  head.limit_count = static_cast<std::uint32_t>(request.limits.size());
   head.argument_count = 1;
-  head.variable_count = static_cast<std::uint32_t>(order.environment.size());
-  // Of its own: O_NONBLOCK, or a lock, that a program leaves there would be the next one's, too.
-  const Fd null(order.stdin_fd < 0 ? ::open("/dev/null", O_RDONLY | O_CLOEXEC) : -1);
-  if (order.stdin_fd < 0 && !null) return false;
-  std::vector<int> descriptors = {null ? null.get() : order.stdin_fd, order.stdout_fd,
-                                  order.stderr_fd, channel.reply, channel.claim};
-  if (order.cgroup_fd >= 0) {
+  head.variable_count = static_cast<std::uint32_t>(request.environment.size());
+  // One for each: a program's O_NONBLOCK, or lock, on it would affect the next program, too.
+  const Fd null(request.stdin_fd < 0 ? ::open("/dev/null", O_RDONLY | O_CLOEXEC) : -1);
+  if (request.stdin_fd < 0 && !null) return false;
+  std::vector<int> descriptors = {null ? null.get() : request.stdin_fd, request.stdout_fd,
+                                  request.stderr_fd, channel.reply, channel.claim};
+  if (request.cgroup_fd >= 0) {
     head.flags |= CGISRV_WARM_WITH_CGROUP;
-    descriptors.push_back(order.cgroup_fd);
+    descriptors.push_back(request.cgroup_fd);
   }
   Fd file;
   if (packed.size() > CGISRV_WARM_INLINE_MAX) {

@@ -9,15 +9,15 @@
 
 namespace cgisrv::warm {
 
-// Where its process is to answer, and what decides whether there is to be one.
+// Where the request's process answers, and what decides whether it may run.
 struct Channel {
   std::uint64_t id;
   int reply;
   int claim;
 };
 
-// False: the zygote does not read as fast as it is asked, or is gone, or there is no memory or
-// descriptor for what goes along.
-bool send_request(int control, const Order& order, const Channel& channel);
+// False: the zygote reads too slowly, or is gone, or there is no memory or descriptor for what is
+// sent along.
+bool send_request(int control, const ForkRequest& request, const Channel& channel);
 
 }  // namespace cgisrv::warm

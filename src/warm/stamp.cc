@@ -22,8 +22,8 @@ Stamp stamp_of(const std::string& path) {
           .changed_ns = nanoseconds(file.st_ctim)};
 }
 
-// The usual clock would be ahead of the times of files, by up to a tick: a change just after it was
-// read would seem older.
+// The usual clock is ahead of files' times by up to a tick: a change just after the reading would
+// seem older.
 std::int64_t time_of_changes_ns() {
   timespec now{};
   ::clock_gettime(CLOCK_REALTIME_COARSE, &now);

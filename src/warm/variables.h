@@ -1,4 +1,4 @@
-/* Which variables are about one request. For C and C++. */
+/* Which variables belong to one request. For C and C++. */
 #ifndef CGISRV_WARM_VARIABLES_H
 #define CGISRV_WARM_VARIABLES_H
 
@@ -6,9 +6,9 @@
 #include <stddef.h>
 #include <string.h>
 
-/* What a request brings with it, RFC 3875 section 4.1 and what servers add. Some of these may be
- * the same for all requests of a program; then its boot has them. src/warm/perl and
- * src/warm/python know the same names. */
+/* The variables of a request, RFC 3875 section 4.1 and servers' additions. Some of these may be the
+ * same for all requests of a program; then its boot has them. src/warm/perl and src/warm/python
+ * know the same names. */
 static inline bool cgisrv_warm_is_of_request(const char* name) {
   static const char* const names[] = {
       "AUTH_TYPE",   "CONTENT_LENGTH",  "CONTENT_TYPE", "DOCUMENT_ROOT",   "GIT_PROTOCOL",

@@ -4,15 +4,16 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <csignal>
 #include <cstring>
 #include <utility>
 
-#include "base/check.h"
 #include "base/log.h"
 #include "base/packet.h"
 #include "warm/request.h"
@@ -22,327 +23,359 @@ namespace cgisrv::warm {
 
 namespace {
 
-// How long a zygote may take to begin: one that is stopped, or has much to do.
-constexpr auto birth_patience = std::chrono::seconds(2);
 constexpr auto ask_interval = std::chrono::seconds(1);
+constexpr auto subscribe_interval = std::chrono::milliseconds(100);
 constexpr auto use_interval = std::chrono::seconds(5);
 constexpr unsigned replies_per_turn = 64;
+// For each request: begun or failed, and ended.
+constexpr unsigned words_per_request = 2;
 
+// By the kernel's view, without using the descriptor or its file: an operation on any other kind
+// might block. ForkRecord::check_pidfd() finds out whose pidfd it is.
+bool is_pidfd(int fd) {
+  return ::syscall(SYS_pidfd_send_signal, fd, 0, nullptr, 0) == 0 || errno != EBADF;
+}
+
+// A packet must be one of these.
 template <typename T>
-bool read_as(std::string_view bytes, T& value) {
-  if (bytes.size() < sizeof value) return false;
-  std::memcpy(&value, bytes.data(), sizeof value);
+bool read_as(const Packet& packet, T& value) {
+  if (!packet.whole || packet.bytes.size() != sizeof value) return false;
+  std::memcpy(&value, packet.bytes.data(), sizeof value);
   return true;
 }
 
-// Dead by its own fault: what it shares with its zygote may be broken.
+// Died by its own fault: memory that it shares with its zygote may be damaged.
 bool by_broken_memory(int status) {
   if (!WIFSIGNALED(status)) return false;
   const int signal = WTERMSIG(status);
   return signal == SIGSEGV || signal == SIGABRT || signal == SIGBUS || signal == SIGILL;
 }
 
-process::Exit exit_of(const cgisrv_warm_ended& ended) {
-  process::Exit exit;
-  exit.signalled = WIFSIGNALED(ended.status);
-  exit.code = exit.signalled ? WTERMSIG(ended.status) : WEXITSTATUS(ended.status);
-  exit.usage = ended.usage;
-  return exit;
+std::uint64_t processor_us_of(const rusage& usage) {
+  const auto micros = [](const timeval& time) {
+    return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000 +
+           static_cast<std::uint64_t>(time.tv_usec);
+  };
+  return micros(usage.ru_utime) + micros(usage.ru_stime);
 }
 
 }  // namespace
 
-Zygotes::Zygotes(Loop& loop, int keeper, unsigned worker)
+Zygotes::Zygotes(Loop& loop, int manager, unsigned worker)
     : loop_(loop),
-      keeper_(keeper),
+      manager_(manager),
       worker_(worker),
-      use_(loop, Callback::of<&Zygotes::report_use>(*this)) {
-  if (auto ends = open_pair()) {
-    reply_theirs_ = std::move(ends->second);
-    reply_ = WatchedFd(loop_, std::move(ends->first), EPOLLIN,
-                       Callback::of<&Zygotes::reply_ready>(*this));
-    take_spare();
-  }
+      subscribe_(loop, Callback::of<&Zygotes::subscribe>(*this)),
+      use_(loop, Callback::of<&Zygotes::report_use>(*this)),
+      silence_(loop, Callback::of<&Zygotes::check_silence>(*this)) {
+  hold_spare_fd();
   subscribe();
 }
 
 Zygotes::~Zygotes() = default;
 
-// ---- the keeper --------------------------------------------------------------------------------
+// ---- the manager -------------------------------------------------------------------------------
 
-// What the keeper does not hear now, its successor will: the socket is the master's.
+// If the manager does not read this, its successor will: the socket is the master's. We may lack
+// descriptors here.
 void Zygotes::subscribe() {
   auto ends = open_pair();
-  if (!ends || !send_note(keeper_, {.kind = Note::Kind::subscribe}, ends->second.get())) return;
-  news_ = WatchedFd(loop_, std::move(ends->first), EPOLLIN | EPOLLRDHUP,
-                    Callback::of<&Zygotes::news_ready>(*this));
+  if (ends && send_message(manager_, {.kind = ManagerMessage::Kind::subscribe}, ends->second.get()))
+    news_ = WatchedFd(loop_, std::move(ends->first), EPOLLIN | EPOLLRDHUP,
+                      WatchCallback::of<&Zygotes::news_ready>(*this));
+  if (!news_) subscribe_.arm_after(subscribe_interval);
 }
 
 void Zygotes::news_ready(std::uint32_t events) {
-  std::array<char, note_bytes_max> room;
+  std::array<char, manager_message_bytes_max> room;
   if (auto packet = receive_packet(news_.get(), room)) {
-    if (const auto note = unpack(packet->bytes)) told(*note, std::move(packet->descriptor));
+    if (const auto message = unpack(packet->bytes))
+      on_message(*message, std::move(packet->descriptor));
     return;
   }
   if ((events & (EPOLLHUP | EPOLLRDHUP)) == 0) return;
-  // The keeper has died, so that nobody looks whether its zygotes are up to date: they retire.
-  known_.clear();
-  subscribe();
+  // The manager has died, so its zygotes are no longer kept up to date: they retire. Or it lacks
+  // descriptors for us, and would drop us again at once.
+  news_.reset();
+  states_.clear();
+  subscribe_.arm_after(subscribe_interval);
 }
 
-bool Zygotes::wait_for(const Subject& subject, std::chrono::milliseconds patience) {
-  const auto deadline = Clock::now() + patience;
-  while (!known_[subject].zygote) {
+bool Zygotes::wait_for(const ZygoteKey& key, std::chrono::milliseconds timeout) {
+  const auto deadline = Clock::now() + timeout;
+  while (!states_[key].zygote) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()).count();
     pollfd news{news_.get(), POLLIN, 0};
     if (left <= 0 || ::poll(&news, 1, static_cast<int>(left)) <= 0) return false;
-    if ((news.revents & POLLIN) == 0) return false;  // there is no keeper any more
+    if ((news.revents & POLLIN) == 0) return false;  // the manager has died
     news_ready(EPOLLIN);
   }
   return true;
 }
 
-void Zygotes::told(const Note& note, Fd control) {
-  Known& known = known_[note.subject];
-  if (note.kind == Note::Kind::zygote) {
-    if (!control || (known.zygote && known.zygote->generation >= note.generation)) return;
+void Zygotes::on_message(const ManagerMessage& message, Fd control) {
+  if (message.kind == ManagerMessage::Kind::ended) return on_end(message);
+  ZygoteState& known = states_[message.key];
+  if (message.kind == ManagerMessage::Kind::zygote) {
+    if (!control || (known.zygote && known.zygote->generation >= message.generation)) return;
     known.refused.reset();
-    known.zygote = std::make_shared<Zygote>(*this, note, std::move(control));
+    // Freed after the batch: a message to it may end its last request.
+    known.zygote = {
+        new ZygoteLink(*this, message, std::move(control)),
+        [&loop = loop_](ZygoteLink* zygote) { loop.dispose(std::unique_ptr<ZygoteLink>(zygote)); }};
   } else {
     known.zygote.reset();
     known.refused.reset();
-    if (note.kind == Note::Kind::refused) known.refused = note.stamp;
+    if (message.kind == ManagerMessage::Kind::refused) known.refused = message.stamp;
   }
 }
 
-void Zygotes::ask_for(const Subject& subject, Known& known) {
+void Zygotes::ask_for(const ZygoteKey& key, ZygoteState& known) {
   if (loop_.now() - known.asked < ask_interval) return;
   known.asked = loop_.now();
-  if (!news_) subscribe();
-  send_note(keeper_, {.kind = Note::Kind::wanted, .subject = subject});
+  send_message(manager_, {.kind = ManagerMessage::Kind::wanted, .key = key});
 }
 
-void Zygotes::report_use(std::uint32_t) {
-  for (auto& [subject, known] : known_)
+void Zygotes::report_use() {
+  for (auto& [key, known] : states_)
     if (known.zygote && known.zygote->used > 0)
-      send_note(keeper_, {.kind = Note::Kind::used,
-                          .subject = subject,
-                          .generation = known.zygote->generation,
-                          .count = std::exchange(known.zygote->used, 0)});
+      send_message(manager_, {.kind = ManagerMessage::Kind::used,
+                              .key = key,
+                              .generation = known.zygote->generation,
+                              .count = std::exchange(known.zygote->used, 0),
+                              .processor_us = std::exchange(known.zygote->processor_us, 0)});
 }
 
 // ---- zygotes -----------------------------------------------------------------------------------
 
-Zygotes::Zygote::Zygote(Zygotes& owner, const Note& note, Fd fd)
+Zygotes::ZygoteLink::ZygoteLink(Zygotes& owner, const ManagerMessage& message, Fd fd)
     : zygotes(owner),
-      subject(note.subject),
-      script(note.stamp),
-      generation(note.generation),
-      // For its end alone: what comes from there is the keeper's, and has been read.
+      key(message.key),
+      script(message.stamp),
+      generation(message.generation),
+      // Only watches its end: other messages there were the manager's, and have been read.
       control(std::move(fd)),
-      watch(owner.loop_, control.get(), 0, Callback::of<&Zygote::gone>(*this)) {}
+      watch(owner.loop_, control.get(), 0, WatchCallback::of<&ZygoteLink::gone>(*this)) {
+  open_reply();
+}
 
-void Zygotes::Zygote::gone(std::uint32_t) {
+// Whether it can answer. If descriptors are lacking, each request tries again.
+bool Zygotes::ZygoteLink::open_reply() {
+  if (reply) return true;
+  auto ends = open_pair();
+  if (!ends || !name_senders(ends->first.get())) return false;
+  reply_theirs = std::move(ends->second);
+  reply = WatchedFd(zygotes.loop_, std::move(ends->first), EPOLLIN,
+                    WatchCallback::of<&ZygoteLink::reply_ready>(*this));
+  return static_cast<bool>(reply);
+}
+
+void Zygotes::ZygoteLink::gone() {
   zygotes.lost(*this);
 }
 
-// Its children live on; of what it had not read nothing comes.
-void Zygotes::lost(const Zygote& zygote) {
-  reply_ready(0);                // what it has still said
-  std::shared_ptr<Zygote> kept;  // we are called by it
-  if (const auto known = known_.find(zygote.subject); known != known_.end())
-    if (known->second.zygote.get() == &zygote) kept = std::exchange(known->second.zygote, nullptr);
+void Zygotes::ZygoteLink::reply_ready() {
+  zygotes.hear(*this);
+}
+
+// The next requests are started cold, until another one has replaced it.
+void Zygotes::let_go(const ZygoteLink& zygote) {
+  if (ZygoteState& known = states_[zygote.key]; known.zygote.get() == &zygote) known.zygote.reset();
+}
+
+void Zygotes::distrust(const ZygoteLink& zygote, std::string_view why) {
+  send_message(manager_, {.kind = ManagerMessage::Kind::suspect,
+                          .key = zygote.key,
+                          .generation = zygote.generation,
+                          .reason = std::string(why)});
+  let_go(zygote);
+}
+
+// Kills it, and ignores its messages. Its known processes live on; the claims settle the requests
+// that it has.
+void Zygotes::condemn(ZygoteLink& zygote, std::string_view why) {
+  if (!zygote.reply) return;
+  send_message(manager_, {.kind = ManagerMessage::Kind::condemned,
+                          .key = zygote.key,
+                          .generation = zygote.generation,
+                          .reason = std::string(why)});
+  let_go(zygote);
+  zygote.watch.cancel();
+  zygote.control.reset();
+  end_reading(zygote.reply.get());
+  zygote.reply.reset();  // a process that has not begun yet then ends
+  zygote.reply_theirs.reset();
+  settle(zygote, false);
+}
+
+// Its children live on; requests that it had not read are lost.
+void Zygotes::lost(ZygoteLink& zygote) {
+  hear(zygote);                 // reads its last messages
+  if (!zygote.control) return;  // these got it condemned
+  let_go(zygote);
+  zygote.watch.cancel();
+  zygote.control.reset();
+  settle(zygote, true);
+}
+
+// The zygote itself sends no more. `may_be_told`: its children may still report that they have
+// begun.
+void Zygotes::settle(const ZygoteLink& zygote, bool may_be_told) {
   std::vector<std::uint64_t> untold;
   for (auto& [id, record] : records_) {
     if (record.zygote.get() != &zygote) continue;
-    if (!kept) kept = record.zygote;
-    if (record.pid != 0)
-      record.orphan = Watch(loop_, record.report->pidfd(), EPOLLIN,
-                            Callback::of<&Record::orphan_ended>(record));
-    else
+    if (record.pid == 0)
       untold.push_back(id);
-  }
-  if (kept) {
-    kept->watch.cancel();
-    kept->control.reset();
+    else
+      record.watch_for_end();
   }
   for (const std::uint64_t id : untold) {
     const auto found = records_.find(id);
     if (found == records_.end()) continue;
     if (found->second.take_back())
-      give_up(found->second, State::failed);
-    else if (found->second.birth == nullptr)
-      records_.erase(found);
+      give_up(found->second, ForkState::failed);
+    else if (!may_be_told)
+      give_up(found->second, ForkState::lost);
+    else if (found->second.pending == nullptr)
+      forget(found);
   }
-}
-
-void Zygotes::Record::orphan_ended(std::uint32_t) {
-  // How it ended was told to nobody; its output says what there is to know.
-  report->tell({});
-  zygotes.records_.erase(id);
-}
-
-// Whether it has not begun, and never will.
-bool Zygotes::Record::take_back() const {
-  std::uint64_t one = 0;
-  return ::read(claim, &one, sizeof one) == sizeof one;
 }
 
 // ---- requests ----------------------------------------------------------------------------------
 
-std::string_view Zygotes::send(const Order& order, Birth& birth) {
-  if (!reply_) return "failed";
-  Known& known = known_[order.subject];
-  const Stamp now = stamp_of(order.subject.file);
+std::string_view Zygotes::send(const ForkRequest& request, PendingFork& pending) {
+  ZygoteState& known = states_[request.key];
+  const Stamp now = stamp_of(request.key.file);
   if (known.refused && *known.refused == now) return "refused";
   const bool is_current = known.zygote && known.zygote->script == now;
   if (!is_current) {
-    ask_for(order.subject, known);
+    ask_for(request.key, known);
     return known.zygote ? "changed" : "booting";
   }
-  if (!take_spare()) return "busy";
+  Fd spare(::fcntl(manager_, F_DUPFD_CLOEXEC, 3));
+  if (!known.zygote->open_reply() || !spare) return "busy";
   Fd claim(::eventfd(1, EFD_SEMAPHORE | EFD_NONBLOCK | EFD_CLOEXEC));
   if (!claim) return "failed";
   const int number = claim.get();
   const std::uint64_t id = ++ids_;
   auto& record =
       records_
-          .emplace(id, Record{.zygotes = *this,
-                              .id = id,
-                              .zygote = known.zygote,
-                              .birth = &birth,
-                              .claim = number,
-                              .report = std::make_shared<process::Report>(std::move(claim))})
+          .emplace(id, ForkRecord{.zygotes = *this,
+                                  .id = id,
+                                  .zygote = known.zygote,
+                                  .pending = &pending,
+                                  .claim = number,
+                                  .report = std::make_shared<process::ExitNotice>(std::move(claim)),
+                                  .spare = std::move(spare)})
           .first->second;
-  if (!send_request(known.zygote->control.get(), order,
-                    {.id = id, .reply = reply_theirs_.get(), .claim = record.claim})) {
+  if (!send_request(known.zygote->control.get(), request,
+                    {.id = id, .reply = known.zygote->reply_theirs.get(), .claim = record.claim})) {
     records_.erase(id);
     return "busy";
   }
   ++known.zygote->used;
   if (!use_.armed()) use_.arm_after(use_interval);
-  birth.id_ = id;
-  birth.state_ = State::asked;
-  birth.patience_.arm_after(birth_patience);
+  if (!silence_.armed()) silence_.arm_after(silence_interval);
+  pending.asked(id);
   return {};
 }
 
-// A descriptor is lost with its packet's arrival where no number is left for it.
-bool Zygotes::take_spare() {
-  if (!spare_) spare_.reset(::fcntl(reply_.get(), F_DUPFD_CLOEXEC, 3));
-  return static_cast<bool>(spare_);
-}
-
-void Zygotes::reply_ready(std::uint32_t) {
-  for (unsigned i = 0; i < replies_per_turn; ++i) {
+void Zygotes::hear(ZygoteLink& zygote) {
+  bool is_right = true;
+  for (unsigned i = 0; i < replies_per_turn && zygote.reply; ++i) {
     cgisrv_warm_header next{};
-    if (::recv(reply_.get(), &next, sizeof next, MSG_PEEK | MSG_DONTWAIT) <= 0) return;
-    if (next.type == CGISRV_WARM_BEGUN) spare_.reset();
-    take_reply();
-    take_spare();
+    const int socket = zygote.reply.get();
+    if (::recv(socket, &next, sizeof next, MSG_PEEK | MSG_DONTWAIT) < 0) break;
+    if (const auto told = records_.find(next.id); told != records_.end())
+      told->second.spare.reset();
+    is_right = take_reply(zygote) && is_right;
   }
+  if (!is_right) condemn(zygote, "it has said what no zygote says");
 }
 
-void Zygotes::take_reply() {
+bool Zygotes::take_reply(ZygoteLink& zygote) {
   std::array<char, 512> room;
-  auto packet = receive_packet(reply_.get(), room);
+  auto packet = receive_packet(zygote.reply.get(), room);
   cgisrv_warm_header header{};
-  if (!packet || !read_as(packet->bytes, header) || header.magic != CGISRV_WARM_MAGIC) return;
+  if (!packet || packet->bytes.size() < sizeof header) return false;
+  std::memcpy(&header, packet->bytes.data(), sizeof header);
+  if (header.magic != CGISRV_WARM_MAGIC) return false;
   const auto found = records_.find(header.id);
-  if (found == records_.end()) return;  // it was taken back
-  Record& record = found->second;
-  if (header.type == CGISRV_WARM_BEGUN)
-    begun(record, packet->bytes, std::move(packet->descriptor));
-  else if (header.type == CGISRV_WARM_ENDED)
-    ended(record, packet->bytes);
-  else if (header.type == CGISRV_WARM_FAILED)
-    give_up(record, record.take_back() ? State::failed : State::lost);
-}
-
-void Zygotes::begun(Record& record, std::string_view bytes, Fd pidfd) {
-  cgisrv_warm_begun message{};
-  if (!read_as(bytes, message) || !pidfd || message.pid <= 1) return;
-  record.pid = message.pid;
-  record.report->is_of(std::move(pidfd));
-  if (!record.zygote->control)
-    record.orphan =
-        Watch(loop_, record.report->pidfd(), EPOLLIN, Callback::of<&Record::orphan_ended>(record));
-  Birth* const birth = std::exchange(record.birth, nullptr);
-  if (birth == nullptr) {
-    // Nobody wants it any more.
-    return process::signal_group(record.pid, record.report->pidfd(), SIGKILL);
+  if (found == records_.end()) {  // it was given up
+    if (zygote.owed == 0) return false;
+    --zygote.owed;
+    return true;
   }
-  birth->child_ = process::Child(record.pid, record.report);
-  birth->decide(State::begun);
+  ForkRecord& record = found->second;
+  if (record.zygote.get() != &zygote) return false;
+  if (header.type == CGISRV_WARM_BEGUN) return begun(record, std::move(*packet));
+  if (header.type == CGISRV_WARM_ENDED) return ended(record, *packet);
+  return header.type == CGISRV_WARM_FAILED && failed(record, *packet);
 }
 
-void Zygotes::ended(Record& record, std::string_view bytes) {
+// Only the process itself may report this: its number will be sent signals.
+bool Zygotes::begun(ForkRecord& record, Packet packet) {
+  cgisrv_warm_begun message{};
+  if (!packet.whole && packet.descriptors == 0 && record.pid == 0) {  // there was no number for it
+    give_up(record, ForkState::lost);
+    return true;
+  }
+  if (!read_as(packet, message) || packet.descriptors != 1 || record.pid != 0) return false;
+  if (message.pid <= 1 || message.pid != packet.sender) return false;
+  if (!is_pidfd(packet.descriptor.get())) return false;
+  record.pid = message.pid;
+  record.report->is_of(std::move(packet.descriptor));
+  renew_event(record);
+  if (!record.zygote->control) record.watch_for_end();
+  PendingFork* const pending = std::exchange(record.pending, nullptr);
+  if (pending == nullptr) {
+    // Nobody wants it any more.
+    process::signal_group(record.pid, record.report->pidfd(), SIGKILL);
+    return true;
+  }
+  pending->child_ = process::Child(record.pid, record.report);
+  pending->decide(ForkState::begun);
+  return true;
+}
+
+bool Zygotes::ended(ForkRecord& record, const Packet& packet) {
   cgisrv_warm_ended message{};
-  if (!read_as(bytes, message)) return;
-  if (record.pid == 0)  // whether anything of it has run, the claim says
-    return give_up(record, record.take_back() ? State::failed : State::lost);
+  if (!read_as(packet, message) || packet.descriptors != 0) return false;
+  if (record.pid == 0) {  // the claim says whether any of it has run
+    give_up(record, record.take_back() ? ForkState::failed : ForkState::lost);
+    return true;
+  }
+  record.zygote->processor_us += processor_us_of(message.usage);
   if (by_broken_memory(message.status))
-    distrust(record, "one of its processes has died of broken memory");
+    distrust(*record.zygote, "one of its processes has died of broken memory");
+  finish(record, process::exit_of(message.status, message.usage));
+  return true;
+}
+
+bool Zygotes::failed(ForkRecord& record, const Packet& packet) {
+  cgisrv_warm_failed message{};
+  if (!read_as(packet, message) || packet.descriptors != 0 || record.pid != 0) return false;
+  give_up(record, record.take_back() ? ForkState::failed : ForkState::lost);
+  return true;
+}
+
+void Zygotes::finish(ForkRecord& record, const process::Exit& exit) {
   const auto report = std::move(record.report);
   records_.erase(record.id);
-  report->tell(exit_of(message));
+  report->tell(exit);
 }
 
-// The next requests are started plainly, until another one has taken its place.
-void Zygotes::distrust(const Record& record, std::string_view why) {
-  const Zygote& zygote = *record.zygote;
-  send_note(keeper_, {.kind = Note::Kind::suspect,
-                      .subject = zygote.subject,
-                      .generation = zygote.generation,
-                      .reason = std::string(why)});
-  if (Known& known = known_[zygote.subject]; known.zygote == record.zygote) known.zygote.reset();
+// Before its last message has arrived.
+void Zygotes::forget(ForkRecords::iterator record) {
+  const auto zygote = record->second.zygote;
+  zygote->owed += words_per_request;
+  records_.erase(record);
 }
 
-void Zygotes::give_up(Record& record, State state) {
-  Birth* const birth = record.birth;
-  records_.erase(record.id);
-  if (birth != nullptr) birth->decide(state);
-}
-
-// ---- one of them -------------------------------------------------------------------------------
-
-Birth::Birth(Zygotes& zygotes, Callback decided)
-    : zygotes_(zygotes),
-      decided_(decided),
-      patience_(zygotes.loop_, Callback::of<&Birth::overdue>(*this)) {}
-
-Birth::~Birth() {
-  if (state_ != State::asked) return;
-  const auto found = zygotes_.records_.find(id_);
-  if (found == zygotes_.records_.end()) return;
-  if (found->second.take_back())
-    zygotes_.records_.erase(found);
-  else
-    found->second.birth = nullptr;  // it has begun, and will be ended when it says so
-}
-
-void Birth::overdue(std::uint32_t) {
-  zygotes_.reply_ready(0);  // it may be we who were late
-  if (state_ != State::asked) return;
-  const auto found = zygotes_.records_.find(id_);
-  CGISRV_CHECK(found != zygotes_.records_.end());
-  if (found->second.take_back()) {
-    zygotes_.distrust(found->second, "it did not answer within two seconds");
-    return zygotes_.give_up(found->second, State::failed);
-  }
-  // Its process has the request, and has only to say so; or it has been killed before it could.
-  if (std::exchange(overdue_, true)) {
-    if (!found->second.zygote->control) return zygotes_.give_up(found->second, State::lost);
-    found->second.birth = nullptr;  // should it say so after all, it is ended
-    return decide(State::lost);
-  }
-  patience_.arm_after(birth_patience);
-}
-
-void Birth::decide(State state) {
-  state_ = state;
-  patience_.disarm();
-  decided_(0);
+void Zygotes::give_up(ForkRecord& record, ForkState state) {
+  PendingFork* const pending = record.pending;
+  forget(records_.find(record.id));
+  if (pending != nullptr) pending->decide(state);
 }
 
 }  // namespace cgisrv::warm

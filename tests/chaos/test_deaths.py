@@ -7,11 +7,12 @@ import time
 
 import pytest
 
-from clauses import clause
-from faults import assert_well
-from harness import sanitized, slowness, until
-from processes import alive, descendants, process
-from stages import STAGES, Stages, goes_on
+from support.binary import sanitized
+from support.clauses import clause
+from support.fault_injection import assert_well
+from support.processes import alive, descendants, process
+from support.stages import STAGES, Stages, goes_on
+from support.waiting import until
 
 at_each_stage = pytest.mark.parametrize("stage", STAGES, ids=str)
 
@@ -23,11 +24,11 @@ def stages(site) -> Stages:
 
 def assert_ended(connection) -> None:
     ask = goes_on(connection)
-    assert until(lambda: not ask(), 5 * slowness()), "the connection goes on"
+    assert until(lambda: not ask()), "the connection goes on"
 
 
-def assert_gone(pids, seconds: float = 2.0) -> None:
-    assert until(lambda: not any(map(alive, pids)), seconds * slowness()), list(map(process, pids))
+def assert_gone(pids) -> None:
+    assert until(lambda: not any(map(alive, pids))), list(map(process, pids))
 
 
 @clause("faults-worker-killed")
@@ -91,7 +92,7 @@ def test_stopped_program_ends_with_its_client(serve, stages, stage):
     for pid in programs:
         os.kill(pid, signal.SIGSTOP)
     connection.close()
-    assert_gone(programs, 4.0)
+    assert_gone(programs)
     assert_well(server)
     assert server.workers() == workers
 
@@ -102,7 +103,7 @@ def test_stopped_program_is_out_of_time(serve, stages):
     connection, programs = stages.reach(server, stage)
     os.kill(programs[0], signal.SIGSTOP)
     assert connection.read_response().status == 504
-    assert_gone(programs, 4.0)
+    assert_gone(programs)
     assert_well(server)
 
 
@@ -114,7 +115,7 @@ def test_worker_is_stopped_at_every_stage_at_once(serve, stages):
     held = [stages.reach(server, stage) for stage in STAGES]
     victim, = server.workers()
     os.kill(victim, signal.SIGSTOP)
-    server.wait_log(f"pid {victim}.*no heartbeat", 10)
+    server.wait_log(f"pid {victim}.*no heartbeat")
     for connection, _ in held:
         assert_ended(connection)
     assert_gone([pid for _, programs in held for pid in programs])

@@ -12,9 +12,11 @@ import time
 
 import pytest
 
-from clauses import clause
-from faults import ANYBODY, REQUESTS, ask, assert_well, is_well, no_spin
-from harness import until
+from support.clauses import clause
+from support.client import head
+from support.fault_injection import ANYBODY, REQUESTS, ask, assert_well, is_well, no_spin
+from support.programs import PLAIN
+from support.waiting import until
 
 # What a worker calls for its requests, and how it can fail.
 CALLS = [
@@ -40,7 +42,7 @@ def ids(case) -> str:
 
 def end_gracefully(server) -> None:
     server.signal(signal.SIGQUIT)
-    assert until(lambda: server.popen.poll() is not None, 5), "a counter is not at zero"
+    assert until(lambda: server.popen.poll() is not None), "a counter is not at zero"
     assert server.popen.returncode == 0
 
 
@@ -56,7 +58,7 @@ NEEDS = {"openat2": 'symlinks = "never"'}
 @pytest.mark.parametrize("case", CALLS + IN_THE_CHILD, ids=ids)
 def test_nth_call_fails(serve, faults, case):
     function, code = case
-    server = serve(faults, of_site=NEEDS.get(function, ""))
+    server = serve(of_site=NEEDS.get(function, ""))
     worker, = server.workers()
     process = ANYBODY if case in IN_THE_CHILD else worker
     refused = 0
@@ -81,28 +83,42 @@ def test_nth_call_fails(serve, faults, case):
     end_gracefully(server)
 
 
+ROUNDS = 3
+
+
 @clause("faults-system-calls")
-@pytest.mark.parametrize("case", CALLS + IN_THE_CHILD, ids=ids)
+@pytest.mark.parametrize("case", [case for case in CALLS if case[0] != "accept4"] + IN_THE_CHILD,
+                         ids=ids)
 def test_every_call_fails_for_a_while(serve, faults, case):
     function, code = case
-    server = serve(faults, of_site=NEEDS.get(function, ""))
+    server = serve(of_site=NEEDS.get(function, ""))
     worker, = server.workers()
+    kinds = list(REQUESTS) * ROUNDS
     with faults.failing(ANYBODY if case in IN_THE_CHILD else worker, function, code):
-        with no_spin(server.pid, worker):
-            end = time.monotonic() + 0.5
-            while time.monotonic() < end:
-                for kind in REQUESTS:
-                    try:
-                        response = ask(server, kind, 0.2 if function == "accept4" else 10.0)
-                    except TimeoutError:
-                        assert function == "accept4"  # it waits in the backlog
-                        continue
-                    assert response is None or not response.complete or \
-                        response.status in REFUSALS.get(function, (500, 503)) or \
-                        is_well(kind, response), response
-    began = time.monotonic()
+        with no_spin(server, server.pid, worker, asked=len(kinds)):
+            for kind in kinds:
+                response = ask(server, kind)
+                assert response is None or not response.complete or \
+                    response.status in REFUSALS.get(function, (500, 503)) or \
+                    is_well(kind, response), response
+            time.sleep(0.3)  # nobody asks, and nothing is to be tried again and again
     assert_well(server)
-    assert time.monotonic() - began < 5
+    assert server.workers() == [worker]
+    end_gracefully(server)
+
+
+@clause("faults-system-calls")
+@pytest.mark.parametrize("case", [case for case in CALLS if case[0] == "accept4"], ids=ids)
+def test_nobody_is_accepted_for_a_while(serve, faults, case):
+    server = serve()
+    worker, = server.workers()
+    with faults.failing(worker, *case), no_spin(server, server.pid, worker, asked=1):
+        waiting = server.connect()
+        waiting.send(REQUESTS["file"][0])
+        assert waiting.silent(0.5)  # in the backlog
+    assert_well(server)
+    assert waiting.read_response().body == b"hello"
+    waiting.close()
     assert server.workers() == [worker]
     end_gracefully(server)
 
@@ -120,15 +136,15 @@ def test_every_call_fails_for_a_while(serve, faults, case):
 def test_worker_cannot_be_replaced_for_a_while(serve, faults, case):
     """The master tries again, ever later, and serves as soon as it can."""
     function, code = case
-    server = serve(faults)
+    server = serve()
     victim, = server.workers()
     faults.fail(ANYBODY, function, code)
-    with no_spin(server.pid, share=0.2):
+    with no_spin(server, server.pid):
         os.kill(victim, signal.SIGKILL)
         time.sleep(1.5)
     faults.stop(function)
-    assert until(lambda: server.workers() and victim not in server.workers(), 10)
-    assert until(lambda: ask(server, "file"), 10)
+    assert until(lambda: server.workers() and victim not in server.workers())
+    assert until(lambda: ask(server, "file"))
     assert_well(server)
     end_gracefully(server)
 
@@ -138,13 +154,65 @@ def test_worker_cannot_be_replaced_for_a_while(serve, faults, case):
 @pytest.mark.parametrize("function", ["socketpair", "fork", "epoll_create1", "signalfd",
                                       "epoll_ctl", "open"])
 def test_worker_begins_at_the_nth_try(serve, faults, function):
-    server = serve(faults)
+    server = serve()
     for n in range(1, 4):
         victim, = server.workers()
         faults.fail(ANYBODY, function, errno.ENOMEM, n, n)
         os.kill(victim, signal.SIGKILL)
         assert until(lambda: victim not in (now := server.workers()) and len(now) == 1, 10)
-        assert until(lambda: ask(server, "file", 3), 10)
+        assert until(lambda: ask(server, "file"))
         faults.stop(function)
         assert_well(server)
     end_gracefully(server)
+
+
+# What the master cannot say to a worker.
+
+
+@clause("faults-system-calls")
+def test_place_that_cannot_be_granted_is_granted_later(serve, faults, site):
+    """It stayed free, beside a request that waited to its end."""
+    site.program("one.cgi", f"{PLAIN}while [ ! -e go ]; do sleep 0.01; done\necho done\n")
+    server = serve(of_site="""
+        [[site.location]]
+        match = "=/one.cgi"
+        cgi = true
+        max_running = 1
+        queue = { timeout = "120s" }
+    """)
+    runs, waits = server.connect(), server.connect()
+    for connection in (runs, waits):
+        connection.send(head("GET", "/one.cgi"))
+        assert until(server.programs)
+    assert waits.silent(0.5)
+    with faults.failing(server.pid, "send", errno.ENOBUFS), no_spin(server, server.pid):
+        site.path("go").touch()
+        assert runs.read_response().body == b"done\n"
+        assert until(lambda: faults.failed("send"))
+        assert waits.silent(0.5)
+    assert waits.read_response().body == b"done\n"
+
+
+@clause("faults-system-calls")
+def test_program_that_the_master_cannot_speak_of_runs_later(serve, faults):
+    server = serve()
+    with server.connect() as connection:
+        assert connection.request("GET", "/hello.txt").body == b"hello"
+        with faults.failing(server.pid, "send", errno.ENOBUFS), no_spin(server, server.pid):
+            connection.send(head("GET", "/worker.cgi"))
+            assert until(lambda: faults.failed("send"))
+            assert connection.silent(0.5)
+        assert connection.read_response().status == 200
+
+
+@clause("faults-system-calls")
+@pytest.mark.slow
+def test_master_that_is_silent_is_named(serve, faults):
+    server = serve()
+    with server.connect() as connection:
+        assert connection.request("GET", "/hello.txt").body == b"hello"
+        with faults.failing(server.pid, "send", errno.ENOBUFS):
+            connection.send(head("GET", "/worker.cgi"))
+            assert connection.read_response().status == 503
+    server.wait_log(r"503: .*worker.cgi: the master process has not answered within 5 s")
+    assert "queue.timeout" not in server.log()

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from clauses import clause
-from client import Connection, LAST_CHUNK, chunk, head
-from faults import REQUESTS, ask, assert_well, no_spin
-from harness import until
-from processes import alive, descriptors, status_field
+from support.clauses import clause
+from support.client import LAST_CHUNK, Connection, chunk, head
+from support.fault_injection import REQUESTS, ask, assert_well, no_spin
+from support.processes import alive, limit_that_leaves, status_field
+from support.waiting import until
 
 MIB = 1 << 20
+NEVER = "unlimited"  # with a heartbeat, a worker sets its limits back
 UNABLE = (500, 503)
 
 
@@ -38,37 +39,35 @@ def set_process_limit(pid: int, value: str) -> str:
 @pytest.mark.parametrize("spare", range(8))
 def test_few_descriptors_left(serve, spare):
     """RLIMIT_NOFILE. A program takes four descriptors, six with a body, a file two, and there is no more."""
-    server = serve()
+    server = serve(heartbeat=NEVER)
     worker, = server.workers()
-    before = lower(worker, resource.RLIMIT_NOFILE, max(descriptors(worker)) + 1 + spare)
-    with no_spin(server.pid, worker):
-        end = time.monotonic() + 0.3
-        answers = set()
-        while time.monotonic() < end:
-            for kind in REQUESTS:
-                try:
-                    response = ask(server, kind, 0.3)
-                except TimeoutError:
-                    assert spare == 0  # it waits in the backlog
-                    end = 0
-                    break
-                assert response and response.status in (200, *UNABLE), f"{kind}: {response}"
-                answers.add(response.status)
+    before = lower(worker, resource.RLIMIT_NOFILE, limit_that_leaves(worker, spare))
+    kinds = list(REQUESTS) * 2 if spare else []
+    with no_spin(server, server.pid, worker, asked=len(kinds) + 1):
+        if spare == 0:
+            waiting = server.connect()
+            waiting.send(REQUESTS["file"][0])
+            assert waiting.silent(0.5)  # in the backlog
+        answers = [ask(server, kind) for kind in kinds]
+    for answer in answers:
+        assert answer and answer.status in (200, *UNABLE), answer
     if 1 <= spare <= 4:
-        assert 503 in answers, "there was enough"
+        assert 503 in [answer.status for answer in answers], "there was enough"
     resource.prlimit(worker, resource.RLIMIT_NOFILE, before)
     assert_well(server)
+    if spare == 0:
+        assert waiting.read_response().body == b"hello"
     assert server.workers() == [worker]
 
 
 def test_descriptors_used_up_by_clients(serve):
     """More clients than descriptors: those who got in are served, the others when they leave."""
-    server = serve()
+    server = serve(heartbeat=NEVER)
     worker, = server.workers()
     lower(worker, resource.RLIMIT_NOFILE, 64)
     held = [server.connect() for _ in range(200)]
     server.wait_log("cannot accept a connection")
-    with no_spin(server.pid, worker):
+    with no_spin(server, server.pid, worker):
         time.sleep(1)
     assert server.log().count("cannot accept a connection") == 1, "once is enough"
     for connection in held[:150]:
@@ -83,9 +82,9 @@ def test_descriptors_used_up_by_clients(serve):
 def test_types_of_files_are_known_without_descriptors(serve, site):
     """The first request for a type of the system's comes when there are none left."""
     site.file("a.deb", "x")
-    server = serve()
+    server = serve(heartbeat=NEVER)
     worker, = server.workers()
-    before = lower(worker, resource.RLIMIT_NOFILE, max(descriptors(worker)) + 3)
+    before = lower(worker, resource.RLIMIT_NOFILE, limit_that_leaves(worker, 2))
     while (few := server.get("/a.deb")).status != 200:  # a file and its connection: just enough
         now = resource.prlimit(worker, resource.RLIMIT_NOFILE)[0]
         lower(worker, resource.RLIMIT_NOFILE, now + 1)
@@ -96,9 +95,10 @@ def test_types_of_files_are_known_without_descriptors(serve, site):
 @pytest.fixture
 def as_nobody(serve, site, tmp_path):
     """A server whose workers are no root's: the kernel counts no processes of root's."""
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(folder.stat().st_mode | 0o011)
-    server = serve(server='user = "nobody"' if os.geteuid() == 0 else "")
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder.stat().st_mode & 0o011 != 0o011:
+            folder.chmod(folder.stat().st_mode | 0o011)
+    server = serve(heartbeat=NEVER, server='user = "nobody"' if os.geteuid() == 0 else "")
     server.temporary.chmod(0o777)
     return server
 
@@ -130,11 +130,11 @@ def address_space(pid: int) -> int:
 @pytest.mark.parametrize("spare", [0, MIB // 4, MIB])
 def test_no_more_memory_for_a_moment(serve, spare):
     """RLIMIT_AS at what the worker has: it lives on what it has freed, and on its reserve."""
-    server = serve()
+    server = serve(heartbeat=NEVER)
     worker, = server.workers()
     assert_well(server)
     before = lower(worker, resource.RLIMIT_AS, address_space(worker) + spare)
-    with no_spin(server.pid, worker):
+    with no_spin(server, server.pid, worker, asked=len(REQUESTS)):
         for kind in REQUESTS:
             try:
                 response = ask(server, kind, 1)
@@ -142,7 +142,7 @@ def test_no_more_memory_for_a_moment(serve, spare):
                 continue
             assert response and response.status in (200, 502, *UNABLE), f"{kind}: {response}"
     resource.prlimit(worker, resource.RLIMIT_AS, before)
-    assert until(lambda: ask(server, "file", 1))
+    assert until(lambda: ask(server, "file"))
     assert_well(server)
     assert server.workers() == [worker]
 
@@ -153,11 +153,11 @@ def test_more_is_asked_than_there_is_memory(serve, site):
     """Clients that hold 128 kB each. The worker may give up in the end; the service may not."""
     site.program("flood.cgi", "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\n'\n"
                  "exec cat /dev/zero\n")
-    server = serve()
+    server = serve(heartbeat=NEVER)
     worker, = server.workers()
     lower(worker, resource.RLIMIT_AS, address_space(worker) + 4 * MIB)
     held = [server.connect() for _ in range(100)]
-    with no_spin(server.pid):
+    with no_spin(server, server.pid, asked=len(held)):
         for connection in held:
             connection.send_as_far_as_taken(head("GET", "/flood.cgi"))
         time.sleep(3)
@@ -165,7 +165,7 @@ def test_more_is_asked_than_there_is_memory(serve, site):
         connection.close()
     if alive(worker):
         resource.prlimit(worker, resource.RLIMIT_AS, (resource.RLIM_INFINITY,) * 2)
-    assert until(lambda: server.get("/hello.txt").status == 200, 15, 0.1)
+    assert until(lambda: server.get("/hello.txt").status == 200, pause=0.1)
     assert_well(server)
 
 
@@ -173,7 +173,7 @@ def test_more_is_asked_than_there_is_memory(serve, site):
 @pytest.mark.parametrize("step", [1, 2, 3])
 def test_every_allocation_fails_once(serve, faults, step):
     """The reserve takes the place of what was not there: no client notices."""
-    server = serve(faults)
+    server = serve(heartbeat=NEVER)
     worker, = server.workers()
     for kind in REQUESTS:
         for n in range(step, 2000, 3):
@@ -193,13 +193,13 @@ def test_every_allocation_fails_once(serve, faults, step):
 @pytest.mark.expect_log("no memory is left")
 def test_no_allocation_succeeds_any_more(serve, faults):
     """A worker that has no memory at all for a second gives way to another."""
-    server = serve(faults)
+    server = serve(heartbeat=NEVER)
     worker, = server.workers()
     faults.fail(worker, "malloc", 12)
-    with no_spin(server.pid, worker):
+    with no_spin(server, server.pid, worker, asked=1):
         with server.connect() as connection:
             connection.send(head("GET", "/worker.cgi"))
-            assert until(lambda: not alive(worker), 10)
+            assert until(lambda: not alive(worker))
     assert until(lambda: len(server.workers()) == 1)
     assert_well(server)
 
@@ -241,14 +241,15 @@ def test_disk_for_bodies_is_full(small_disk, serve):
         assert spool(server, 2 * MIB).status == 503
         assert spool(server, MIB // 2).status == 200
         assert_well(server)
-    server.wait_log("503: .*No space left on device")
+    server.wait_log(rf"503: \S+/cat\.cgi: spooling a request body in {re.escape(str(small_disk))}"
+                    ": No space left on device; make room there, or start the server with TMPDIR")
     assert until(lambda: os.statvfs(small_disk).f_bavail == free), "the space is not given back"
     assert server.workers() == [worker]
 
 
 def test_bodies_may_not_be_as_large_as_they_are(serve):
     """RLIMIT_FSIZE, which is otherwise the end of a process that writes on."""
-    server = serve()
+    server = serve(heartbeat=NEVER)
     worker, = server.workers()
     before = lower(worker, resource.RLIMIT_FSIZE, MIB)
     assert spool(server, 2 * MIB).status == 500

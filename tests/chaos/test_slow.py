@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from clauses import clause
-from client import chunk, head
-from harness import until
-from processes import descriptors, peak_memory, process
+from support.clauses import clause
+from support.client import chunk, head
+from support.fault_injection import no_spin
+from support.processes import descriptors, peak_memory
+from support.waiting import until
 
 MANY = 1000
 MIB = 1 << 20
@@ -26,15 +27,12 @@ CROWDS = {
 }
 
 
-def answered_within(server, seconds: float) -> bool:
-    """The best of five: this machine may be busy with something else."""
-    took = []
-    for _ in range(5):
-        began = time.monotonic()
-        assert server.get("/hello.txt").body == b"hello"
-        assert server.get("/worker.cgi").status == 200
-        took.append(time.monotonic() - began)
-    return min(took) < seconds
+def is_answered_within(server, seconds: float) -> bool:
+    """To be asked again: this machine may be busy with something else."""
+    began = time.monotonic()
+    assert server.get("/hello.txt").body == b"hello"
+    assert server.get("/worker.cgi").status == 200
+    return time.monotonic() - began < seconds
 
 
 def kernel_memory() -> int:
@@ -55,14 +53,13 @@ def test_a_thousand_at_once(serve, site, crowd):
     connections = [server.connect() for _ in range(MANY)]
     for connection in connections:
         connection.send(CROWDS[crowd])
-    assert answered_within(server, 1.0)
+    assert until(lambda: is_answered_within(server, 1.0))
     held = sum(peak_memory(pid) - before[pid] for pid in before)
     assert held < 64 * MIB, f"{held / MANY / 1024:.0f} kB for each"
     # What the client's side may hold of a response is its own affair, and limited by it.
     assert kernel_memory() - buffers < MANY * 8 * MIB
-    ticks = sum(process(pid).ticks for pid in before)
-    time.sleep(1)
-    assert sum(process(pid).ticks for pid in before) - ticks < 20, "they are not just waited for"
+    with no_spin(server, *before):
+        time.sleep(1)
 
 
 # The limits end them.
@@ -101,7 +98,7 @@ def test_none_is_kept_for_ever(serve, site, crowd):
                 pass
         return len(descriptors(worker)) - baseline
 
-    assert until(lambda: held() <= 0, 15, 0.1), f"{held()} descriptors are still held"
+    assert until(lambda: held() <= 0, pause=0.1), f"{held()} descriptors are still held"
 
 
 @clause("faults-body-rate")
@@ -110,7 +107,7 @@ def test_slow_but_steady_sender_is_served(serve):
     server = serve(limits='body_timeout = "1s"\nbody_rate = "1k"')
     connection, body = server.connect(), b"y" * 9000
     connection.send(head("POST", "/cat.cgi", [("Content-Length", str(len(body)))]))
-    connection.send_pieces(body, 900, 0.3)
+    connection.send_pieces(body, 450, 0.1)
     assert connection.read_response().body == body
 
 
@@ -149,13 +146,20 @@ def test_slowhttptest_finds_the_service_available(serve, site, tmp_path, attack)
         arguments[at] = url + arguments[at]
     else:
         arguments += ["-u", url + "/hello.txt"]
-    # 500 connections, 250 a second, for five seconds; the probe waits two seconds for an answer.
-    result = subprocess.run(["slowhttptest", *arguments, "-c", "500", "-r", "250", "-l", "5",
-                             "-p", "2", "-g", "-o", str(tmp_path / "result")],
-                            capture_output=True, text=True, timeout=30)
-    rows = (tmp_path / "result.csv").read_text().splitlines()
-    columns = [name.strip() for name in rows[0].split(",")]
-    availability = [row.split(",")[columns.index("Service Available")].strip() for row in rows[1:]]
-    assert len(availability) > 2, result.stdout[-2000:]
-    assert all(int(value) > 0 for value in availability[1:]), (rows, result.stdout[-2000:])
-    assert answered_within(server, 1.0)
+
+    def is_available_all_along() -> bool:
+        # 500 connections, 250 a second, for five seconds; the probe waits two seconds for an answer.
+        result = subprocess.run(["slowhttptest", *arguments, "-c", "500", "-r", "250", "-l", "5",
+                                 "-p", "2", "-g", "-o", str(tmp_path / "result")],
+                                capture_output=True, text=True, timeout=60)
+        rows = (tmp_path / "result.csv").read_text().splitlines()
+        columns = [name.strip() for name in rows[0].split(",")]
+        column = columns.index("Service Available")
+        availability = [int(row.split(",")[column]) for row in rows[1:]]
+        assert len(availability) > 2, result.stdout[-2000:]
+        return all(availability[1:])
+
+    # This machine may be busy with something else for two seconds, but not each time; and each time
+    # it is answered for which nobody looks at the clock.
+    assert any(is_available_all_along() for _ in range(5))
+    assert until(lambda: is_answered_within(server, 1.0))

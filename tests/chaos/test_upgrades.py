@@ -11,19 +11,23 @@ import socket
 
 import pytest
 
-from client import Connection, head
-from clauses import clause
-from faults import ANYBODY
-from harness import BINARY, slowness, until
-from processes import alive
-from test_reload import tell
-from test_service_manager import manager  # noqa: F401
-from upgradable import UpgradableSite, upgradable_server  # noqa: F401 - the server of these tests
+from support.binary import BINARY
+from support.clauses import clause
+from support.client import Connection, head
+from support.control import UNAVAILABLE, control
+from support.fault_injection import ANYBODY
+from support.processes import alive
+from support.upgradable import UpgradableSite
+from support.waiting import until
 
 pytestmark = [pytest.mark.time_limit(120), clause("faults-reload-upgrade")]
 
-UNAVAILABLE = 69
 GOES_ON = "not upgraded, this server goes on"
+
+
+@pytest.fixture
+def server(upgradable_server):
+    return upgradable_server
 
 
 def assert_refused(server: UpgradableSite, reason: str) -> None:
@@ -73,7 +77,7 @@ def begin_slowly(server: UpgradableSite) -> int:
 def test_server_that_is_told_to_end_while_the_new_one_starts_takes_it_along(server, end):
     new = begin_slowly(server)
     os.kill(server.master(), end)
-    assert server.popen.wait(10 * slowness()) == 0
+    assert server.popen.wait(60) == 0
     assert until(lambda: not alive(new))
     server.wait_log("not upgraded, .*: the server is about to end")
 
@@ -90,8 +94,8 @@ def test_old_master_is_killed_while_the_new_one_starts(server):
     server.write_configuration(generation=1)
     new = begin_slowly(server)
     os.kill(server.master(), signal.SIGKILL)
-    server.popen.wait(10 * slowness())
-    assert until(lambda: not any(map(alive, family)), 5 * slowness())
+    server.popen.wait(60)
+    assert until(lambda: not any(map(alive, family)))
     with server.connect() as waiting:
         waiting.send(head("GET", "/generation.cgi"))
         assert waiting.silent(0.3)
@@ -115,7 +119,7 @@ def test_old_master_is_killed_while_it_finishes_its_requests(server):
         assert alive(family[0])
         os.kill(family[0], signal.SIGKILL)
         assert {server.generation() for _ in range(20)} == {"0"}
-        assert until(lambda: not any(map(alive, family)), 5 * slowness())
+        assert until(lambda: not any(map(alive, family)))
     server.upgrade()  # the file of the dead one's control socket is removed by the next
 
 
@@ -146,16 +150,37 @@ def test_server_that_starts_is_neither_reloaded_nor_upgraded(start, site, faults
     server.wait_log("worker 0 cannot be started")
     for number, verb in (signal.SIGHUP, "reload"), (signal.SIGUSR2, "upgrade"):
         server.signal(number)
-        done = tell(server, verb)
+        done = control(server, verb)
         assert done.returncode == UNAVAILABLE and "the server is starting" in done.stderr, done
     assert until(lambda: server.log().count("the server is starting") == 3), server.log()
     assert manager.heard() == {} and not server.start_lines()
     faults.stop("fork")
-    manager.wait_for("READY", 10)
+    manager.wait_for("READY")
     manager.wait_for("RELOADING")
     manager.wait_for("READY")
     assert until(server.ports)
     server.port, = server.ports()
     server.wait_log("reloaded ")
+    assert until(lambda: len(server.workers()) == 2)  # those from before it have gone
     server.checkpoint(settle=True)
     assert server.get("/file.txt").text == "file"
+
+
+@pytest.mark.kills_worker  # by the reload
+@pytest.mark.parametrize("call", ["socketpair", "pipe2", "open"])
+def test_reload_short_of_descriptors_leaves_the_server_as_it_is(start, site, faults, tmp_path, call):
+    """Or makes up for it. Then it can be reloaded as always."""
+    site.file("file.txt", "file")
+    server = start(config=f'[log]\naccess = "{tmp_path}/access"\n'
+                          f'[[site]]\nroot = "{site.root}"\n', environment=faults.environment)
+    for nth in range(1, 6):
+        faults.fail(server.pid, call, errno.EMFILE, nth, nth)
+        done = control(server, "reload")
+        assert done.returncode == 0 or "the server goes on" in done.stderr, done
+        if not faults.stop(call):
+            break
+        assert server.popen.poll() is None, server.log()
+        assert server.get("/file.txt").text == "file"
+    assert control(server, "reload").returncode == 0
+    assert server.get("/file.txt").text == "file"
+    server.checkpoint(settle=True)

@@ -36,6 +36,10 @@ bool begins_with_empty_line(std::string_view head) {
   return head.starts_with("\r\n");
 }
 
+bool has_byte_from_0x80(std::string_view head) {
+  return std::ranges::any_of(head, [](char c) { return static_cast<unsigned char>(c) >= 0x80; });
+}
+
 bool has_proxy_connection(std::string_view head) {
   std::string lower(head);
   std::ranges::transform(lower, lower.begin(), text::lower);
@@ -48,6 +52,18 @@ constexpr Difference all[] = {
      .beast = "refuses: bad version",
      .example = "GET / HTTP/1.2\r\nHost: x\r\n\r\n",
      .why = "RFC 9110 §2.5: a higher minor version is read as the highest one that is known."},
+    {.ours = accepts,
+     .llhttp = "refuses: HPE_INVALID_URL",
+     .beast = "",
+     .example = "GET /?\xc3\xa9 HTTP/1.1\r\nHost: x\r\n\r\n",
+     .why = "RFC 9112 §3.2 has a URI there, but many clients do not encode what is not ASCII; a "
+            "target ends at a space all the same.",
+     .applies = has_byte_from_0x80},
+    {.ours = accepts,
+     .llhttp = "refuses: HPE_INVALID_METHOD",
+     .beast = "",
+     .example = "BREW / HTTP/1.1\r\nHost: x\r\n\r\n",
+     .why = "RFC 9110 §9.1: a method is any token; programs may know more of them."},
     {.ours = accepts,
      .llhttp = "",
      .beast = "refuses: bad method",
@@ -64,7 +80,7 @@ constexpr Difference all[] = {
      .llhttp = "closes the connection",
      .beast = "closes the connection",
      .example = "GET / HTTP/1.1\r\nHost: x\r\nProxy-Connection: close\r\n\r\n",
-     .why = "RFC 9112 §9.3: it is Connection that decides; HTTP does not define Proxy-Connection.",
+     .why = "RFC 9112 §9.3: Connection decides; HTTP does not define Proxy-Connection.",
      .applies = has_proxy_connection},
     {.ours = accepts,
      .llhttp = "keeps the connection open",
@@ -97,12 +113,12 @@ constexpr Difference all[] = {
      .llhttp = accepts,
      .beast = "",
      .example = "GET / HTTP/1.1\nHost: x\r\n\r\n",
-     .why = "RFC 9112 §2.2 allows it, but who does not takes two lines for one."},
-    {.ours = "unknown request method",
+     .why = "RFC 9112 §2.2 allows it, but a parser that does not takes two lines for one."},
+    {.ours = "a request method in the wrong case; methods are case-sensitive",
      .llhttp = "",
      .beast = accepts,
-     .example = "BREW / HTTP/1.1\r\nHost: x\r\n\r\n",
-     .why = "RFC 9110 §9.1: 501 for a method that is not recognized."},
+     .example = "get / HTTP/1.1\r\nHost: x\r\n\r\n",
+     .why = "RFC 9110 §9.1: methods are case-sensitive, but some parsers ignore that."},
     {.ours = "a space too many in the request line",
      .llhttp = accepts,
      .beast = "",
@@ -112,7 +128,8 @@ constexpr Difference all[] = {
      .llhttp = accepts,
      .beast = accepts,
      .example = "GET /# HTTP/1.1\r\nHost: x\r\n\r\n",
-     .why = "RFC 9112 §3.2: 400 for a target with characters that a URI does not have."},
+     .why = "RFC 9112 §3.2: no fragment in a target. Likewise a backslash in the path, which some "
+            "take for a slash."},
     {.ours = "no HTTP version in the request line (HTTP/0.9 is not served)",
      .llhttp = accepts,
      .beast = "",
@@ -139,7 +156,8 @@ constexpr Difference all[] = {
      .llhttp = accepts,
      .beast = accepts,
      .example = "GET / HTTP/1.1\r\nHost: x\r\nA: b\r\n c\r\n\r\n",
-     .why = "RFC 9112 §5.2: 400, or a space in its place; who does neither sees other fields."},
+     .why =
+         "RFC 9112 §5.2: 400, or a space instead; a parser that does neither sees other fields."},
     {.ours = "no Host field",
      .llhttp = accepts,
      .beast = accepts,
@@ -155,6 +173,11 @@ constexpr Difference all[] = {
      .beast = accepts,
      .example = "GET / HTTP/1.1\r\nHost: a@b\r\n\r\n",
      .why = "RFC 9112 §3.2: 400."},
+    {.ours = "an empty Host field",
+     .llhttp = accepts,
+     .beast = accepts,
+     .example = "GET / HTTP/1.1\r\nHost:\r\n\r\n",
+     .why = "RFC 9110 §4.2.1: no http URI is without a host."},
     {.ours = "a Connection field that is no list of tokens",
      .llhttp = accepts,
      .beast = "",
@@ -223,22 +246,23 @@ constexpr Difference all[] = {
      .llhttp = "",
      .beast = accepts,
      .example = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\t\r\n\r\n",
-     .why = "The tab is allowed, but what one of two readers takes for no length is refused."},
+     .why = "The tab is allowed, but some parsers see no length then, so it is refused."},
 };
 
 constexpr std::string_view introduction = R"(# Second opinions on the request head
 
 <!-- Generated from tests/differential/differences.cc; edit that. -->
 
-Two readings of one request are how requests are smuggled. So the head is read by three parsers in
-the tests: cgisrv's own, [llhttp](https://llhttp.org) alone (Node.js), and that of
-[Boost.Beast](https://www.boost.org/libs/beast). They read the fuzzers' corpora and a million heads
-made from them. Wherever one of them decides differently, it is a line of this page, with the reason
-why cgisrv's decision is right: a difference that is not listed fails the test, and so does a line
-that no head shows any more.
+A client smuggles a request past a proxy when two servers read the same bytes differently. So the
+tests let three parsers read each head: cgisrv's own, [llhttp](https://llhttp.org) alone (Node.js),
+and that of [Boost.Beast](https://www.boost.org/libs/beast). They read the fuzzers' corpora and a
+million heads made from them. Each difference is a line of this page, with the reason why cgisrv's
+decision is right. The test fails on a difference that is not listed, and on a line that no head
+shows any more.
 
-The server itself asks llhttp too about each head that it accepts, and refuses what llhttp refuses,
-but for the version.
+The server itself also asks llhttp about each head that its own parser accepts, and refuses what
+llhttp refuses. There are three exceptions: the version, methods that llhttp does not know, and
+bytes from 0x80 in a target.
 )";
 
 // In Markdown, between the bars of a table.

@@ -1,12 +1,12 @@
 // A configuration: it is either complete and within its limits, or every fault that was found is a
 // line that a person can read, in the order of the file.
-#include "server/config.h"
+#include "config/config.h"
 
 #include <algorithm>
 
+#include "config/document.h"
 #include "fuzz.h"
 #include "net/address.h"
-#include "server/document.h"
 
 namespace cgisrv::fuzz {
 namespace {
@@ -58,7 +58,6 @@ void check_config(const Config& config) {
   CGISRV_CHECK(config.limits.header_size >= config.limits.target_size ||
                config.limits.header_size > 0);
   CGISRV_CHECK(config.limits.header_timeout.count() > 0);
-  CGISRV_CHECK(config.server.worker_connections > 0);
 }
 
 }  // namespace

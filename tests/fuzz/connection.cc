@@ -1,11 +1,11 @@
 // Whole connections: a client that sends, reads, stalls, half-closes and resets as the input says,
-// against the state machines of server::Connection, with handlers that do what each request's path
-// says (scripted_handler.h). Whatever happens: every request is answered once and in order, nothing
-// follows the last answer, and in the end nothing is left.
+// against the state machines of http1::Connection and its exchanges, with handlers that do what
+// each request's path says (scripted_handler.h). Whatever happens: every request is answered once
+// and in order, nothing follows the last answer, and in the end nothing is left.
 //
 // The input is what the client sends. Bytes from 0x80 on are not sent, they are what else happens;
 // the first byte chooses limits.
-#include "server/connection.h"
+#include "http1/connection.h"
 
 #include <sys/socket.h>
 
@@ -13,9 +13,9 @@
 #include <chrono>
 
 #include "base/log.h"
+#include "exchange/exchange.h"
+#include "http1/server.h"
 #include "scripted_handler.h"
-#include "server/answer.h"
-#include "server/service.h"
 #include "wire.h"
 
 namespace {
@@ -42,12 +42,27 @@ class Worker final : public pool::Worker {
   void describe(std::string_view) override {}
   void check_finished() override {}
   void tell_master(std::string_view) override {}
-  int seats = 0;
+  int open_connections = 0;
 
  private:
-  void seat_taken() override { ++seats; }
-  void seat_released() override { --seats; }
+  void connection_opened() override { ++open_connections; }
+  void connection_closed() override { --open_connections; }
   Loop loop_{16};
+};
+
+// In place of sites, which look for files and programs.
+class Scripts final : public exchange::Host {
+ public:
+  Scripts(pool::Worker& worker, const server::Config& config) : Host(worker, config, nullptr) {}
+  exchange::Routing route(exchange::Exchange& exchange) override {
+    const auto& request = exchange.request();
+    if (exchange.redirect_url().empty())
+      records.push_back({std::string(request.method), std::string(request.raw_target), {}});
+    return {.body_bytes_max = body_bytes_max};
+  }
+  std::unique_ptr<http::Handler> answer(exchange::Exchange& exchange, exchange::Routing&) override {
+    return std::make_unique<ScriptedHandler>(exchange, loop(), records);
+  }
 };
 
 // The server without what it costs to start: one for all inputs.
@@ -55,11 +70,10 @@ struct Server {
   Server() { log::set_level(log::Level::fatal); }
   Worker worker;
   server::Config config;
+  Scripts scripts{worker, config};
   std::vector<net::Address> addresses{*net::parse_address("unix:/fuzz")};
-  process::Roster roster{1, 1};
-  server::AccessLog access_log = *server::AccessLog::open({.path = "off"});
-  admission::Table table;
-  server::Service service{worker, config, addresses, roster, table, access_log, {256, 256}};
+  std::array<char, 64 * 1024> scratch;
+  http1::Server connections{worker, scripts, addresses, scratch};
 };
 
 class Client {
@@ -75,8 +89,8 @@ class Client {
     socket_.reset(ends[1]);
     pool::Connection connection;
     connection.socket.reset(ends[0]);
-    connection.seat = pool::Seat(server.worker);
-    server.service.accepted(std::move(connection));
+    connection.guard = pool::ConnectionGuard(server.worker);
+    server.connections.accepted(std::move(connection));
   }
 
   void say(char c) { unsent_.push_back(c); }
@@ -112,7 +126,7 @@ class Client {
         calm_ = false;
         break;
       case 8:
-        server_.service.drain();
+        server_.connections.drain();
         calm_ = false;
         break;
       default:
@@ -135,7 +149,7 @@ class Client {
 
   void leave() {
     socket_.reset();
-    for (int turns = 0; server_.worker.seats > 0 && turns < 10; ++turns)
+    for (int turns = 0; server_.worker.open_connections > 0 && turns < 10; ++turns)
       turn();
     turn();  // what was disposed of is freed
   }
@@ -163,7 +177,7 @@ class Client {
     stop_.arm(TimePoint{});
     server_.worker.loop().run();
   }
-  void stop(std::uint32_t) { server_.worker.loop().stop(); }
+  void stop() { server_.worker.loop().stop(); }
 
   Server& server_;
   Timer stop_;
@@ -239,19 +253,8 @@ CGISRV_FUZZ_TARGET(connection) {
   check_order(sent, responses);
   if (client.calm()) check_complete(sent, responses);
   client.leave();
-  CGISRV_CHECK(server.worker.seats == 0);
+  CGISRV_CHECK(server.worker.open_connections == 0);
   CGISRV_CHECK(ScriptedHandler::alive == 0);
 }
 
 }  // namespace cgisrv::fuzz
-
-// In place of the server's own, which looks for files and programs.
-std::unique_ptr<cgisrv::http::Handler> cgisrv::server::choose_answer(
-    Service& service, Connection& connection, const std::string& redirect_url) {
-  using namespace cgisrv::fuzz;
-  const auto& request = connection.request();
-  if (redirect_url.empty())
-    records.push_back({std::string(request.method), std::string(request.raw_target), {}});
-  connection.limit_body(body_bytes_max);
-  return std::make_unique<ScriptedHandler>(connection, service.loop(), records);
-}

@@ -12,8 +12,8 @@ namespace {
 
 void check_pieces(const http::Request& request, const files::FileAnswer& answer,
                   std::uint64_t size) {
-  CGISRV_CHECK(answer.response.content_length);
   const int status = answer.response.status;
+  CGISRV_CHECK(answer.response.content_length.has_value() == (status != 304));
   const bool has_body = (status == 200 || status == 206) && request.method == "GET";
   CGISRV_CHECK(has_body || answer.pieces.empty());
   std::uint64_t length = 0;

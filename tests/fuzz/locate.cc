@@ -1,6 +1,6 @@
 // From a request's path to a file or program of a real tree: never outside of it, never a dotfile,
 // never a program's source.
-#include "server/locate.h"
+#include "site/locate.h"
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -11,7 +11,7 @@
 #include <fstream>
 
 #include "fuzz.h"
-#include "server/router.h"
+#include "site/router.h"
 
 namespace cgisrv::fuzz {
 namespace {
@@ -104,11 +104,12 @@ void check_file(const server::Site& site, const std::string& file) {
 
 CGISRV_FUZZ_TARGET(locate) {
   static const Tree tree;
-  static const server::Site site = make_site(tree);
+  static const server::Config config{.sites = {make_site(tree)}};
+  const server::Site& site = config.sites.front();
   const auto target = http::parse_target("GET", input);
   const auto path = target ? http::decode_path(target->path) : std::nullopt;
   if (!path) return;
-  const Located found = server::locate(site, *path);
+  const Located found = server::locate(config, site, *path);
   CGISRV_CHECK(found.location != nullptr);
   switch (found.kind) {
     case Kind::program:

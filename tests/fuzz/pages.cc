@@ -1,11 +1,12 @@
 // The pages that the server makes itself: whatever the names, the mark-up is the same as for
 // harmless ones.
-#include "server/pages.h"
+#include "page/pages.h"
 
 #include <algorithm>
 
 #include "base/text.h"
 #include "fuzz.h"
+#include "page/listing_page.h"
 
 namespace cgisrv::fuzz {
 namespace {
@@ -37,9 +38,9 @@ server::Page listing(std::string_view input, bool tamed) {
   const auto sort = choices.line();
   auto path = "/" + std::string(choices.line()) + "/";
   if (tamed) path = tame(path);
-  std::vector<files::Entry> entries;
+  std::vector<files::ListingEntry> entries;
   while (!choices.empty()) {
-    files::Entry entry;
+    files::ListingEntry entry;
     entry.directory = choices.byte() % 2 == 0;
     entry.bytes = std::uint64_t{1} << choices.byte() % 64;
     entry.modified = static_cast<std::time_t>(choices.byte() % 2 == 0 ? entry.bytes : -entry.bytes);

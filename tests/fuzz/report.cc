@@ -1,10 +1,10 @@
 // What a server says of itself, as `cgisrv status` reads and shows it: whatever it is, nothing
 // drives the terminal, and no line is wider.
-#include "server/report.h"
+#include "status/report.h"
 
 #include "base/text.h"
 #include "fuzz.h"
-#include "server/report_table.h"
+#include "status/report_table.h"
 
 namespace cgisrv::fuzz {
 

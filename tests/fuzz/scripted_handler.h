@@ -23,7 +23,7 @@
 
 #include "base/text.h"
 #include "fuzz.h"
-#include "http/exchange.h"
+#include "handler/exchange.h"
 
 namespace cgisrv::fuzz {
 
@@ -64,14 +64,14 @@ class ScriptedHandler final : public http::Handler {
   ScriptedHandler& operator=(const ScriptedHandler&) = delete;
   ~ScriptedHandler() override { --alive; }
 
-  void start() override { go(0); }
+  void start() override { go(); }
   void body_ready() override {
     CGISRV_CHECK(opened_ && !ended_);
-    go(0);
+    go();
   }
   void room_ready() override {
     CGISRV_CHECK(!ended_);
-    go(0);
+    go();
   }
 
  private:
@@ -84,7 +84,7 @@ class ScriptedHandler final : public http::Handler {
     return path;
   }
 
-  void go(std::uint32_t) {
+  void go() {
     if (ended_) return;  // the turn that was waited for came too late
     while (at_ < script_.size()) {
       const Next next = step(script_[at_]);

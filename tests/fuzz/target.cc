@@ -29,6 +29,7 @@ void check_path(std::string_view raw) {
 void check_target(std::string_view method, std::string_view raw) {
   const auto target = http::parse_target(method, raw);
   if (!target) return;
+  CGISRV_CHECK(!target->path.contains('\\') && !target->host.contains('\\'));
   const auto tail =
       std::string(target->path) + (target->has_query ? "?" : "") + std::string(target->query);
   switch (target->form) {
@@ -69,6 +70,11 @@ CGISRV_FUZZ_TARGET(target) {
   const auto encoded = http::encode_path(input);
   CGISRV_CHECK(encoded.find_first_of(" \t\r\n\"<>#?\\") == std::string::npos);
   CGISRV_CHECK(!encoded.starts_with("//"));
+
+  // A query that stands in a Location is the same to who reads it, and to us once more.
+  const auto query = http::encode_query(input);
+  CGISRV_CHECK(http::encode_query(query) == query);
+  CGISRV_CHECK(http::parse_target("GET", "/?" + query));
 }
 
 }  // namespace cgisrv::fuzz

@@ -1,9 +1,9 @@
 // Single values as people write them: what was read, written again, is read as the same.
+#include "base/suggest.h"
+#include "base/units.h"
+#include "config/value_check.h"
 #include "fuzz.h"
 #include "net/address.h"
-#include "server/suggest.h"
-#include "server/units.h"
-#include "server/value_check.h"
 
 namespace cgisrv::fuzz {
 namespace {
@@ -25,10 +25,9 @@ void check_match(const std::string& input) {
 }
 
 void check_units(std::string_view input) {
-  if (const auto bytes = server::parse_size(input))
-    CGISRV_CHECK(server::parse_size(server::format_size(*bytes)) == bytes);
-  if (const auto time = server::parse_duration(input))
-    CGISRV_CHECK(server::parse_duration(server::format_duration(*time)) == time);
+  if (const auto bytes = parse_size(input)) CGISRV_CHECK(parse_size(format_size(*bytes)) == bytes);
+  if (const auto time = parse_duration(input))
+    CGISRV_CHECK(parse_duration(format_duration(*time)) == time);
 }
 
 }  // namespace
@@ -43,8 +42,8 @@ CGISRV_FUZZ_TARGET(values) {
 
   const auto half = input.substr(0, std::min<std::size_t>(input.size() / 2, 40));
   const auto other = input.substr(half.size(), 40);
-  const auto distance = server::edit_distance(half, other);
-  CGISRV_CHECK(distance == server::edit_distance(other, half));
+  const auto distance = edit_distance(half, other);
+  CGISRV_CHECK(distance == edit_distance(other, half));
   CGISRV_CHECK((distance == 0) == (half == other));
   CGISRV_CHECK(distance <= std::max(half.size(), other.size()));
 }

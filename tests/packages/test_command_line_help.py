@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from conftest import BINARY, REPOSITORY, run
+from support.binary import BINARY, REPOSITORY
+from support.commands import run
 
 OPTION = re.compile(r"(?<![\w-])--?[a-zA-Z][a-z-]*")
 BASH = r"""

@@ -16,7 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from conftest import BINARY, REPOSITORY, run
+from support.binary import BINARY, REPOSITORY
+from support.commands import run
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="a pid namespace takes root")
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from conftest import REPOSITORY, run
+from support.binary import REPOSITORY
+from support.commands import run
 
 HERE = Path(__file__).parent
 # Records that dpkg, man and logrotate keep of what has been.

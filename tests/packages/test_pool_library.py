@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from conftest import REPOSITORY, run
+from support.binary import REPOSITORY
+from support.commands import run
 
 PROJECT = """
 cmake_minimum_required(VERSION 3.25)

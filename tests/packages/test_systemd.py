@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from conftest import BINARY, REPOSITORY, run
+from support.binary import BINARY, REPOSITORY
+from support.commands import run
 
 EXPOSURE_MAX = 3.0
 ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="takes root, as the service does")

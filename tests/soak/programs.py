@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from harness import CAT, PLAIN, Site
+from support.programs import CAT, PLAIN
+from support.site import Site
 
 BLOCK = bytes(range(256)) * 256  # 64 KiB; large downloads repeat it
 PAGE = b"".join(b"line %06d of a static page\n" % n for n in range(4000))

@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from client import LAST_CHUNK, Closed, Connection, Response, chunk, head
 from programs import BLOCK, PAGE
+from support.client import LAST_CHUNK, Closed, Connection, Response, chunk, head
 
 MEGABYTE_BLOCKS = 16
 

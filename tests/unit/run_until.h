@@ -24,7 +24,7 @@ class Questioner {
   bool answer() const { return answer_; }
 
  private:
-  void ask(std::uint32_t) {
+  void ask() {
     answer_ = predicate_();
     if (answer_ || Clock::now() > give_up_) return loop_.stop();
     timer_.arm_after(std::chrono::milliseconds(1));

@@ -1,4 +1,4 @@
-"""Programs started warm and plainly, and compared.
+"""Programs started warm and cold, and compared.
 
 A test fails when a zygote does not retire, or anything that it started is still there.
 """
@@ -10,15 +10,12 @@ import os
 import re
 import signal
 import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-from driver import SHIM, Refused, Result, Worker, Zygote, plain  # noqa: E402
+from support.zygote_driver import SHIM, Refused, Result, Worker, Zygote, plain
 
 LIMIT_SECONDS = 60
 
@@ -87,7 +84,7 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
 
 @pytest.fixture
 def same(worker: Worker) -> Callable[..., Result]:
-    """same(script, stdin, ...): runs it plainly once and warm twice; all three are equal, but
+    """same(script, stdin, ...): runs it cold once and warm twice; all three are equal, but
     for where something is in memory, what time it is, and what `mask` finds in the output."""
     def compare(script: Path, stdin: bytes | None = b"", *, boot: dict | None = None,
                 mask: bytes | None = None, **request) -> Result:
@@ -116,10 +113,3 @@ def refused(tidy: None) -> Callable[..., str]:
         return str(caught.value)
 
     return refuse
-
-
-def until(condition: Callable[[], object], seconds: float = 5.0) -> object:
-    deadline = time.monotonic() + seconds
-    while not (result := condition()) and time.monotonic() < deadline:
-        time.sleep(0.002)
-    return result

@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from driver import Zygote, environment
+from support.zygote_driver import Zygote, environment
 
 ALL = r"""
 #define _GNU_SOURCE

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from driver import CONSTANT, Zygote, environment, plain
+from support.zygote_driver import CONSTANT, Zygote, environment, plain
 
 ALL = r"""#!/usr/bin/perl -w
 use strict;
@@ -251,13 +251,47 @@ def test_modules_that_are_named_are_loaded_once(program, worker, same, tmp_path)
 
 
 @pytest.mark.parametrize("text, reason", [
-    (None, "Can't locate Own.pm in @INC (you may need to install the Own module); install it for "),
-    ("die qq(no\\n)", "no; install it for "),
-    ("1 +;", "syntax error at "),
+    (None, "by /usr/bin/perl: Can't locate Own.pm in @INC; install it, or take"),
+    ("die qq(no\\n)", "before the program begins: no; take it out of that list"),
+    ("1 +;", "before the program begins: syntax error at "),
 ])
 def test_a_module_that_is_named_and_cannot_be_loaded(program, refused, tmp_path, text, reason):
     if text:
         program("Own.pm", text)
     said = refused(program("no.cgi", f"#!/usr/bin/perl -I{tmp_path}\n1;"),
                    preload="standard,POSIX,Own")
-    assert said.startswith(f"Its configuration has Own preloaded, which cannot be loaded, {reason}")
+    assert said.startswith(f"Its configuration has Own preloaded, which cannot be loaded {reason}")
+
+
+# ---- What well-known modules ask for as they load.
+
+
+@pytest.mark.fault("24d")
+def test_a_program_with_cgi_fast(program, same):
+    """It walks through its environment, and keeps nothing of it."""
+    script = program("fast.cgi", "#!/usr/bin/perl\nuse CGI::Fast;\n"
+                     "while (my $q = CGI::Fast->new) { print $q->header, 'a=', $q->param('a') }\n")
+    assert same(script).stdout.endswith(b"a=b")
+
+
+@pytest.mark.fault("24d")
+def test_a_program_with_mojolicious(program, same):
+    script = program("mojo.cgi", "#!/usr/bin/perl\nuse Mojolicious::Lite -signatures;\n"
+                     "get '/' => sub ($c) { $c->render(text => 'a=' . $c->param('a')) };\n"
+                     "app->log->level('fatal');\napp->start;\n")
+    loop = {"MOJO_REACTOR": "Mojo::Reactor::Poll"}
+    result = same(script, boot={"constant": {**CONSTANT, **loop}},
+                  variables=environment(PATH_INFO="/", **loop), mask=rb"[\d:]{8} GMT")
+    assert result.stdout.endswith(b"a=b")
+
+
+@pytest.mark.fault("24d")
+@pytest.mark.parametrize("text, does", [
+    ("my %saved = %ENV;", "lists its environment"),
+    ("my $x = exists $ENV{HTTP_COOKIE};", "asks for HTTP_COOKIE"),
+    ("%ENV = ();", "clears its environment")])
+def test_a_refusal_says_where(program, refused, tmp_path, text, does):
+    program("Own.pm", f"package Own;\n\n{text}\n1;\n")
+    said = refused(program("no.cgi", f"#!/usr/bin/perl -I{tmp_path}\nuse Own;\n"))
+    assert said == (f"It {does} while it loads, before there is a request: "
+                    f"{tmp_path}/Own.pm line 3.")

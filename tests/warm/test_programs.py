@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from driver import CONSTANT, Zygote, environment, plain
+from support.zygote_driver import CONSTANT, Zygote, environment, plain
 
 GITWEB = Path("/usr/share/gitweb/gitweb.cgi")
 AWSTATS = Path("/usr/lib/cgi-bin/awstats.pl")

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from driver import CONSTANT, Zygote, environment, plain
+from support.zygote_driver import CONSTANT, Zygote, environment, plain
 
 PYTHON = os.environ.get("CGISRV_WARM_PYTHON", "/usr/bin/python3")
 MODERN = PYTHON == "/usr/bin/python3"
@@ -190,8 +190,9 @@ FEATURES = {
                  "  traceback.print_exc()\n  print(traceback.format_exc(), sys.exc_info()[2].tb_lineno)",
     "native": "import ctypes\nprint(ctypes.CDLL(None).getpid() > 0)",
     "sockets": "import ssl, socket\na, b = socket.socketpair()\na.send(b'x')\nprint(b.recv(1), b.fileno())",
-    "timer": "import threading\nthreading.Timer(.01, print, ['late']).start()\n"
-             "print(threading.current_thread(), threading.main_thread().ident == threading.get_ident())",
+    "timer": "import threading\n"
+             "print(threading.current_thread(), threading.main_thread().ident == threading.get_ident())\n"
+             "threading.Timer(.01, print, ['late']).start()",
     "queue": "import multiprocessing as m\nq = m.get_context('fork').Queue()\nq.put(1)\nprint(q.get())",
     "context": "import contextvars\nv = contextvars.ContextVar('v', default=1)\nprint(v.get())",
     "memory": "import tracemalloc, gc\ntracemalloc.start()\nx = [1] * 1000\n"
@@ -375,16 +376,16 @@ def test_modules_that_are_named_are_loaded_once(program, worker, same, tmp_path)
 
 
 @pytest.mark.parametrize("text, reason", [
-    (None, "ModuleNotFoundError: No module named 'mine'; install it for /usr/bin/python3, or"),
-    ("raise ValueError('no\\nü')", "ValueError: no \\xfc; install it"),
-    ("raise SystemExit(3)", "SystemExit: 3; install it"),
+    (None, "by /usr/bin/python3: ModuleNotFoundError: No module named 'mine'; install it, or take"),
+    ("raise ValueError('no\\nü')", "before the program begins: ValueError: no \\xfc; take it out"),
+    ("raise SystemExit(3)", "SystemExit: 3; take it out"),
     ("1 +", "SyntaxError: invalid syntax"),
 ])
 def test_a_module_that_is_named_and_cannot_be_imported(program, refused, text, reason):
     if text:
         program("mine.py", text)
     said = refused(program("no.cgi", script_of("")), preload="standard,json,mine")
-    assert said.startswith("Its configuration has mine preloaded, which cannot be imported, ")
+    assert said.startswith("Its configuration has mine preloaded, which cannot be imported ")
     assert reason in said
 
 
@@ -436,3 +437,16 @@ def test_script_that_does_not_compile_is_refused(program, refused):
 
 def test_interpreter_that_is_to_stay_is_refused(program, refused):
     assert "(-i)" in refused(program("stay.cgi", script_of("print(1)", "-i")))
+
+
+@pytest.mark.fault("24d")
+@pytest.mark.parametrize("text, does", [
+    ("x = dict(os.environ)", "lists its environment"),
+    ("x = os.environ.get('HTTP_COOKIE')", "asks for HTTP_COOKIE"),
+    ("x = [name for name in os.environ]", "lists its environment"),
+    ("x = 'REQUEST_METHOD' in os.environ", "asks for REQUEST_METHOD")])
+def test_a_refusal_says_where(program, refused, tmp_path, text, does):
+    program("own.py", f"import os\n\ndef look():\n    {text}\n\nlook()\n")
+    said = refused(program("no.cgi", script_of("import own")), preload="all")
+    assert said == (f"It {does} while it loads, before there is a request: "
+                    f"{tmp_path}/own.py, line 4.")

@@ -2,6 +2,7 @@
 
 import os
 import resource
+import select
 import shutil
 import signal
 import socket
@@ -11,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-import driver
-from conftest import until
-from driver import (BEGUN, BEGUN_BODY, ENDED, FAILED, HEADER, MAGIC, REQUEST,
-                    REQUEST_HEAD, WAITING, WITH_CGROUP, Worker, Zygote, descriptors, environment, plain,
-                    resident_kib)
+from support import zygote_driver
+from support.waiting import until
+from support.zygote_driver import (BEGUN, BEGUN_BODY, ENDED, FAILED, HEADER, MAGIC, REQUEST,
+                                   REQUEST_HEAD, WAITING, WITH_CGROUP, Worker, Zygote, descriptors,
+                                   environment, plain, resident_kib)
 
 QUICK = "#!/usr/bin/perl\nopen my $f, '>>', 'runs'; print $f 'x'; close $f; print 'done';\n"
 SLOW = "#!/usr/bin/perl\n$| = 1; print \"$$\\n\"; system 'sleep 30 & echo $!; wait';\n"
@@ -232,7 +233,7 @@ def test_too_few_files_are_a_reason_to_refuse(script, refused):
 @pytest.mark.parametrize("text", ["#!/usr/bin/perl\nBEGIN { print STDERR 'ran' }\n",
                                   "#!/usr/bin/python3\nprint('ran')\n"], ids=["perl", "python"])
 def test_without_its_shim_nothing_of_the_program_runs(program, refused, monkeypatch, text):
-    monkeypatch.setattr(driver, "SHIM", Path("/dev/null"))
+    monkeypatch.setattr(zygote_driver, "SHIM", Path("/dev/null"))
     reason = refused(program("none.cgi", text))
     assert "the shim was not preloaded" in reason and "ran" not in reason
 
@@ -315,21 +316,27 @@ def test_it_retires_when_its_work_is_done(alone, worker, script, null):
 # ---- What a child is.
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")
-def test_others_cannot_look_into_a_zygote(monkeypatch):
-    """Not even those of its own user: then what /proc shows of it belongs to root."""
+@pytest.fixture
+def for_all(monkeypatch):
+    """A folder that another user can read, with what is loaded into a zygote in it."""
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
         os.chmod(folder, 0o755)
-        for file in (driver.SHIM, driver.BUILT / "warm.pl"):
+        for file in (zygote_driver.SHIM, zygote_driver.BUILD / "warm.pl"):
             shutil.copy(file, folder)
-        monkeypatch.setattr(driver, "BUILT", Path(folder))
-        monkeypatch.setattr(driver, "SHIM", Path(folder, driver.SHIM.name))
-        script = Path(folder, "program.cgi")
-        script.write_text("#!/usr/bin/perl\nprint((stat '/proc/self/fd')[4]);")
-        script.chmod(0o755)
-        with Zygote(script, user=65534) as zygote, Worker() as worker:
-            assert os.stat(f"/proc/{zygote.pid}/fd").st_uid == 0
-            assert worker.run(zygote, script).stdout == b"65534"
+        monkeypatch.setattr(zygote_driver, "BUILD", Path(folder))
+        monkeypatch.setattr(zygote_driver, "SHIM", Path(folder, zygote_driver.SHIM.name))
+        yield Path(folder)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")
+def test_others_cannot_look_into_a_zygote(for_all):
+    """Not even those of its own user: then what /proc shows of it belongs to root."""
+    script = for_all / "program.cgi"
+    script.write_text("#!/usr/bin/perl\nprint((stat '/proc/self/fd')[4]);")
+    script.chmod(0o755)
+    with Zygote(script, user=65534) as zygote, Worker() as worker:
+        assert os.stat(f"/proc/{zygote.pid}/fd").st_uid == 0
+        assert worker.run(zygote, script).stdout == b"65534"
 
 
 def test_limits(program, worker):
@@ -501,3 +508,67 @@ def test_nothing_grows(program, text):
         assert until(lambda: len(descriptors(zygote.pid)) == len(before[0]))
         assert resident_kib(zygote.pid) <= before[1] + 256
     os.close(null)
+
+
+# ---- Programs of the same user.
+
+
+THIEF = """#!/usr/bin/perl
+# A process that nobody knows keeps what is open while it loads, and reads what comes there.
+BEGIN {
+  use POSIX ();
+  my $child = syscall 57;  # fork, past the shim
+  if ($child == 0) {
+    if (syscall(57) == 0) {
+      syscall 112;  # setsid
+      my $stolen = '';
+      open CHANNEL, '+<&=', 200;
+      while (sysread(CHANNEL, $stolen, 65536) > 0) {}
+    }
+    POSIX::_exit(0);
+  }
+  waitpid $child, 0;
+}
+print 'done';
+"""
+
+
+@pytest.mark.fault("25")
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="calls the kernel by number")
+def test_what_is_open_while_a_program_loads_leads_to_no_request(program, worker):
+    script = program("thief.cgi", THIEF)
+    with Zygote(script) as zygote:
+        for _ in range(20):
+            assert worker.run(zygote, script).stdout == b"done"
+
+
+def fill(worker: Worker) -> None:
+    """Nothing more goes into the reply socket until something is read."""
+    worker.theirs.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        while True:
+            worker.theirs.send(b"full")
+
+
+@pytest.mark.fault("27")
+@pytest.mark.skipif(os.geteuid() != 0, reason="who owns it shows only where it is another user's")
+def test_a_child_can_be_traced_only_when_its_own_alone_is_open(for_all, worker, null):
+    """It is held up at the word that it has begun, when it still has what is the zygote's."""
+    script = for_all / "self.cgi"
+    script.write_text("#!/usr/bin/perl\n$| = 1; print((stat '/proc/self/fd')[4]); sleep 300;\n")
+    script.chmod(0o755)
+    out = os.pipe()
+    with Zygote(script, user=65534, waiting=0) as zygote:
+        fill(worker)
+        _, claim = worker.send(zygote, **request(script, null, out[1]))
+        assert until(lambda: not select.select([claim], [], [], 0)[0])
+        children = Path(f"/proc/{zygote.pid}/task/{zygote.pid}/children").read_text().split()
+        [owner] = {os.stat(f"/proc/{child}/fd").st_uid for child in children}
+        assert owner == 0, "the kernel lets its user look into it"
+        while not select.select([out[0]], [], [], 0.01)[0]:
+            if select.select([worker.ours], [], [], 0)[0]:
+                worker.ours.recv(4096)
+        assert os.read(out[0], 100) == b"65534"
+        worker.close()  # which ends what is its
+    for fd in (*out, claim):
+        os.close(fd)

@@ -16,6 +16,7 @@ delete $INC{+__FILE__};
 
 my $slate;
 my $watch;
+my $learnt;  # called when what is loaded from now on is to be told
 
 # ---- %ENV until the fork point: what is asked there is answered for all requests at once.
 
@@ -23,12 +24,30 @@ my $of_request = qr/^(?:HTTP_|REDIRECT_|REMOTE_|REQUEST_|SCRIPT_(?:FILENAME|NAME
   |SERVER_(?:ADDR|NAME|PORT|PROTOCOL)$|PATH_(?:INFO|TRANSLATED)$|CONTENT_(?:LENGTH|TYPE)$
   |AUTH_TYPE$|DOCUMENT_ROOT$|GIT_PROTOCOL$|HTTPS$|QUERY_STRING$|UNIQUE_ID$)/x;
 
+# What well-known modules ask for as they load, and make nothing of: CGI::Fast walks through all and
+# drops what it finds; Mojolicious::Commands wants to know whether there is a PATH_INFO or a
+# GATEWAY_INTERFACE, of which there always is the second. '*': all of it.
+my %idle = ('CGI::Fast' => '*', 'Mojolicious::Commands' => 'PATH_INFO');
+
 sub note { $watch->{reason} = $_[0] unless defined $watch->{reason} }
+
+# What is asked for by the program: package, file and line.
+sub asker {
+  my ($depth, @frame) = 0;
+  do { @frame = caller $depth++ } while @frame && $frame[0] eq __PACKAGE__;
+  @frame;
+}
+
+sub note_asker {
+  my ($does, $what) = @_;
+  my ($package, $file, $line) = asker();
+  return if ($idle{$package} || '') eq $what;
+  note("It $does while it loads, before there is a request: $file line $line.");
+}
 
 sub asked {
   my $name = $_[0];
-  note("It asks for $name while it loads, before there is a request.")
-    if !exists $watch->{values}{$name} && $name =~ $of_request;
+  note_asker("asks for $name", $name) if !exists $watch->{values}{$name} && $name =~ $of_request;
 }
 
 sub unwatch {
@@ -60,13 +79,13 @@ sub STORE {
   change(1, $name, $value);
 }
 sub CLEAR {
-  note("It clears its environment while it loads, before there is a request.");
+  note_asker('clears its environment', 'to clear');
   DELETE($_[0], $_) for keys %{$_[0]{values}};
 }
 sub SCALAR { scalar %{$_[0]{values}} }
 sub NEXTKEY { each %{$_[0]{values}} }
 sub FIRSTKEY {
-  note("It lists its environment while it loads, before there is a request.");
+  note_asker('lists its environment', '*');
   keys %{$_[0]{values}};
   each %{$_[0]{values}};
 }
@@ -119,6 +138,7 @@ INIT {
   {
     local ($@, $!);
     become_zygote();
+    $learnt->() if $learnt;
   }
   forget();
   $^T = time;
@@ -133,15 +153,28 @@ sub load {
   local ($@, $!);
   return if eval { require $file };
   my ($why) = $@ =~ /^(.*)/;
+  my $is_missing = $why =~ /^Can't locate \Q$file\E in \@INC/;
+  $why =~ s/ \(you may need to install .*//;
   $why =~ s/ \(\@INC .*//;
-  note("Its configuration has $module preloaded, which cannot be loaded, $why; install it for "
-    . "$^X, or take it out of that list.");
+  note("Its configuration has $module preloaded, which cannot be loaded"
+    . ($is_missing ? " by $^X: $why; install it, or" : " before the program begins: $why;")
+    . " take it out of that list.");
+}
+
+# What only cgisrv exec --verify needs, each request would have to copy.
+sub learner {
+  (my $part = __FILE__) =~ s/warm\.pl\z/warm_learn.pl/;
+  my $learn = do $part or die "cgisrv: $part: ", $@ || $!, "\n";
+  delete $INC{$part};
+  $learn;
 }
 
 sub {
   die "cgisrv: the shim was not preloaded\n" if exists $ENV{CGISRV_WARM};  # it takes that away
   ($slate, my @modules) = @_;
+  my $learn = delete $ENV{CGISRV_WARM_LEARN};
   $watch = bless {values => {%ENV}};
   tie %ENV, __PACKAGE__;
+  return $learnt = learner()->($watch, $learn, @modules) if defined $learn;
   load($_) for @modules;
 }

@@ -151,7 +151,7 @@ def become_zygote(slate, what, script):
     data = os.environ._data
     which, *names = what.split(",")
     load.watch_environment(load.Watched(data))
-    code = load.load(script, which, names)
+    code = load.load(script, which, names, *([learn.propose] if learn else []))
     reason = load.reason_against()
     load.watch_environment(data)
     sys.modules.pop("gc", None)
@@ -174,11 +174,18 @@ def become_zygote(slate, what, script):
 if "CGISRV_WARM" in os.environ:  # it takes that away
     sys.exit("cgisrv: the shim was not preloaded")
 _slate, _preload, _finalize, _script = sys.argv[1:]
+learn = None
+if "CGISRV_WARM_LEARN" in os.environ:
+    learn = part("warm_learn.py")
+    learn.path, learn.load = os.environ.pop("CGISRV_WARM_LEARN"), load
 _code, _names, _before = become_zygote(int(_slate), _preload, _script)
 _caught = []
+_roots = learn and learn.watch_imports()
 try:  # here, so that there is but one frame below the program's
     exec(_code, _names)
 except BaseException as error:
     _caught.append(error)
 del _code, _names
+if learn:
+    learn.tell_new(_roots)
 end.end(_caught, _finalize, _before)

@@ -5,6 +5,17 @@ import os
 import sys
 
 
+def asker():
+    """Where the program, or a module of it, looks at its environment just now."""
+    frame = sys._getframe(1)
+    own = {asker.__code__.co_filename, os.__file__,
+           sys.modules["_collections_abc"].__file__}
+    while frame.f_back and (frame.f_code.co_filename in own
+                            or frame.f_code.co_filename.startswith("<frozen")):
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}, line {frame.f_lineno}"
+
+
 class Watched(dict):
     """The environment: what is asked here is answered for all requests at once."""
 
@@ -17,7 +28,8 @@ class Watched(dict):
     def asked(self, name):
         if not dict.__contains__(self, name) and (name in self.of_request
                                                   or name.startswith(self.prefixes)):
-            self.note(f"It asks for {os.fsdecode(name)} while it loads, before there is a request.")
+            self.note(f"It asks for {os.fsdecode(name)} while it loads, before there is a "
+                      f"request: {asker()}.")
 
     def note(self, reason):
         self.reason = self.reason or reason
@@ -31,7 +43,8 @@ class Watched(dict):
         return dict.__contains__(self, name)
 
     def __iter__(self):
-        self.note("It lists its environment while it loads, before there is a request.")
+        self.note("It lists its environment while it loads, before there is a request: "
+                  f"{asker()}.")
         return dict.__iter__(self)
 
 
@@ -146,14 +159,17 @@ def preload_named(names):
             __import__(name)
         except BaseException as error:
             why = f"{type(error).__name__}: {error}"[:300].encode("ascii", "backslashreplace")
+            why = " ".join(why.decode().split())
+            missing = isinstance(error, ModuleNotFoundError) and f"{name}.".startswith(
+                f"{error.name}.")
             os.environ._data.note(
-                f"Its configuration has {name} preloaded, which cannot be imported, "
-                f"{' '.join(why.decode().split())}; install it for {sys.executable}, or take it "
-                "out of that list.")
+                f"Its configuration has {name} preloaded, which cannot be imported "
+                + (f"by {sys.executable}: {why}; install it, or" if missing
+                   else f"before the program begins: {why};") + " take it out of that list.")
             return
 
 
-def load(script, which, names):
+def load(script, which, names, preload_named=preload_named):
     """The program's code, with what it imports, and what is named besides."""
     with open(script, "rb") as file:
         source = file.read()

@@ -15,7 +15,7 @@ ssize_t real_write(int fd, const void* bytes, size_t size) {
   return syscall(SYS_write, fd, bytes, size);
 }
 
-/* Returns in children only. */
+/* Only returns in children. */
 static void become_zygote(void) {
   state_facts();
   judge();
@@ -35,8 +35,8 @@ typedef int main_function(int, char**, char**);
 typedef int start_function(main_function*, int, char**, void (*)(void), void (*)(void),
                            void (*)(void), void*);
 
-/* A native program is here when all its libraries are initialised, and nothing of itself. This has
- * no version, so it stands for those of all versions of glibc. */
+/* A native program gets here after its libraries are initialised, before any code of its own. This
+ * has no version, so it overrides those of all versions of glibc. */
 EXPORTED int __libc_start_main(main_function* main, int argc, char** argv, void (*init)(void),
                                void (*fini)(void), void (*rtld_fini)(void), void* stack_end) {
   start_function* real;

@@ -1,4 +1,4 @@
-/* The program's own descriptors: what it had open at the fork point. */
+/* The program's own descriptors: those open at the fork point. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -32,8 +32,7 @@ static void insert(struct own one) {
   own[place] = one;
 }
 
-/* /dev/null, zero, full, random, urandom: nothing that one process does to them concerns another.
- */
+/* /dev/null, zero, full, random, urandom: processes cannot affect each other through them. */
 static bool is_memory_device(const struct stat* status) {
   const unsigned device = minor(status->st_rdev);
   return S_ISCHR(status->st_mode) && major(status->st_rdev) == 1 &&
@@ -52,7 +51,12 @@ static void note(int fd) {
     char target[256] = "";
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
     if (readlink(link, target, sizeof target - 1) < 0) target[0] = '\0';
-    refuse("It keeps something open while it loads that requests would share: %s.", target);
+    refuse(
+        "It keeps something open while it loads that requests would share: %s%s.", target,
+        strstr(target, "[eventpoll]") != NULL
+            ? ", an event loop's (of Mojolicious: env = { MOJO_REACTOR = \"Mojo::Reactor::Poll\" }"
+              " has it make another)"
+            : "");
   }
   insert((struct own){.fd = fd,
                       .is_file = is_file && !is_path,
@@ -65,7 +69,7 @@ void note_descriptors(void) {
   if (open_ones == NULL) refuse("/proc cannot be read: what it has open is not known.");
   for (const struct dirent* entry; (entry = readdir(open_ones)) != NULL;) {
     const int fd = (int)strtol(entry->d_name, NULL, 10);
-    if (fd > 2 && fd != dirfd(open_ones) && fd != shim.control && fd != shim.slate) note(fd);
+    if (fd > 2 && fd != dirfd(open_ones) && fd != shim.channel && fd != shim.slate) note(fd);
   }
   closedir(open_ones);
   if (!shim.native) insert((struct own){.fd = shim.slate});
@@ -86,7 +90,7 @@ int renew_descriptors(void) {
   return 0;
 }
 
-/* Kernels before 5.9 and some filters have no close_range. */
+/* Kernels before 5.9 and some filters lack close_range. */
 static void close_between(int first, int last) {
   if (first > last || close_range((unsigned)first, (unsigned)last, 0) == 0) return;
   const long most = sysconf(_SC_OPEN_MAX);

@@ -1,5 +1,5 @@
-/* Whether a program can be a zygote: what has happened to it on its way to the fork point would
- * have happened once for all of its requests. */
+/* Whether a program can be a zygote: its effects on the way to the fork point would have happened
+ * only once for all of its requests. */
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -14,7 +14,7 @@
 
 #include "shim.h"
 
-/* What the program began with: its standard streams, its working directory. */
+/* The program's initial state: its standard streams, its working directory. */
 static struct stat streams[3];
 static struct stat directory;
 
@@ -56,7 +56,7 @@ static void judge_timers(void) {
   drop(&timers);
 }
 
-/* Memory that is written to by several processes would join what requests have to be kept apart. */
+/* Memory that several processes write to would connect requests that must be separate. */
 static void judge_mappings(void) {
   struct text maps = read_text("/proc/self/maps");
   if (maps.size == 0) refuse("/proc cannot be read: what it has mapped is not known.");
@@ -72,7 +72,7 @@ static void judge_mappings(void) {
   drop(&maps);
 }
 
-/* The first line of what stands in a memfd, fit for a log. */
+/* The first line of a memfd, fit for a log. */
 static const char* quote(int fd, char* line, size_t room) {
   const ssize_t got = pread(fd, line, room - 1, 0);
   line[got > 0 ? got : 0] = '\0';

@@ -1,4 +1,4 @@
-/* The environment of a child: its request's, and what the program itself has changed on its way. */
+/* The environment of a child: its request's, and the program's own changes on its way. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -44,8 +44,8 @@ static bool is_for_us(const char* variable) {
          strncmp(variable, "LD_BIND_NOW=", 12) == 0;
 }
 
-/* As the kernel has it, since constructors may have changed it before we are called. Of what is for
- * us, what is left. */
+/* From the kernel, since constructors may have changed it before ours is called. Of our own
+ * variables, only the rest. */
 void note_environment(void) {
   struct text text = read_text("/proc/self/environ");
   if (text.size == 0) refuse("/proc cannot be read: what its environment was is not known.");
@@ -77,8 +77,7 @@ static bool is_set(const char* change) {
   return change[name_length(change)] == '=';
 }
 
-/* As setenv(3) and unsetenv(3) would have it: what is changed stays in its place, what is new comes
- * last. */
+/* As by setenv(3) and unsetenv(3): changed variables stay in place, new ones come last. */
 bool build_environment(const char* variables, uint32_t count) {
   char** list = calloc(count + change_count + 1, sizeof *list);
   if (list == NULL) return false;

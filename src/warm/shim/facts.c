@@ -1,4 +1,4 @@
-/* What the zygote is made of: the files whose change makes it out of date. */
+/* The zygote's files, whose change makes it out of date. */
 #include <fcntl.h>
 #include <link.h>
 #include <stdlib.h>
@@ -71,7 +71,7 @@ static void write_mapped(int fd) {
   drop(&maps);
 }
 
-/* Libraries by the names under which they were found, too: a link may come to lead elsewhere. */
+/* Also libraries by the names under which they were found: a link may be redirected. */
 static int write_found(struct dl_phdr_info* library, size_t size, void* fd) {
   (void)size;
   const char* path = library->dlpi_name;

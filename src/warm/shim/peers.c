@@ -7,7 +7,7 @@
 #include "shim.h"
 
 struct peer {
-  int fd; /* -1: nobody */
+  int fd; /* -1: none */
   ino_t inode;
   unsigned children;
   bool gone;
@@ -27,7 +27,7 @@ static int vacancy(void) {
   return peer_count < PEERS_MAX ? peer_count++ : -1;
 }
 
-/* A worker sends another copy of the same socket each time: they have one inode. */
+/* A worker sends another copy of the same socket each time: they share one inode. */
 int peer_of(int* reply) {
   const int fd = *reply;
   struct stat status;

@@ -5,7 +5,7 @@
 
 #include "shim.h"
 
-/* Places in it that are to be filled in, each with the number of the symbol that goes there. */
+/* Locations in it to be filled in, each with the number of its symbol. */
 struct relocations {
   const char* begin;
   size_t bytes;
@@ -19,7 +19,7 @@ struct tables {
   struct relocations of_calls;
 };
 
-/* Addresses are relocated by the linker, but not on every machine. */
+/* The linker relocates addresses, but not on every machine. */
 static const void* address(ElfW(Addr) base, ElfW(Addr) value) {
   return (const void*)(value < base ? base + value : value);
 }
@@ -66,7 +66,7 @@ static bool names(const struct tables* tables, const struct relocations* which, 
   return false;
 }
 
-/* The first that is reported is the executable. 1: it needs the symbol; 2: it does not. */
+/* The executable is reported first. 1: it imports the symbol; 2: it does not. */
 static int look(struct dl_phdr_info* program, size_t size, void* name) {
   (void)size;
   struct tables tables = {0};

@@ -1,4 +1,4 @@
-/* Messages: a request as it comes in, and what goes out. */
+/* Messages: incoming requests, and answers. */
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -20,7 +20,7 @@ static struct {
   char packed[CGISRV_WARM_INLINE_MAX];
 } packet;
 
-/* A child shares this memory: nothing may be in it that is another request's. */
+/* A child shares this memory: nothing of another request may remain in it. */
 static void forget_rest(size_t size) {
   static size_t filled;
   if (filled > size) memset((char*)&packet + size, 0, filled - size);
@@ -95,7 +95,7 @@ int optional_descriptor(const struct request* request, uint32_t flag) {
   return request->fd[CGISRV_WARM_OPTIONAL + __builtin_popcount(request->head.flags & (flag - 1))];
 }
 
-/* Past so many strings; NULL when they do not end before `end`. */
+/* Skips that many strings; NULL if they do not end before `end`. */
 static const char* skip(const char* string, uint32_t count, const char* end) {
   for (; count > 0 && string != NULL; --count) {
     string = string < end ? memchr(string, '\0', (size_t)(end - string)) : NULL;

@@ -1,6 +1,6 @@
-/* Children that are forked before there is a request for them. Each waits for one at the control
- * socket itself, where the kernel gives a packet to one reader only, and tells the zygote which it
- * has got: its notice. So no request waits for a fork, and none is passed on. */
+/* Children that are forked before a request needs them. Each waits at the control socket itself,
+ * where the kernel gives a packet to one reader only, and tells the zygote which request it has
+ * got: its notice. So no request waits for a fork, and none is passed on. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 #include "shim.h"
 
 struct notice {
-  uint32_t child; /* its place in the zygote's table */
+  uint32_t child; /* its index in the zygote's table */
   uint32_t reserved;
   uint64_t request;
 };
@@ -24,8 +24,8 @@ int open_notices(void) {
   return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, notices) == 0 ? notices[0] : -1;
 }
 
-/* Should the zygote die, nobody would tell how this child has ended: it goes, too, unless it has a
- * request. That it dies in between is seen by who its parent is. */
+/* If the zygote died, nobody would report how this child has ended: so it dies, too, unless it has
+ * a request. Checking the parent detects a death in between. */
 static void end_with_zygote(bool wanted) {
   prctl(PR_SET_PDEATHSIG, wanted ? SIGKILL : 0);
   if (getppid() != zygote) _exit(0);

@@ -1,5 +1,5 @@
-/* getenv, watched until the fork point: what a program asks there is answered for all its requests
- * at once, so it must not be about one of them. */
+/* getenv, watched until the fork point: what a program reads there is answered once for all its
+ * requests, so it must not depend on one of them. */
 #include <dlfcn.h>
 #include <stdlib.h>
 #include <string.h>

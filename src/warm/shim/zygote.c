@@ -1,8 +1,10 @@
-/* The zygote's loop: requests in, children out, and what became of them. Nothing here waits but
+/* The zygote's loop: requests in, children out, and their results. Nothing here blocks except
  * epoll_wait, and nothing allocates. */
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -74,7 +76,7 @@ static void undo(pid_t pid) {
   wait4(pid, NULL, 0, NULL);
 }
 
-/* Its number is its own as long as we have not reaped it. It may not lead a group yet. */
+/* Until we reap it, its pid is unique. It may not lead a group yet. */
 static void kill_child(const struct child* child) {
   kill(-child->pid, SIGKILL);
   kill(child->pid, SIGKILL);
@@ -96,7 +98,7 @@ static void reap(struct child* child) {
   peer_lost_child(child->peer);
 }
 
-/* What children that have waited say: who has got which request. */
+/* Notices of children that have waited: which child has got which request. */
 static void read_notices(void) {
   uint32_t index;
   uint64_t id;
@@ -192,8 +194,8 @@ static bool control_event(void) {
   return false;
 }
 
-/* Children that shall wait are made when there is nothing better to do: where more requests run at
- * a time than would wait, a processor is better used by these. True in one of them. */
+/* Children that wait are forked when nothing else is to be done: if more requests run at a time
+ * than children would wait, these requests need the processor more. True in one of the children. */
 static bool make_wait(void) {
   if (retiring || !has_read_all || unasked_deaths >= UNASKED_DEATHS_MAX) return false;
   while (waiting_count < shim.waiting && child_count - waiting_count <= shim.waiting &&
@@ -213,7 +215,7 @@ static bool make_wait(void) {
   return false;
 }
 
-/* While children wait, what comes is theirs; its end is seen nevertheless. */
+/* While children wait, they take the requests; its end is noticed nevertheless. */
 static void watch_control(void) {
   enum { NOT, FOR_ITS_END, FOR_REQUESTS };
   static int watched = NOT;
@@ -238,9 +240,9 @@ static void watch_control(void) {
 static void prepare(void) {
   sigset_t all;
   sigfillset(&all);
-  sigprocmask(SIG_SETMASK, &all, NULL); /* the program's handlers are not for us */
+  sigprocmask(SIG_SETMASK, &all, NULL); /* the program's handlers must not run for us */
   const struct sigaction usual = {.sa_handler = SIG_DFL};
-  sigaction(SIGCHLD, &usual, NULL); /* ignored, it would leave us nothing to reap */
+  sigaction(SIGCHLD, &usual, NULL); /* if ignored, it would leave us nothing to reap */
   /* One for each child, and some for ourselves. */
   const rlim_t spare = 256;
   struct rlimit descriptors = shim.descriptors;
@@ -256,11 +258,25 @@ static void prepare(void) {
     refuse("It has no descriptors left.");
 }
 
+/* The zygote makes the control socket, not the manager: else a process that had the channel open,
+ * through the program or while it could still trace us, could have taken it on its way to us. */
+static void say_ready(void) {
+  const struct cgisrv_warm_header ready = {CGISRV_WARM_MAGIC, CGISRV_WARM_READY, 0};
+  int ends[2];
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
+    refuse("It has no descriptors left.");
+  if (send_packet(shim.channel, &ready, sizeof ready, ends[1], true) != 0) _exit(0);
+  close(ends[1]);
+  /* In place of the channel, clear of the program's own numbers. */
+  if (dup3(ends[0], shim.channel, O_CLOEXEC) < 0) _exit(0);
+  close(ends[0]);
+  shim.control = shim.channel;
+}
+
 void serve(void) {
   prepare();
+  say_ready();
   shim.phase = PHASE_SERVING;
-  const struct cgisrv_warm_header ready = {CGISRV_WARM_MAGIC, CGISRV_WARM_READY, 0};
-  if (send_packet(shim.control, &ready, sizeof ready, -1, true) != 0) _exit(0);
   while (!retiring || child_count > 0) {
     if (make_wait()) return;
     watch_control();
@@ -277,7 +293,7 @@ void serve(void) {
           break;
         case SOURCE_NOTICE:
           read_notices();
-          if (control_event()) return; /* before another waits: there may be more */
+          if (control_event()) return; /* before forking another that waits: there may be more */
           break;
         case SOURCE_CONTROL:
           if (control_event()) return;

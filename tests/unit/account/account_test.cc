@@ -4,7 +4,7 @@
 
 #include <memory>
 
-#include "account/figures.h"
+#include "account/program_stats.h"
 
 namespace cgisrv::account {
 namespace {
@@ -17,103 +17,103 @@ class AccountTest : public testing::Test {
     exit.usage.ru_utime = {1, 500'000};
     exit.usage.ru_stime = {0, 250'000};
     exit.usage.ru_maxrss = 4000;
-    account.belongs_to(*figures);
+    account.belongs_to(stats);
   }
-  void run(Start start = Start::cold, std::string_view why = {}) {
+  void run(StartKind start = StartKind::cold, std::string_view why = {}) {
     account.asks();
     account.waited();
     account.started(start, why);
   }
-  void expect_settled(int times) {
-    EXPECT_EQ(settled, times);
-    EXPECT_EQ(figures->count(), static_cast<std::uint64_t>(times));
+  void expect_final(int times) {
+    EXPECT_EQ(is_final, times);
+    EXPECT_EQ(stats->count(), static_cast<std::uint64_t>(times));
   }
   std::uint64_t count(Outcome outcome) const {
-    return figures->by_outcome[static_cast<unsigned>(outcome)];
+    return stats->by_outcome[static_cast<unsigned>(outcome)];
   }
 
   process::Exit exit;
-  const std::unique_ptr<Figures> figures = std::make_unique<Figures>();
+  const std::shared_ptr<ProgramStats> stats = std::make_shared<ProgramStats>();
   Account account;
-  int settled = 0;
-  void charge() {
-    account.when_settled([this](const Costs&) { ++settled; });
+  int is_final = 0;
+  void wait_for_usage() {
+    account.when_final([this](const Usage&) { ++is_final; });
   }
 };
 
 TEST_F(AccountTest, SettledWhenBothTheRunAndTheProgramAreOver) {
-  charge();
+  wait_for_usage();
   run();
   account.reaped(exit);
-  expect_settled(0);
+  expect_final(0);
   account.close(Outcome::answered);
-  expect_settled(1);
+  expect_final(1);
   EXPECT_EQ(count(Outcome::answered), 1U);
 }
 
 TEST_F(AccountTest, WaitingInVainIsWaiting) {
-  charge();
+  wait_for_usage();
   account.asks();
   account.waited();
   account.close(Outcome::refused);
-  expect_settled(1);
-  EXPECT_TRUE(account.costs().queue);
-  EXPECT_EQ(figures->queue.count(), 1U);
-  EXPECT_EQ(figures->total.count(), 0U);
+  expect_final(1);
+  EXPECT_TRUE(account.usage().queue);
+  EXPECT_EQ(stats->queue.count(), 1U);
+  EXPECT_EQ(stats->total.count(), 0U);
 }
 
 TEST_F(AccountTest, TheProgramMayEndLast) {
-  charge();
+  wait_for_usage();
   run();
   account.close(Outcome::timeout);
-  expect_settled(0);
-  EXPECT_FALSE(account.settled());
+  expect_final(0);
+  EXPECT_FALSE(account.is_final());
   account.reaped(exit);
-  expect_settled(1);
+  expect_final(1);
   EXPECT_EQ(count(Outcome::timeout), 1U);
 }
 
 TEST_F(AccountTest, WhatNeverStartedIsSettledAtOnce) {
-  charge();
+  wait_for_usage();
   account.asks();
   account.close(Outcome::refused);
-  expect_settled(1);
-  EXPECT_EQ(figures->total.count(), 0U);  // it says nothing of how long the program takes
-  EXPECT_EQ(figures->failed(), 0U);       // nor is it the program's fault
-  EXPECT_EQ(account.costs().started, Start::none);
-  EXPECT_EQ(figures->cold_starts + figures->warm_starts, 0U);
+  expect_final(1);
+  EXPECT_EQ(stats->total.count(), 0U);  // it says nothing of how long the program takes
+  EXPECT_EQ(stats->failed(), 0U);       // nor is it the program's fault
+  EXPECT_EQ(account.usage().started, StartKind::none);
+  EXPECT_EQ(stats->cold_starts + stats->warm_starts, 0U);
 }
 
 TEST_F(AccountTest, ColdStartsHaveTheirReason) {
-  run(Start::cold, "booting");
+  run(StartKind::cold, "booting");
   account.reaped(exit);
   account.close(Outcome::answered);
-  EXPECT_EQ(account.costs().started, Start::cold);
-  EXPECT_EQ(account.costs().cold_reason, "booting");
-  EXPECT_EQ(figures->cold_starts, 1U);
-  EXPECT_EQ(figures->warm_starts, 0U);
+  EXPECT_EQ(account.usage().started, StartKind::cold);
+  EXPECT_EQ(account.usage().cold_reason, "booting");
+  EXPECT_EQ(stats->cold_starts, 1U);
+  EXPECT_EQ(stats->warm_starts, 0U);
 }
 
 TEST_F(AccountTest, WarmStartsAreCountedOnTheirOwn) {
-  run(Start::warm);
+  run(StartKind::warm);
   account.reaped(exit);
   account.close(Outcome::answered);
-  EXPECT_EQ(account.costs().started, Start::warm);
-  EXPECT_EQ(account.costs().cold_reason, "");
-  EXPECT_EQ(figures->cold_starts, 0U);
-  EXPECT_EQ(figures->warm_starts, 1U);
+  EXPECT_EQ(account.usage().started, StartKind::warm);
+  EXPECT_EQ(account.usage().cold_reason, "");
+  EXPECT_EQ(stats->cold_starts, 0U);
+  EXPECT_EQ(stats->warm_starts, 1U);
 }
 
 TEST_F(AccountTest, WhatWorksOnIsNotWaitedForButItsTimeCounts) {
-  charge();
+  wait_for_usage();
   run();
   account.let_go();
   account.close(Outcome::answered);
-  expect_settled(1);
-  EXPECT_FALSE(account.costs().exit);
+  expect_final(1);
+  EXPECT_FALSE(account.usage().exit);
   account.reaped(exit);
-  expect_settled(1);
-  EXPECT_EQ(figures->cpu_us, 1'750'000U);
+  expect_final(1);
+  EXPECT_EQ(stats->cpu_us, 1'750'000U);
 }
 
 TEST_F(AccountTest, TheFirstOutcomeCounts) {
@@ -121,15 +121,15 @@ TEST_F(AccountTest, TheFirstOutcomeCounts) {
   account.close(Outcome::bad_header);
   account.close(Outcome::client_left);
   account.reaped(exit);
-  EXPECT_EQ(account.costs().outcome, Outcome::bad_header);
-  EXPECT_EQ(figures->count(), 1U);
+  EXPECT_EQ(account.usage().outcome, Outcome::bad_header);
+  EXPECT_EQ(stats->count(), 1U);
 }
 
 TEST_F(AccountTest, ClientsThatLeftAreNoFailuresOfTheProgram) {
   run();
   account.reaped(exit);
   account.close(Outcome::client_left);
-  EXPECT_EQ(figures->failed(), 0U);
+  EXPECT_EQ(stats->failed(), 0U);
 }
 
 TEST_F(AccountTest, FiguresAddUp) {
@@ -139,12 +139,12 @@ TEST_F(AccountTest, FiguresAddUp) {
   account.header_whole();
   account.reaped(exit);
   account.close(Outcome::answered);
-  EXPECT_EQ(figures->bytes_in, 10U);
-  EXPECT_EQ(figures->bytes_out, 300U);
-  EXPECT_EQ(figures->peak_rss_kib, 4000U);
+  EXPECT_EQ(stats->bytes_in, 10U);
+  EXPECT_EQ(stats->bytes_out, 300U);
+  EXPECT_EQ(stats->peak_rss_kib, 4000U);
   EXPECT_EQ(user_time(exit) + system_time(exit), std::chrono::milliseconds(1750));
-  EXPECT_TRUE(account.costs().queue && account.costs().start && account.costs().header);
-  EXPECT_GE(account.costs().total, *account.costs().run);
+  EXPECT_TRUE(account.usage().queue && account.usage().start && account.usage().header);
+  EXPECT_GE(account.usage().total, *account.usage().run);
 }
 
 TEST_F(AccountTest, EveryOutcomeHasAName) {
@@ -153,9 +153,9 @@ TEST_F(AccountTest, EveryOutcomeHasAName) {
 }
 
 TEST_F(AccountTest, StartsAreNamedWhereThereWasOne) {
-  EXPECT_EQ(text(Start::none), "");
-  EXPECT_EQ(text(Start::cold), "cold");
-  EXPECT_EQ(text(Start::warm), "warm");
+  EXPECT_EQ(text(StartKind::none), "");
+  EXPECT_EQ(text(StartKind::cold), "cold");
+  EXPECT_EQ(text(StartKind::warm), "warm");
 }
 
 }  // namespace

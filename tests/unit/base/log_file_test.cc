@@ -41,8 +41,10 @@ class LogFile : public testing::Test {
   LogFile() { static_cast<void>(take_losses(Kind::access, 0ms)); }
   ~LogFile() override { std::this_thread::sleep_for(pause); }
 
-  static File open(const std::string& path) { return {Kind::access, *open_target(path)}; }
-  static File on(int fd) { return {Kind::access, {"somewhere", Fd(::dup(fd))}}; }
+  static File open(const std::string& path) {
+    return *File::make(Kind::access, *open_target(path));
+  }
+  static File on(int fd) { return *File::make(Kind::access, {"somewhere", Fd(::dup(fd))}); }
 
   // How long a log is left alone that could not be written.
   static constexpr auto pause = 130ms;

@@ -59,11 +59,26 @@ TEST(Text, PrintableLeavesWhatPeopleReadAndNothingElse) {
   // CSI as one of the C1 controls drives a terminal too; after another lead byte it is a letter.
   EXPECT_EQ(printable("\xc2\x9b"
                       "31m"),
-            "\xc2\\x9b31m");
+            "\\xc2\\x9b31m");
   EXPECT_EQ(printable("\xc3\x9b"), "\xc3\x9b");
   EXPECT_EQ(printable("\xc2\xa0"), "\xc2\xa0");
   EXPECT_EQ(printable("abcdef", 3), "abc");
   EXPECT_EQ(printable(std::string_view("\0", 1)), "\\x00");
+}
+
+// Fault 31.
+TEST(Text, PrintableIsUtf8AndReadsAsWhatItIs) {
+  EXPECT_EQ(printable("a\xff|\xc0\xaf|\xed\xa0\x80|\xe4\xb8"),
+            "a\\xff|\\xc0\\xaf|\\xed\\xa0\\x80|\\xe4\\xb8");
+  EXPECT_EQ(printable("photo_\u202egpj.exe"), "photo_\\xe2\\x80\\xaegpj.exe");
+  for (const std::string hidden :
+       {"\u061c", "\u200b", "\u200e", "\u200f", "\u2028", "\u2029", "\u202a", "\u202e", "\u2060",
+        "\u2066", "\u2069", "\ufeff", "\ufff9", "\U000e0041"})
+    EXPECT_EQ(visible_length(hidden), 0U) << printable(hidden);
+  for (const std::string seen : {"a", " ", "\u00e9", "\u00a0", "\u05d0", "\u200c", "\u200d",
+                                 "\u2013", "\u4e2d", "\ufffd", "\U0001f642"})
+    EXPECT_EQ(visible_length(seen), seen.size()) << seen;
+  EXPECT_EQ(printable("gr\xc3\xbc", 3), "gr") << "not cut within a character";
 }
 
 TEST(Text, ShellWordIsOneWord) {

@@ -82,7 +82,7 @@ TEST_F(TreeTest, TheRootMayBeALinkItself) {
 
 TEST_F(TreeTest, PlaceNamesTheFileItself) {
   for (const auto* below : {"/folder/file", "/link", "/alias/file"}) {
-    const auto place = Tree{root, Links::owner}.place(root + below);
+    const auto place = Tree{root, Links::owner}.resolve(root + below);
     ASSERT_TRUE(place) << place.error().what;
     EXPECT_EQ(place->name, "file");
     struct stat status {
@@ -91,7 +91,7 @@ TEST_F(TreeTest, PlaceNamesTheFileItself) {
     ASSERT_EQ(::stat((root + "/folder/file").c_str(), &expected), 0);
     EXPECT_EQ(status.st_ino, expected.st_ino);
   }
-  EXPECT_EQ((Tree{root, Links::never}.place(root + "/link").error().code), ELOOP);
+  EXPECT_EQ((Tree{root, Links::never}.resolve(root + "/link").error().code), ELOOP);
 }
 
 }  // namespace

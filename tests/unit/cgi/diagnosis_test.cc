@@ -130,6 +130,12 @@ TEST_F(DiagnosisTest, OtherSteps) {
   const auto clone = explain({SpawnStep::clone, EAGAIN}, "/a/b");
   EXPECT_EQ(clone.status, 503);
   EXPECT_THAT(clone.sentence, HasSubstr("no process could be started"));
+  EXPECT_THAT(clone.sentence, HasSubstr("too many"));
+  // Fault 2n.
+  const auto emulated = explain({SpawnStep::clone, EINVAL}, "/a/b");
+  EXPECT_EQ(emulated.status, 502);
+  EXPECT_THAT(emulated.sentence,
+              testing::AllOf(HasSubstr("an emulator"), testing::Not(HasSubstr("too many"))));
   EXPECT_THAT(explain({SpawnStep::exec, E2BIG}, "/a/b").sentence, HasSubstr("too large"));
   EXPECT_THAT(explain({SpawnStep::exec, EIO}, "/a/b").sentence, HasSubstr(errno_text(EIO)));
 }

@@ -237,6 +237,42 @@ TEST_F(Environments, RedirectUrlAfterALocalRedirect) {
   EXPECT_THAT(get("REDIRECT_URL"), Optional(std::string("/first")));
 }
 
+// Fault 14: php-cgi would run what PATH_TRANSLATED names.
+TEST_F(Environments, RedirectUrlIsNotThereBesidePathTranslated) {
+  input.redirect_url = "/first";
+  script.path_info = "/hello.txt";
+  EXPECT_FALSE(build().has("REDIRECT_URL"));
+  EXPECT_THAT(get("PATH_INFO"), Optional(std::string("/hello.txt")));
+  EXPECT_TRUE(build().has("PATH_TRANSLATED"));
+}
+
+// Fault 21.
+TEST_F(Environments, WhatIsComputedCannotBeConfigured) {
+  for (const auto* name : {"SERVER_PORT", "REQUEST_SCHEME", "PATH_INFO", "REDIRECT_STATUS",
+                           "REDIRECT_URL", "CONTENT_LENGTH", "SCRIPT_NAME"}) {
+    configured = {{name, "configured"}};
+    EXPECT_TRUE(is_computed(name)) << name;
+    EXPECT_NE(get(name), std::optional<std::string>("configured")) << name;
+  }
+  const Environment environment = build();
+  for (const auto& entry : environment.entries())
+    EXPECT_TRUE(is_computed(entry.substr(0, entry.find('='))) || entry.starts_with("PATH=") ||
+                entry.starts_with("HTTP_"))
+        << entry;
+  for (const auto* name : {"PATH", "HTTPS", "REMOTE_USER", "LANG", "TZ"})
+    EXPECT_FALSE(is_computed(name)) << name;
+}
+
+// Fault 22.
+TEST_F(Environments, WhyAFieldIsWithheld) {
+  EXPECT_THAT(why_withheld("api_key", true), testing::HasSubstr("letters, digits and '-'"));
+  EXPECT_THAT(why_withheld("X.Y", true), testing::HasSubstr("letters, digits and '-'"));
+  EXPECT_THAT(why_withheld("authorization", false), testing::HasSubstr("authorization is not set"));
+  EXPECT_THAT(why_withheld("Proxy", true), testing::HasSubstr("HTTP_PROXY"));
+  for (const auto* name : {"Authorization", "Accept", "Content-Type", "Connection", "X-Api-Key"})
+    EXPECT_EQ(why_withheld(name, true), "") << name;
+}
+
 TEST_F(Environments, ConfiguredVariablesAreAddedAndTheLastOfANameWins) {
   configured = {{"LANG", "C"}, {"PATH", "/opt"}, {"LANG", "C.UTF-8"}};
   EXPECT_THAT(get("LANG"), Optional(std::string("C.UTF-8")));
@@ -261,7 +297,7 @@ TEST_F(Environments, WhatAProgramIsKeptWarmWithIsWhatEachRequestSays) {
                 {"REQUEST_ID", "id"}, {"DOCUMENT_ROOT", "/x"}};
   const auto recipe = warm::make_recipe(
       {.file = script.filename, .variables = configured, .root = script.root}, {}, "/lib");
-  ASSERT_TRUE(recipe) << recipe.error();
+  ASSERT_TRUE(recipe) << recipe.error().why;
   const auto env = build();
   for (const std::string_view variable : recipe->environment) {
     if (!variable.starts_with("LD_") && !variable.starts_with("CGISRV_WARM")) {

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "http/exchange.h"
+#include "handler/exchange.h"
 
 namespace cgisrv::cgi {
 
@@ -75,7 +75,7 @@ class FakeExchange final : public http::Exchange {
     const std::uint64_t announced = response ? response->content_length.value_or(0) : 0;
     return announced - std::min<std::uint64_t>(announced, written.size());
   }
-  void charge(std::shared_ptr<account::Account> one) override { account = std::move(one); }
+  void set_account(std::shared_ptr<account::Account> one) override { account = std::move(one); }
   void flush() override { flushed = written; }
   void finish() override {
     EXPECT_TRUE(response || raw);

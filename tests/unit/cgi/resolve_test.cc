@@ -84,7 +84,7 @@ TEST_F(Resolve, DotfilesNameNothing) {
 }
 
 TEST_F(Resolve, NotExecutableSaysWhatToDo) {
-  const auto file = tree.file("a.cgi", 0644);
+  const auto file = tree.file("a.cgi", 0644, "#!/bin/sh\n");
   const auto found = find("a.cgi");
   EXPECT_EQ(found.found, Found::forbidden);
   EXPECT_EQ(found.problem, file + " is not executable; run: chmod +x " + file);
@@ -95,7 +95,8 @@ TEST_F(Resolve, NotExecutableForUs) {
   tree.file("a.cgi", 0700);
   const Unprivileged us;
   if (find("a.cgi").found == Found::program) GTEST_SKIP() << "the file is ours";
-  EXPECT_THAT(find("a.cgi").problem, HasSubstr("is not executable for user 65534"));
+  EXPECT_THAT(find("a.cgi").problem,
+              HasSubstr("is not executable for user nobody; run: chmod a+rx "));
   EXPECT_THAT(find("a.cgi", false).problem, HasSubstr("is not readable"));
 }
 

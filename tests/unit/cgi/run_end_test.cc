@@ -1,6 +1,8 @@
 // How a run ends otherwise than by a whole response: failures, deadlines, and who is left behind.
 #include <sys/resource.h>
 
+#include <cstdlib>
+
 #include "cgi/run.h"
 #include "running.h"
 
@@ -26,6 +28,42 @@ TEST_F(EndOfRun, NoHeader) {
   walk("echo just text; echo; echo more");
   expect_failure(502, "does not begin with a CGI header");
   EXPECT_THAT(exchange.failure.output_head, HasSubstr("just text"));
+}
+
+// Fault 19.
+TEST_F(EndOfRun, WhatItPrintsAfterABrokenHeaderIsReadForItsReason) {
+  walk(
+      "echo '<!--: spam'; echo; sleep 0.05; printf '<!--\\nTraceback\\n\\nKeyError: "
+      "1\\n\\n-->\\n'; exit 1");
+  expect_failure(502, "Python's cgitb printed the error in the place of a header: \"KeyError: 1\"");
+  EXPECT_THAT(exchange.failure.output_head, HasSubstr("KeyError: 1"));
+  EXPECT_EQ(exchange.failure.exit, "exit status 1");
+}
+
+TEST_F(EndOfRun, ABrokenHeaderIsSaidThoughTheProgramRunsOn) {
+  walk("echo just text; exec sleep 100");
+  expect_failure(502, "does not begin with a CGI header");
+}
+
+TEST_F(EndOfRun, ABrokenHeaderIsSaidThoughTheProgramPrintsOn) {
+  walk("exec yes");
+  expect_failure(502, "does not begin with a CGI header");
+  EXPECT_LE(exchange.failure.output_head.size(), 2100U);
+}
+
+// Fault 17.
+TEST_F(EndOfRun, RedirectThatCannotBeFollowedIsTheProgramsFailure) {
+  walk("printf 'Location: /../x\\n\\n'");
+  expect_failure(502, "its Location is a path that is broken or leads out of the site");
+  EXPECT_EQ(exchange.account->usage().outcome, account::Outcome::bad_header);
+}
+
+// Fault 2j.
+TEST_F(EndOfRun, ABadExitAfterTheResponseIsTold) {
+  walk(std::string(head) + "echo half; echo 'ValueError: boom' >&2; exit 1");
+  EXPECT_EQ(exchange.end, End::finished);
+  EXPECT_EQ(exchange.account->usage().outcome, account::Outcome::bad_exit);
+  EXPECT_FALSE(account::is_failure(account::Outcome::bad_exit));
 }
 
 TEST_F(EndOfRun, NothingAtAll) {
@@ -58,9 +96,9 @@ TEST_F(EndOfRun, CannotBeStarted) {
 }
 
 TEST_F(EndOfRun, NoPlaceIsLeft) {
-  std::vector<process::RosterPlace> taken;
+  std::vector<process::PidSlotOwner> taken;
   for (int i = 0; i < 8; ++i)
-    taken.push_back(roster.claim());
+    taken.push_back(pid_table.claim());
   walk(head);
   expect_failure(503, "no process could be started");
 }
@@ -77,6 +115,47 @@ TEST_F(EndOfRun, TotalTimeoutBeforeTheHeader) {
   expect_failure(504, "did not end within 0.05 s (timeout)");
 }
 
+// Waiting programs have rows, too: to let fewer run would make it worse.
+TEST_F(EndOfRun, PastAsManyProgramsAsAreToldApartFewerAreToWait) {
+  admission::Table table;
+  admission::Message asked{};
+  admission::AdmissionClient admission_client(
+      loop, table, 0, [&](const admission::Message& message) { asked = message; });
+  context.admission_client = &admission_client;
+  start("");
+  admission_client.on_message(
+      {.kind = admission::Message::Kind::crowded, .request = asked.request});
+  expect_failure(503,
+                 "2048 other programs run or wait, and more are not told apart; shorten "
+                 "queue.timeout or queue.size, so that fewer wait, or raise max_running");
+  run.reset();
+}
+
+// Its program is known from earlier runs.
+TEST_F(EndOfRun, ABodyThatCannotBeKeptIsInItsProgramsFigures) {
+  admission::Table table;
+  admission::AdmissionClient admission_client(loop, table, 0, [](const admission::Message&) {});
+  context.admission_client = &admission_client;
+  script.filename = directory.file("x.cgi", 0755, "#!/bin/sh\n");
+  table.give(7, table.key(options.location, script.filename));
+  options.spool_memory = 4;
+  ::setenv("TMPDIR", (directory.path() + "/missing").c_str(), 1);
+  with_body(http::Framing::chunked);
+  start("");
+  arrive("more than memory may hold", false);
+  ::unsetenv("TMPDIR");
+  EXPECT_EQ(exchange.end, End::failed);
+  EXPECT_EQ(exchange.failure.reason,
+            script.filename + ": opening a temporary file for a request body in " +
+                directory.path() +
+                "/missing: No such file or directory; start the server with TMPDIR set to a "
+                "folder that it may write to");
+  EXPECT_EQ(table.row(7).stats.with(account::Outcome::not_started), 1U);
+  EXPECT_EQ(table.row(7).stats.failed(), 1U);
+  run.reset();
+  exchange.account.reset();
+}
+
 // ---- after the head ----------------------------------------------------------------------------
 
 TEST_F(EndOfRun, KilledAfterTheHeader) {
@@ -88,8 +167,8 @@ TEST_F(EndOfRun, KilledAfterTheHeader) {
 TEST_F(EndOfRun, OutputShortOfItsContentLengthIsAFailure) {
   walk("printf 'Content-Type: text/plain\\nContent-Length: 9\\n\\npart'");
   EXPECT_EQ(exchange.end, End::aborted);
-  EXPECT_EQ(exchange.account->costs().outcome, account::Outcome::too_short);
-  EXPECT_THAT(exchange.account->costs().diagnosis, HasSubstr("5 bytes short"));
+  EXPECT_EQ(exchange.account->usage().outcome, account::Outcome::too_short);
+  EXPECT_THAT(exchange.account->usage().diagnosis, HasSubstr("5 bytes short"));
 }
 
 TEST_F(EndOfRun, IdleTimeout) {
@@ -154,8 +233,8 @@ TEST_F(EndOfRun, ProgramThatClosesItsOutputIsReapedThoughThereAreNoDescriptors) 
   expect_over();
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
   EXPECT_EQ(exchange.end, End::finished);
-  ASSERT_TRUE(exchange.account->costs().exit);
-  EXPECT_EQ(exchange.account->costs().exit->code, 3);
+  ASSERT_TRUE(exchange.account->usage().exit);
+  EXPECT_EQ(exchange.account->usage().exit->code, 3);
 }
 
 TEST_F(EndOfRun, DestroyedRunEndsItsGroup) {

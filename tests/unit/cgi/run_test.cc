@@ -106,6 +106,7 @@ TEST_F(Running, WithoutABodyInputIsEmpty) {
 }
 
 TEST_F(Running, BodyIsStreamed) {
+  options.spool_memory = 0;
   with_body(http::Framing::length, 10);
   start(std::string(head) + "echo $CONTENT_LENGTH; exec cat");
   EXPECT_TRUE(exchange.opened);
@@ -120,6 +121,7 @@ TEST_F(Running, BodyIsStreamed) {
 
 TEST_F(Running, BodyLargerThanEveryPipe) {
   const std::string large(1'000'000, 'x');
+  options.spool_memory = 0;
   with_body(http::Framing::length, large.size());
   start(std::string(head) + "exec cat");
   arrive(large, true);
@@ -130,6 +132,7 @@ TEST_F(Running, BodyLargerThanEveryPipe) {
 }
 
 TEST_F(Running, BodyThatTheProgramDoesNotWantIsDiscarded) {
+  options.spool_memory = 0;
   with_body(http::Framing::length, 1'000'000);
   start("exec 0<&-; " + std::string(head) +
         "while [ ! -e go ]; do sleep 0.01; done; echo answered");
@@ -143,6 +146,7 @@ TEST_F(Running, BodyThatTheProgramDoesNotWantIsDiscarded) {
 }
 
 TEST_F(Running, ProgramThatEndsWithoutReadingHasAnswered) {
+  options.spool_memory = 0;
   with_body(http::Framing::length, 1'000'000);
   start(std::string(head) + "echo answered");
   arrive(std::string(500'000, 'x'), false);
@@ -150,6 +154,48 @@ TEST_F(Running, ProgramThatEndsWithoutReadingHasAnswered) {
   EXPECT_EQ(exchange.end, End::finished);
   EXPECT_EQ(exchange.written, "answered\n");
   EXPECT_TRUE(exchange.discarded);
+}
+
+// Fault 8.
+TEST_F(Running, ABodyIsThereBeforeItsProgram) {
+  with_body(http::Framing::length, 10);
+  start("touch started; " + std::string(head) + "echo $CONTENT_LENGTH; exec cat");
+  EXPECT_TRUE(exchange.opened);
+  arrive("hello", false);
+  run_for(loop, milliseconds(10));
+  EXPECT_FALSE(std::filesystem::exists(directory.path() + "/started"));
+  arrive("world", true);
+  expect_over();
+  EXPECT_EQ(exchange.written, "10\nhelloworld");
+}
+
+// Fault 8.
+TEST_F(Running, OfALargeBodyTheBeginningIsThereBeforeItsProgram) {
+  options.spool_memory = 5;
+  with_body(http::Framing::length, 10);
+  start(std::string(head) + "echo $CONTENT_LENGTH; exec cat");
+  arrive("hell", false);
+  run_for(loop, milliseconds(10));
+  EXPECT_FALSE(exchange.response);
+  arrive("o wo", false);
+  EXPECT_TRUE(until([&] { return exchange.written == "10\nhello wo"; }));
+  arrive("rl", true);
+  expect_over();
+  EXPECT_EQ(exchange.written, "10\nhello worl");
+}
+
+TEST_F(Running, WhatWasCollectedGoesBeforeWhatStillComes) {
+  options.spool_memory = 300'000;  // more than a pipe takes at a time
+  std::string all;
+  while (all.size() < 900'000)
+    all += std::to_string(all.size()) + ";";
+  with_body(http::Framing::length, all.size());
+  start(std::string(head) + "exec cat");
+  for (std::size_t at = 0; at < all.size(); at += 7'000)
+    arrive(std::string_view(all).substr(at, 7'000), at + 7'000 >= all.size());
+  expect_over();
+  EXPECT_EQ(exchange.written, all);
+  EXPECT_EQ(context.spool_memory.left(), 64U << 20);
 }
 
 class Spooling : public Running {
@@ -178,7 +224,7 @@ TEST_F(Spooling, ChunkedBodyIsCollectedOnDisk) {
 }
 
 TEST_F(Running, SpoolingLeavesTheOthersTheirTurn) {
-  exchange.piece_max = 64 << 10;
+  exchange.piece_max = 8 << 10;
   with_body(http::Framing::chunked);
   start(std::string(head) + "wc -c");
   arrive(std::string(2'000'000, 'x'), true);

@@ -28,7 +28,7 @@ class Running : public testing::Test {
     EXPECT_EQ(::prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
     ::signal(SIGPIPE, [](int) {});
     log::set_level(log::Level::fatal);
-    roster.use_row(0);
+    pid_table.use_row(0);
     exchange.asked.method = "GET";
     exchange.asked.raw_target = "/x.cgi";
     exchange.asked.target.path = "/x.cgi";
@@ -79,11 +79,11 @@ class Running : public testing::Test {
 
   TemporaryDirectory directory;
   Loop loop;
-  void idle(std::uint32_t) {}
+  void idle() {}
   process::Reaper reaper{loop, Callback::of<&Running::idle>(*this)};
-  process::Roster roster{1, 8};
+  process::PidTable pid_table{1, 8};
   std::array<char, 4096> scratch{};
-  RunContext context{loop, reaper, roster, scratch, {256, 256}};
+  RunContext context{loop, reaper, pid_table, scratch, {256, 256}};
   Endpoints endpoints{.remote_address = "127.0.0.1", .server_address = "127.0.0.1"};
   Options options;
   Script script;

@@ -28,7 +28,7 @@ struct Pipe {
 struct Handler {
   std::function<void(std::uint32_t)> act = [](std::uint32_t) {};
   void call(std::uint32_t events) { act(events); }
-  Callback callback() { return Callback::of<&Handler::call>(*this); }
+  WatchCallback callback() { return WatchCallback::of<&Handler::call>(*this); }
 };
 
 TEST(Loop, CallsTheHandlerWithTheEvents) {
@@ -149,7 +149,7 @@ TEST(Loop, ManyWatchesGrowTheTableDuringACall) {
 
 TEST(Loop, NoDescriptorIsNotWatched) {
   Loop loop;
-  EXPECT_FALSE(Watch(loop, -1, EPOLLIN, Callback{}));
+  EXPECT_FALSE(Watch(loop, -1, EPOLLIN, WatchCallback{}));
 }
 
 TEST(Loop, WatchedFdClosesItsDescriptor) {

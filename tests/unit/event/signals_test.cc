@@ -14,9 +14,9 @@ namespace cgisrv {
 namespace {
 
 struct Recorder {
-  std::vector<std::uint32_t> numbers;
-  void received(std::uint32_t number) { numbers.push_back(number); }
-  Callback callback() { return Callback::of<&Recorder::received>(*this); }
+  std::vector<int> numbers;
+  void received(int number) { numbers.push_back(number); }
+  SignalCallback callback() { return SignalCallback::of<&Recorder::received>(*this); }
 };
 
 TEST(Signals, ComeThroughTheLoop) {

@@ -15,36 +15,36 @@ using testing::Not;
 class ReportTest : public testing::Test {
  protected:
   ReportTest() { record.starting({.filename = "/srv/x.cgi"}, cgi::Environment(), account); }
-  void over(std::uint32_t) {}
-  Seen seen() const {
+  void over() {}
+  ExecResult result() const {
     return {request,         record, response, judge(record, response, microseconds(1)),
             microseconds(1), "me",   ""};
   }
-  std::string text() const { return as_text(seen(), {}); }
-  nlohmann::json program() const { return nlohmann::json::parse(as_json(seen()))["programs"][0]; }
+  std::string text() const { return as_text(result(), {}); }
+  nlohmann::json program() const { return nlohmann::json::parse(as_json(result()))["programs"][0]; }
 
   const std::shared_ptr<account::Account> account = std::make_shared<account::Account>();
-  const Request request{.method = "GET", .url = "/", .head = {}, .body = {}};
+  const ExecRequest request{.method = "GET", .url = "/", .head = {}, .body = {}};
   const Response response;
   Record record{false, Callback::of<&ReportTest::over>(*this)};
 };
 
 TEST_F(ReportTest, ColdStart) {
-  account->started(account::Start::cold);
+  account->started(account::StartKind::cold);
   EXPECT_THAT(text(), HasSubstr("  started    cold\n"));
   EXPECT_EQ(program()["start"], "cold");
   EXPECT_TRUE(program()["cold_reason"].is_null());
 }
 
 TEST_F(ReportTest, ColdStartWithItsReason) {
-  account->started(account::Start::cold, "refused");
+  account->started(account::StartKind::cold, "refused");
   EXPECT_THAT(text(), HasSubstr("  started    cold: refused\n"));
   EXPECT_EQ(program()["start"], "cold");
   EXPECT_EQ(program()["cold_reason"], "refused");
 }
 
 TEST_F(ReportTest, WarmStart) {
-  account->started(account::Start::warm);
+  account->started(account::StartKind::warm);
   EXPECT_THAT(text(), HasSubstr("  started    warm\n"));
   EXPECT_EQ(program()["start"], "warm");
 }
@@ -58,13 +58,13 @@ TEST_F(ReportTest, NoStart) {
 TEST_F(ReportTest, BytesThatAreNoTextAreBase64) {  // RFC 4648 section 4
   for (const auto& [bytes, written] :
        {std::pair("\xff", "/w=="), {"\xff\xfe", "//4="}, {"\xff\xfe\xfd", "//79"}}) {
-    Seen odd = seen();
+    ExecResult odd = result();
     odd.user = bytes;
     const auto json = nlohmann::json::parse(as_json(odd));
     EXPECT_EQ(json["user_base64"], written);
     EXPECT_FALSE(json.contains("user"));
   }
-  EXPECT_EQ(nlohmann::json::parse(as_json(seen()))["user"], "me");
+  EXPECT_EQ(nlohmann::json::parse(as_json(result()))["user"], "me");
 }
 
 }  // namespace

@@ -15,41 +15,41 @@ std::string head(const std::vector<std::string>& fields, std::optional<Body> bod
   return request ? request->head : "error: " + request.error().what;
 }
 
-TEST(Request, IsComposedAsGiven) {
+TEST(ExecRequest, IsComposedAsGiven) {
   EXPECT_EQ(head({}), "POST /x?y HTTP/1.1\r\nHost: here:80\r\n\r\n");
   EXPECT_EQ(head({"A: b", "A: c"}), "POST /x?y HTTP/1.1\r\nHost: here:80\r\nA: b\r\nA: c\r\n\r\n");
 }
 
-TEST(Request, FieldsOfTheUserWin) {
+TEST(ExecRequest, FieldsOfTheUserWin) {
   EXPECT_EQ(head({"hOST: there"}), "POST /x?y HTTP/1.1\r\nhOST: there\r\n\r\n");
   EXPECT_EQ(head({"content-length: 9"}, Body{}),
             "POST /x?y HTTP/1.1\r\nHost: here:80\r\ncontent-length: 9\r\n\r\n");
 }
 
-TEST(Request, ABodyHasItsLength) {
+TEST(ExecRequest, ABodyHasItsLength) {
   EXPECT_THAT(head({}, Body{.length = 7}), HasSubstr("\r\nContent-Length: 7\r\n\r\n"));
   EXPECT_THAT(head({}, Body{}), HasSubstr("\r\nContent-Length: 0\r\n\r\n"));
 }
 
-TEST(Request, ChunkedByItsField) {
+TEST(ExecRequest, ChunkedByItsField) {
   const auto request =
       make_request("POST", "/", "here", {"Transfer-Encoding:  Chunked "}, Body{.length = 7});
   EXPECT_TRUE(request && request->chunked);
   EXPECT_EQ(request->head.find("Content-Length"), request->head.npos);
 }
 
-TEST(Request, WhatIsNoFieldIsRefused) {
+TEST(ExecRequest, WhatIsNoFieldIsRefused) {
   EXPECT_THAT(head({"no colon"}), HasSubstr("error: \"no colon\" is no header"));
   EXPECT_THAT(head({"A: b\r\nC: d"}), HasSubstr("error: "));
 }
 
-TEST(Request, WhichMethodsHaveABody) {
+TEST(ExecRequest, WhichMethodsHaveABody) {
   EXPECT_TRUE(has_body("POST", {}) && has_body("PROPFIND", {}));
   EXPECT_FALSE(has_body("GET", {}) || has_body("DELETE", {}));
   EXPECT_TRUE(has_body("GET", {"Content-Length: 3"}));
 }
 
-TEST(Request, BodyOfAPipeIsReadToItsEnd) {
+TEST(ExecRequest, BodyOfAPipeIsReadToItsEnd) {
   std::array<int, 2> ends{};
   ASSERT_EQ(::pipe(ends.data()), 0);
   const Fd ours(ends[0]);

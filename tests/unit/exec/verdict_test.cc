@@ -9,10 +9,10 @@ using std::chrono::microseconds;
 
 class VerdictTest : public testing::Test {
  protected:
-  void over(std::uint32_t) {}
+  void over() {}
   void ran(int code, bool signalled = false) {
     auto account = std::make_shared<account::Account>();
-    account->started(account::Start::cold);
+    account->started(account::StartKind::cold);
     account->close(account::Outcome::answered);
     account->reaped({.signalled = signalled, .code = code});
     record.starting({.name = "/x.cgi", .filename = "/srv/x.cgi"}, cgi::Environment(), account);

@@ -1,13 +1,14 @@
 #include "files/listing.h"
 
 #include <gmock/gmock.h>
+#include <unistd.h>
 
 #include "../temporary_directory.h"
 
 namespace cgisrv::files {
 namespace {
 
-std::vector<std::string> names(const std::vector<Entry>& entries) {
+std::vector<std::string> names(const std::vector<ListingEntry>& entries) {
   std::vector<std::string> all;
   for (const auto& entry : entries)
     all.push_back(entry.name);
@@ -38,6 +39,25 @@ TEST(Listing, OnlyWhatWouldBeServed) {
   std::filesystem::create_symlink(tree.file("file"), tree.path() + "/link");
   bool more = false;
   EXPECT_THAT(names(*list_directory({}, tree.path(), more)), testing::ElementsAre("file", "link"));
+}
+
+// Fault 31. What such a link leads to is 403, so that its size and date are nobody's business.
+TEST(Listing, LeavesOutLinksThatMayNotBeFollowed) {
+  TemporaryDirectory tree;
+  std::filesystem::create_symlink(tree.file("mine", 0644, "12345"), tree.path() + "/allowed");
+  std::filesystem::create_symlink("/proc/1/status", tree.path() + "/other");  // root's
+  if (::geteuid() == 0) {
+    ASSERT_EQ(::lchown((tree.path() + "/other").c_str(), 1234, 1234), 0);
+  }
+  bool more = false;
+  for (const std::string end : {"", "/"}) {
+    const auto listed = [&](Links links) {
+      return names(*list_directory({tree.path(), links}, tree.path() + end, more));
+    };
+    EXPECT_THAT(listed(Links::follow), testing::ElementsAre("allowed", "mine", "other"));
+    EXPECT_THAT(listed(Links::owner), testing::ElementsAre("allowed", "mine"));
+    EXPECT_THAT(listed(Links::never), testing::ElementsAre("mine"));
+  }
 }
 
 TEST(Listing, StopsAtItsLimit) {

@@ -46,7 +46,7 @@ TEST_F(StaticFile, WholeFile) {
   EXPECT_EQ(whole.response.content_length, 1000u);
   EXPECT_EQ(get(whole, "Content-Type"), "text/plain");
   EXPECT_EQ(get(whole, "Accept-Ranges"), "bytes");
-  EXPECT_EQ(get(whole, "ETag"), "\"abc-3e8-6553f09c.123\"");
+  EXPECT_EQ(get(whole, "ETag"), "\"3e8-6553f09c.123\"");
   EXPECT_EQ(get(whole, "Last-Modified"), http::format_date(now - 100));
   ASSERT_EQ(whole.pieces.size(), 1u);
   EXPECT_EQ(whole.pieces[0].offset, 0u);
@@ -93,13 +93,15 @@ TEST_F(Rfc9110_13_1_1, FailedPreconditionIs412) {
 }
 
 using Rfc9110_15_4_5 = StaticFile;
-TEST_F(Rfc9110_15_4_5, NotModifiedRepeatsTheValidators) {
+// Fault 35.
+TEST_F(Rfc9110_15_4_5, NotModifiedRepeatsTheValidatorsAlone) {
   const auto tag = etag();
   const auto same = answer_with("If-None-Match", tag);
   EXPECT_EQ(same.response.status, 304);
   EXPECT_EQ(get(same, "ETag"), tag);
   EXPECT_EQ(get(same, "Last-Modified"), http::format_date(now - 100));
   EXPECT_EQ(get(same, "Content-Type"), "");
+  EXPECT_EQ(same.response.content_length, std::nullopt);
   EXPECT_THAT(same.pieces, IsEmpty());
 }
 
@@ -135,6 +137,7 @@ TEST_F(Rfc9110_15_3_7_1, SuffixLongerThanTheFileIsAllOfIt) {
 }
 
 using Rfc9110_15_3_7_2 = StaticFile;
+// Fault 32.
 TEST_F(Rfc9110_15_3_7_2, SeveralRangesAreMultipart) {
   const auto parts = answer_with("Range", "bytes=0-0,-1");
   EXPECT_EQ(parts.response.status, 206);
@@ -147,7 +150,7 @@ TEST_F(Rfc9110_15_3_7_2, SeveralRangesAreMultipart) {
   std::string body;
   for (const auto& piece : parts.pieces)
     body += piece.text + std::string(piece.length, 'x');
-  EXPECT_EQ(body, "--" + boundary +
+  EXPECT_EQ(body, "\r\n--" + boundary +
                       "\r\nContent-Type: text/plain\r\nContent-Range: bytes 0-0/1000\r\n\r\nx"
                       "\r\n--" +
                       boundary +

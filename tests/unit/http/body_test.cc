@@ -91,6 +91,32 @@ TEST(BodyReader, ByteByByteInAndOut) {
   }
 }
 
+// Fault 9.
+TEST(BodyReader, TinyChunksComeTogether) {
+  Reading reading(Framing::chunked, 0);
+  constexpr std::size_t chunks = 10'000;
+  std::string wire;
+  std::string expected;
+  for (std::size_t i = 0; i < chunks; ++i) {
+    const char c = static_cast<char>('a' + i % 26);
+    wire.append("1\r\n").append(1, c).append("\r\n");
+    expected.push_back(c);
+  }
+  reading.input.append(wire);
+  reading.input.append("2\r\nYZ\r\n1");  // the next one is not whole
+  EXPECT_EQ(reading.reader.peek(reading.input), expected + "YZ");
+  EXPECT_EQ(reading.reader.received(), chunks + 2);
+  reading.reader.consume(reading.input, chunks + 2);
+  EXPECT_EQ(reading.reader.peek(reading.input), "");
+  reading.input.append("\r\n!\r\n0\r\n\r\nGET / HTTP/1.1");
+  EXPECT_EQ(reading.reader.peek(reading.input), "!");
+  EXPECT_EQ(reading.reader.state(), State::open);
+  reading.reader.consume(reading.input, 1);
+  EXPECT_EQ(reading.reader.peek(reading.input), "");
+  EXPECT_EQ(reading.reader.state(), State::complete);
+  EXPECT_EQ(reading.input.view(), "GET / HTTP/1.1");
+}
+
 TEST(BodyReader, PeekingTwiceShowsTheSame) {
   Reading reading(Framing::chunked, 0);
   reading.input.append("5\r\nhello\r\n");

@@ -1,5 +1,6 @@
 #include "http/chunked.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <string>
@@ -150,14 +151,81 @@ TEST(Chunked, NoRoomTakesNoData) {
   EXPECT_EQ(decoder.next("c", 2).data, "c");
 }
 
-TEST(Rfc9112_7_1_1, ExtensionsAreIgnoredUpToTheCap) {
-  const auto chunk = [](std::size_t bytes) {
-    return "1;" + std::string(bytes - 1, 'e') + "\r\nx\r\n";
-  };
+std::string problem_of(std::string_view in) {
+  ChunkedDecoder decoder;
+  while (true) {
+    const auto step = decoder.next(in, in.size());
+    if (step.consumed == 0) return std::string(decoder.problem());
+    in.remove_prefix(step.consumed);
+  }
+}
+
+std::string chunk(std::size_t extension_bytes, std::size_t data_bytes = 1) {
+  return fmt::format("{:x};{}\r\n{}\r\n", data_bytes, std::string(extension_bytes - 1, 'e'),
+                     std::string(data_bytes, 'x'));
+}
+
+TEST(Rfc9112_7_1_1, ExtensionsAreIgnoredUpToTheCapOfAChunk) {
   const auto most = ChunkedDecoder::extension_bytes_max;
   EXPECT_EQ(decode({chunk(most) + "0\r\n\r\n"}), (Outcome{State::complete, "x", most + 11}));
   EXPECT_EQ(state_after(chunk(most + 1)), State::malformed);
-  EXPECT_EQ(state_after(chunk(most - 1) + chunk(2)), State::malformed) << "over the whole body";
+  EXPECT_EQ(problem_of(chunk(most + 1)), "chunk extensions of more than 1024 bytes in one chunk");
+}
+
+// Fault 34.
+TEST(Rfc9112_7_1_1, ExtensionsMayGrowWithTheBody) {
+  const std::string signature = ";chunk-signature=" + std::string(64, 'a');
+  std::string small;
+  for (int i = 0; i < 50; ++i)
+    small += "1" + signature + "\r\nx\r\n";
+  EXPECT_EQ(state_after(small + "0" + signature + "\r\n\r\n"), State::complete);
+  std::string large;
+  for (int i = 0; i < 500; ++i)
+    large += "2000" + signature + "\r\n" + std::string(0x2000, 'x') + "\r\n";
+  EXPECT_EQ(state_after(large + "0" + signature + "\r\n\r\n"), State::complete);
+}
+
+TEST(Rfc9112_7_1_1, ExtensionsWithoutABodyHaveAnEnd) {
+  std::string body;
+  const auto most = ChunkedDecoder::extension_bytes_max;
+  for (std::size_t i = 0; i < ChunkedDecoder::extensions_free / most; ++i)
+    body += chunk(most);
+  EXPECT_EQ(state_after(body), State::open);
+  EXPECT_EQ(problem_of(body + chunk(4)), "chunk extensions that are too much for so small a body");
+  EXPECT_EQ(state_after(body + "20\r\n" + std::string(0x20, 'x') + "\r\n" + chunk(4)), State::open);
+}
+
+// Fault 39.
+TEST(Rfc9112_7_1_1, ExtensionsHaveTheirSyntax) {
+  for (const auto* good : {";a", ";a;b", ";a=b", ";a=\"\"", " ; a = b ; c", ";a=\"b;\\\"\r c\"",
+                           "\t;\ta\t=\t\"x\"\t;b", ";a=\"\xc3\xa9\""}) {
+    const std::string extension = good;
+    const bool has_cr = extension.contains('\r');
+    EXPECT_EQ(state_after("5" + extension + "\r\nhello\r\n0\r\n\r\n"),
+              has_cr ? State::malformed : State::complete)
+        << good;
+  }
+  for (const auto* bad :
+       {";",      "; ",        ";;",        ";=",          ";a=",           ";a=;b",     ";bad[=x",
+        ";a=b c", ";a b",      ";a ",       ";a=b ",       ";a=\"b",        ";a=\"b\"c", ";a=b=c",
+        ";a==b",  ";a=b\"c\"", ";\xc3\xa9", ";a=\"\x01\"", ";a=\"\\\x01\"", " ",         " a"}) {
+    EXPECT_EQ(state_after("5" + std::string(bad) + "\r\nhello\r\n0\r\n\r\n"), State::malformed)
+        << bad;
+  }
+}
+
+// Fault 34.
+TEST(Chunked, SaysWhatIsWrong) {
+  EXPECT_EQ(problem_of("5\r\nhello\r\n0\r\n\r\n"), "");
+  EXPECT_EQ(problem_of("x\r\n"), "a chunk size that is no hexadecimal number");
+  EXPECT_EQ(problem_of("5x\r\n"), "a chunk size that is no hexadecimal number");
+  EXPECT_EQ(problem_of("00000000000000001"), "a chunk size of more than 16 digits");
+  EXPECT_EQ(problem_of("5;\r\n"), "a malformed chunk extension");
+  EXPECT_EQ(problem_of("5\rx"), "a chunk size whose line does not end with CRLF");
+  EXPECT_EQ(problem_of("1\r\nab"), "a chunk that is longer than its size");
+  EXPECT_EQ(problem_of("0\r\nA B"), "a malformed trailer field after the chunks");
+  EXPECT_EQ(problem_of("0\r\nA:" + std::string(9000, 'x')),
+            "trailer fields of more than 8192 bytes after the chunks");
 }
 
 TEST(Rfc9112_7_1_2, TrailersAreDroppedUpToTheCap) {

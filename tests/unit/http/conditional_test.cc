@@ -83,7 +83,7 @@ TEST(Rfc9110_13_1_4, IfUnmodifiedSince) {
   EXPECT_EQ(check("PUT", {{"If-Unmodified-Since", "soon"}}), proceed);
 }
 
-TEST(Rfc9110_13_2_2, Order) {
+TEST(Rfc9110_13_2_2, ForkRequest) {
   const auto old = format_date(modified - 1);
   const auto same = format_date(modified);
   EXPECT_EQ(check("GET", {{"If-Match", "\"v1\""}, {"If-Unmodified-Since", old}}), proceed)

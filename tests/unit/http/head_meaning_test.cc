@@ -25,8 +25,15 @@ TEST(Rfc9112_3_2, AnInvalidHostIs400) {
   }
 }
 
-TEST(Rfc9112_3_2, AnEmptyHostIsValid) {
-  EXPECT_EQ(status("GET / HTTP/1.1\r\nHost:\r\n\r\n"), accepted);
+// Fault 39.
+TEST(Rfc9110_4_2_1, AnEmptyHostIs400) {
+  EXPECT_EQ(status("GET / HTTP/1.1\r\nHost:\r\n\r\n"), 400);
+  EXPECT_EQ(status("GET / HTTP/1.1\r\nHost: \t \r\n\r\n"), 400);
+  EXPECT_EQ(status("OPTIONS * HTTP/1.1\r\nHost:\r\n\r\n"), 400);
+  EXPECT_EQ(status("GET http://a/ HTTP/1.1\r\nHost:\r\n\r\n"), accepted);
+  EXPECT_EQ(request.host, "a");
+  EXPECT_EQ(status("GET / HTTP/1.0\r\nHost:\r\n\r\n"), accepted);
+  EXPECT_TRUE(request.host.empty());
 }
 
 TEST(Rfc9112_3_2_2, TheAbsoluteFormOverridesHost) {

@@ -69,7 +69,49 @@ TEST(Head, SteadyStateKeepsTheMemory) {
 
 TEST(Head, TlsOnAPlainPortIsRefusedAtOnce) {
   EXPECT_EQ(status("\x16\x03\x01"), 400);
-  EXPECT_EQ(parse("\x16\x03\x01").reason, "what was sent does not begin with a method; is it TLS?");
+  EXPECT_EQ(parse("\x17").reason, "what was sent does not begin with a method");
+}
+
+// Fault 2l.
+TEST(Head, OtherProtocolsAreNamed) {
+  const struct {
+    std::string begins;
+    int status;
+    std::string_view named;
+  } cases[] = {
+      {"\x16\x03\x01\x02\x00\x01\x00\n", 400, "TLS"},
+      {"\x01\x01\0\x01\0\x08\0\0"s, 400, "FastCGI"},
+      {"70:CONTENT_LENGTH\0"s
+       "0\0"s,
+       400, "SCGI"},
+      {"PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n", 400,
+       "PROXY protocol"},
+      {"PROXY UNKNOWN\r\n", 400, "PROXY protocol"},
+      {"\r\n\r\n\0\r\nQUIT\n\x21\x11"s, 400, "PROXY protocol"},
+      {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505, "HTTP/2"},
+      {"SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u6\r\n", 400, "SSH"},
+      {"SSH-2.0-Go\r\n", 400, "SSH"},
+      {"SSH-2.0-PuTTY_Release_0.78 with two words\r\n", 400, "SSH"},
+      {"\x12\x34\x00\x01", 400, "AJP"},
+  };
+  for (const auto& [begins, status, named] : cases) {
+    const auto head = parse(begins);
+    EXPECT_EQ(head.status, status) << named;
+    EXPECT_TRUE(head.reason.contains(named)) << head.reason;
+  }
+  for (const auto* http :
+       {"PROXY / HTTP/1.1", "PRI / HTTP/1.1", "SSH-2.0-x / HTTP/1.1", "70 / HTTP/1.1"})
+    EXPECT_EQ(line(http), accepted) << http;
+  EXPECT_EQ(parse("SSH-2.0-x /unfinished").state, State::incomplete);
+}
+
+// Fault 5.
+TEST(Head, TheFirstLineIsThereForTheLogWhateverIsWrong) {
+  EXPECT_EQ(first_line("GET /\xff HTTP/1.1\r\nHost: x\r\n\r\n"), "GET /\xff HTTP/1.1");
+  EXPECT_EQ(first_line("\r\n\r\nGET / HTTP/1.1\nHost"), "GET / HTTP/1.1");
+  EXPECT_EQ(first_line("GET /unfinished"), "GET /unfinished");
+  EXPECT_EQ(first_line("\r\n"), "");
+  EXPECT_EQ(first_line(""), "");
 }
 
 TEST(Rfc9112_2_2, LeadingEmptyLinesAreIgnored) {
@@ -145,14 +187,27 @@ TEST(Rfc9112_3, OneSpaceBetweenTheParts) {
   }
 }
 
-TEST(Rfc9112_3, AnUnknownMethodIs501) {
-  EXPECT_EQ(line("BREW / HTTP/1.1"), 501);
-  EXPECT_EQ(line("GETT / HTTP/1.1"), 501);
-  EXPECT_EQ(line("SETUP / HTTP/1.1"), 501);
+// Fault 5.
+TEST(Rfc9110_9_1, EveryTokenIsAMethod) {
+  for (const auto* method : {"BREW", "GETT", "SETUP", "QUERY", "!#$%&'*+-.^_`|~09azAZ"}) {
+    EXPECT_EQ(line(method + " /a?b HTTP/1.1"s), accepted) << method;
+    EXPECT_EQ(request.method, method);
+    EXPECT_EQ(request.target.query, "b");
+  }
+  EXPECT_EQ(status("QUERY / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"), accepted);
+  EXPECT_EQ(request.framing, Framing::chunked);
+  EXPECT_EQ(status("BREW / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\t\r\n\r\n"), 400)
+      << "what llhttp reads differently";
+  EXPECT_EQ(line(std::string(64, 'A') + " / HTTP/1.1"), accepted);
+  EXPECT_EQ(line(std::string(65, 'A') + " / HTTP/1.1"), 501);
 }
 
 TEST(Rfc9110_9_1, MethodsAreCaseSensitive) {
-  EXPECT_EQ(line("get / HTTP/1.1"), 501);
+  for (const auto* method : {"get", "Post", "hEAD", "connect", "query", "m-search"})
+    EXPECT_EQ(line(method + " / HTTP/1.1"s), 501) << method;
+  EXPECT_TRUE(is_known_method("QUERY"));
+  EXPECT_TRUE(is_known_method("GET"));
+  EXPECT_FALSE(is_known_method("BREW"));
 }
 
 TEST(Rfc9110_9_1, AMethodThatIsNoTokenIs400) {
@@ -171,6 +226,13 @@ TEST(Rfc9110_9_1, EveryMethodThatLlhttpKnowsIsAccepted) {
 
 TEST(Rfc9112_3, A8000ByteRequestLineIsAccepted) {
   EXPECT_EQ(line("GET /" + std::string(8000, 'a') + " HTTP/1.1"), accepted);
+}
+
+// Fault 4. llhttp would refuse it.
+TEST(Rfc9112_3_2, BytesFrom0x80StayAsTheyAre) {
+  EXPECT_EQ(line("GET /\xe9?\xc3\xa9\\ HTTP/1.1"), accepted);
+  EXPECT_EQ(request.raw_target, "/\xe9?\xc3\xa9\\");
+  EXPECT_EQ(line("GET /\x85\xa0 x HTTP/1.1"), 400);
 }
 
 TEST(Rfc9112_3, ATargetTooLongIs414BeforeTheLineEnds) {

@@ -67,10 +67,28 @@ TEST(Rfc9112_3_2_4, AsteriskFormGoesWithOptionsAlone) {
 
 TEST(Rfc9112_3_2, NoFormAndForbiddenBytes) {
   for (const auto* raw :
-       {"", "a", "a/b", "?a", "/#", "/a b", "/\\", "/\t", "/\x7f", "/\x80", "/\x01"}) {
+       {"", "a", "a/b", "?a", "/#", "/?#", "/a b", "/\\", "/a\\?b", "http://x/\\", "http://x\\y",
+        "/\t", "/\x7f", "/?\x7f", "/\x01", "/?\n", "http://\xc3\xa9/"}) {
     EXPECT_FALSE(parse_target("GET", raw)) << raw;
   }
   EXPECT_FALSE(parse_target("GET", std::string_view("/\0", 2)));
+}
+
+// Fault 4.
+TEST(Rfc9112_3_2, WhatClientsLeaveUnencodedIsTaken) {
+  const auto* const query = "\\frac{1}{2}\"<>^`|[]{}'\xc3\xa9\xff\x80?/%";
+  const auto raw = std::string("/\xe4\xb8\xad\xe9?") + query;
+  const auto target = parse_target("GET", raw);
+  ASSERT_TRUE(target);
+  EXPECT_EQ(target->path, "/\xe4\xb8\xad\xe9");
+  EXPECT_EQ(target->query, query);
+  EXPECT_EQ(parse_target("GET", "http://x/\xe9?\\")->path, "/\xe9");
+}
+
+TEST(Rfc3986_3_4, EncodesTheQueryOfALocation) {
+  EXPECT_EQ(encode_query("a=%C3%A9&b=/?:@!$'()*+,;-._~"), "a=%C3%A9&b=/?:@!$'()*+,;-._~");
+  EXPECT_EQ(encode_query("\xc3\xa9\\\"<>^`|{}[]#\r\n "),
+            "%C3%A9%5C%22%3C%3E%5E%60%7C%7B%7D%5B%5D%23%0D%0A%20");
 }
 
 TEST(Rfc9110_7_2, Authority) {

@@ -16,10 +16,14 @@ struct Exchange {
   Response response;
 
   Exchange() { request.method = "GET"; }
-  BodyFraming framing() const { return choose_framing(request, response); }
+  BodyFraming framing() const {
+    return choose_framing(content_of(request.method, response), request.version);
+  }
   std::string head(bool keep_alive = true, std::time_t time = now) const {
+    Response whole = response;
+    add_origin_fields(whole, time);
     std::string out;
-    write_head(out, request, response, framing(), keep_alive, time);
+    write_head(out, request.version, whole, framing(), keep_alive);
     return out;
   }
 };

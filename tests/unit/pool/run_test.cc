@@ -20,11 +20,11 @@
 namespace cgisrv::pool {
 namespace {
 
-constexpr int patience_ms = static_cast<int>(std::chrono::milliseconds(generous).count());
+constexpr int timeout_ms = static_cast<int>(std::chrono::milliseconds(generous).count());
 
 // To the master, on whichever descriptor leads to it.
 void report_ready_again() {
-  constexpr auto report = Report::ready;
+  constexpr auto report = WorkerReport::ready;
   for (int fd = 3; fd < 64; ++fd) {
     int family = 0;
     socklen_t size = sizeof family;
@@ -43,14 +43,14 @@ class Echo final : public Service {
     const std::string hello = std::to_string(::getpid()) + "\n";
     ::send(session.connection.socket.get(), hello.data(), hello.size(), MSG_NOSIGNAL);
     session.watch = Watch(worker_.loop(), session.connection.socket.get(), EPOLLIN,
-                          Callback::of<&Session::readable>(session));
+                          WatchCallback::of<&Session::readable>(session));
   }
   void drain() override {}
   void stop() override { sessions_.clear(); }
 
  private:
   struct Session {
-    void readable(std::uint32_t) {
+    void readable() {
       std::array<char, 256> bytes;
       const int fd = connection.socket.get();
       const ssize_t size = ::recv(fd, bytes.data(), bytes.size(), 0);
@@ -68,21 +68,26 @@ class Echo final : public Service {
   std::list<Session> sessions_;
 };
 
-Generation generation(unsigned workers, std::vector<Fd> listeners) {
+WorkerGroupSpec spec_of(unsigned workers, std::vector<Fd> listeners) {
   return {.options = {.workers = workers},
           .listeners = std::move(listeners),
           .factory = [](Worker& worker) { return std::make_unique<Echo>(worker); },
+          .keep_in_worker = {},
           .on_end = {}};
 }
 
 // Two of its workers are ready; one is not.
-Generation failing_generation() {
-  Generation generation{.options = {.workers = 3}, .listeners = {}, .factory = {}, .on_end = {}};
-  generation.factory = [](Worker& worker) {
+WorkerGroupSpec failing_spec() {
+  WorkerGroupSpec spec{.options = {.workers = 3},
+                       .listeners = {},
+                       .factory = {},
+                       .keep_in_worker = {},
+                       .on_end = {}};
+  spec.factory = [](Worker& worker) {
     if (worker.ordinal() == 2) std::exit(3);
     return std::make_unique<Echo>(worker);
   };
-  return generation;
+  return spec;
 }
 
 Master* the_master = nullptr;  // in its own process
@@ -111,7 +116,7 @@ class Client {
  private:
   bool ready() const {
     pollfd readable{.fd = socket_.get(), .events = POLLIN, .revents = 0};
-    return ::poll(&readable, 1, patience_ms) == 1;
+    return ::poll(&readable, 1, timeout_ms) == 1;
   }
   Fd socket_;
 };
@@ -135,7 +140,7 @@ class RunningPool : public testing::Test {
       const auto say = [&](std::string_view text) {
         [[maybe_unused]] const auto told = ::write(in.get(), text.data(), text.size());
       };
-      const auto replace = [&](Generation next) {
+      const auto replace = [&](WorkerGroupSpec next) {
         next.on_end = [=] { say("e"); };
         for (const Fd& each : the_master->listeners())
           next.listeners.emplace_back(::dup(each.get()));
@@ -145,10 +150,10 @@ class RunningPool : public testing::Test {
       };
       hooks.on_start = [](Master& started) { the_master = &started; };
       hooks.on_ready = [=] { say("r"); };
-      hooks.on_hangup = [=] { replace(generation(3, {})); };
-      hooks.on_user1 = [=] { replace(failing_generation()); };
+      hooks.on_hangup = [=] { replace(spec_of(3, {})); };
+      hooks.on_user1 = [=] { replace(failing_spec()); };
       hooks.on_user2 = [] { the_master->stop(Stop::handed_over); };
-      const int status = run(generation(2, std::move(listeners)), std::move(hooks));
+      const int status = run(spec_of(2, std::move(listeners)), std::move(hooks));
       // Nobody may be left: this is what a caller of run() relies on.
       const bool alone = ::waitpid(-1, nullptr, WNOHANG) == -1 && errno == ECHILD;
       ::_exit(alone ? status : 99);
@@ -160,7 +165,7 @@ class RunningPool : public testing::Test {
   char said() const {
     pollfd readable{.fd = out.get(), .events = POLLIN, .revents = 0};
     char c = 0;
-    EXPECT_EQ(::poll(&readable, 1, patience_ms), 1);
+    EXPECT_EQ(::poll(&readable, 1, timeout_ms), 1);
     EXPECT_EQ(::read(out.get(), &c, 1), 1);
     return c;
   }
@@ -185,18 +190,20 @@ class RunningPool : public testing::Test {
   Fd out;
 };
 
+// Not always one after the other: a look at the backlog between a ticket's being counted as taken
+// and its accept(2) gives a ticket too many, and the next worker is passed over.
 TEST_F(RunningPool, ServesFromBothWorkersUntilTerm) {
   std::set<pid_t> workers;
   {
-    const Client first(address);
-    const Client second(address);
-    EXPECT_EQ(first.echo("hello"), "hello");
-    EXPECT_EQ(second.echo("there"), "there");
-    EXPECT_EQ(first.echo("again"), "again");
-    workers = {first.worker, second.worker};
-    EXPECT_EQ(workers.size(), 2U);  // one after the other
+    std::list<Client> clients;
+    while (workers.size() < 2 && clients.size() < 10)
+      workers.insert(clients.emplace_back(address).worker);
+    EXPECT_EQ(workers.size(), 2U);
+    for (int round = 0; round < 2; ++round)
+      for (const Client& client : clients)
+        EXPECT_EQ(client.echo("hello"), "hello");
     EXPECT_EQ(status_after(SIGTERM), 0);
-    EXPECT_EQ(first.line(), "");  // closed
+    EXPECT_EQ(clients.front().line(), "");  // closed
   }
   for (const pid_t worker : workers)
     EXPECT_EQ(::kill(worker, 0), -1) << worker;
@@ -317,8 +324,49 @@ TEST(Pool, CodeOfTheMasterSeesTheWorkersAndStopsThem) {
       ran = all("running");
       master->stop(Stop::now);
     };
-    const int status = run(generation(2, {}), std::move(hooks));
+    const int status = run(spec_of(2, {}), std::move(hooks));
     ::_exit(status == 0 && ran && ended ? 0 : 1);
+  }
+  int status = -1;
+  EXPECT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+}
+
+std::set<int> open_descriptors() {
+  std::set<int> found;
+  for (int fd = 0; fd < 256; ++fd)
+    if (::fcntl(fd, F_GETFD) >= 0) found.insert(fd);
+  return found;
+}
+
+TEST(Pool, ProcessThatIsForkedApartHasNothingOfIt) {
+  auto listener = net::listen("127.0.0.1:0");
+  ASSERT_TRUE(listener);
+  std::fflush(nullptr);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    std::vector<Fd> listeners;
+    auto before = open_descriptors();
+    before.erase(listener->socket.get());
+    listeners.push_back(std::move(listener->socket));
+    Master* master = nullptr;
+    bool has_nothing = false;
+    Hooks hooks;
+    hooks.on_start = [&](Master& started) { master = &started; };
+    hooks.on_ready = [&] {
+      ParentOnly<Fd> kept(Fd(::dup(STDERR_FILENO)));
+      const ParentOnly<Fd> closed(Fd(::dup(STDERR_FILENO)));
+      const pid_t apart = master->fork_apart([&] { kept.keep(); });
+      if (apart == 0) {
+        before.insert(kept->get());
+        ::_exit(open_descriptors() == before ? 0 : 1);
+      }
+      int status = -1;
+      has_nothing = ::waitpid(apart, &status, 0) == apart && status == 0;
+      master->stop(Stop::now);
+    };
+    const int status = run(spec_of(2, std::move(listeners)), std::move(hooks));
+    ::_exit(status == 0 && has_nothing ? 0 : 1);
   }
   int status = -1;
   EXPECT_EQ(::waitpid(child, &status, 0), child);

@@ -13,7 +13,7 @@ using std::chrono::milliseconds;
 class ReaperTest : public testing::Test {
  protected:
   ReaperTest() { adopt_orphans(); }
-  void idle(std::uint32_t) { ++idle_calls; }
+  void idle() { ++idle_calls; }
   // Until the reaper says that nobody is left; `orphan` is reaped for the kernel meanwhile.
   void expect_idle(pid_t orphan = 0) {
     EXPECT_TRUE(run_until(loop, [&] {
@@ -142,7 +142,7 @@ TEST_F(ReaperTest, WhatOneLeavesBehindThatHadEndedAlreadyStays) {
   Shell shell("sleep 100 & echo $!");
   const pid_t grandchild = std::stoi(shell.line());
   Child child = shell.take();
-  pollfd ended{.fd = child.pidfd(), .events = POLLIN, .revents = 0};
+  pollfd ended{.fd = child.exit_fd(), .events = POLLIN, .revents = 0};
   ASSERT_EQ(::poll(&ended, 1, 10'000), 1);
   reaper.end(std::move(child), hours(1));
   EXPECT_TRUE(reaper.idle());

@@ -22,9 +22,9 @@ namespace cgisrv::process {
 // One `sh -c SCRIPT`, or another program, with pipes to its standard input and output.
 class Shell {
  public:
-  explicit Shell(std::string script, RosterPlace place = {}) {
+  explicit Shell(std::string script, PidSlotOwner pid_slot = {}) {
     arguments_ = {"/bin/sh", "-c", std::move(script)};
-    start(std::move(place));
+    start(std::move(pid_slot));
   }
   explicit Shell(std::vector<std::string> arguments) : arguments_(std::move(arguments)) {
     start({});
@@ -60,7 +60,7 @@ class Shell {
   static inline std::span<const ResourceLimit> limits;
 
  private:
-  void start(RosterPlace place) {
+  void start(PidSlotOwner pid_slot) {
     std::array<int, 2> in{};
     std::array<int, 2> out{};
     ASSERT_EQ(::pipe2(in.data(), O_CLOEXEC), 0);
@@ -79,7 +79,7 @@ class Shell {
                     .stdout_fd = child_out.get(),
                     .stderr_fd = 2,
                     .limits = limits},
-                   std::move(place));
+                   std::move(pid_slot));
   }
   static std::vector<char*> pointers(std::vector<std::string>& strings) {
     std::vector<char*> result;
@@ -90,8 +90,8 @@ class Shell {
   }
   bool read_byte(char& c) const {
     pollfd readable{.fd = output.get(), .events = POLLIN, .revents = 0};
-    const int patience_ms = static_cast<int>(std::chrono::milliseconds(generous).count());
-    const bool ready = ::poll(&readable, 1, patience_ms) == 1;
+    const int timeout_ms = static_cast<int>(std::chrono::milliseconds(generous).count());
+    const bool ready = ::poll(&readable, 1, timeout_ms) == 1;
     EXPECT_TRUE(ready) << "no output in time";
     return ready && ::read(output.get(), &c, 1) == 1;
   }
@@ -100,7 +100,7 @@ class Shell {
 };
 
 inline Exit wait_for(Child& child) {
-  pollfd ended{.fd = child.pidfd(), .events = POLLIN, .revents = 0};
+  pollfd ended{.fd = child.exit_fd(), .events = POLLIN, .revents = 0};
   EXPECT_EQ(::poll(&ended, 1, static_cast<int>(std::chrono::milliseconds(generous).count())), 1);
   const auto exit = child.try_wait();
   EXPECT_TRUE(exit);

@@ -131,17 +131,17 @@ TEST_F(Spawn, LimitsHold) {
 }
 
 TEST_F(Spawn, PidStandsInItsPlaceFromTheStart) {
-  Roster roster(1, 1);
-  roster.use_row(0);
-  RosterPlace place = roster.claim();
-  const PidSlot& slot = *place.slot();
-  Shell shell("read line", std::move(place));
+  PidTable pid_table(1, 1);
+  pid_table.use_row(0);
+  PidSlotOwner pid_slot = pid_table.claim();
+  const PidSlot& slot = *pid_slot.slot();
+  Shell shell("read line", std::move(pid_slot));
   Child child = shell.take();
   EXPECT_EQ(slot.load(), child.pid());
   shell.write("\n");
   wait_for(child);
   EXPECT_LE(slot.load(), 0);
-  EXPECT_TRUE(roster.claim());  // free again
+  EXPECT_TRUE(pid_table.claim());  // free again
 }
 
 TEST_F(Spawn, DiesWithItsCaller) {
@@ -213,13 +213,13 @@ TEST_F(Spawn, LimitThatCannotBeSet) {
 }
 
 TEST_F(Spawn, FailureGivesThePlaceBack) {
-  Roster roster(1, 1);
-  roster.use_row(0);
+  PidTable pid_table(1, 1);
+  pid_table.use_row(0);
   Shell::directory = "/no/such/directory";
   for (int i = 0; i < 3; ++i) {
-    RosterPlace place = roster.claim();
-    ASSERT_TRUE(place);
-    EXPECT_FALSE(Shell("true", std::move(place)).result);
+    PidSlotOwner pid_slot = pid_table.claim();
+    ASSERT_TRUE(pid_slot);
+    EXPECT_FALSE(Shell("true", std::move(pid_slot)).result);
   }
 }
 

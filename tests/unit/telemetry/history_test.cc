@@ -32,10 +32,10 @@ class RecentTest : public testing::Test {
     totals_.failed += failed ? 1 : 0;
     totals_.cpu += microseconds(500);
   }
-  Recent::Figures look(seconds after) {
+  Recent::Growth record(seconds after) {
     totals_.durations = histogram_->counts();
-    recent_.look(totals_, start + after);
-    return recent_.figures();
+    recent_.record(totals_, start + after);
+    return recent_.growth();
   }
 
   std::unique_ptr<Histogram> histogram_ = std::make_unique<Histogram>();
@@ -44,37 +44,37 @@ class RecentTest : public testing::Test {
 };
 
 TEST_F(RecentTest, BeforeTheFirstLookThereIsNothing) {
-  EXPECT_EQ(recent_.figures().seconds, 0);
-  EXPECT_EQ(recent_.figures().totals.requests, 0U);
+  EXPECT_EQ(recent_.growth().seconds, 0);
+  EXPECT_EQ(recent_.growth().totals.requests, 0U);
 }
 
 TEST_F(RecentTest, WhatWasBeforeTheFirstLookDoesNotCount) {
   request(seconds(9));
-  EXPECT_EQ(look(seconds(0)).totals.requests, 0U);
+  EXPECT_EQ(record(seconds(0)).totals.requests, 0U);
   request(microseconds(1000), true);
-  const auto figures = look(seconds(5));
-  EXPECT_EQ(figures.seconds, 5);
-  EXPECT_EQ(figures.totals.requests, 1U);
-  EXPECT_EQ(figures.totals.failed, 1U);
-  EXPECT_EQ(figures.totals.cpu, microseconds(500));
-  EXPECT_NEAR(static_cast<double>(figures.totals.durations.percentile(0.99).count()), 1000, 70);
+  const auto growth = record(seconds(5));
+  EXPECT_EQ(growth.seconds, 5);
+  EXPECT_EQ(growth.totals.requests, 1U);
+  EXPECT_EQ(growth.totals.failed, 1U);
+  EXPECT_EQ(growth.totals.cpu, microseconds(500));
+  EXPECT_NEAR(static_cast<double>(growth.totals.durations.percentile(0.99).count()), 1000, 70);
 }
 
 TEST_F(RecentTest, AMinuteLaterItIsForgotten) {
-  look(seconds(0));
+  record(seconds(0));
   for (int i = 0; i < 100; ++i)
     request(seconds(2));
-  look(seconds(5));
+  record(seconds(5));
   for (int at = 10; at <= 60; at += 5)
-    EXPECT_EQ(look(seconds(at)).totals.requests, 100U) << at;
+    EXPECT_EQ(record(seconds(at)).totals.requests, 100U) << at;
   request(microseconds(1000));
   for (int at = 65; at < 75; at += 5)
-    look(seconds(at));
-  const auto figures = look(seconds(80));
-  EXPECT_EQ(figures.totals.requests, 1U);
-  EXPECT_EQ(figures.totals.durations.count(), 1U);
-  EXPECT_GE(figures.seconds, 60);
-  EXPECT_LE(figures.seconds, 75);
+    record(seconds(at));
+  const auto growth = record(seconds(80));
+  EXPECT_EQ(growth.totals.requests, 1U);
+  EXPECT_EQ(growth.totals.durations.count(), 1U);
+  EXPECT_GE(growth.seconds, 60);
+  EXPECT_LE(growth.seconds, 75);
 }
 
 }  // namespace

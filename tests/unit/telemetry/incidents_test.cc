@@ -112,16 +112,16 @@ TEST_F(IncidentsTest, NobodyReadsHalfAnEntry) {
   EXPECT_EQ(mixed, 0U);
 }
 
-TEST(Slot, HoldsNothingBeforeItIsWritten) {
-  auto slot = std::make_unique<Slot<std::uint64_t>>();
+TEST(ChecksummedSlot, HoldsNothingBeforeItIsWritten) {
+  auto slot = std::make_unique<ChecksummedSlot<std::uint64_t>>();
   EXPECT_EQ(slot->load(), std::nullopt);
   slot->store(0);
   EXPECT_EQ(slot->load(), 0U);
 }
 
-TEST(Slot, WhatIsHalfWrittenIsNothing) {
+TEST(ChecksummedSlot, WhatIsHalfWrittenIsNothing) {
   using Pair = std::array<std::uint64_t, 2>;
-  auto slot = std::make_unique<Slot<Pair>>();
+  auto slot = std::make_unique<ChecksummedSlot<Pair>>();
   slot->store({1, 2});
   // The last word, as a process leaves it that died while it wrote.
   auto* const words = reinterpret_cast<std::uint64_t*>(slot.get());

@@ -10,6 +10,7 @@
 
 #include <cstdlib>
 
+#include "../no_descriptors.h"
 #include "../temporary_directory.h"
 #include "process/elf.h"
 #include "process/linkage.h"
@@ -66,7 +67,7 @@ class EachBinary : public BinaryTest, public testing::WithParamInterface<Case> {
 // The answer agrees with what the loader does.
 TEST_P(EachBinary, IsStoppedOrSaysWhyNot) {
   const auto file = build(GetParam().flags, GetParam().source);
-  const std::string why = why_not_preloaded(file);
+  const std::string why = *why_not_preloaded(file);
   if (*GetParam().why == '\0')
     EXPECT_THAT(why, IsEmpty());
   else
@@ -100,7 +101,7 @@ TEST_F(BinaryTest, TheSystemsLoaderUnderAnotherName) {
   const auto link = directory.path() + "/ld.so";
   std::filesystem::create_symlink(process::read_linkage(own.get()).loader, link);
   const auto file = build("-Wl,--dynamic-linker=" + link);
-  EXPECT_THAT(why_not_preloaded(file), IsEmpty());
+  EXPECT_THAT(*why_not_preloaded(file), IsEmpty());
   EXPECT_TRUE(is_stopped(file));
 }
 
@@ -109,7 +110,7 @@ TEST_F(BinaryTest, Go) {
   for (const char* section : {".go.buildinfo", ".note.go.buildid"}) {
     const auto file = build();
     ASSERT_EQ(run("objcopy --add-section " + std::string(section) + "=" + content + " " + file), 0);
-    EXPECT_THAT(why_not_preloaded(file), HasSubstr("is written in Go")) << section;
+    EXPECT_THAT(*why_not_preloaded(file), HasSubstr("is written in Go")) << section;
   }
 }
 
@@ -122,7 +123,7 @@ TEST_F(BinaryTest, WhatGainsPrivileges) {
   for (const auto& [mode, why] :
        {Mode{0755, ""}, Mode{04755, "is setuid,"}, Mode{02755, "is setgid,"}, Mode{02745, ""}}) {
     ASSERT_EQ(::chmod(file.c_str(), mode), 0);
-    const std::string found = why_not_preloaded(file);
+    const std::string found = *why_not_preloaded(file);
     EXPECT_TRUE(*why == '\0' ? found.empty() : found.starts_with(why)) << std::oct << mode << found;
   }
 }
@@ -133,19 +134,19 @@ TEST_F(BinaryTest, Capabilities) {
                           .data = {{.permitted = 1U << CAP_NET_RAW, .inheritable = 0}}};
   if (::setxattr(file.c_str(), "security.capability", &data, sizeof data, 0) != 0)
     GTEST_SKIP() << "only root may give capabilities";
-  EXPECT_THAT(why_not_preloaded(file), HasSubstr("is given capabilities,"));
+  EXPECT_THAT(*why_not_preloaded(file), HasSubstr("is given capabilities,"));
 }
 
 TEST_F(BinaryTest, OfAnotherMachine) {
   const std::uint16_t other = process::this_machine() == EM_AARCH64 ? EM_X86_64 : EM_AARCH64;
   const auto file = patched(offsetof(Elf64_Ehdr, e_machine),
                             {reinterpret_cast<const char*>(&other), sizeof other});
-  EXPECT_THAT(why_not_preloaded(file), HasSubstr("is a binary for "));
+  EXPECT_THAT(*why_not_preloaded(file), HasSubstr("is a binary for "));
 }
 
 TEST_F(BinaryTest, OfAnotherWidth) {
   const char other = sizeof(void*) == 8 ? ELFCLASS32 : ELFCLASS64;
-  EXPECT_THAT(why_not_preloaded(patched(EI_CLASS, {&other, 1})), HasSubstr("-bit binary"));
+  EXPECT_THAT(*why_not_preloaded(patched(EI_CLASS, {&other, 1})), HasSubstr("-bit binary"));
 }
 
 TEST_F(BinaryTest, WhatIsNoBinary) {
@@ -153,17 +154,28 @@ TEST_F(BinaryTest, WhatIsNoBinary) {
   ASSERT_EQ(::mkfifo(fifo.c_str(), 0755), 0);
   for (const auto& file : {fifo, directory.path(), directory.file("empty", 0755, ""),
                            directory.file("text", 0755, "print()\n")})
-    EXPECT_THAT(why_not_preloaded(file), HasSubstr("is neither a binary nor a script")) << file;
-  EXPECT_THAT(why_not_preloaded(directory.file("script", 0755, "#!/bin/sh\n")),
+    EXPECT_THAT(*why_not_preloaded(file), HasSubstr("is neither a binary nor a script")) << file;
+  EXPECT_THAT(*why_not_preloaded(directory.file("script", 0755, "#!/bin/sh\n")),
               HasSubstr("is itself a script"));
-  EXPECT_THAT(why_not_preloaded(directory.path() + "/none"), HasSubstr("cannot be read"));
+  EXPECT_THAT(*why_not_preloaded(directory.path() + "/none"), HasSubstr("cannot be read"));
 }
 
 TEST_F(BinaryTest, WhatMayNotBeRead) {
   const auto file = build();
   ASSERT_EQ(::chmod(file.c_str(), 0111), 0);
   const Unprivileged nobody;
-  EXPECT_THAT(why_not_preloaded(file), HasSubstr("cannot be read"));
+  EXPECT_THAT(*why_not_preloaded(file), HasSubstr("cannot be read"));
+}
+
+TEST_F(BinaryTest, WhatCannotBeReadForWantOfADescriptor) {
+  const auto file = build();
+  const auto why = [&] {
+    const NoDescriptors scarcity;
+    return why_not_preloaded(file);
+  }();
+  ASSERT_FALSE(why);
+  EXPECT_EQ(why.error().code, EMFILE);
+  EXPECT_THAT(*why_not_preloaded(file), IsEmpty());
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// A recipe is right when what it starts says that it is ready. In truth it is the keeper that does
+// A recipe is right when what it starts says that it is ready. In truth it is the manager that does
 // what is done here.
 #include <cgisrv/fd.h>
 #include <fcntl.h>
@@ -21,10 +21,10 @@ namespace {
 class BootTest : public testing::Test {
  protected:
   // "ready"; or why not, by the recipe or by the zygote.
-  std::string boot(const Program& program) {
+  std::string boot(const WarmProgram& program) {
     const auto here = std::filesystem::canonical("/proc/self/exe").parent_path();
     const auto recipe = make_recipe(program, {}, std::filesystem::canonical(here / "../.."));
-    if (!recipe) return recipe.error();
+    if (!recipe) return recipe.error().why;
     std::array<int, 2> control{}, input{};
     EXPECT_EQ(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, control.data()), 0);
     EXPECT_EQ(::pipe2(input.data(), O_CLOEXEC), 0);
@@ -36,7 +36,7 @@ class BootTest : public testing::Test {
     const pid_t pid = start(*recipe, {{stdin_fd.get(), 0},
                                       {out.get(), 1},
                                       {err.get(), 2},
-                                      {theirs.get(), control_fd},
+                                      {theirs.get(), channel_fd},
                                       {slate.get(), slate_fd}});
     theirs.reset();
     std::string said = hear(ours.get());
@@ -55,9 +55,9 @@ class BootTest : public testing::Test {
  private:
   static pid_t start(const Recipe& recipe, const std::vector<std::pair<int, int>>& descriptors) {
     auto environment = recipe.environment;
-    environment.push_back("CGISRV_WARM_CONTROL=" + std::to_string(control_fd));
+    environment.push_back("CGISRV_WARM_CHANNEL=" + std::to_string(channel_fd));
     environment.push_back("CGISRV_WARM_SLATE=" + std::to_string(slate_fd));
-    environment.push_back("CGISRV_WARM_KEEPER=" + std::to_string(::getpid()));
+    environment.push_back("CGISRV_WARM_MANAGER=" + std::to_string(::getpid()));
     const auto pointers = [](const std::vector<std::string>& strings) {
       std::vector<char*> list;
       for (const auto& string : strings)
@@ -70,7 +70,7 @@ class BootTest : public testing::Test {
     if (pid != 0) return pid;
     for (const auto& [fd, number] : descriptors)
       ::dup2(fd, number);
-    ::close_range(3, control_fd - 1, 0);
+    ::close_range(3, channel_fd - 1, 0);
     ::close_range(slate_fd + 1, ~0U, 0);
     ::execve(recipe.executable.c_str(), argv.data(), envp.data());
     ::_exit(127);

@@ -18,8 +18,8 @@ using testing::StartsWith;
 class RecipeTest : public testing::Test {
  protected:
   RecipeTest() {
-    for (const char* name :
-         {"libcgisrv-warm.so", "warm.pl", "warm.py", "warm_load.py", "warm_end.py"})
+    for (const char* name : {"libcgisrv-warm.so", "warm.pl", "warm_learn.pl", "warm.py",
+                             "warm_load.py", "warm_end.py", "warm_learn.py"})
       directory.file(std::string("lib/") + name);
     program.file = directory.path() + "/program";
     program.variables = {{"PATH", bin}};
@@ -32,14 +32,14 @@ class RecipeTest : public testing::Test {
       std::filesystem::create_symlink(target, bin + "/" + name);
   }
 
-  std::expected<Recipe, std::string> make() { return make_recipe(program, options, library); }
-  std::expected<Recipe, std::string> make(const std::string& first_line) {
+  std::expected<Recipe, WhyCold> make() { return make_recipe(program, options, library); }
+  std::expected<Recipe, WhyCold> make(const std::string& first_line) {
     directory.file("program", 0755, with_names(first_line) + "\nprint 1\n");
     return make();
   }
   std::string why_not(const std::string& first_line) {
     const auto made = make(first_line);
-    return made ? "" : made.error();
+    return made ? "" : made.error().why;
   }
   // %bin, %lib and %file: ours.
   std::string with_names(std::string text) const {
@@ -53,7 +53,7 @@ class RecipeTest : public testing::Test {
   TemporaryDirectory directory;
   std::string bin = directory.directory("bin");
   std::string library = directory.directory("lib");
-  Program program;
+  WarmProgram program;
   Options options;
 };
 
@@ -68,7 +68,7 @@ class EachLine : public RecipeTest, public testing::WithParamInterface<Line> {};
 
 TEST_P(EachLine, IsStartedBy) {
   const auto recipe = make(GetParam().first_line);
-  ASSERT_TRUE(recipe) << recipe.error();
+  ASSERT_TRUE(recipe) << recipe.error().why;
   EXPECT_EQ(recipe->executable, with_names(GetParam().executable));
   std::string argv;
   for (const auto& argument : recipe->argv)
@@ -126,9 +126,10 @@ TEST_P(EachRefusal, SaysWhy) {
 INSTANTIATE_TEST_SUITE_P(
     Warm, EachRefusal,
     testing::Values(
-        Refusal{"Shell", "#!/bin/sh -e", "It is run by /bin/sh: a shell starts"},
-        Refusal{"ShellByEnv", "#!/usr/bin/env dash", "It is run by dash: a shell starts"},
-        Refusal{"ShellByVersion", "#!/opt/bash5.2", "a shell starts"},
+        Refusal{"Shell", "#!/bin/sh -e",
+                "It is run by /bin/sh: a shell is not what takes the time"},
+        Refusal{"ShellByEnv", "#!/usr/bin/env dash", "It is run by dash: a shell is not"},
+        Refusal{"ShellByVersion", "#!/opt/bash5.2", "a shell is not"},
         Refusal{"Php", "#!/usr/bin/php-cgi8.2", "FastCGI"},
         Refusal{"Node", "#!/usr/bin/node", "threads"},
         Refusal{"Java", "#!/usr/bin/java --source 21", "threads"},
@@ -169,11 +170,11 @@ TEST_F(RecipeTest, ConfiguredInterpreterCountsAndNotTheFirstLine) {
   program.interpreter = "/usr/bin/perl";
   directory.file("program", 0644, "#!/bin/sh -e\n");
   const auto recipe = make();
-  ASSERT_TRUE(recipe) << recipe.error();
+  ASSERT_TRUE(recipe) << recipe.error().why;
   EXPECT_EQ(recipe->executable, "/usr/bin/perl");
   EXPECT_THAT(recipe->argv, ElementsAre("/usr/bin/perl", with_names(LOAD), program.file));
   program.interpreter = "/usr/bin/php-cgi";
-  EXPECT_THAT(make().error(), HasSubstr("FastCGI"));
+  EXPECT_THAT(make().error().why, HasSubstr("FastCGI"));
 }
 
 TEST_F(RecipeTest, AWrapperIsNoInterpreter) {
@@ -184,7 +185,7 @@ TEST_F(RecipeTest, AWrapperIsNoInterpreter) {
 TEST_F(RecipeTest, Native) {
   std::filesystem::copy_file("/usr/bin/env", program.file);
   const auto recipe = make();
-  ASSERT_TRUE(recipe) << recipe.error();
+  ASSERT_TRUE(recipe) << recipe.error().why;
   EXPECT_EQ(recipe->executable, program.file);
   EXPECT_THAT(recipe->argv, ElementsAre(program.file));
   EXPECT_THAT(recipe->environment, Contains("CGISRV_WARM=main"));
@@ -194,21 +195,22 @@ TEST_F(RecipeTest, Native) {
 TEST_F(RecipeTest, NativeThatCannotBePreloaded) {
   std::filesystem::copy_file("/usr/bin/env", program.file);
   ASSERT_EQ(::chmod(program.file.c_str(), 04755), 0);
-  EXPECT_EQ(make().error(), "It is setuid, and nothing is preloaded into what gains privileges.");
+  EXPECT_EQ(make().error().why,
+            "It is setuid, and nothing is preloaded into what gains privileges.");
 }
 
 TEST_F(RecipeTest, PhpAsAProgram) {
   const auto php = directory.path() + "/php-cgi8.2";
   std::filesystem::copy_file("/usr/bin/env", php);
   std::filesystem::create_symlink(php, program.file);
-  EXPECT_THAT(make().error(), HasSubstr("It is PHP: "));
+  EXPECT_THAT(make().error().why, HasSubstr("It is PHP: "));
 }
 
 TEST_F(RecipeTest, WhatMayNotBeExecuted) {
   directory.file("program", 0644, "#!/usr/bin/perl\n");
-  EXPECT_THAT(make().error(), HasSubstr("not executable"));
+  EXPECT_THAT(make().error().why, HasSubstr("not executable"));
   program.file = directory.path() + "/none";
-  EXPECT_THAT(make().error(), HasSubstr("not executable"));
+  EXPECT_THAT(make().error().why, HasSubstr("not executable"));
 }
 
 TEST_F(RecipeTest, Options) {
@@ -275,8 +277,8 @@ TEST_F(RecipeTest, TheProgramsOwnPreloadComesBehind) {
 }
 
 TEST_F(RecipeTest, NamesThatTheServerNeeds) {
-  program.variables.emplace_back("CGISRV_WARM_CONTROL", "3");
-  EXPECT_THAT(why_not("#!/usr/bin/perl"), HasSubstr("sets CGISRV_WARM_CONTROL"));
+  program.variables.emplace_back("CGISRV_WARM_CHANNEL", "3");
+  EXPECT_THAT(why_not("#!/usr/bin/perl"), HasSubstr("sets CGISRV_WARM_CHANNEL"));
 }
 
 // ---- the library
@@ -297,8 +299,8 @@ TEST_F(RecipeTest, NamesOfFoldersThatLoaderOrPerlMistake) {
 TEST_F(RecipeTest, TheLibraryIsBesideTheServerOrInItsLib) {
   const auto put = [this](const std::string& folder) {
     directory.directory(folder);
-    for (const char* name :
-         {"libcgisrv-warm.so", "warm.pl", "warm.py", "warm_load.py", "warm_end.py"})
+    for (const char* name : {"libcgisrv-warm.so", "warm.pl", "warm_learn.pl", "warm.py",
+                             "warm_load.py", "warm_end.py", "warm_learn.py"})
       directory.file(folder + "/" + name);
     return directory.path() + "/" + folder;
   };
@@ -309,8 +311,8 @@ TEST_F(RecipeTest, TheLibraryIsBesideTheServerOrInItsLib) {
   EXPECT_EQ(find_library(exe), installed);
   const auto beside = put("usr/bin");
   EXPECT_EQ(find_library(exe), beside);
-  for (const char* name :
-       {"/libcgisrv-warm.so", "/warm.pl", "/warm.py", "/warm_load.py", "/warm_end.py"}) {
+  for (const char* name : {"/libcgisrv-warm.so", "/warm.pl", "/warm_learn.pl", "/warm.py",
+                           "/warm_load.py", "/warm_end.py", "/warm_learn.py"}) {
     put("usr/bin");
     std::filesystem::remove(beside + name);
     EXPECT_EQ(find_library(exe), installed) << name;

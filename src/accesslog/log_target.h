@@ -1,0 +1,13 @@
+// Where the access log goes, and the format of its lines.
+#pragma once
+
+#include <string>
+
+namespace cgisrv::server {
+
+struct LogTarget {
+  std::string path = "stderr";      // "stderr", "off", or an absolute path
+  std::string format = "combined";  // read by AccessFormat::parse()
+};
+
+}  // namespace cgisrv::server

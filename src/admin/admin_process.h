@@ -1,0 +1,60 @@
+// The process that serves the admin listener: a worker's connections with other responses, and its
+// own implementation of the pool's part. It reads shared memory and asks no other process, so
+// clients cannot affect one.
+#pragma once
+
+#include <cgisrv/loop.h>
+#include <cgisrv/pool.h>
+
+#include <array>
+#include <vector>
+
+#include "admin/admin_pages.h"
+#include "admission/table.h"
+#include "event/signals.h"
+#include "http1/server.h"
+#include "net/listener.h"
+
+namespace cgisrv::server {
+
+class AdminProcess final : public pool::Worker {
+ public:
+  // Serves until all other ends of `lifeline` are closed. All references outlive it.
+  AdminProcess(net::Listener listener, Fd lifeline, const AdminOptions& options,
+               const Reporter& reporter, admission::Table& table,
+               telemetry::SharedStats& shared_stats);
+
+  int run();
+
+  // ---- pool::Worker
+  Loop& loop() override { return loop_; }
+  unsigned index() const override { return 0; }
+  void describe(std::string_view) override {}
+  void check_finished() override {}
+  void tell_master(std::string_view) override {}
+
+ private:
+  void connection_opened() override { ++connections_; }
+  void connection_closed() override { --connections_; }
+  void listener_ready();
+  void watch_listener();
+  void poll();
+  void end() { loop_.stop(); }
+  void on_signal(int) {}
+
+  Loop loop_;
+  Signals signals_;
+  Timer poll_timer_;
+  Timer again_;
+  WatchedFd lifeline_;
+  Fd listener_;
+  Watch listener_watch_;
+  unsigned connections_ = 0;
+  const Config config_;
+  const std::vector<net::Address> addresses_;
+  std::array<char, 16 * 1024> scratch_;
+  AdminPages pages_;
+  http1::Server clients_;
+};
+
+}  // namespace cgisrv::server

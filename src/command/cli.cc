@@ -1,0 +1,418 @@
+#include "command/cli.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdlib>
+#include <iostream>
+#include <iterator>
+
+#include "base/exit_status.h"
+#include "base/text.h"
+#include "base/units.h"
+#include "cgi/environment.h"
+#include "command/completion.h"
+#include "command/help.h"
+#include "command/hints.h"
+#include "config/value_check.h"
+
+namespace cgisrv::server {
+
+namespace {
+constexpr auto version = "cgisrv " CGISRV_VERSION "\n";
+
+constexpr auto usage = R"(Usage: cgisrv [DIR] [options]          serve DIR (default: this directory)
+       cgisrv -c FILE                  serve by a configuration file
+       cgisrv check -c FILE            check a configuration file
+       cgisrv exec SCRIPT [URL]        run a program once: cgisrv exec --help
+       cgisrv reference [--scdoc]      print the reference of all parameters
+       cgisrv completion bash|zsh|fish print what the shell needs to complete
+       cgisrv status|reload|upgrade|reopen|quit|stop  speak to a running server;
+                                       see cgisrv status --help
+
+Static files are served, but dotfiles; executable files in DIR/cgi-bin/ and
+DIR/htbin/, and executable *.cgi anywhere, are run as CGI programs.
+
+)";
+constexpr auto endings = R"(
+Signals: TERM, INT stop; QUIT quits; HUP reloads, without -c it stops;
+USR1 reopens; USR2 upgrades.
+Exit status: 0 stopped, 64 usage, 69 address unavailable, 77 permission,
+78 configuration.
+)";
+
+constexpr auto remote_usage = R"(Usage: cgisrv status [--watch [SECONDS]] [--json]
+                      what a running server does: workers, programs
+       cgisrv quit    finish open requests, then end
+       cgisrv stop    end now
+       cgisrv reload  serve by the configuration as it is now
+       cgisrv upgrade serve by the program as it is installed now
+       cgisrv reopen  open the logs again, after they were moved away
+
+)";
+constexpr auto remote_endings = R"(
+They are looked for in the runtime_dir of FILE or $RUNTIME_DIRECTORY; without
+those in /run/cgisrv, and for others than root in $XDG_RUNTIME_DIR/cgisrv and
+/tmp/cgisrv-UID too.
+Exit status: 0 done, 64 usage, 69 no such server, or it cannot do that,
+73 log not opened, 77 permission, 78 configuration.
+)";
+
+constexpr auto exec_usage = R"(Usage: cgisrv exec SCRIPT [URL] [options]
+
+Runs a CGI program once, as the server would, and shows the request, what the
+program got and printed, the response, what it cost, and whether it is good.
+
+SCRIPT is the program's file. URL is what a client would ask for: a path such
+as /cgi-bin/hello.cgi/extra?x=1, http://HOST/PATH, or ?QUERY alone. What is
+left out leads to SCRIPT. Methods other than GET, HEAD, OPTIONS and DELETE send
+standard input as the body.
+
+)";
+constexpr auto exec_endings = R"(
+Exit status: 0 good; 1 bad (no valid response, a status of 500 or above, an
+exit status other than 0, a limit); 64 usage, 66 no such program,
+77 permission, 78 configuration; 130 after Ctrl-C.
+With --verify: 0 the same; 2 it differs; 3 it cannot be started warm.
+)";
+
+int usage_error(const std::string& message) {
+  std::cerr << "cgisrv: " << message << "\nTry: cgisrv --help\n";
+  return exit_status::usage;
+}
+
+Command refuse(const std::string& message) {
+  return {.kind = Command::Kind::done, .status = usage_error(message)};
+}
+
+// Without the range: the help shows an argument's type name.
+template <typename T>
+CLI::Validator in_range(T min, T max) {
+  return CLI::Range(min, max).description("");
+}
+
+// `about`: what the command needs a configuration for.
+void add_common(CLI::App& app, std::string& config_file, const char* about, bool& wants_help) {
+  app.add_option("-c,--config", config_file, about)->type_name("FILE");
+  app.add_flag("-h,--help", wants_help, "this text");
+}
+
+void add_exec(CLI::App& exec, ExecOptions& options) {
+  using Show = ExecOptions::Show;
+  exec.add_option("SCRIPT", options.script)->type_name("FILE");
+  exec.add_option("URL", options.url);
+  exec.add_option("-X,--method", options.method, "the request's method (default GET)")
+      ->type_name("METHOD");
+  exec.add_option("-H,--header", options.fields, "a header of the request; may repeat")
+      ->type_name("'N: V'")
+      ->allow_extra_args(false);
+  const auto add_show = [&](const char* name, Show show, const char* about) {
+    return exec.add_flag_callback(
+        name, [&options, show] { options.show = show; }, about);
+  };
+  auto* const environment =
+      add_show("--env", Show::environment, "print the program's environment alone");
+  auto* const raw = add_show("--raw", Show::raw, "print what the program prints, as it prints it");
+  auto* const json = add_show("--json", Show::json, "print everything as one JSON object");
+  auto* const verify = exec.add_flag("--verify", options.verify,
+                                     "run it cold and warm some times, in turns, and tell\n"
+                                     "whether it does the same; GET and HEAD only");
+  environment->excludes(raw)->excludes(json);
+  raw->excludes(json);
+  verify->excludes(environment)->excludes(raw)->excludes(json);
+}
+
+std::pair<std::string, std::string> variable_of(const std::string& text) {
+  const auto equals = text.find('=');
+  std::string name = text.substr(0, equals);
+  if (const auto problem = check_variable_name(name); !problem.empty())
+    throw CLI::ValidationError("--setenv " + text::printable(text, 200), problem);
+  if (cgi::is_computed(name))
+    throw CLI::ValidationError("--setenv " + name,
+                               "it is computed for each request; what is set here would never have "
+                               "an effect");
+  if (equals != text.npos) return {std::move(name), text.substr(equals + 1)};
+  const char* const value = std::getenv(name.c_str());
+  if (value == nullptr)
+    throw CLI::ValidationError("--setenv " + name, "it is not set here; write " + name + "=VALUE");
+  return {std::move(name), value};
+}
+
+std::uint64_t body_size_of(const std::string& text) {
+  if (text == "unlimited") return bytes_unlimited;
+  if (const auto size = parse_size(text)) return *size;
+  throw CLI::ValidationError("--body-size", "write a size such as 100m, or unlimited");
+}
+
+// Options that a configuration replaces by its own settings.
+void add_directory_options(CLI::App& app, DirectoryOptions& options) {
+  app.add_option_function<std::vector<std::string>>(
+         "-E,--setenv",
+         [&options](const std::vector<std::string>& variables) {
+           for (const std::string& each : variables)
+             options.env.push_back(variable_of(each));
+         },
+         "a variable for programs, or our own; may repeat")
+      ->type_name("NAME[=VAL]")
+      ->allow_extra_args(false);
+  app.add_option_function<std::string>(
+         "--body-size",
+         [&options](const std::string& size) { options.body_size = body_size_of(size); },
+         "what a request may send (default 10m), or unlimited")
+      ->type_name("SIZE");
+}
+
+// Options for a server that starts.
+void add_start(CLI::App& app, Command& command) {
+  app.add_option("-l,--listen", command.listen,
+                 "listen there; may repeat (default 127.0.0.1:8888)\n"
+                 ":8000 every interface, [::1]:8000, unix:/path,\n"
+                 "port 0: any free port; fd:NAME: systemd's sockets")
+      ->type_name("ADDR:PORT")
+      ->allow_extra_args(false);
+  app.add_option("-w,--workers", command.workers, "worker processes (default: one per core)")
+      ->type_name("N")
+      ->check(in_range(1U, pool::workers_max));
+  app.add_option("--admin", command.admin, "status page, metrics and health checks there")
+      ->type_name("ADDR:PORT");
+  app.add_option("--server-name", command.hosts,
+                 "answer for that host too; may repeat. Otherwise for\n"
+                 "addresses and names of this machine alone")
+      ->type_name("NAME")
+      ->allow_extra_args(false);
+  app.add_flag("--warm", command.of_directory.warm,
+               "load each program once, fork it for each request");
+}
+
+// The commands for a running server. They share one help, which lists each option once.
+void add_remote(CLI::App& app, Command& command, bool& wants_help) {
+  RemoteCommand& remote = command.remote;
+  const auto verb = [&](const char* const name) {
+    auto* const added = app.add_subcommand(name, remote_usage)->fallthrough();
+    added->footer(remote_endings);
+    added->callback([&remote, name] { remote.verb = name; });
+    return added;
+  };
+  auto* const status = verb("status");
+  const std::vector<CLI::App*> others = {verb("reload"), verb("upgrade"), verb("reopen"),
+                                         verb("quit"), verb("stop")};
+  status
+      ->add_option("--watch", remote.watch_seconds,
+                   "again and again, every 2 seconds; until Ctrl-C")
+      ->type_name("[SECONDS]")
+      ->expected(0, 1)
+      ->default_str("2")
+      ->check(in_range(0.1, 86400.0))
+      ->each([&remote](const std::string&) { remote.watch = true; });
+  status->add_flag("--json", remote.json, "status for programs, on one line");
+  for (CLI::App* const ending : {others[3], others[4]})
+    ending->add_flag("!--no-wait", remote.wait, "quit, stop: return before the server has ended");
+  for (CLI::App* const other : others)
+    other->add_flag("--if-running", remote.if_running,
+                    "all but status: where no server runs, there is nothing\n"
+                    "to do, and that is no failure");
+  for (CLI::App* const each : app.get_subcommands(
+           [](const CLI::App* one) { return one->get_description() == remote_usage; })) {
+    constexpr auto which = "Which server, if several run";
+    each->add_option("--pid", remote.pid, "the one with that process id")
+        ->type_name("N")
+        ->check(in_range(1, 1 << 22))
+        ->group(which);
+    add_common(*each, command.config_file, "the one that runs by FILE", wants_help);
+    each->get_option("--config")->group(which);
+    each->add_option("--socket", remote.socket, "the one with that control socket")
+        ->type_name("FILE")
+        ->group(which);
+  }
+}
+
+// A command has an option of that name too, so that CLI11 does not notice both.
+bool has_two_files(const CLI::App& app) {
+  const auto used = app.get_subcommands();
+  if (used.empty() || used[0]->get_option_no_throw("--config") == nullptr) return false;
+  return app.count("--config") != 0 && used[0]->count("--config") != 0;
+}
+
+// Options that only apply to a server that starts now.
+bool is_for_a_start(const Command& command) {
+  return !command.listen.empty() || command.workers != 0 || command.of_directory.warm ||
+         !command.admin.empty() || !command.hosts.empty();
+}
+
+bool tells_programs(const DirectoryOptions& options) {
+  return options.body_size || !options.env.empty();
+}
+
+// Nothing, or what to write in the file instead of an option for a directory.
+std::string refused_beside_a_file(const DirectoryOptions& options) {
+  if (options.warm)
+    return "--warm is for a directory; in a configuration write start = \"warm\", under [cgi] or "
+           "in "
+           "a location";
+  if (!options.env.empty())
+    return fmt::format(
+        "--setenv is for a directory; in a configuration write env = {{ {} = \"...\" }}, under "
+        "[cgi] "
+        "or in a location",
+        options.env.front().first);
+  if (options.body_size)
+    return "--body-size is for a directory; in a configuration write body_size, under [limits] or "
+           "in "
+           "a location";
+  return {};
+}
+
+Command exec_command(Command command, bool has_directory) {
+  command.kind = Command::Kind::exec;
+  if (command.exec.script.empty())
+    return refuse("exec needs a program: cgisrv exec SCRIPT [URL]; see cgisrv exec --help");
+  if (has_directory) return refuse("exec takes SCRIPT and URL, and no more");
+  if (is_for_a_start(command))
+    return refuse(
+        "exec does not listen, and starts programs cold: leave out --listen, --server-name, "
+        "--admin, --workers and --warm; "
+        "--verify tells whether a program can be started warm");
+  if (!command.config_file.empty())
+    if (const auto refused = refused_beside_a_file(command.of_directory); !refused.empty())
+      return refuse(refused);
+  const std::string& method = command.exec.method;
+  if (command.exec.verify && method != "GET" && method != "HEAD")
+    return refuse(fmt::format(
+        "--verify runs the program many times, which {} may not mean: GET and HEAD only", method));
+  return command;
+}
+
+Command remote_command(Command command, bool has_directory) {
+  const std::string& verb = command.remote.verb;
+  if (has_directory || is_for_a_start(command) || tells_programs(command.of_directory))
+    return refuse(fmt::format(
+        "{0} speaks to a server that runs already: cgisrv {0} [--pid N | -c FILE]", verb));
+  command.kind = Command::Kind::remote;
+  command.remote.config_file = command.config_file;
+  return command;
+}
+
+std::vector<std::string> names_of(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::Option* const option : app.get_options())
+    for (const std::string& name : option->get_lnames())
+      names.push_back("--" + name);
+  return names;
+}
+
+std::vector<std::string_view> views_of(const std::vector<std::string>& words) {
+  return {words.begin(), words.end()};
+}
+
+// A mistyped word, or one of another server's, is read as a directory.
+std::string hint_for_operand(const CLI::App& app, const std::string& directory) {
+  std::vector<std::string> commands;
+  for (const CLI::App* const each : app.get_subcommands({}))
+    commands.push_back(each->get_name());
+  return hint_for_directory(directory, views_of(commands));
+}
+
+UnknownWord unknown_word(const std::string& word, int argc, char** argv) {
+  UnknownWord unknown{.word = word.substr(0, word.find('='))};
+  if (unknown.word.size() < word.size())
+    unknown.values.push_back(word.substr(unknown.word.size() + 1));
+  const std::vector<std::string> words(argv + 1, argv + argc);
+  const auto at = std::ranges::find(words, word);
+  if (at == words.end()) return unknown;
+  const auto is_option = [](std::string_view each) { return each.starts_with('-'); };
+  std::copy(at + 1, std::find_if(at + 1, words.end(), is_option),
+            std::back_inserter(unknown.values));
+  return unknown;
+}
+
+// CLI11's message for a word that it cannot place, and what was probably meant.
+std::string unexpected_word(const CLI::App& app, const CLI::ParseError& error,
+                            const std::string& directory, int argc, char** argv) {
+  std::string what = error.what();
+  const auto extras = app.remaining(true);
+  if (extras.empty()) return what;
+  std::vector<std::string> options = names_of(app);
+  for (const CLI::App* const used : app.get_subcommands())
+    std::ranges::copy(names_of(*used), std::back_inserter(options));
+  UnknownWord unknown = unknown_word(extras.front(), argc, argv);
+  unknown.of_exec = app.get_subcommand("exec")->parsed();
+  const bool is_option = unknown.word.starts_with('-');
+  if (!is_option && !directory.empty() && app.get_subcommands().empty())
+    if (auto hint = hint_for_operand(app, directory); !hint.empty()) return hint;
+  const auto hint = hint_for(unknown, views_of(options));
+  if (hint.empty()) return what;
+  return is_option
+             ? fmt::format("there is no option {}; {}", unknown.word, hint)
+             : fmt::format("{} is one word too many; {}", text::printable(unknown.word, 200), hint);
+}
+
+}  // namespace
+
+Command parse_command_line(int argc, char** argv) {
+  Command command;
+  CLI::App app(usage);
+  app.footer(endings);
+  app.set_help_flag();
+  app.require_subcommand(0, 1);
+  bool wants_help = false;
+  bool wants_version = false;
+  const auto* const directory = app.add_option("DIR", command.directory)->type_name("DIR");
+  add_start(app, command);
+  add_directory_options(app, command.of_directory);
+  add_common(app, command.config_file, "configuration, see docs/reference.md", wants_help);
+  app.add_flag("--version", wants_version, "the version");
+  auto* const check = app.add_subcommand("check")->fallthrough();
+  add_common(*check, command.config_file, "the file that is checked", wants_help);
+  add_remote(app, command, wants_help);
+  auto* const exec = app.add_subcommand("exec", exec_usage)->fallthrough();
+  exec->footer(exec_endings);
+  add_exec(*exec, command.exec);
+  add_directory_options(*exec, command.of_directory);
+  add_common(*exec, command.config_file, "by this configuration; else as in directory mode",
+             wants_help);
+  auto* const reference = app.add_subcommand("reference")->fallthrough();
+  reference->add_flag("--scdoc", command.as_manual);
+  reference->add_flag("-h,--help", wants_help);
+  auto* const completes = app.add_subcommand("completion")->fallthrough();
+  completes->add_flag("-h,--help", wants_help);
+  std::string shell;
+  completes->add_option("SHELL", shell)->required()->check(CLI::IsMember({"bash", "zsh", "fish"}));
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return refuse(unexpected_word(app, error, command.directory, argc, argv));
+  }
+  if (has_two_files(app)) return refuse("--config may stand once only");
+  if (wants_help || wants_version) {
+    std::cout << (wants_help ? help(app) : version);
+    return {.kind = Command::Kind::done};
+  }
+  if (*completes) {
+    std::cout << completion(app, shell);
+    return {.kind = Command::Kind::done};
+  }
+  const bool has_directory = static_cast<bool>(*directory);
+  if (*exec) return exec_command(std::move(command), has_directory);
+  if (*check && has_directory && command.config_file.empty())
+    return refuse(fmt::format("check needs a file: did you mean: cgisrv check -c {}",
+                              text::printable(command.directory, 200)));
+  if (const auto hint = has_directory ? hint_for_operand(app, command.directory) : "";
+      !hint.empty())
+    return refuse(hint);
+  if (has_directory && !command.config_file.empty())
+    return refuse("give a directory or a configuration, not both");
+  if (!command.remote.verb.empty()) return remote_command(std::move(command), has_directory);
+  if (const auto refused = refused_beside_a_file(command.of_directory);
+      !refused.empty() && !command.config_file.empty())
+    return refuse(refused);
+  if (!command.hosts.empty() && !command.config_file.empty())
+    return refuse(
+        "--server-name is for a directory; in a configuration write server_name under [[site]]");
+  if (*reference) command.kind = Command::Kind::reference;
+  if (*check) {
+    command.kind = Command::Kind::check;
+    if (command.config_file.empty()) return refuse("check needs a file: cgisrv check -c FILE");
+  }
+  return command;
+}
+
+}  // namespace cgisrv::server

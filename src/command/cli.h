@@ -1,0 +1,33 @@
+// The command line.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "command/remote.h"
+#include "config/config.h"
+#include "exec/options.h"
+
+namespace cgisrv::server {
+
+using exec::ExecOptions;
+
+struct Command {
+  enum class Kind { serve, check, exec, reference, remote, done };
+  Kind kind = Kind::serve;
+  int status = 0;  // done: only exit with this status (after --help, or a wrong flag)
+  std::string directory = ".";
+  std::string config_file;  // empty: serve the directory
+  std::vector<std::string> listen;
+  ExecOptions exec;
+  std::vector<std::string> hosts;  // accepted for a directory besides our own names
+  std::string admin;               // of the status page; empty: as configured
+  unsigned workers = 0;            // 0: as configured, or one per core
+  DirectoryOptions of_directory;
+  bool as_manual = false;  // reference: for scdoc
+  RemoteCommand remote;
+};
+
+Command parse_command_line(int argc, char** argv);
+
+}  // namespace cgisrv::server

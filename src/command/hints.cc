@@ -1,0 +1,163 @@
+#include "command/hints.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+
+#include "base/suggest.h"
+#include "base/text.h"
+
+namespace cgisrv::server {
+
+namespace {
+
+// How users of other servers write it, and how it is written here. "{}" is the given value, or
+// `example` without one.
+struct Habit {
+  std::string_view words;  // separated by spaces
+  std::string_view hint;
+  std::string_view example;
+};
+
+constexpr std::string_view no_daemon =
+    "it stays in the foreground; the unit cgisrv.service runs it in the background";
+constexpr std::string_view user_is_configured =
+    "name a user in a configuration: user = \"{}\" in [server]";
+
+constexpr Habit habits[] = {
+    {"--port -p --listen-port --http-port", "did you mean: -l 127.0.0.1:{}", "8000"},
+    {"--directory --dir -d --root --document-root --docroot --webroot -r --path",
+     "name the directory alone: cgisrv {}", "DIR"},
+    {"--cgi --cgi-bin --cgi-dir --enable-cgi",
+     "leave it out: executable files in cgi-bin/ and those that end in .cgi are always run"},
+    {"--index --listing --autoindex -S",
+     "leave it out: on loopback addresses directories are listed; otherwise listing = true in a "
+     "configuration"},
+    {"-V -v version --Version", "did you mean: cgisrv --version"},
+    {"help -?", "did you mean: cgisrv --help"},
+    {"-f --conf --config-file --configuration", "did you mean: -c {}", "FILE"},
+    {"-t -T --test --check --configtest configtest test validate lint",
+     "did you mean: cgisrv check -c {}", "FILE"},
+    {"-s -k --signal", "did you mean: cgisrv reload, quit or stop"},
+    {"restart graceful", "did you mean: cgisrv reload, or cgisrv upgrade"},
+    {"graceful-stop drain", "did you mean: cgisrv quit"},
+    {"start serve server run", "leave it out: cgisrv [DIR], or cgisrv -c FILE"},
+    {"-D --daemon --daemonize --background -F --foreground --no-daemon", no_daemon},
+    {"--user -u", user_is_configured, "www-data"},
+    {"--group -g", "name a group in a configuration: group = \"{}\" in [server]", "www-data"},
+    {"--processes --threads --jobs -j -n --children", "did you mean: --workers {}", "N"},
+    {"--log --access-log --error-log --log-file", "name a log in a configuration, under [log]"},
+    {"--tls --ssl --tls-cert --ssl-cert --cert --https",
+     "there is no TLS yet: put a proxy in front, as the guide shows"},
+    {"--max-body --body --max-body-size", "did you mean: --body-size {}", "SIZE"},
+    {"--environment --env -e", "did you mean: --setenv {}", "NAME=VALUE"},
+    {"--verbose --debug --log-level --quiet -q --silent",
+     "each request is logged; what else is, a configuration says: level = \"debug\" in "
+     "[log.error]"},
+    {"--timeout --cgi-timeout --request-timeout",
+     "a configuration has it: timeout, header_timeout and idle_timeout under [cgi]"},
+    {"--status --stats", "did you mean: --admin 127.0.0.1:9180, or cgisrv status"},
+};
+
+constexpr Habit curls_bodies[] = {
+    {"-d --data --data-raw --data-binary --data-ascii --data-urlencode -F --form -T --upload-file",
+     "the body comes on standard input: printf %s {} | cgisrv exec SCRIPT -X POST", "'a=1&b=2'"},
+};
+constexpr Habit curls_habits[] = {
+    {"-v --verbose -i --include -s --silent -S -f -L -k",
+     "leave it out: the request, the response and all between are shown"},
+    {"-I --head", "did you mean: -X HEAD"},
+    {"--request", "did you mean: -X {}", "POST"},
+    {"-G --get -q --query", "the query stands in the URL: cgisrv exec SCRIPT '?{}'", "a=1&b=2"},
+    {"-A --user-agent", "did you mean: -H 'User-Agent: {}'", "NAME"},
+    {"-b --cookie", "did you mean: -H 'Cookie: {}'", "NAME=VALUE"},
+    {"-e --referer", "did you mean: -H 'Referer: {}'", "URL"},
+    {"-u --user", "did you mean: -H 'Authorization: Basic ...'"},
+    {"-o --output", "did you mean: --raw > {}", "FILE"},
+};
+
+bool is_one_of(std::string_view words, std::string_view word) {
+  while (!words.empty())
+    if (text::take_until(words, ' ') == word) return true;
+  return false;
+}
+
+std::string habit_for(std::span<const Habit> those, std::string_view word, std::string_view value) {
+  const auto habit = std::ranges::find_if(
+      those, [word](const Habit& each) { return is_one_of(each.words, word); });
+  if (habit == those.end()) return {};
+  return fmt::format(fmt::runtime(habit->hint), value.empty() ? habit->example : value);
+}
+
+bool is_port(std::string_view word) {
+  return !word.empty() && word.size() <= 5 &&
+         std::ranges::all_of(word, [](char c) { return text::is_digit(c); });
+}
+
+// Options that take an address. Some servers have the port in a separate word after it; fcgiwrap's
+// -s takes a socket, others' -s a signal.
+std::string address_hint(std::string_view word, std::span<const std::string> values) {
+  const std::string address = values.empty() ? "127.0.0.1" : values.front();
+  const bool is_path = address.starts_with("unix:") || address.starts_with('/');
+  constexpr std::string_view tcp = "tcp:";
+  const bool is_socket = is_path || address.starts_with(tcp);
+  const bool takes_one = is_one_of("--bind -b --host --address --addr --ip -i", word);
+  if (!takes_one && !(is_socket && is_one_of("-s --socket -a", word))) return {};
+  const std::string shown = text::printable(address, 200);
+  if (is_path)
+    return fmt::format("did you mean: -l {}{}", shown.front() == '/' ? "unix:" : "", shown);
+  if (is_socket) return fmt::format("did you mean: -l {}", shown.substr(tcp.size()));
+  if (is_port(std::string_view(address).substr(address.rfind(':') + 1)))
+    return fmt::format("did you mean: -l {}{}", is_port(address) ? "127.0.0.1:" : "", shown);
+  const bool port_follows = values.size() > 1 && is_port(values[1]);
+  return fmt::format("did you mean: -l {}:{}", shown, port_follows ? values[1] : "8888");
+}
+
+}  // namespace
+
+std::string hint_for(const UnknownWord& unknown, std::span<const std::string_view> options) {
+  const std::string& word = unknown.word;
+  const std::string value =
+      unknown.values.empty() ? "" : text::printable(unknown.values.front(), 200);
+  if (unknown.of_exec) {
+    const std::string body = value.empty() ? "" : text::shell_word(value);
+    if (auto found = habit_for(curls_bodies, word, body); !found.empty()) return found;
+    if (auto found = habit_for(curls_habits, word, value); !found.empty()) return found;
+  }
+  if (auto found = address_hint(word, unknown.values); !found.empty()) return found;
+  if (is_one_of("--cgi-bin --cgi-dir", word) && value.starts_with('/'))
+    return fmt::format(
+        "a configuration runs them: [[site.location]] with match = \"/cgi-bin/\" and cgi = "
+        "\"{}{}\"",
+        value, value.ends_with('/') ? "" : "/");
+  if (auto found = habit_for(habits, word, value); !found.empty()) return found;
+  if (is_port(word)) return fmt::format("did you mean: -l 127.0.0.1:{}", word);
+  const auto near = nearest(word, options);
+  return near ? fmt::format("did you mean: {}", *near) : std::string();
+}
+
+std::string hint_for_directory(const std::string& word,
+                               std::span<const std::string_view> commands) {
+  std::error_code ignored;
+  if (std::filesystem::is_directory(word, ignored)) return {};
+  const std::string shown = text::printable(word, 200);
+  if (std::filesystem::exists(word, ignored)) {
+    if (word.ends_with(".toml"))
+      return fmt::format("{0} is a file; did you mean: cgisrv -c {0}", shown);
+    return fmt::format(
+        "{0} is a file; to serve its directory, name that; to try a program out: cgisrv exec {0}",
+        shown);
+  }
+  if (word.ends_with(".toml"))
+    return fmt::format("there is no file {0}; to serve by one: cgisrv -c {0}", shown);
+  std::string hint = is_port(word) ? fmt::format("did you mean: cgisrv -l 127.0.0.1:{}", word)
+                                   : habit_for(habits, word, "");
+  if (const auto near = nearest(word, commands); hint.empty() && near)
+    hint = fmt::format("did you mean: cgisrv {}", *near);
+  if (hint.empty()) return {};
+  return fmt::format("there is no command or directory {}; {}", shown, hint);
+}
+
+}  // namespace cgisrv::server

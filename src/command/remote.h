@@ -1,0 +1,28 @@
+// The commands that speak to a running server: status, reload, upgrade, reopen,
+// quit, stop.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+
+namespace cgisrv::server {
+
+struct RemoteCommand {
+  std::string verb;
+  // Which server, if there are several.
+  std::string config_file;
+  std::string socket;
+  pid_t pid = 0;
+
+  bool json = false;   // status: as sent by the server
+  bool watch = false;  // status: again and again
+  double watch_seconds = 2;
+  bool wait = true;         // quit, stop: until the server has ended
+  bool if_running = false;  // all except status: no running server is no failure
+};
+
+// Prints the result; returns the exit status.
+int run_remote(const RemoteCommand& command);
+
+}  // namespace cgisrv::server

@@ -1,0 +1,270 @@
+#include "config/codec.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <limits>
+
+#include "base/suggest.h"
+#include "base/units.h"
+#include "cgi/environment.h"
+#include "config/value_check.h"
+
+namespace cgisrv::server {
+
+namespace {
+
+std::string in_quotes(std::string_view text) {
+  return fmt::format("\"{}\"", text);
+}
+
+std::string shown(const std::string& text) {
+  return text.empty() ? "" : in_quotes(text);
+}
+
+}  // namespace
+
+// ---- reading
+
+void Reading::wrong(const Value& value, std::span<const std::string_view> words) const {
+  const auto* text = value.as<std::string>();
+  const auto meant = text == nullptr ? std::nullopt : nearest(*text, words);
+  faults.add(value.at, "'{}' must be {}; it is {}{}", key, expectation, value.describe(),
+             meant ? fmt::format("; did you mean \"{}\"?", *meant) : "");
+}
+
+void Reading::fault(const Position& at, const std::string& problem) const {
+  if (!problem.empty()) faults.add(at, "'{}': {}", key, problem);
+}
+
+const std::string* Reading::text(const Value& value) const {
+  const auto* text = value.as<std::string>();
+  if (text == nullptr) {
+    wrong(value);
+  } else if (std::ranges::any_of(*text, [](unsigned char c) { return c < 0x20 || c == 0x7f; })) {
+    faults.add(value.at, "'{}' may not hold control characters such as a line break", key);
+    return nullptr;
+  }
+  return text;
+}
+
+const Value::Table* Reading::table(const Value& value) const {
+  const auto* table = value.as<Value::Table>();
+  if (table == nullptr) wrong(value);
+  return table;
+}
+
+// ---- true or false
+
+Codec<bool> boolean() {
+  return {{"true or false", "", "true or false"},
+          [](const Reading& reading, const Value& value, bool& target) {
+            if (const auto* found = value.as<bool>())
+              target = *found;
+            else
+              reading.wrong(value);
+          },
+          [](bool value) { return value ? "true" : "false"; }};
+}
+
+// ---- numbers
+
+std::optional<std::uint64_t> Number::parse(const Reading& reading, const Value& value) const {
+  std::optional<std::uint64_t> number;
+  if (const auto* text = value.as<std::string>()) {
+    if (!text->empty() && *text == word.text) return word.value;
+    if (parse_text != nullptr) number = parse_text(*text);
+  } else if (const auto* integer = value.as<std::int64_t>()) {
+    if (*integer >= 0 && is_plain) number = *integer;
+  }
+  if (number && *number >= range.min && *number <= range.max) return number;
+  reading.wrong(value);
+  return {};
+}
+
+std::string Number::format(std::uint64_t number) const {
+  if (!word.text.empty() && number == word.value) return in_quotes(word.text);
+  return format_text == nullptr ? fmt::format("{}", number) : in_quotes(format_text(number));
+}
+
+std::string Number::range_text() const {
+  return fmt::format("{} to {}{}{}{}", format(range.min), format(range.max),
+                     unit.empty() ? "" : " ", unit,
+                     word.text.empty() ? "" : fmt::format(", \"{}\"", word.text));
+}
+
+Number integer(Range range, std::string_view unit, Word word) {
+  return {"whole number", "a whole number", range, word, unit, nullptr, nullptr};
+}
+
+Number size(Range range, Word word) {
+  return {"size", "a size such as \"10m\"", range, word, {}, parse_size, format_size};
+}
+
+Number duration(Range range, Word word) {
+  return {
+      "duration", "a duration such as \"10s\"", range, word, {}, parse_duration, format_duration,
+      false};
+}
+
+Codec<std::optional<std::uint64_t>> whole_seconds(Range range, Word word) {
+  const Number milliseconds = duration(range, word);
+  Codec<std::optional<std::uint64_t>> codec = milliseconds;
+  codec.parse = [milliseconds](const Reading& reading, const Value& value, auto& target) {
+    const auto found = milliseconds.parse(reading, value);
+    if (found) target = *found == milliseconds.word.value ? *found : (*found + 999) / 1000;
+  };
+  codec.format = [milliseconds](const auto& seconds) {
+    if (!seconds) return std::string();
+    return milliseconds.format(*seconds == milliseconds.word.value ? *seconds : *seconds * 1000);
+  };
+  return codec;
+}
+
+// ---- choices
+
+std::optional<std::size_t> Choice::parse(const Reading& reading, const Value& value) const {
+  const auto* found = value.as<std::string>();
+  const auto at = found == nullptr ? words.end() : std::ranges::find(words, *found);
+  if (at != words.end()) return static_cast<std::size_t>(at - words.begin());
+  reading.wrong(value, words);
+  return {};
+}
+
+std::string Choice::range_text() const {
+  return fmt::format("\"{}\"", fmt::join(words, "\", \""));
+}
+
+Choice choice(std::initializer_list<std::string_view> words) {
+  return {words};
+}
+
+// ---- texts
+
+Codec<std::string> text(Check check) {
+  return {{"text", "", "a text in quotes"},
+          [check](const Reading& reading, const Value& value, std::string& target) {
+            const auto* found = reading.text(value);
+            if (found == nullptr) return;
+            target = *found;
+            if (check != nullptr) reading.fault(value.at, check(target));
+          },
+          shown};
+}
+
+Codec<std::string> path(Check check, std::vector<std::string_view> words) {
+  return {{"path", "", "a path in quotes"},
+          [check, words = std::move(words)](const Reading& reading, const Value& value,
+                                            std::string& target) {
+            const auto* found = reading.text(value);
+            if (found == nullptr) return;
+            target = *found;
+            if (std::ranges::find(words, *found) != words.end()) return;
+            if (found->empty()) return reading.wrong(value);
+            target = absolute_path(reading.folder, *found);
+            if (check != nullptr) reading.fault(value.at, check(target));
+          },
+          shown};
+}
+
+Codec<std::vector<std::string>> list(Check check) {
+  return {{"list of texts", "", "a list of texts, such as [\"one\", \"two\"]"},
+          [item = text(check)](const Reading& reading, const Value& value,
+                               std::vector<std::string>& target) {
+            const auto* found = value.as<Value::List>();
+            if (found == nullptr) return reading.wrong(value);
+            target.clear();
+            for (const Value& each : *found)
+              item.parse(reading, each, target.emplace_back());
+          },
+          [](const std::vector<std::string>& value) {
+            return value.empty() ? "" : fmt::format("{}", value);
+          }};
+}
+
+Codec<WarmOptions::Preload> preload() {
+  using Preload = WarmOptions::Preload;
+  const Codec<Preload::Imports> imports = choice({"standard", "all", "none"});
+  const auto modules = list(check_module);
+  return {{"choice, or list of texts", imports.kind.range,
+           imports.kind.expectation + ", or a list of modules"},
+          [imports, modules](const Reading& reading, const Value& value, Preload& target) {
+            target = {};
+            if (value.as<Value::List>() != nullptr)
+              modules.parse(reading, value, target.modules);
+            else
+              imports.parse(reading, value, target.imports);
+          },
+          [imports, modules](const Preload& value) {
+            return value.modules.empty() ? imports.format(value.imports)
+                                         : modules.format(value.modules);
+          }};
+}
+
+Codec<Match> match() {
+  return {{"text", "", "a text in quotes"},
+          [](const Reading& reading, const Value& value, Match& target) {
+            const auto* found = reading.text(value);
+            if (found == nullptr) return;
+            if (const auto match = parse_match(*found))
+              target = *match;
+            else
+              reading.faults.add(value.at, "'{}' is {}; {}", reading.key, value.describe(),
+                                 match.error().what);
+          }};
+}
+
+Codec<Location> program() {
+  return {
+      {"true, false, or path", "", "true, false, or the path of a program or a directory of them"},
+      [](const Reading& reading, const Value& value, Location& target) {
+        if (const auto* in_place = value.as<bool>()) {
+          target.program = *in_place ? ProgramKind::in_place : ProgramKind::none;
+          target.files_only = !*in_place;
+        } else if (const auto* path = reading.text(value)) {
+          if (path->empty()) return reading.wrong(value);
+          target.program = ProgramKind::single;
+          target.path = *path;
+        }
+      }};
+}
+
+// ---- a table of texts
+
+namespace {
+
+void parse_variable(const Reading& reading, const KeyValue& entry, cgi::Variables& target) {
+  const auto* found = reading.text(entry.value);
+  if (found == nullptr) return;
+  reading.fault(entry.at, check_variable_name(entry.key));
+  if (cgi::is_computed(entry.key))
+    reading.faults.add(
+        entry.at,
+        "'{}': {} is computed for each request, so that what is set here would never have "
+        "an effect; remove it",
+        reading.key, entry.key);
+  std::erase_if(target, [&](const auto& variable) { return variable.first == entry.key; });
+  target.emplace_back(entry.key, *found);
+}
+
+}  // namespace
+
+Codec<cgi::Variables> variables() {
+  return {{"table of texts", "", "a table of texts, such as { NAME = \"value\" }"},
+          [](const Reading& reading, const Value& value, cgi::Variables& target) {
+            const auto* entries = reading.table(value);
+            if (entries == nullptr) return;
+            for (const KeyValue& entry : *entries)
+              parse_variable(reading, entry, target);
+          }};
+}
+
+std::string absolute_path(const std::string& folder, const std::string& path) {
+  std::string absolute = (std::filesystem::path(folder) / path).lexically_normal();
+  if (absolute.size() > 1 && absolute.ends_with('/')) absolute.pop_back();
+  return absolute;
+}
+
+}  // namespace cgisrv::server

@@ -1,0 +1,182 @@
+#include "config/config.h"
+
+#include <pwd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <memory>
+#include <set>
+#include <sstream>
+
+#include "config/document.h"
+#include "config/faults.h"
+#include "config/listener_check.h"
+#include "config/parameters.h"
+#include "config/site_check.h"
+#include "config/value_check.h"
+
+namespace cgisrv::server {
+
+std::string ConfigError::text() const {
+  if (line == 0) return fmt::format("{}: {}", file, message);
+  return fmt::format("{}:{}:{}: {}", file, line, column, message);
+}
+
+namespace {
+
+// Derived from its contents, so that it keeps its number, and its programs their accounts, when
+// another configuration is loaded.
+std::uint32_t number_of(const Site& site, const Location& location) {
+  std::string what =
+      fmt::format("{} {}", static_cast<int>(location.match.kind), location.match.text);
+  for (const std::string& name : site.server_name)
+    what.append("\n").append(name);
+  return static_cast<std::uint32_t>(std::hash<std::string>{}(what));
+}
+
+// The one variable of the server's own that programs get: they should have the time of its log.
+void hand_on_time_zone(cgi::Variables& env) {
+  constexpr auto name = "TZ";
+  const char* const zone = std::getenv(name);
+  const bool configured = std::ranges::count(env, name, &cgi::Variables::value_type::first) > 0;
+  if (zone != nullptr && !configured) env.emplace_back(name, zone);
+}
+
+void hand_on_variables(Config& config) {
+  hand_on_time_zone(config.cgi.env);
+  for (Site& site : config.sites) {
+    hand_on_time_zone(site.fallback.cgi.env);
+    for (Location& location : site.locations)
+      hand_on_time_zone(location.cgi.env);
+  }
+}
+
+void number_locations(Config& config) {
+  std::set<std::uint32_t> taken = {0};
+  unsigned count = 0;
+  for (Site& site : config.sites) {
+    site.fallback.number = count++;
+    for (Location& location : site.locations) {
+      location.number = count++;
+      std::uint32_t number = number_of(site, location);
+      while (!taken.insert(number).second)
+        ++number;
+      location.cgi.location = number;
+    }
+  }
+}
+
+std::expected<std::string, ConfigError> read_text(const std::string& file) {
+  const auto fault = [&](const std::string& what) {
+    return std::unexpected(ConfigError{file, 0, 0, what});
+  };
+  std::error_code ignored;
+  if (std::filesystem::is_directory(file, ignored))
+    return fault(fmt::format("this is a directory; to serve it: cgisrv {}", file));
+  std::ifstream stream(file, std::ios::binary);
+  std::ostringstream text;
+  if (stream.is_open()) text << stream.rdbuf();
+  // Reading nothing also fails, but is not bad(): an empty file has its own message.
+  if (stream.is_open() && !text.bad()) return std::move(text).str();
+  return fault(fmt::format("cannot read the configuration: {}", errno_text(errno)));
+}
+
+// Root's rights are for opening ports and logs. Unless the administrator decides otherwise,
+// programs get those of Debian's web servers, or of nobody.
+void use_default_user(ServerOptions& options) {
+  if (::geteuid() != 0 || !options.user.empty() || !options.group.empty()) return;
+  for (const char* const name : {"www-data", "nobody"})
+    if (const passwd* const entry = ::getpwnam(name); entry != nullptr && entry->pw_uid != 0) {
+      options.user = name;
+      options.user_is_default = true;
+      return;
+    }
+}
+
+std::string folder_of(const std::string& file) {
+  return std::filesystem::absolute(file).parent_path().string();
+}
+
+std::string without_links(const std::string& path) {
+  std::error_code missing;
+  return path.empty() ? path : std::filesystem::canonical(path, missing).string();
+}
+
+// Sites find the files that they share by these.
+void find_real_places(Config& config) {
+  for (Site& site : config.sites) {
+    site.real_root = without_links(site.root);
+    for (Location& location : site.locations)
+      location.real_path = without_links(location.path);
+  }
+}
+
+}  // namespace
+
+std::expected<Config, std::vector<ConfigError>> load_config(const std::string& file) {
+  const auto text = read_text(file);
+  if (!text) return std::unexpected(std::vector{text.error()});
+  auto config = parse_config(*text, file);
+  if (config) hand_on_variables(*config);
+  return config;
+}
+
+std::string configured_runtime_dir(const std::string& file) {
+  const auto text = read_text(file);
+  if (!text) return {};
+  const auto document = parse_document(*text, file);
+  if (!document) return {};
+  Faults faults(file);  // not reported here
+  return read_config(*document, folder_of(file), faults).server.runtime_dir;
+}
+
+std::expected<Config, std::vector<ConfigError>> parse_config(std::string_view text,
+                                                             const std::string& file) {
+  const auto document = parse_document(text, file);
+  if (!document) return std::unexpected(std::vector{document.error()});
+  Faults faults(file);
+  Config config = read_config(*document, folder_of(file), faults);
+  check_listeners(*document, config, faults);
+  check_sites(*document, config, faults);
+  if (!faults.empty()) return std::unexpected(std::move(faults).in_order_of_file());
+  number_locations(config);
+  find_real_places(config);
+  config.file = file;
+  use_default_user(config.server);
+  if (config.listen.empty()) config.listen.emplace_back();
+  return config;
+}
+
+Result<Config> directory_config(const std::string& directory, const DirectoryOptions& options) {
+  const std::unique_ptr<char, decltype(&std::free)> real(::realpath(directory.c_str(), nullptr),
+                                                         &std::free);
+  if (!real) return fail_errno(errno, "cannot serve {}; name a directory that exists", directory);
+  if (const auto problem = check_directory(real.get()); !problem.empty())
+    return fail("cannot serve {}: {}", directory, problem);
+
+  Config config;
+  config.show_failures = true;
+  Site& site = config.sites.emplace_back();
+  site.root = real.get();
+  site.listing = site.lists_programs = true;
+  site.fallback.body_size = options.body_size.value_or(config.limits.body_size);
+  site.locations.assign(3, site.fallback);
+  site.locations[0].match = {MatchKind::prefix, "/cgi-bin/"};
+  site.locations[1].match = {MatchKind::prefix, "/htbin/"};
+  site.locations[2].match = {MatchKind::extension, ".cgi"};
+  for (Location& location : site.locations) {
+    location.program = ProgramKind::in_place;
+    location.cgi.env = options.env;
+    location.cgi.warm.enabled = options.warm;
+    location.cgi.by_file = false;
+  }
+  number_locations(config);
+  hand_on_variables(config);
+  return config;
+}
+
+}  // namespace cgisrv::server

@@ -1,0 +1,183 @@
+// The configuration as values: the result of TOML files and of directory mode.
+#pragma once
+
+#include <cgisrv/pool.h>
+
+#include <chrono>
+#include <cstdint>
+#include <limits>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "accesslog/log_target.h"
+#include "admission/pressure_limits.h"
+#include "base/result.h"
+#include "base/tree.h"
+#include "cgi/options.h"
+
+namespace cgisrv::server {
+
+using Duration = std::chrono::milliseconds;
+inline constexpr Duration duration_unlimited = Duration::max();
+inline constexpr std::uint64_t bytes_unlimited = std::numeric_limits<std::uint64_t>::max();
+
+using Dispatch = pool::Dispatch;
+
+// [server]
+struct ServerOptions {
+  std::string user;                 // empty: our own
+  bool user_is_default = false;     // started as root, and the configuration names none
+  std::string group;                // empty: the user's
+  unsigned workers = 0;             // 0: one per core
+  unsigned worker_connections = 0;  // 0: as many as the descriptors allow
+  unsigned worker_events = 10000;
+  std::uint64_t worker_body_memory = 64 * 1024 * 1024;  // for bodies that are collected
+  unsigned max_requests_per_worker = 0;                 // then the worker is replaced; 0: never
+  unsigned max_running = 512;                           // programs of all kinds at a time
+  admission::PressureLimits pressure;                   // above it, fewer programs run
+  Dispatch dispatch = Dispatch::round_robin;
+  Duration quit_delay{0};  // from "not ready" to closed listeners
+  Duration shutdown_timeout{30'000};
+  Duration heartbeat_timeout{10'000};
+  bool cgroups = false;
+  bool cpu_affinity = true;
+  std::string pid_file;
+  std::string runtime_dir;  // of the control socket; empty: control::runtime_directories()
+};
+
+// [limits]; body_size can also be set per location.
+struct Limits {
+  std::uint64_t header_size = 16 * 1024;
+  std::uint64_t target_size = 8 * 1024;
+  unsigned header_fields = 100;
+  std::uint64_t body_size = 10 * 1024 * 1024;
+  Duration header_timeout{10'000};
+  // A client's slowness, by net::MinRateTimer: the bucket, and bytes a second.
+  Duration body_timeout{60'000};
+  std::uint64_t body_rate = 500;
+  Duration send_timeout{60'000};
+  std::uint64_t send_rate = 500;
+  Duration keepalive_timeout{60'000};
+  Duration half_close_timeout{500};     // a client that has shut its sending side gets this long
+  unsigned keepalive_requests = 10000;  // per connection
+};
+
+// [cgi] and again in locations; declared where it is used.
+using CgiOptions = cgi::Options;
+using admission::PressureLimits;
+using cgi::ChunkedBody;
+using cgi::OnDisconnect;
+using cgi::QueueOptions;
+using cgi::ResourceLimits;
+using WarmOptions = warm::Options;
+
+enum class MatchKind : std::uint8_t { exact, prefix, extension };
+
+struct Match {
+  MatchKind kind = MatchKind::prefix;
+  std::string text;  // "/exact", "/prefix/", ".ext" (with the dot)
+};
+
+enum class ProgramKind : std::uint8_t {
+  none,       // static files
+  in_place,   // cgi = true, or interpreter: matching files are run
+  directory,  // cgi = "dir/": the executables below a directory
+  single,     // cgi = "file": one program for everything below
+};
+
+// [[site.location]]
+struct Location {
+  unsigned number = 0;  // in the whole configuration, fallbacks included
+  Match match;
+  ProgramKind program = ProgramKind::none;
+  bool files_only = false;  // cgi = false: no ending makes a program of a file below
+  std::string path;         // directory or single: absolute; no trailing slash
+  std::string real_path;    // the same without links, at the time of reading
+  std::string interpreter;  // absolute path, or empty
+  Links links = Links::follow;
+  std::uint64_t body_size = 0;
+  CgiOptions cgi;
+};
+
+// [[site]]
+struct Site {
+  std::vector<std::string> server_name;  // lower case; "*.example.org" allowed; empty: any
+  std::string root;                      // absolute, no trailing slash
+  std::string real_root;                 // the same without links
+  std::vector<std::string> index = {"index.cgi", "index.html"};
+  bool listing = false;
+  bool lists_programs = false;  // if it lists, also folders of programs: directory mode
+  Links links = Links::follow;  // initial value for locations
+  std::vector<Location> locations;
+  Location fallback;  // for paths without a location: static files, the [limits] and [cgi] defaults
+};
+
+// [[listen]]
+struct Listen {
+  std::string address = "127.0.0.1:8888";  // read by net::parse_address
+  unsigned line = 0;                       // in the file; 0: not from a file
+};
+
+// [admin]
+struct AdminOptions {
+  std::string listen;                    // read by net::parse_address; empty: off
+  unsigned line = 0;                     // of `listen` in the file; 0: not from a file
+  std::vector<std::string> server_name;  // hosts that it answers for, besides addresses
+};
+
+struct Config {
+  std::string file;  // its source; empty in directory mode
+  ServerOptions server;
+  std::vector<Listen> listen;
+  AdminOptions admin;
+  Limits limits;
+  CgiOptions cgi;           // [cgi]; initial value for locations, which hold their own
+  std::vector<Site> sites;  // the first one answers for unknown hosts
+  LogTarget access_log;
+  std::string error_log = "stderr";
+  std::string log_level = "info";
+  // Shows a failed program's reason, exit status and stderr to clients on loopback listeners whose
+  // requests have no sign of a proxy.
+  bool show_failures = false;
+  // Directory mode: only hosts of is_safe_host() are answered.
+  bool checks_host = false;
+  std::vector<std::string> own_names;  // of this machine, see own_names()
+  std::vector<std::string> hosts;      // further accepted hosts, as in server_name
+};
+
+// A fault in a configuration file: `line` and `column` count from 1; 0 when it has none.
+struct ConfigError {
+  std::string file;
+  unsigned line = 0;
+  unsigned column = 0;
+  // Says what to do: "unknown key 'wokers' in [server]; did you mean 'workers'?"
+  std::string message;
+  std::string text() const;  // file:line:column: message
+};
+
+// All faults, in the order of the file or the configuration. Relative paths are relative to the
+// file's folder. Checks that named files and users exist. Like directory_config(), load_config()
+// adds the server's own TZ to each env that does not set one.
+std::expected<Config, std::vector<ConfigError>> load_config(const std::string& file);
+std::expected<Config, std::vector<ConfigError>> parse_config(std::string_view text,
+                                                             const std::string& file);
+
+// The configured directory of the control socket, whatever else is wrong in the file; empty if it
+// is not set, or the file is no TOML.
+std::string configured_runtime_dir(const std::string& file);
+
+// Command line options for a directory.
+struct DirectoryOptions {
+  bool warm = false;                       // start programs warm
+  std::optional<std::uint64_t> body_size;  // bytes; none: the usual limit
+  cgi::Variables env;                      // for every program
+};
+
+// Directory mode: static files; executables under DIR/cgi-bin/ and DIR/htbin/, and executable *.cgi
+// anywhere, are programs. `directory` must exist.
+Result<Config> directory_config(const std::string& directory, const DirectoryOptions& options = {});
+
+}  // namespace cgisrv::server

@@ -1,0 +1,94 @@
+#include "config/document.h"
+
+#include <fmt/format.h>
+#include <toml++/toml.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+
+namespace cgisrv::server {
+
+namespace {
+
+Position position(const toml::source_region& source) {
+  return {source.begin.line, source.begin.column};
+}
+
+Value convert(const toml::node& node) {
+  Value value{position(node.source()), Unsupported{"a date or time"}};
+  if (const auto* boolean = node.as_boolean()) value.data = boolean->get();
+  if (const auto* integer = node.as_integer()) value.data = integer->get();
+  if (const auto* string = node.as_string()) value.data = string->get();
+  if (node.is_floating_point()) value.data = Unsupported{"a number with a fraction"};
+  if (const auto* array = node.as_array()) {
+    auto& list = value.data.emplace<Value::List>();
+    for (const toml::node& item : *array)
+      list.push_back(convert(item));
+  }
+  if (const auto* entries = node.as_table()) {
+    auto& table = value.data.emplace<Value::Table>();
+    for (const auto& [key, item] : *entries)
+      table.push_back({std::string(key.str()), position(key.source()), convert(item)});
+    // toml++ sorts by name; variables and messages need the order of the file.
+    std::ranges::sort(table, {},
+                      [](const KeyValue& e) { return std::pair(e.at.line, e.at.column); });
+  }
+  return value;
+}
+
+// The remedy for a common first mistake in TOML; empty: unknown.
+std::string_view advice_on_toml(std::string_view problem) {
+  struct Mistake {
+    std::string_view words;
+    std::string_view advice;
+  };
+  constexpr Mistake mistakes[] = {
+      {"inline table: expected key or closing '}', saw '\\n'",
+       "; a table in braces stands on one line, or write its keys below a [header] of its own"},
+      {"dangling comma", "; remove the last comma before }"},
+      {"could not determine value type", "; texts stand in quotes: key = \"value\""},
+      {"decimal integer: expected digit", "; sizes and durations stand in quotes: \"10m\", \"5s\""},
+      {"parsing time:", "; texts stand in quotes: \"127.0.0.1:8888\""},
+      {"parsing date", "; texts stand in quotes: key = \"value\""},
+      {"parsing boolean", "; write true or false, in small letters"},
+      {"expected a comment or whitespace", "; a line ends after its value, without ; or ,"},
+      {"key-value pair: expected '='", "; write key = value, one on each line"},
+      {"unknown escape sequence", "; write the text in single quotes to have its backslashes"},
+  };
+  for (const Mistake& mistake : mistakes)
+    if (problem.contains(mistake.words)) return mistake.advice;
+  return {};
+}
+
+}  // namespace
+
+const Value* Value::find(std::string_view key) const {
+  const auto* table = as<Table>();
+  if (table == nullptr) return nullptr;
+  const auto found = std::ranges::find(*table, key, &KeyValue::key);
+  return found == table->end() ? nullptr : &found->value;
+}
+
+std::string Value::describe() const {
+  if (const auto* boolean = as<bool>()) return *boolean ? "true" : "false";
+  if (const auto* integer = as<std::int64_t>()) return fmt::format("{}", *integer);
+  if (const auto* string = as<std::string>())
+    return fmt::format("\"{}\"", text::escape(*string, 60));
+  if (const auto* other = as<Unsupported>()) return std::string(other->what);
+  return as<List>() != nullptr ? "a list" : "a table";
+}
+
+std::expected<Value, ConfigError> parse_document(std::string_view text, const std::string& file) {
+  try {
+    return convert(toml::parse(text, file));
+  } catch (const toml::parse_error& error) {
+    const Position at = position(error.source());
+    return std::unexpected(
+        ConfigError{file, at.line, at.column,
+                    fmt::format("not TOML: {}{}", text::printable(error.description()),
+                                advice_on_toml(error.description()))});
+  }
+}
+
+}  // namespace cgisrv::server

@@ -1,0 +1,64 @@
+#include "config/listener_check.h"
+
+#include <algorithm>
+
+#include "net/address.h"
+#include "net/socket_activation.h"
+
+namespace cgisrv::server {
+
+namespace {
+
+struct ConfiguredAddress {
+  std::string_view key;
+  const std::string& address;
+  const Position& at;
+};
+
+bool exclude_each_other(const std::string& a, const std::string& b) {
+  if (a.starts_with(net::activation_prefix)) return a == b;
+  const auto first = net::parse_address(a);
+  const auto second = net::parse_address(b);
+  return first && second && net::overlap(*first, *second);
+}
+
+void check_exclusive(const ConfiguredAddress& here, const std::vector<ConfiguredAddress>& before,
+                     Faults& faults) {
+  const auto other = std::ranges::find_if(before, [&](const ConfiguredAddress& each) {
+    return exclude_each_other(each.address, here.address);
+  });
+  if (other == before.end()) return;
+  if (other->address == here.address)
+    faults.add(here.at, "'{}': {} stands on line {} already; remove one", here.key, here.address,
+               other->at.line);
+  else
+    faults.add(here.at, "'{}': {} and {} of line {} include each other; remove one", here.key,
+               here.address, other->address, other->at.line);
+}
+
+// The position of that key, or of the table that lacks it.
+const Position& position_of(const Value& table, std::string_view key) {
+  const Value* value = table.find(key);
+  return value != nullptr ? value->at : table.at;
+}
+
+}  // namespace
+
+void check_listeners(const Value& root, Config& config, Faults& faults) {
+  std::vector<ConfiguredAddress> addresses;
+  const auto add = [&](const ConfiguredAddress& here, unsigned& line) {
+    check_exclusive(here, addresses, faults);
+    addresses.push_back(here);
+    line = here.at.line;
+  };
+  const Value* listeners = root.find("listen");
+  for (std::size_t i = 0; i < config.listen.size(); ++i)
+    add({"address", config.listen[i].address,
+         position_of(listeners->as<Value::List>()->at(i), "address")},
+        config.listen[i].line);
+  if (!config.admin.listen.empty())
+    add({"listen", config.admin.listen, position_of(*root.find("admin"), "listen")},
+        config.admin.line);
+}
+
+}  // namespace cgisrv::server

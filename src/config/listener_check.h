@@ -1,0 +1,13 @@
+// Checks across the listeners of a configuration: addresses of which only one can be open.
+#pragma once
+
+#include "config/config.h"
+#include "config/document.h"
+#include "config/faults.h"
+
+namespace cgisrv::server {
+
+// Completes the result of read_config() for `root`: sets each listener's line.
+void check_listeners(const Value& root, Config& config, Faults& faults);
+
+}  // namespace cgisrv::server

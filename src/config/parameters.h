@@ -1,0 +1,21 @@
+// The one table of all configuration parameters. The reader, its messages and the reference page
+// (docs/reference.md) come from it. A default is written once, in config.h: a row names the field
+// of its value, and the default is that of a default-constructed struct.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "config/section.h"
+
+namespace cgisrv::server {
+
+const SectionOf<Config>& root_section();
+// All except the root: each is followed by those inside it.
+const std::vector<const Section*>& sections();
+
+// Checks types, ranges and single values; site_check.h checks combinations. Makes relative paths
+// absolute with `folder`.
+Config read_config(const Value& root, const std::string& folder, Faults& faults);
+
+}  // namespace cgisrv::server

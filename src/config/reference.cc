@@ -1,0 +1,132 @@
+#include "config/reference.h"
+
+#include <fmt/format.h>
+
+#include <iterator>
+
+#include "accesslog/access_format.h"
+#include "config/parameters.h"
+
+namespace cgisrv::server {
+
+namespace {
+
+constexpr std::string_view introduction = R"(# Configuration reference
+
+<!-- Generated from src/config/parameters.cc; edit that. -->
+
+`cgisrv -c FILE` serves as a [TOML](https://toml.io) file says, and `cgisrv check -c FILE` reports
+every fault in it with line and column. An unknown key is a fault; what is not set has the default
+given here.
+
+- A **size** is a text such as `"16k"`, `"10m"` or `"1g"` (powers of 1024), or a plain number of
+  bytes.
+- A **duration** is a text with its unit: `"500ms"`, `"10s"`, `"5m"`, `"1h"` or `"1d"`.
+- A **path** that is relative begins at the folder of the configuration file; that of `cgi` begins
+  at the site's `root`.
+
+)";
+
+constexpr std::string_view example =
+    R"(# Everything that is left out has the default of the tables below.
+[server]
+user = "www-data"              # started by root: workers and programs run as this user
+workers = "auto"               # one per core
+pid_file = "/run/cgisrv.pid"
+
+[[listen]]
+address = ":80"                # every interface, IPv4 and IPv6
+
+[[listen]]
+address = "unix:/run/cgisrv.sock"
+
+[limits]
+body_size = "10m"              # 413 past it
+keepalive_timeout = "30s"
+
+[cgi]                          # for every program
+timeout = "10m"
+env = { LANG = "C.UTF-8" }
+rlimits = { cpu = "60s", as = "1g", nofile = 256 }
+
+[[site]]                       # the first site answers for unknown hosts too
+server_name = ["example.org", "*.example.org"]
+root = "/srv/www"
+index = ["index.cgi", "index.html"]
+
+[[site.location]]              # executable files below /srv/www/cgi-bin/ are run
+match = "/cgi-bin/"
+cgi = true
+
+[[site.location]]              # executable files that end in .cgi are run, wherever they are
+match = "*.cgi"
+cgi = true
+
+[[site.location]]              # *.py files are run by Python; they need not be executable
+match = "*.py"
+interpreter = "/usr/bin/python3"
+
+[[site.location]]              # the executables of a directory elsewhere
+match = "/tools/"
+cgi = "/usr/lib/cgi-bin/"
+headerless = "text/plain; charset=utf-8"   # some print no header
+
+[[site.location]]              # one program for everything below /git/
+match = "/git/"
+cgi = "/usr/lib/git-core/git-http-backend"
+env = { GIT_PROJECT_ROOT = "/srv/git", GIT_HTTP_EXPORT_ALL = "1" }
+body_size = "unlimited"        # a push may be large
+idle_timeout = "5m"
+
+[[site]]
+server_name = ["files.example.org"]
+root = "/srv/files"
+listing = true
+
+[log]
+access = { path = "/var/log/cgisrv/access.log", format = "combined" }
+error = { path = "stderr", level = "info" }
+)";
+
+constexpr std::string_view access_introduction = R"(
+## Fields of the access log
+
+`format = "json"` writes all of them but `local_time` and `clf_bytes_sent`; those from `script` on
+only where a program was asked for. In a format of your own each stands in braces, a brace is
+written twice, and what is missing is a `-`. A line is written when the answer is complete and its
+program has ended.
+
+| Field | What it tells |
+|---|---|
+)";
+
+void append_section(std::string& page, const Section& section) {
+  fmt::format_to(std::back_inserter(page),
+                 "\n## `{}`\n\n{}\n\n"
+                 "| Key | Type | Default | Range | Description |\n|---|---|---|---|---|\n",
+                 section.name, section.about);
+  for (const Parameter& row : section.parameters) {
+    if (row.key.empty()) continue;
+    fmt::format_to(std::back_inserter(page), "| `{}` | {} | {} | {} | {} |\n", row.key,
+                   row.kind.type, row.default_text(), row.kind.range, row.about);
+  }
+}
+
+}  // namespace
+
+std::string_view example_configuration() {
+  return example;
+}
+
+std::string reference_page() {
+  std::string page(introduction);
+  fmt::format_to(std::back_inserter(page), "## Example\n\n```toml\n{}```\n", example);
+  for (const Section* section : sections())
+    append_section(page, *section);
+  page.append(access_introduction);
+  for (const AccessField& field : access_fields())
+    fmt::format_to(std::back_inserter(page), "| `{}` | {} |\n", field.name, field.about);
+  return page;
+}
+
+}  // namespace cgisrv::server

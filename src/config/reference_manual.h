@@ -1,0 +1,11 @@
+// The manual page of the configuration, from the table of parameters.
+#pragma once
+
+#include <string>
+
+namespace cgisrv::server {
+
+// The manual page cgisrv.toml(5) from the same table, for scdoc(1): `cgisrv reference --scdoc`.
+std::string reference_manual();
+
+}  // namespace cgisrv::server

@@ -1,0 +1,41 @@
+#include "config/run_as.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+namespace cgisrv::server {
+
+namespace {
+
+bool allows_setuid(const Config& config) {
+  return std::ranges::any_of(config.sites, [](const Site& site) {
+    return std::ranges::any_of(site.locations,
+                               [](const Location& location) { return location.cgi.allow_setuid; });
+  });
+}
+
+}  // namespace
+
+Result<void> check_user(const Config& config) {
+  const std::string& user = config.server.user;
+  const std::string& group = config.server.group;
+  const bool in_directory_mode = config.file.empty();
+  if (user.empty() && !group.empty()) return fail("{}: [server] group needs a user", config.file);
+  if (user.empty() && ::geteuid() == 0 && !in_directory_mode)
+    return fail(
+        "{}: started as root on a machine that has neither a user www-data nor nobody; name one in "
+        "[server] user, or user = \"root\" if that is meant",
+        config.file);
+  if (user.empty()) return {};
+  const auto may = process::may_become_user(user, group);
+  if (!may) return std::unexpected(Error{EPERM, may.error().what});
+  return {};
+}
+
+process::Privileges privileges_of(const Config& config) {
+  return {config.server.user, config.server.group, allows_setuid(config)};
+}
+
+}  // namespace cgisrv::server

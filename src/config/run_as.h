@@ -1,0 +1,17 @@
+// The user that programs run as, by the configuration.
+#pragma once
+
+#include "base/result.h"
+#include "config/config.h"
+#include "process/privileges.h"
+
+namespace cgisrv::server {
+
+// Whether this process can do that. Programs run as root only if the configuration says so, or a
+// person is there to read the warning. An error's code is EPERM if another user must start it.
+Result<void> check_user(const Config& config);
+
+// The privileges that a worker keeps.
+process::Privileges privileges_of(const Config& config);
+
+}  // namespace cgisrv::server

@@ -1,0 +1,139 @@
+#include "config/section.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "base/suggest.h"
+#include "base/text.h"
+#include "config/parameters.h"
+
+namespace cgisrv::server {
+
+namespace {
+
+// Keys that users expect elsewhere, and keys of other servers, with their name here if that name is
+// not similar.
+struct Habit {
+  std::string_view keys;  // separated by spaces
+  std::string_view advice;
+};
+constexpr Habit habits[] = {
+    {"listen",
+     "write [[listen]] with address = \":80\"; 'listen' in [admin] is the status page alone"},
+    {"port bind host", "write [[listen]] with address = \":80\""},
+    {"socket", "write [[listen]] with address = \"unix:/path\""},
+    {"fastcgi_pass fastcgi_param fastcgi cgi_pass proxy_pass uwsgi_pass scgi_pass",
+     "programs are run by cgisrv itself: write cgi, or interpreter, in a [[site.location]], and "
+     "what they need as env = { NAME = \"value\" }"},
+    {"script_alias scriptalias ScriptAlias cgi_bin cgi-bin cgi_dir cgi_assign alias Alias",
+     "write [[site.location]] with match = \"/cgi-bin/\" and cgi = \"/usr/lib/cgi-bin/\""},
+    {"client_max_body_size max_body_size LimitRequestBody post_max_size max_body",
+     "write body_size, under [limits] or in a [[site.location]]"},
+    {"environment setenv SetEnv environ variables",
+     "write env = { NAME = \"value\" }, under [cgi] or in a [[site.location]]"},
+    {"document_root documentroot DocumentRoot doc_root docroot webroot dir directory",
+     "write root = \"/path\" under [[site]]"},
+    {"tls ssl https certificate ssl_certificate tls_cert",
+     "there is no TLS yet: put a proxy in front, as the guide shows"},
+    {"host_name hostname vhost domain ServerName", "write server_name under [[site]]"},
+    {"autoindex indexes dir_listing directory_listing", "write listing = true under [[site]]"},
+    {"processes worker_processes threads", "write workers under [server]"},
+    {"access_log error_log log_file", "write access = \"/path\" or error = \"/path\" under [log]"},
+    {"daemon daemonize background",
+     "it stays in the foreground; the unit cgisrv.service runs it in the background"},
+};
+constexpr Habit habits_of_limits[] = {
+    {"memory mem address_space vmem", "write as = \"1g\": the address space of each process"},
+    {"files open_files fds", "write nofile"},
+    {"processes procs tasks", "write nproc"},
+    {"time cpu_time seconds", "write cpu"},
+    {"file_size disk", "write fsize"},
+};
+
+// The name used here; empty: the key is not a known habit.
+std::string_view advice_for(const Section& section, std::string_view key) {
+  const bool of_limits = section.name == "[cgi.rlimits]";
+  for (const Habit& habit : of_limits ? std::span<const Habit>(habits_of_limits) : habits)
+    for (std::string_view rest = habit.keys; !rest.empty();)
+      if (text::take_until(rest, ' ') == key) return habit.advice;
+  return {};
+}
+
+void report_unknown(const Section& section, const KeyValue& entry, Faults& faults) {
+  const auto known = section.keys();
+  const auto key = text::escape(entry.key, 60);
+  const auto homes = sections_with(entry.key);
+  const auto advice = advice_for(section, entry.key);
+  if (!advice.empty()) {
+    faults.add(entry.at, "there is no '{}' in {}; {}", key, section.name, advice);
+  } else if (const auto meant = nearest(entry.key, known)) {
+    faults.add(entry.at, "unknown key '{}' in {}; did you mean '{}'?", key, section.name, *meant);
+  } else if (!homes.empty()) {
+    faults.add(entry.at, "'{}' belongs in {}, not in {}", key, fmt::join(homes, " or "),
+               section.name);
+  } else {
+    faults.add(entry.at, "unknown key '{}' in {}; its keys are {}", key, section.name,
+               fmt::join(known, ", "));
+  }
+}
+
+}  // namespace
+
+std::vector<std::string_view> Section::keys() const {
+  std::vector<std::string_view> found;
+  for (const Parameter& parameter : parameters) {
+    if (!parameter.key.empty()) {
+      found.push_back(parameter.key);
+    } else {
+      for (const auto key : parameter.kind.inside->keys())
+        found.push_back(key);
+    }
+  }
+  return found;
+}
+
+void Section::parse(const Source& source, const Value& table, void* owner) const {
+  const auto known = keys();
+  for (const KeyValue& entry : *table.as<Value::Table>()) {
+    if (std::ranges::find(known, entry.key) == known.end())
+      report_unknown(*this, entry, source.faults);
+  }
+  parse_known(source, table, owner);
+}
+
+void Section::parse_known(const Source& source, const Value& table, void* owner) const {
+  for (const Parameter& parameter : parameters) {
+    const Value* value = parameter.key.empty() ? &table : table.find(parameter.key);
+    if (value != nullptr) {
+      parameter.parse(source, parameter, *value, owner);
+    } else if (parameter.absent.is_fault) {
+      source.faults.add(table.at, "{} needs '{}'; it must be {}", name, parameter.key,
+                        parameter.kind.expectation);
+    }
+  }
+}
+
+std::vector<std::string_view> sections_with(std::string_view key) {
+  std::vector<std::string_view> found;
+  for (const Section* section : sections()) {
+    const auto accepted = section->keys();
+    if (std::ranges::find(accepted, key) != accepted.end()) found.push_back(section->name);
+  }
+  return found;
+}
+
+bool is_one_table(const Reading& reading, const Value& value) {
+  if (value.as<Value::List>() == nullptr) return reading.table(value) != nullptr;
+  reading.faults.add(value.at, "'{}' may stand once only; write it with single brackets",
+                     reading.key);
+  return false;
+}
+
+std::span<const Value> elements(const Reading& reading, const Value& value, std::string_view name) {
+  if (const auto* list = value.as<Value::List>()) return *list;
+  reading.faults.add(value.at, "{} may stand several times: write it with two brackets", name);
+  return {};
+}
+
+}  // namespace cgisrv::server

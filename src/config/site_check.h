@@ -1,0 +1,16 @@
+// Checks across values of a configuration: duplicate names and matches, and the combined meaning of
+// a location's `cgi` and `interpreter`.
+#pragma once
+
+#include <string>
+
+#include "config/config.h"
+#include "config/document.h"
+#include "config/faults.h"
+
+namespace cgisrv::server {
+
+// Completes the result of read_config() for `root`: names in lower case, programs found.
+void check_sites(const Value& root, Config& config, Faults& faults);
+
+}  // namespace cgisrv::server

@@ -1,0 +1,25 @@
+// What a valid configuration does not show: whether the server could start with it here and now.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "config/config.h"
+
+namespace cgisrv::server {
+
+// Obstacles to a start by this user, a sentence each.
+struct StartCheck {
+  std::vector<std::string> lacking;
+  // Folders below /run, which are gone after each boot: a service manager makes them before it
+  // starts the server (RuntimeDirectory=).
+  std::vector<std::string> expected;
+};
+
+// That another user must start it is not an obstacle: checking a file does not take root.
+StartCheck check_start(const Config& config);
+
+// Where a server started by this user would fall short of the configuration, a sentence each.
+std::vector<std::string> what_a_start_limits(const Config& config);
+
+}  // namespace cgisrv::server

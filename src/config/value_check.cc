@@ -1,0 +1,166 @@
+#include "config/value_check.h"
+
+#include <fmt/format.h>
+#include <grp.h>
+#include <pwd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "base/text.h"
+#include "cgi/umask.h"
+#include "net/address.h"
+#include "net/socket_activation.h"
+
+namespace cgisrv::server {
+
+namespace {
+
+bool is_name_char(char c) {
+  return text::is_alpha(c) || text::is_digit(c) || c == '_';
+}
+
+// Why `path` cannot be used; or an empty string, with `status` filled in.
+std::string check_status(const std::string& path, struct stat& status) {
+  if (::stat(path.c_str(), &status) == 0) return {};
+  if (errno == ENOENT) return fmt::format("{} does not exist; create it or correct the path", path);
+  return fmt::format("cannot use {}: {}", path, errno_text(errno));
+}
+
+bool is_normal_path(std::string_view path) {
+  if (!path.starts_with('/')) return false;
+  return std::ranges::none_of(std::initializer_list<std::string_view>{"//", "/./", "/../"},
+                              [&](std::string_view part) { return path.contains(part); });
+}
+
+}  // namespace
+
+std::string check_user(const std::string& name) {
+  if (::getpwnam(name.c_str()) != nullptr) return {};
+  return fmt::format("there is no user \"{}\"; create the account or name another", name);
+}
+
+std::string check_group(const std::string& name) {
+  if (::getgrnam(name.c_str()) != nullptr) return {};
+  return fmt::format("there is no group \"{}\"; create it or name another", name);
+}
+
+std::string check_address(const std::string& address) {
+  if (address.starts_with(net::activation_prefix))
+    return address.size() > net::activation_prefix.size()
+               ? std::string()
+               : "fd: needs the name of a socket that the service manager hands over, as in "
+                 "\"fd:http\"";
+  const auto parsed = net::parse_address(address);
+  return parsed ? std::string() : parsed.error().what;
+}
+
+std::string check_server_name(const std::string& name) {
+  std::string_view rest = name;
+  if (rest.starts_with("*.")) rest.remove_prefix(2);
+  const bool v6 = rest.starts_with('[') && rest.ends_with(']');
+  const bool good = std::ranges::all_of(rest, [&](char c) {
+    return is_name_char(c) || c == '-' || c == '.' || (v6 && (c == ':' || c == '[' || c == ']'));
+  });
+  if (good && !rest.empty() && !rest.starts_with('.')) return {};
+  return fmt::format(
+      "{} is no host name; write \"example.org\" or \"*.example.org\", without scheme or port",
+      text::escape(name));
+}
+
+std::string check_index(const std::string& name) {
+  if (!name.empty() && !name.starts_with('.') && !name.contains('/')) return {};
+  return fmt::format("{} is no name of a file to serve; write a name such as \"index.html\"",
+                     name.empty() ? "\"\"" : name);
+}
+
+std::string check_media_type(const std::string& type) {
+  const auto slash = type.find('/');
+  if (slash != 0 && slash != std::string::npos && slash + 1 < type.size()) return {};
+  return "write a media type such as \"text/html; charset=utf-8\"";
+}
+
+std::string check_directory(const std::string& path) {
+  struct stat status {};
+  if (auto problem = check_status(path, status); !problem.empty()) return problem;
+  if (!S_ISDIR(status.st_mode)) return fmt::format("{} is not a directory", path);
+  if (path == "/") return "/ would serve the whole machine; name a directory for the site";
+  return {};
+}
+
+std::string check_executable(const std::string& path) {
+  if (!path.starts_with('/'))
+    return fmt::format("write the absolute path of the program, not {}", path);
+  struct stat status {};
+  if (auto problem = check_status(path, status); !problem.empty()) return problem;
+  if (!S_ISREG(status.st_mode)) return fmt::format("{} is not a file", path);
+  if (::access(path.c_str(), X_OK) == 0) return {};
+  return fmt::format("{} may not be executed; try chmod +x {}", path, text::shell_word(path));
+}
+
+std::string check_written_file(const std::string& path) {
+  constexpr std::string_view words[] = {"stdout", "stderr", "syslog", "journal", "none", "off"};
+  const std::string name = std::filesystem::path(path).filename();
+  std::error_code ignored;
+  if (std::ranges::find(words, name) != std::end(words) && !std::filesystem::exists(path, ignored))
+    return fmt::format(
+        "\"{}\" is none of the words that are allowed here, but a file that is not "
+        "there; name one that ends in .log, /dev/stdout, \"stderr\", or for the access log \"off\"",
+        name);
+  if (std::filesystem::is_directory(path, ignored))
+    return fmt::format("{} is a directory; name a file in it", path);
+  return {};
+}
+
+std::string check_umask(const std::string& mask) {
+  if (cgi::parse_umask(mask)) return {};
+  return "write three octal digits in quotes, such as \"027\"";
+}
+
+std::string check_variable_name(const std::string& name) {
+  if (!name.empty() && !text::is_digit(name.front()) && std::ranges::all_of(name, is_name_char))
+    return {};
+  return "the name of a variable holds letters, digits and '_' only and begins with no digit";
+}
+
+std::string check_field_name(const std::string& name) {
+  const auto fits = [](char c) { return text::is_alpha(c) || text::is_digit(c) || c == '-'; };
+  if (!name.empty() && std::ranges::all_of(name, fits)) return {};
+  return "the name of a field holds letters, digits and '-' only, such as \"X-Remote-User\"";
+}
+
+std::string check_module(const std::string& name) {
+  for (std::string_view rest = name; !rest.empty();) {
+    const auto end = std::ranges::find_if_not(rest, is_name_char);
+    const auto size = static_cast<std::size_t>(end - rest.begin());
+    if (size == 0 || text::is_digit(rest.front())) break;
+    rest.remove_prefix(size);
+    if (rest.empty()) return {};
+    rest.remove_prefix(rest.starts_with("::") ? 2 : rest.starts_with('.') ? 1 : 0);
+  }
+  return fmt::format(
+      "\"{}\" is no name of a module; write it as in a program, \"package.module\" for Python, "
+      "\"Package::Module\" for Perl",
+      text::escape(name, 100));
+}
+
+Result<Match> parse_match(const std::string& text) {
+  const std::string rest = text.substr(text.empty() ? 0 : 1);
+  if (text.starts_with("*.") && rest.size() > 1 && rest.find_first_of("/*") == std::string::npos)
+    return Match{MatchKind::extension, rest};
+  if (text.starts_with('=') && is_normal_path(rest)) return Match{MatchKind::exact, rest};
+  if (is_normal_path(text)) {
+    if (text.ends_with('/')) return Match{MatchKind::prefix, text};
+    return fail("write \"{}/\" for everything below, or \"={}\" for that path alone", text, text);
+  }
+  return fail("write \"/prefix/\", \"=/exact\" or \"*.ext\"");
+}
+
+std::string format_match(const Match& match) {
+  constexpr const char* marks[] = {"=", "", "*"};
+  return marks[static_cast<int>(match.kind)] + match.text;
+}
+
+}  // namespace cgisrv::server

@@ -1,0 +1,33 @@
+// Checks of single values, beyond type and range. Each returns what is wrong, saying what to do, or
+// an empty string; the caller names the key.
+#pragma once
+
+#include <string>
+
+#include "base/result.h"
+#include "config/config.h"
+
+namespace cgisrv::server {
+
+std::string check_user(const std::string& name);
+std::string check_group(const std::string& name);
+std::string check_address(const std::string& address);
+std::string check_server_name(const std::string& name);
+std::string check_index(const std::string& name);
+std::string check_media_type(const std::string& type);
+std::string check_directory(const std::string& path);
+std::string check_executable(const std::string& path);
+// A file that the server writes. Neither it nor its folder must exist: a service manager may make
+// the folder.
+std::string check_written_file(const std::string& path);
+// In the notation of programs: "package.module" in Python, "Package::Module" in Perl.
+std::string check_module(const std::string& name);
+std::string check_umask(const std::string& mask);
+std::string check_variable_name(const std::string& name);
+std::string check_field_name(const std::string& name);
+
+// "/prefix/", "=/exact" or "*.ext".
+Result<Match> parse_match(const std::string& text);
+std::string format_match(const Match& match);
+
+}  // namespace cgisrv::server

@@ -1,0 +1,309 @@
+#include "exchange/exchange.h"
+
+#include <algorithm>
+#include <ctime>
+#include <utility>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "handler/handlers.h"
+#include "page/pages.h"
+
+namespace cgisrv::exchange {
+
+using server::FailureHandler;
+using server::PageHandler;
+
+namespace {
+
+constexpr unsigned redirects_max = 10;
+constexpr std::size_t unsent_room = 128 * 1024;  // for content that is not sent
+
+std::unique_ptr<http::Handler> refusal(http::Exchange& exchange, int status, std::string reason) {
+  return std::make_unique<FailureHandler>(
+      exchange, http::Failure{.status = status, .reason = std::move(reason)});
+}
+
+}  // namespace
+
+Exchange::Exchange(Host& host, Wire& wire, http::Request& request)
+    : host_(host),
+      wire_(&wire),
+      request_(request),
+      request_id_(host.next_request_id()),
+      began_(host.loop().now()),
+      asked_method_(request.method),
+      body_has_length_(request.framing != http::Framing::chunked),
+      fault_timer_(host.loop(), Callback::of<&Exchange::settle_body_fault>(*this)) {}
+
+// ---- beginning and end -------------------------------------------------------------------------
+
+void Exchange::start() {
+  host_.describe(request_);
+  route();
+}
+
+// No handler sees such a request, and nothing after it is read.
+void Exchange::refuse(int status, std::string_view reason, std::string_view line) {
+  refused_line_ = line;
+  answer(std::make_unique<FailureHandler>(*this, clients_fault(status, reason)));
+}
+
+void Exchange::route() {
+  if (!memory::sufficient()) return answer(refusal(*this, 503, "memory is short"));
+  Routing next = host_.route(*this);
+  if (redirects_ > 0) carry_over(next);
+  routing_ = std::move(next);
+  note_program();
+  if (routing_.refusal) return answer(std::move(routing_.refusal));
+  if (auto refused = refuse_large_body()) return answer(std::move(refused));
+  answer(host_.answer(*this, routing_));
+}
+
+// What a local redirect keeps: the body is that of the original request, and the client asked for
+// the program that redirected, unless another one answers.
+void Exchange::carry_over(Routing& next) const {
+  next.body_bytes_max = routing_.body_bytes_max;
+  if (next.located.location == nullptr) next.located.location = routing_.located.location;
+}
+
+// Its handler takes the script with it.
+void Exchange::note_program() {
+  if (routing_.site == nullptr || routing_.located.kind != server::Located::Kind::program) return;
+  script_name_ = routing_.located.script.name;
+  script_filename_ = routing_.located.script.filename;
+}
+
+void Exchange::answer(std::unique_ptr<http::Handler> handler) {
+  drop_handler();
+  handler_ = std::move(handler);
+  handler_->start();
+}
+
+void Exchange::drop_handler() {
+  if (handler_) host_.loop().dispose(std::move(handler_));
+}
+
+void Exchange::room_ready() {
+  if (handler_ && !has_ended()) handler_->room_ready();
+  settle_body_fault();
+}
+
+void Exchange::delivered() {
+  if (is_over()) return;
+  log_access();
+  host_.count_answered();
+  let_go();
+}
+
+void Exchange::client_gone() {
+  if (is_over()) return;
+  log_access();
+  if (handler_) handler_->client_left(handler_);
+  let_go();
+}
+
+void Exchange::let_go() {
+  wire_ = nullptr;
+  fault_timer_.disarm();
+}
+
+// ---- the request's body ------------------------------------------------------------------------
+
+// Even if the response would take no body: a client that announces too much is told so.
+std::unique_ptr<http::Handler> Exchange::refuse_large_body() {
+  if (request_.framing != http::Framing::length ||
+      request_.content_length <= routing_.body_bytes_max)
+    return nullptr;
+  return refusal(*this, 413,
+                 fmt::format("a body of {} bytes {}", request_.content_length, too_much()));
+}
+
+void Exchange::open_body() {
+  if (is_over() || body_ != Body::unopened) return;
+  body_ = Body::open;
+  wire_->open_body();
+}
+
+bool Exchange::is_too_large() const {
+  return !body_has_length_ && wire_ != nullptr && wire_->body_received() > routing_.body_bytes_max;
+}
+
+std::string_view Exchange::body() {
+  if (is_over() || body_ == Body::faulted) return {};
+  const std::string_view bytes = wire_->body();
+  if (body_ != Body::discarded && is_too_large())
+    body_failed(413, fmt::format("a body in chunks {}", too_much()));
+  return body_ == Body::faulted ? std::string_view{} : bytes;
+}
+
+void Exchange::consume(std::size_t bytes) {
+  if (!is_over()) wire_->consume(bytes);
+}
+
+bool Exchange::body_complete() {
+  return !is_over() && body_ != Body::faulted && wire_->body_complete();
+}
+
+void Exchange::discard_body() {
+  if (is_over() || body_ == Body::faulted) return;
+  body_ = Body::discarded;
+  wire_->discard_body();
+}
+
+void Exchange::body_ready() {
+  if (handler_ && !has_ended() && body_ == Body::open) handler_->body_ready();
+  settle_body_fault();
+}
+
+// A program must never take a broken body for a whole one. So it is ended, and the client is told
+// if that is still possible. Not at once, for the handler is on the stack. A discarded body has no
+// faults.
+void Exchange::body_failed(int status, std::string reason) {
+  if (is_over() || body_ == Body::discarded || body_ == Body::faulted) return;
+  body_ = Body::faulted;
+  body_fault_ = {.status = status, .reason = std::move(reason)};
+  fault_timer_.arm_after(Clock::duration::zero());
+}
+
+void Exchange::settle_body_fault() {
+  if (is_over() || !body_fault_ || has_ended()) return;
+  const BodyFault fault = std::move(*body_fault_);
+  body_fault_.reset();
+  if (handler_) handler_->body_failed();
+  if (reply_ != Reply::none) {
+    log::write(log::Level::info, request_id_, fmt::format("{}; the exchange is cut", fault.reason));
+    return wire_->close();
+  }
+  handler_.reset();  // at once: it must not see another event
+  auto failure = clients_fault(fault.status, fault.reason);
+  if (fault.status == 413) failure.told.clear();  // the remedy concerns the server's administrator
+  answer(std::make_unique<FailureHandler>(*this, std::move(failure)));
+}
+
+// ---- the response ------------------------------------------------------------------------------
+
+void Exchange::respond(http::Response response) {
+  if (is_over() || reply_ != Reply::none) return;
+  reply_ = Reply::head;
+  for (http::Field& field : carried_)
+    response.fields.push_back(std::move(field));
+  status_ = response.status;
+  if (status_ == 205) response.content_length = 0;  // whatever the program prints: RFC 9110 15.3.6
+  http::add_origin_fields(response, std::time(nullptr));
+  content_ = http::content_of(request_.method, response);
+  if (content_ == http::Content::sized) length_left_ = response.content_length.value_or(0);
+  wire_->respond(response, content_);
+}
+
+void Exchange::respond_raw(int status) {
+  if (is_over() || reply_ != Reply::none) return;
+  reply_ = Reply::head;
+  status_ = status;
+  content_ = http::Content::unsized;
+  wire_->respond_raw();
+}
+
+std::size_t Exchange::room() const {
+  if (is_over()) return 0;
+  if (reply_ != Reply::none && content_ == http::Content::none) return unsent_room;
+  return wire_->room();
+}
+
+void Exchange::write(std::string_view bytes) {
+  if (is_over() || content_ == http::Content::none) return;
+  if (content_ == http::Content::sized) {
+    bytes = bytes.substr(0, std::min<std::uint64_t>(bytes.size(), length_left_));
+    length_left_ -= bytes.size();
+  }
+  if (!bytes.empty()) wire_->write(bytes);
+}
+
+void Exchange::send_file(int file, std::uint64_t offset, std::uint64_t length) {
+  if (is_over() || content_ == http::Content::none || length == 0) return;
+  CGISRV_CHECK(content_ == http::Content::sized && length_left_ >= length);
+  length_left_ -= length;
+  wire_->send_file(file, offset, length);
+}
+
+std::uint64_t Exchange::missing() const {
+  return is_over() ? 0 : length_left_;
+}
+
+void Exchange::flush() {
+  if (!is_over()) wire_->flush();
+}
+
+void Exchange::set_account(std::shared_ptr<account::Account> account) {
+  account_ = std::move(account);
+}
+
+void Exchange::finish() {
+  if (is_over() || has_ended()) return;
+  if (missing() != 0) return abort();
+  reply_ = Reply::ended;
+  wire_->end();
+}
+
+std::unique_ptr<http::Handler> Exchange::leave() {
+  if (is_over() || reply_ != Reply::head) return nullptr;
+  if (content_ != http::Content::sized || length_left_ != 0) return nullptr;
+  auto handler = std::move(handler_);
+  finish();
+  return handler;
+}
+
+void Exchange::abort() {
+  if (is_over() || has_ended()) return;
+  reply_ = Reply::aborted;
+  wire_->abort();
+}
+
+void Exchange::fail(http::Failure failure) {
+  if (is_over() || has_ended()) return;
+  const bool is_ours = failure.status >= 500 && failure.told.empty();  // not 501 or 505 for a head
+  const auto level = is_ours ? log::Level::warn : log::Level::info;
+  log::write(level, request_id_, fmt::format("{}: {}", failure.status, failure.reason));
+  if (is_ours) diagnosis_ = failure.reason;
+  if (reply_ != Reply::none) return abort();
+  std::optional<server::Failure> details;
+  if (shows_failures() && (is_ours || failure.status == 403 || failure.status == 413))
+    details = server::Failure{script_name_, script_filename_,    failure.reason,
+                              failure.exit, failure.stderr_tail, failure.output_head};
+  server::Page page = server::error_page(failure.status, request_id_, server::wants_html(request_),
+                                         details, failure.told);
+  http::Response response = server::page_response(failure.status, page);
+  response.add("Cache-Control", "no-store");
+  if (failure.status == 503) response.add("Retry-After", "5");
+  answer(std::make_unique<PageHandler>(*this, std::move(response), std::move(page.body)));
+}
+
+// ---- local redirects, RFC 3875 section 6.2.2 ---------------------------------------------------
+
+bool Exchange::may_redirect() const {
+  return redirects_ < redirects_max;
+}
+
+void Exchange::redirect(std::string path_query, std::vector<http::Field> fields) {
+  if (is_over()) return;
+  ++redirects_;
+  if (redirect_url_.empty()) redirect_url_ = request_.target.path;
+  redirect_target_ = std::move(path_query);
+  const auto target = http::parse_target("GET", redirect_target_);
+  CGISRV_CHECK(target && target->form == http::TargetForm::origin);
+  for (http::Field& field : fields)
+    carried_.push_back(std::move(field));
+  request_.target = *target;
+  if (request_.method != "HEAD") request_.method = "GET";
+  request_.framing = http::Framing::none;
+  std::erase_if(request_.fields, [](const http::FieldView& field) {
+    return text::equals_ignoring_case(field.name, "Content-Type") ||
+           text::equals_ignoring_case(field.name, "Content-Length");
+  });
+  discard_body();
+  route();
+}
+
+}  // namespace cgisrv::exchange

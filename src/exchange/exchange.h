@@ -1,0 +1,159 @@
+// One request, from its head to its log entry, over any protocol. It finds what answers it, limits
+// its body, and handles a body that breaks off, local redirects, error pages, accounting and logs.
+// Made for one request and dropped with it.
+//
+//                    open_body()
+//     body:     unopened ----> open
+//                  |  \         |  \  the client breaks off, or sends too much or too slowly
+//                  |   +--------|---+------> faulted: the handler is dropped, the client told
+//                  +------------+----------> discarded: nobody reads it, so its errors are ignored
+//
+//     response: none ----> head ----> ended      whole; it goes out as the client takes it
+//                 \          |
+//                  +---------+-----> aborted    cut short
+//
+// The wire owns it, reports events to it, and releases it by Loop::dispose(): a handler may be on
+// the stack, and its calls after the end are ignored.
+#pragma once
+
+#include <cgisrv/loop.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "account/account.h"
+#include "exchange/host.h"
+#include "exchange/wire.h"
+#include "handler/exchange.h"
+
+namespace cgisrv::exchange {
+
+class Exchange final : public http::Exchange {
+ public:
+  enum class Body : std::uint8_t { unopened, open, discarded, faulted };
+  enum class Reply : std::uint8_t { none, head, ended, aborted };
+
+  // All three outlive the exchange; wire and request only up to delivered() or client_gone(). A
+  // local redirect changes the request.
+  Exchange(Host& host, Wire& wire, http::Request& request);
+
+  // ---- called by the wire, never with a handler on the stack, except body_failed()
+  // First: the request's head is whole.
+  void start();
+  // Instead: the head is unacceptable. `line` is its first line, for the logs; it lives as long as
+  // the request.
+  void refuse(int status, std::string_view reason, std::string_view line);
+  // There may be more of the body, or it is complete.
+  void body_ready();
+  // The rest of the body cannot be read. Handled as soon as no handler is on the stack.
+  void body_failed(int status, std::string reason);
+  // There was no room, and now there is.
+  void room_ready();
+  // Last call, this or the next. The response has ended and is sent.
+  void delivered();
+  // The client has left, or is treated as gone.
+  void client_gone();
+
+  // ---- what a wire may ask
+  Body body_state() const { return body_; }
+  Reply reply() const { return reply_; }
+  bool has_ended() const { return reply_ == Reply::ended || reply_ == Reply::aborted; }
+  int status() const { return status_; }  // 0 until there is one
+  // A discarded body may be as large as any other. Beyond the limit, reading stops while the
+  // response is made; it resumes after it, because some clients send everything before they read.
+  bool may_discard() const { return has_ended() || !is_too_large(); }
+  // Bytes after the request cannot be trusted, or are not worth looking for.
+  bool body_is_lost() const { return body_ == Body::faulted || is_too_large(); }
+
+  // ---- http::Exchange
+  const http::Request& request() const override { return request_; }
+  std::string_view request_id() const override { return request_id_; }
+  void open_body() override;
+  std::string_view body() override;
+  void consume(std::size_t bytes) override;
+  bool body_complete() override;
+  void discard_body() override;
+  void respond(http::Response response) override;
+  void respond_raw(int status) override;
+  std::size_t room() const override;
+  void write(std::string_view bytes) override;
+  void send_file(int file, std::uint64_t offset, std::uint64_t length) override;
+  std::uint64_t missing() const override;
+  void flush() override;
+  void set_account(std::shared_ptr<account::Account> account) override;
+  void finish() override;
+  std::unique_ptr<http::Handler> leave() override;
+  void abort() override;
+  void fail(http::Failure failure) override;
+  bool may_redirect() const override;
+  void redirect(std::string path_query, std::vector<http::Field> fields) override;
+
+  // ---- for handlers and pages (exchange_client.cc)
+  const cgi::Endpoints& endpoints() const { return wire_->endpoints(); }
+  Listener listener() const { return wire_->listener(); }
+  // After a local redirect: the path of the first request. Else empty.
+  const std::string& redirect_url() const { return redirect_url_; }
+  // Whether the client is the author, on this machine, who may see why a program failed.
+  bool shows_failures() const;
+  // A fault of the client: the client is told of it, and the log says who sent what.
+  http::Failure clients_fault(int status, std::string_view reason) const;
+
+ private:
+  struct BodyFault {
+    int status = 0;
+    std::string reason;
+  };
+
+  void route();
+  void carry_over(Routing& next) const;
+  void note_program();
+  std::unique_ptr<http::Handler> refuse_large_body();
+  void answer(std::unique_ptr<http::Handler> handler);
+  void drop_handler();
+  bool is_over() const { return wire_ == nullptr; }
+  bool is_too_large() const;
+  std::string too_much() const;
+  void settle_body_fault();
+  std::string request_line() const;
+  void describe_request(server::AccessEntry& entry) const;
+  void log_access();
+  void let_go();
+
+  Host& host_;
+  Wire* wire_;  // null: the exchange is over, and its calls have no effect
+  http::Request& request_;
+  const std::string request_id_;
+  const TimePoint began_;
+
+  // ---- the request
+  const std::string_view asked_method_;  // before a local redirect changes it
+  std::string_view refused_line_;        // of a refused head: its first line, cut short
+  const bool body_has_length_;           // known from the head
+  Body body_ = Body::unopened;
+  std::optional<BodyFault> body_fault_;  // not handled yet
+  Timer fault_timer_;                    // handles it when no handler is on the stack
+
+  // ---- what answers
+  Routing routing_;
+  std::string script_name_;      // of the last program that answered
+  std::string script_filename_;  // likewise
+  std::unique_ptr<http::Handler> handler_;
+  std::shared_ptr<account::Account> account_;  // of the program that answers
+  unsigned redirects_ = 0;
+  std::string redirect_target_;       // the target after a local redirect; the request refers to it
+  std::string redirect_url_;          // the path of the first request
+  std::vector<http::Field> carried_;  // fields that a local redirect adds to the response
+
+  // ---- the response
+  Reply reply_ = Reply::none;
+  int status_ = 0;
+  http::Content content_ = http::Content::none;
+  std::uint64_t length_left_ = 0;  // of content of known size, not yet written
+  std::string diagnosis_;          // of a failed response
+};
+
+}  // namespace cgisrv::exchange

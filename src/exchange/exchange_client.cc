@@ -1,0 +1,103 @@
+// The client and the first request, for the logs and the pages.
+#include <fmt/compile.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "exchange/exchange.h"
+#include "http/head.h"
+#include "site/own_names.h"
+
+namespace cgisrv::exchange {
+
+namespace {
+
+bool is_proxys_field(std::string_view name) {
+  constexpr std::string_view prefix = "X-Forwarded-";
+  return text::equals_ignoring_case(name.substr(0, prefix.size()), prefix) ||
+         text::equals_ignoring_case(name, "Forwarded") || text::equals_ignoring_case(name, "Via") ||
+         text::equals_ignoring_case(name, "X-Real-IP");
+}
+
+}  // namespace
+
+// A proxy on this machine also connects by loopback, for any client. Most proxies leave a trace,
+// and name another host.
+bool Exchange::shows_failures() const {
+  const server::Config& config = host_.config();
+  return config.show_failures && listener().loopback &&
+         (request_.host.empty() || server::means_this_machine(config.own_names, request_.host)) &&
+         std::ranges::none_of(request_.fields, [](const http::FieldView& field) {
+           return is_proxys_field(field.name);
+         });
+}
+
+// "is more than body_size allows for /form.cgi, 1024 bytes; ...": of a body, with the remedy.
+std::string Exchange::too_much() const {
+  return fmt::format("is more than body_size allows for {}, {} bytes; {}",
+                     text::escape(request_.target.path, 200), routing_.body_bytes_max,
+                     host_.config().file.empty()
+                         ? "start with a larger --body-size if it is to be taken"
+                         : "raise it in its location or under [limits] if it is to be taken");
+}
+
+http::Failure Exchange::clients_fault(int status, std::string_view reason) const {
+  const std::string_view client = endpoints().remote_address;
+  return {.status = status,
+          .reason = fmt::format("{}; {} sent \"{}\"", reason, client.empty() ? "a client" : client,
+                                text::escape(request_line(), 200)),
+          .told = std::string(reason)};
+}
+
+std::string Exchange::request_line() const {
+  if (request_.raw_target.empty()) return std::string(refused_line_);
+  return fmt::format(FMT_COMPILE("{} {} HTTP/1.{}"), asked_method_, request_.raw_target,
+                     request_.version == http::Version::http11 ? 1 : 0);
+}
+
+// ---- the log entry -----------------------------------------------------------------------------
+
+void Exchange::log_access() {
+  const Clock::duration duration = Clock::now() - began_;
+  host_.count(routing_.located.location, status_, duration);
+  server::AccessEntry entry = {.diagnosis = diagnosis_,
+                               .status = status_,
+                               .duration = duration,
+                               .usage = account_ ? &account_->usage() : nullptr};
+  if (!host_.wants(entry)) return;
+  const std::string line = request_line();
+  entry.request_line = line;
+  describe_request(entry);
+  if (!account_ || account_->is_final()) return host_.write(entry);
+  account_->when_final(
+      [kept = server::StoredEntry(entry), &host = host_](const account::Usage& usage) {
+        server::AccessEntry late = kept.entry();
+        late.usage = &usage;
+        host.write(late);
+      });
+}
+
+void Exchange::describe_request(server::AccessEntry& entry) const {
+  const auto field = [&](std::string_view name) { return request_.field(name).value_or(""); };
+  entry.method = asked_method_;
+  entry.target = request_.raw_target;
+  if (request_.raw_target.empty()) {  // refused: the part that looks like a request line
+    std::string_view rest = refused_line_;
+    const auto method = text::take_until(rest, ' ');
+    entry.method = http::is_token(method) ? method : "";
+    entry.target = text::take_until(rest, ' ');
+  }
+  if (const auto* const location = routing_.located.location)
+    entry.user = cgi::remote_user(request_, location->cgi.remote_user);
+  entry.remote_address = endpoints().remote_address;
+  entry.host = request_.host;
+  entry.referer = field("Referer");
+  entry.user_agent = field("User-Agent");
+  entry.request_id = request_id_;
+  entry.script = script_name_;
+  entry.program = script_filename_;
+  entry.bytes_sent = wire_->content_sent();
+  entry.bytes_received = wire_->body_received();
+}
+
+}  // namespace cgisrv::exchange

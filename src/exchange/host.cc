@@ -1,0 +1,60 @@
+#include "exchange/host.h"
+
+#include <fmt/compile.h>
+
+#include <limits>
+
+namespace cgisrv::exchange {
+
+namespace {
+
+// Staggered, so that workers with an even share of the requests do not all retire at once.
+std::uint64_t retirement(std::uint64_t requests, unsigned ordinal) {
+  if (requests == 0) return std::numeric_limits<std::uint64_t>::max();
+  return requests - requests / 16 * (ordinal % 8);
+}
+
+}  // namespace
+
+Host::Host(pool::Worker& worker, const server::Config& config, server::AccessLog* access_log)
+    : worker_(worker),
+      config_(config),
+      access_log_(access_log),
+      retires_at_(retirement(config.server.max_requests_per_worker, worker.ordinal())) {}
+
+void Host::connection_accepted() {
+  if (request_stats_) request_stats_->accepted();
+}
+
+std::string Host::next_request_id() {
+  return fmt::format(FMT_COMPILE("{:016x}"), request_ids_.next());
+}
+
+void Host::describe(const http::Request& request) {
+  worker_.describe(fmt::format(FMT_COMPILE("{} {}"), request.method, request.raw_target));
+}
+
+void Host::count_answered() {
+  if (++answered_ < retires_at_) return;
+  worker_.retire();
+  retires_at_ += config_.server.max_requests_per_worker;  // if there is no successor now
+}
+
+void Host::count(const server::Location* location, int status, Clock::duration duration) {
+  if (!request_stats_) return;
+  request_stats_->count(
+      location == nullptr ? request_stats_->unrouted() : request_stats_->row(*location), status,
+      duration);
+}
+
+bool Host::wants(const server::AccessEntry& entry) const {
+  const bool is_logged = access_log_ != nullptr && !access_log_->off();
+  return is_logged || (request_stats_ && request_stats_->is_remarkable(entry));
+}
+
+void Host::write(const server::AccessEntry& entry) {
+  if (access_log_ != nullptr) access_log_->write(entry);
+  if (request_stats_) request_stats_->note(entry);
+}
+
+}  // namespace cgisrv::exchange

@@ -1,0 +1,82 @@
+// What a process lends to all its exchanges, and how it finds what answers them.
+#pragma once
+
+#include <cgisrv/loop.h>
+#include <cgisrv/pool.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "accesslog/access_log.h"
+#include "base/random.h"
+#include "config/config.h"
+#include "exchange/request_stats.h"
+#include "handler/exchange.h"
+#include "site/locate.h"
+
+namespace cgisrv::exchange {
+
+class Exchange;
+
+// Where a request leads, before anything is done for it.
+struct Routing {
+  std::unique_ptr<http::Handler> refusal;  // if set, this answers, and no site is asked
+  const server::Site* site = nullptr;      // null: no site is involved
+  server::Located located;                 // of a site: what was found
+  http::Path path;                         // of a site: decoded
+  // A larger body is refused before anything is done.
+  std::uint64_t body_bytes_max = server::bytes_unlimited;
+};
+
+class Host {
+ public:
+  // All arguments outlive the host, and the host outlives all exchanges. `access_log`: null for
+  // none.
+  Host(pool::Worker& worker, const server::Config& config, server::AccessLog* access_log);
+  Host(const Host&) = delete;
+  Host& operator=(const Host&) = delete;
+  virtual ~Host() = default;
+
+  // Finds what answers the exchange's request, by its present host and target. Called again after
+  // each local redirect.
+  virtual Routing route(Exchange& exchange) = 0;
+  // Never null. `routing` is the result of route(), and may be moved from.
+  virtual std::unique_ptr<http::Handler> answer(Exchange& exchange, Routing& routing) = 0;
+
+  // From now on exchanges are counted and noted in `shared_stats`.
+  void use_shared_stats(telemetry::SharedStats& shared_stats) {
+    request_stats_.emplace(shared_stats, config_);
+  }
+
+  const server::Config& config() const { return config_; }
+  Loop& loop() const { return worker_.loop(); }
+  // The server is about to end: each response is the last of its connection.
+  bool leaving() const { return request_stats_ && request_stats_->leaving(); }
+  void connection_accepted();
+
+  // ---- for exchanges
+  // Unique over workers and restarts, unpredictable, and short enough to read aloud.
+  std::string next_request_id();
+  // For the worker's obituary, should this request kill it.
+  void describe(const http::Request& request);
+  // A request has been answered. After a set number, the worker asks to be replaced.
+  void count_answered();
+  // An exchange has ended. `location`: null if the request was refused before it had one.
+  void count(const server::Location* location, int status, Clock::duration duration);
+  // Whether a log or the incidents want the entry; and the call that delivers it.
+  bool wants(const server::AccessEntry& entry) const;
+  void write(const server::AccessEntry& entry);
+
+ private:
+  pool::Worker& worker_;
+  const server::Config& config_;
+  server::AccessLog* access_log_;
+  std::optional<server::RequestStats> request_stats_;  // none: nothing is counted
+  RandomNumbers request_ids_;
+  std::uint64_t answered_ = 0;
+  std::uint64_t retires_at_;
+};
+
+}  // namespace cgisrv::exchange

@@ -1,0 +1,39 @@
+// A worker's share of the shared statistics: counts each exchange that has ended, and notes those
+// that somebody will ask about.
+#pragma once
+
+#include <vector>
+
+#include "accesslog/access_format.h"
+#include "config/config.h"
+#include "telemetry/shared_stats.h"
+
+namespace cgisrv::server {
+
+class RequestStats {
+ public:
+  // Both arguments outlive it.
+  RequestStats(telemetry::SharedStats& shared_stats, const Config& config);
+
+  telemetry::TrafficRow& row(const Location& location) { return *rows_[location.number]; }
+  // For requests that were refused before routing.
+  telemetry::TrafficRow& unrouted() { return unrouted_; }
+
+  void accepted() { shared_stats_.traffic().connections.fetch_add(1, std::memory_order_relaxed); }
+  // The server is about to end: responses say that they are the last of their connection.
+  bool leaving() const { return shared_stats_.leaving(); }
+  // An exchange has ended. `status` 0: the client did not wait for the response.
+  void count(telemetry::TrafficRow& row, int status, Clock::duration duration);
+  // Whether it is worth a note: it failed, or took longer than others. `entry` is that of the
+  // access log; its usage may still be missing.
+  bool is_remarkable(const AccessEntry& entry) const;
+  // Notes `entry`, with its usage, if it is worth it.
+  void note(const AccessEntry& entry);
+
+ private:
+  telemetry::SharedStats& shared_stats_;
+  telemetry::TrafficRow& unrouted_;
+  std::vector<telemetry::TrafficRow*> rows_;  // by the location's number
+};
+
+}  // namespace cgisrv::server

@@ -1,0 +1,270 @@
+#include "exchange/sites.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <ctime>
+#include <tuple>
+
+#include "base/log.h"
+#include "base/shortage.h"
+#include "base/text.h"
+#include "exchange/exchange.h"
+#include "files/listing.h"
+#include "files/mime.h"
+#include "files/static_file.h"
+#include "handler/handlers.h"
+#include "http/head.h"
+#include "http/host.h"
+#include "http/target.h"
+#include "page/listing_page.h"
+#include "page/pages.h"
+#include "site/locate.h"
+#include "site/own_names.h"
+#include "site/router.h"
+
+namespace cgisrv::exchange {
+
+using server::FailureHandler;
+using server::Located;
+using server::Page;
+using server::PageHandler;
+
+namespace {
+
+using HandlerPtr = std::unique_ptr<http::Handler>;
+
+constexpr std::string_view file_methods = "GET, HEAD, OPTIONS";
+// Programs get every method but two; these are the common ones.
+constexpr std::string_view program_methods = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+
+HandlerPtr refuse(Exchange& exchange, int status, std::string reason) {
+  return std::make_unique<FailureHandler>(
+      exchange, http::Failure{.status = status, .reason = std::move(reason)});
+}
+
+// Else a stranger's name could point at this machine, and its pages could read what is served.
+HandlerPtr refuse_host(Exchange& exchange) {
+  const auto host = http::canonical_host(exchange.request().host);
+  return std::make_unique<FailureHandler>(
+      exchange,
+      exchange.clients_fault(
+          421, fmt::format("this server answers for this machine's names and addresses, not for "
+                           "{0}; if it should, start it with --server-name {0}",
+                           host)));
+}
+
+HandlerPtr send_page(Exchange& exchange, int status, Page page) {
+  return std::make_unique<PageHandler>(exchange, server::page_response(status, page),
+                                       std::move(page.body));
+}
+
+// `reason`: for the author, if any.
+HandlerPtr method_not_allowed(Exchange& exchange, std::string_view allowed,
+                              const std::string& reason = {}) {
+  std::optional<server::Failure> details;
+  if (!reason.empty()) {
+    log::write(log::Level::info, exchange.request_id(), "405: " + reason);
+    if (exchange.shows_failures()) details.emplace().reason = reason;
+  }
+  Page body = server::error_page(405, exchange.request_id(), server::wants_html(exchange.request()),
+                                 details);
+  http::Response response = server::page_response(405, body);
+  response.add("Allow", allowed);
+  return std::make_unique<PageHandler>(exchange, std::move(response), std::move(body.body));
+}
+
+HandlerPtr allowed_methods(Exchange& exchange, std::string_view allowed) {
+  http::Response response;
+  response.status = 204;
+  response.add("Allow", allowed);
+  return std::make_unique<PageHandler>(exchange, std::move(response), "");
+}
+
+// For everything except programs: refuses methods other than reading. Null: go on.
+HandlerPtr check_file_method(Exchange& exchange, const std::string& reason = {}) {
+  const std::string_view method = exchange.request().method;
+  if (method == "OPTIONS") return allowed_methods(exchange, file_methods);
+  if (method == "GET" || method == "HEAD") return nullptr;
+  if (http::is_known_method(method)) return method_not_allowed(exchange, file_methods, reason);
+  return send_page(
+      exchange, 501,
+      server::error_page(501, exchange.request_id(), server::wants_html(exchange.request())));
+}
+
+// With the trailing slash. 308 if the method must be kept.
+HandlerPtr redirect_to(Exchange& exchange, int status, std::string path) {
+  const http::Target& target = exchange.request().target;
+  if (target.has_query) path.append("?").append(http::encode_query(target.query));
+  http::Response response;
+  response.status = status;
+  response.add("Location", path);
+  response.add("Content-Type", "text/plain; charset=utf-8");
+  return std::make_unique<PageHandler>(exchange, std::move(response),
+                                       fmt::format("The address ends in a slash: {}\n", path));
+}
+
+HandlerPtr cannot_open(Exchange& exchange, const std::string& path, int code) {
+  switch (code) {
+    case ENOENT:
+    case ENOTDIR:
+      return refuse(exchange, 404, path + " does not exist");
+    case EACCES:
+    case EPERM:
+      return refuse(exchange, 403, path + " may not be read by the server's user");
+    case ELOOP:
+      return refuse(exchange, 403, path + " has become a link that may not be followed");
+    default:
+      return refuse(exchange, failure_status(code),
+                    fmt::format("{} cannot be opened: {}", path, errno_text(code)));
+  }
+}
+
+// Like locate(), without examining each file.
+void mark_programs(const server::Site& site, const std::string& path,
+                   std::vector<files::ListingEntry>& entries) {
+  for (files::ListingEntry& entry : entries) {
+    if (entry.directory) continue;
+    const std::string whole = path + entry.name;
+    const server::Location& location = server::find_route(site, {whole, whole.size()}).location;
+    entry.program = location.program == server::ProgramKind::in_place &&
+                    (entry.executable || !location.interpreter.empty());
+  }
+}
+
+HandlerPtr list(Exchange& exchange, const Routing& routing) {
+  if (auto other = check_file_method(exchange)) return other;
+  const auto& [site, path, located] = std::tie(routing.site, routing.path, routing.located);
+  const Tree tree{site->root, located.location->links};
+  bool more = false;
+  auto entries = files::list_directory(tree, located.file, more);
+  if (!entries)
+    return refuse(exchange,
+                  entries.error().code == EACCES ? 403 : failure_status(entries.error().code),
+                  entries.error().what);
+  mark_programs(*site, path.text, *entries);
+  const http::Request& request = exchange.request();
+  return send_page(exchange, 200,
+                   server::listing_page(path.text, std::move(*entries), more, request.target.query,
+                                        server::wants_html(request)));
+}
+
+bool is_of_the_server(const http::Request& request) {
+  return request.target.form == http::TargetForm::asterisk;
+}
+
+// For "*", which has no path.
+HandlerPtr answer_for_the_server(Exchange& exchange) {
+  return exchange.request().method == "TRACE" ? method_not_allowed(exchange, file_methods)
+                                              : allowed_methods(exchange, program_methods);
+}
+
+}  // namespace
+
+// ---- routing -----------------------------------------------------------------------------------
+
+// Whether no outsider can have pointed the host's name here.
+bool Sites::is_safe(const Exchange& exchange) const {
+  const std::string_view host = exchange.request().host;
+  return !config().checks_host || host.empty() || exchange.listener().unix_socket ||
+         server::is_safe_host(config().own_names, config().hosts, host);
+}
+
+Routing Sites::route(Exchange& exchange) {
+  const http::Request& request = exchange.request();
+  if (request.method == "CONNECT") return {.refusal = method_not_allowed(exchange, file_methods)};
+  if (is_of_the_server(request)) return {.body_bytes_max = config().limits.body_size};
+  if (text::equals_ignoring_case(request.target.scheme, "https"))
+    return {.refusal =
+                refuse(exchange, 421, "the target is an https one, but the connection has no TLS")};
+  auto path = http::decode_path(request.target.path);
+  if (!path)
+    return {.refusal = refuse(exchange, exchange.redirect_url().empty() ? 400 : 502,
+                              fmt::format("the path {} is broken or leads out of the site",
+                                          text::escape(request.target.path, 200)))};
+  if (!is_safe(exchange)) return {.refusal = refuse_host(exchange)};
+  return route_in(server::find_site(config(), request.host), std::move(*path));
+}
+
+Routing Sites::route_in(const server::Site& site, http::Path path) const {
+  Routing routing{.site = &site, .located = server::locate(config(), site, path)};
+  routing.path = std::move(path);
+  routing.body_bytes_max = routing.located.location->body_size;
+  return routing;
+}
+
+HandlerPtr Sites::answer(Exchange& exchange, Routing& routing) {
+  if (routing.site == nullptr) return answer_for_the_server(exchange);
+  Located& located = routing.located;
+  const bool runs = located.kind == Located::Kind::program;
+  if (exchange.request().method == "TRACE")
+    return method_not_allowed(exchange, runs ? program_methods : file_methods);
+  switch (located.kind) {
+    case Located::Kind::program:
+      return run_program(exchange, located);
+    case Located::Kind::file:
+      return send_file(exchange, routing);
+    case Located::Kind::listing:
+      return list(exchange, routing);
+    case Located::Kind::redirect:
+      return add_slash(exchange, routing);
+    case Located::Kind::error:
+      break;
+  }
+  return refuse(exchange, located.status, std::move(located.problem));
+}
+
+// ---- programs, files, folders ------------------------------------------------------------------
+
+HandlerPtr Sites::run_program(Exchange& exchange, Located& located) {
+  return std::make_unique<cgi::Run>(runs_, exchange, std::move(located.script),
+                                    exchange.endpoints(), located.location->cgi,
+                                    exchange.redirect_url());
+}
+
+// A program that is sent as a file: logs it once, and each request that a program would have taken.
+// Returns the logged text.
+std::string Sites::note_program(const http::Request& request, const Routing& routing, int fd,
+                                mode_t mode) {
+  const Located& located = routing.located;
+  const bool is_read = request.method == "GET" || request.method == "HEAD";
+  if (is_read && !sent_programs_.is_new(located.file)) return {};
+  auto sentence =
+      server::sent_program(config(), *routing.site, *located.location, located.file, fd, mode);
+  if (is_read && !sentence.empty()) sent_programs_.tell(located.file, sentence);
+  return sentence;
+}
+
+// Opens by the rules that found the file: what was checked is what is sent.
+HandlerPtr Sites::send_file(Exchange& exchange, const Routing& routing) {
+  const std::string& path = routing.located.file;
+  const Tree tree{routing.site->root, routing.located.location->links};
+  auto file = tree.open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+  struct stat status {};
+  const int code = !file ? file.error().code : ::fstat(file->get(), &status) == 0 ? 0 : errno;
+  std::string note;
+  if (code == 0 && (status.st_mode & 0111) != 0)
+    note = note_program(exchange.request(), routing, file->get(), status.st_mode);
+  if (auto other = check_file_method(exchange, note)) return other;
+  if (!file) return cannot_open(exchange, path, code);
+  if (code != 0)
+    return refuse(exchange, failure_status(code),
+                  fmt::format("{} cannot be looked at: {}", path, errno_text(code)));
+  if (!S_ISREG(status.st_mode)) return refuse(exchange, 403, path + " is not a regular file");
+  auto answer =
+      files::answer_file(exchange.request(), status, files::mime_type(path), std::time(nullptr));
+  return std::make_unique<server::FileHandler>(exchange, std::move(*file), std::move(answer));
+}
+
+// A form may be sent to a directory whose index is a program.
+HandlerPtr Sites::add_slash(Exchange& exchange, Routing& routing) {
+  std::string& redirect = routing.located.redirect;
+  const std::string_view method = exchange.request().method;
+  if (method == "GET" || method == "HEAD") return redirect_to(exchange, 301, std::move(redirect));
+  const http::Path with_slash{routing.path.text + '/', routing.path.text.size() + 1};
+  if (server::locate(config(), *routing.site, with_slash).kind == Located::Kind::program)
+    return redirect_to(exchange, 308, std::move(redirect));
+  return check_file_method(exchange);
+}
+
+}  // namespace cgisrv::exchange

@@ -1,0 +1,40 @@
+#include "handler/handlers.h"
+
+#include <algorithm>
+
+namespace cgisrv::server {
+
+void PageHandler::start() {
+  response_.content_length = body_.size();
+  exchange_.respond(std::move(response_));
+  room_ready();
+}
+
+void PageHandler::room_ready() {
+  while (sent_ < body_.size()) {
+    if (exchange_.room() == 0) exchange_.flush();
+    const std::size_t size = std::min(exchange_.room(), body_.size() - sent_);
+    if (size == 0) return;
+    exchange_.write(std::string_view(body_).substr(sent_, size));
+    sent_ += size;
+  }
+  exchange_.finish();
+}
+
+void FileHandler::start() {
+  exchange_.respond(std::move(answer_.response));
+  room_ready();
+}
+
+void FileHandler::room_ready() {
+  while (next_piece_ < answer_.pieces.size()) {
+    if (exchange_.room() == 0) exchange_.flush();
+    if (exchange_.room() == 0) return;
+    const files::Piece& piece = answer_.pieces[next_piece_++];
+    exchange_.write(piece.text);
+    exchange_.send_file(file_.get(), piece.offset, piece.length);
+  }
+  exchange_.finish();
+}
+
+}  // namespace cgisrv::server

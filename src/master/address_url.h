@@ -1,0 +1,21 @@
+// A listener's address as shown to people.
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "net/address.h"
+
+namespace cgisrv::server {
+
+// "http://127.0.0.1:8888/"; for the unspecified address a name that a browser on this machine can
+// open. A unix socket has no URL: its address.
+std::string address_url(const net::Address& address);
+
+// URLs for people at other machines, if the listener takes every interface; else none.
+// `interfaces`: this machine's addresses.
+std::vector<std::string> urls_for_others(const net::Address& address,
+                                         std::span<const net::Address> interfaces);
+
+}  // namespace cgisrv::server

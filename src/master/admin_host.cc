@@ -1,0 +1,48 @@
+#include "master/admin_host.h"
+
+#include <sys/prctl.h>
+
+#include "admin/admin_process.h"
+#include "base/log.h"
+
+namespace cgisrv::server {
+
+namespace {
+constexpr auto beat_interval = std::chrono::seconds(1);
+}
+
+AdminHost::AdminHost(pool::Master& master, ParentOnly<net::Listener>& listener,
+                     AdminSources sources, const process::Privileges& privileges)
+    : listener_(listener),
+      sources_(sources),
+      beat_(master.loop(), Callback::of<&AdminHost::beat>(*this)),
+      process_(
+          master, privileges,
+          {.name = "the admin process",
+           .meanwhile = "another one takes its place",
+           .keep = [this] { listener_.keep(); },
+           .prepare = [] { ::prctl(PR_SET_NAME, "cgisrv-admin"); },
+           .run = [this](Fd lifeline, Beats& beats) { return run(std::move(lifeline), beats); },
+           .timeout = sources_.heartbeat_timeout}) {
+  if (!listener_->address.loopback())
+    log::line(log::Level::warn,
+              "the admin listener {} has no password, and whoever reaches it sees all that the "
+              "server does; listen on 127.0.0.1, or see that a firewall or a proxy is in front",
+              listener_->address.text());
+  beat();
+  process_.start();
+}
+
+int AdminHost::run(Fd lifeline, Beats& beats) {
+  AdminProcess process(std::move(*listener_), std::move(lifeline), sources_.options,
+                       sources_.reporter, sources_.table, sources_.shared_stats);
+  const Heartbeat heartbeat(process.loop(), beats, sources_.heartbeat_timeout);
+  return process.run();
+}
+
+void AdminHost::beat() {
+  sources_.shared_stats.beat();
+  beat_.arm_after(beat_interval);
+}
+
+}  // namespace cgisrv::server

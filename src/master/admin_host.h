@@ -1,0 +1,42 @@
+// The master's side of the admin listener: runs the admin process, and shows it that the master is
+// alive.
+#pragma once
+
+#include <cgisrv/parent_only.h>
+#include <cgisrv/pool.h>
+
+#include "admission/table.h"
+#include "config/config.h"
+#include "master/helper_process.h"
+#include "net/listener.h"
+#include "status/reporter.h"
+#include "telemetry/shared_stats.h"
+
+namespace cgisrv::server {
+
+// What the admin process reads. All of it outlives the process.
+struct AdminSources {
+  const AdminOptions& options;
+  std::chrono::milliseconds heartbeat_timeout;
+  const Reporter& reporter;
+  admission::Table& table;
+  telemetry::SharedStats& shared_stats;
+};
+
+class AdminHost {
+ public:
+  // The listener outlives it. Only the admin process accepts from it.
+  AdminHost(pool::Master& master, ParentOnly<net::Listener>& listener, AdminSources sources,
+            const process::Privileges& privileges);
+
+ private:
+  int run(Fd lifeline, Beats& beats);
+  void beat();
+
+  ParentOnly<net::Listener>& listener_;
+  AdminSources sources_;
+  Timer beat_;
+  HelperProcess process_;
+};
+
+}  // namespace cgisrv::server

@@ -1,0 +1,49 @@
+// Commands of an administrator over the control socket, in the master.
+#pragma once
+
+#include <cgisrv/pool.h>
+
+#include <memory>
+#include <string_view>
+
+#include "base/result.h"
+#include "config/config.h"
+#include "control/server.h"
+#include "status/reporter.h"
+
+namespace cgisrv::server {
+
+// The server as a whole. A signal does the same as the command of its name; the answer is also
+// logged.
+class ServerControl {
+ public:
+  virtual const Config& config() const = 0;
+  virtual const Reporter& reporter() const = 0;
+  virtual void reload(control::Reply reply) = 0;
+  virtual void upgrade(control::Reply reply) = 0;
+  virtual control::Answer reopen() = 0;
+  virtual control::Answer quit() = 0;
+
+ protected:
+  ~ServerControl() = default;
+};
+
+class ControlCommands {
+ public:
+  // Opens the control socket. Without one the server still serves, and the log says why. Both
+  // outlive it.
+  ControlCommands(pool::Master& master, ServerControl& server);
+
+ private:
+  Result<void> listen();
+  void answer(std::string_view verb, const ucred& peer, control::Reply reply);
+
+  pool::Master& master_;
+  ServerControl& server_;
+  std::unique_ptr<control::Server> control_;
+};
+
+// Logs the answer in the client's words.
+control::Answer logged(control::Answer answer);
+
+}  // namespace cgisrv::server

@@ -1,0 +1,153 @@
+#include "master/generation.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <thread>
+
+#include "base/exit_status.h"
+#include "base/log.h"
+#include "config/descriptors.h"
+#include "config/run_as.h"
+#include "config/warm_programs.h"
+#include "master/address_url.h"
+#include "process/affinity.h"
+#include "process/oom_score.h"
+#include "process/privileges.h"
+#include "worker/service.h"
+
+namespace cgisrv::server {
+
+namespace {
+
+unsigned worker_count(const Config& config) {
+  const unsigned wanted =
+      config.server.workers != 0 ? config.server.workers : std::thread::hardware_concurrency();
+  return std::clamp(wanted, 1U, pool::workers_max);
+}
+
+pool::Options pool_options(const ServerOptions& configured, unsigned workers) {
+  pool::Options options;
+  options.workers = workers;
+  options.worker_connections = connections_allowed(configured, process::descriptor_limit());
+  options.worker_events = configured.worker_events;
+  options.dispatch = configured.dispatch;
+  options.heartbeat_timeout = configured.heartbeat_timeout;
+  options.shutdown_timeout = configured.shutdown_timeout;
+  return options;
+}
+
+// First what needs the master's rights, then gives them up.
+Result<void> give_up_rights(std::optional<process::Cgroups>& cgroups,
+                            const process::Privileges& privileges) {
+  if (cgroups)
+    if (auto entered = cgroups->enter(); !entered) return entered;
+  return process::drop_privileges(privileges);
+}
+
+std::vector<net::Address> addresses_of(const std::vector<Listening>& listening) {
+  std::vector<net::Address> addresses;
+  addresses.reserve(listening.size());
+  for (const Listening& each : listening)
+    addresses.push_back(each.address);
+  return addresses;
+}
+
+}  // namespace
+
+Generation::Generation(Config config, std::vector<Listening> listening,
+                       std::optional<net::Listener> admin, AccessLog access_log, Common& common)
+    : config_(std::move(config)),
+      listening_(std::move(listening)),
+      addresses_(addresses_of(listening_)),
+      access_log_(std::move(access_log)),
+      common_(common),
+      number_(++common.generations),
+      privileges_(privileges_of(config_)),
+      workers_(worker_count(config_)) {
+  if (admin) admin_listener_.emplace(std::move(*admin));
+}
+
+Generation::~Generation() = default;
+
+void Generation::begin(pool::Master& master, Orphans& orphans, std::string serves) {
+  std::vector<std::string> urls;
+  urls.reserve(addresses_.size());
+  for (const net::Address& address : addresses_)
+    urls.push_back(address_url(address));
+  reporter_ = std::make_unique<Reporter>(
+      master, common_.table, common_.shared_stats,
+      Reporter::About{
+          .serves = std::move(serves),
+          .configured = !config_.file.empty(),
+          .listeners = std::move(urls),
+          .worker_connections = connections_allowed(config_.server, process::descriptor_limit())});
+  if (wants_zygote_manager(config_))
+    zygote_manager_.emplace(master, config_, privileges_, common_.descriptors, orphans,
+                            common_.table, number_, [this] { enter_cgroup(); });
+}
+
+void Generation::become_current() {
+  common_.table.count_zygotes_of(number_);
+}
+
+void Generation::begin_admin(pool::Master& master) {
+  if (!admin_listener_) return;
+  admin_.emplace(master, *admin_listener_,
+                 AdminSources{config_.admin, config_.server.heartbeat_timeout, *reporter_,
+                              common_.table, common_.shared_stats},
+                 privileges_);
+}
+
+void Generation::end_admin() {
+  admin_.reset();
+  if (admin_listener_) (*admin_listener_)->socket.reset();  // or clients would wait in its backlog
+}
+
+pool::WorkerGroupSpec Generation::for_pool(std::vector<Fd> listeners,
+                                           std::function<void()> on_end) {
+  return {.options = pool_options(config_.server, workers_),
+          .listeners = std::move(listeners),
+          .factory = [this](pool::Worker& worker) { return make_service(worker); },
+          .keep_in_worker =
+              [this] {
+                access_log_.keep();
+                if (zygote_manager_) zygote_manager_->keep_workers_end();
+              },
+          .on_end = std::move(on_end)};
+}
+
+// Like a worker, the zygote manager needs the master's rights to enter the group from which its
+// children may be moved.
+void Generation::enter_cgroup() const {
+  if (!common_.cgroups) return;
+  if (const auto entered = common_.cgroups->enter(); !entered)
+    log::line(log::Level::error, "the zygote manager: {}", entered.error().what);
+}
+
+std::unique_ptr<pool::Service> Generation::make_service(pool::Worker& worker) {
+  process::raise_oom_score();
+  if (config_.server.cpu_affinity) process::stay_on_one_processor(worker.ordinal(), workers_);
+  if (auto given_up = give_up_rights(common_.cgroups, privileges_); !given_up) {
+    log::line(log::Level::fatal, "worker {}: {}", worker.index(), given_up.error().what);
+    std::exit(exit_status::permission);
+  }
+  auto service = std::make_unique<Service>(worker, config_, addresses_, common_.pid_table,
+                                           common_.table, access_log_, common_.descriptors);
+  if (common_.cgroups) service->run_context().cgroups = &*common_.cgroups;
+  if (zygote_manager_) service->use_zygote_manager(zygote_manager_->workers_end());
+  service->use_shared_stats(common_.shared_stats);
+  return service;
+}
+
+void Generation::let_go() {
+  end_admin();
+  if (zygote_manager_) zygote_manager_->let_go();
+}
+
+void Generation::end() {
+  end_admin();
+  zygote_manager_.reset();
+}
+
+}  // namespace cgisrv::server

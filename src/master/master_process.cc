@@ -1,0 +1,381 @@
+#include "master/master_process.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+
+#include "accesslog/logs.h"
+#include "base/exit_status.h"
+#include "base/log.h"
+#include "base/units.h"
+#include "master/address_url.h"
+#include "master/pid_file.h"
+#include "net/interfaces.h"
+
+namespace cgisrv::server {
+
+namespace {
+
+constexpr std::chrono::milliseconds busy_interval{100};
+constexpr std::string_view busy =
+    "the server is starting, or ending, or a reload or an upgrade is under way; try again later\n";
+
+std::string duration_text(Duration duration) {
+  return format_duration(static_cast<std::uint64_t>(duration.count()));
+}
+
+// Settings that a running server cannot change: keeps the present ones, and says so in the text.
+std::string keep_what_needs_a_restart(const Config& now, Config& next) {
+  std::string notes;
+  const auto keep = [&](auto ServerOptions::*option, std::string_view name) {
+    if (now.server.*option == next.server.*option) return;
+    next.server.*option = now.server.*option;
+    notes += fmt::format("[server] {} takes effect when the server is started again\n", name);
+  };
+  keep(&ServerOptions::cgroups, "cgroups");
+  keep(&ServerOptions::pid_file, "pid_file");
+  keep(&ServerOptions::runtime_dir, "runtime_dir");
+  if (now.server.cgroups) keep(&ServerOptions::user, "user (with cgroups)");
+  return notes;
+}
+
+}  // namespace
+
+// Decides in the master which programs may run.
+struct MasterProcess::Admitting {
+  Admitting(pool::Master& master, admission::Table& shared, const Generation& generation)
+      : table(shared),
+        scheduler(table, generation.config().server.max_running,
+                  [&master](unsigned worker, const admission::Message& message) {
+                    return master.tell(worker, admission::bytes_of(message));
+                  }) {
+    follow(master.loop(), generation);
+  }
+  void follow(Loop& loop, const Generation& generation) {
+    const ServerOptions& options = generation.config().server;
+    psi_monitor.reset();
+    scheduler.set_total(options.max_running);
+    if (options.pressure.any())
+      psi_monitor.emplace(loop, options.pressure,
+                          admission::AdaptiveLimit(generation.workers(), options.max_running),
+                          table, scheduler);
+  }
+
+  admission::Table& table;
+  admission::AdmissionScheduler scheduler;
+  std::optional<admission::PsiMonitor> psi_monitor;
+};
+
+int exit_status_of(const Error& error) {
+  if (error.code == EINVAL) return exit_status::usage;
+  if (error.code == EADDRINUSE || error.code == EADDRNOTAVAIL || error.code == EBUSY)
+    return exit_status::unavailable;
+  return error.code == EACCES || error.code == EPERM ? exit_status::permission
+                                                     : exit_status::configuration;
+}
+
+MasterProcess::MasterProcess(ServeOptions start, Common& common)
+    : start_(std::move(start)), common_(common) {}
+
+MasterProcess::~MasterProcess() = default;
+
+// ---- running -----------------------------------------------------------------------------------
+
+int MasterProcess::run(LoadedResources first) {
+  current_ = generations_.emplace_back(std::move(first.generation)).get();
+  if (!inherited_.inheritance.is_successor())
+    if (auto written = write_pid_file(config().server.pid_file); !written) {
+      std::fprintf(stderr, "cgisrv: %s\n", written.error().what.c_str());
+      loader_.unlink_made();
+      return written.error().code == ENOENT ? exit_status::configuration : exit_status::permission;
+    }
+  loader_.close_unused();
+  const int result = pool::run(for_pool(*current_, std::move(first.sockets)), hooks());
+  clean_up();
+  return result;
+}
+
+pool::WorkerGroupSpec MasterProcess::for_pool(Generation& generation, std::vector<Fd> sockets) {
+  return generation.for_pool(std::move(sockets),
+                             [this, &generation] { generation_ended(generation); });
+}
+
+pool::Hooks MasterProcess::hooks() {
+  pool::Hooks hooks;
+  hooks.on_start = [this](pool::Master& master) { begin(master); };
+  hooks.on_ready = [this] { became_ready(); };
+  hooks.on_stop = [this] {
+    is_ending_ = true;
+    if (upgrade_) upgrade_->give_up("the server is about to end");
+    if (!handed_over_) state_->stopping();
+    // Now, while they listen: later another server may have replaced them.
+    if (!handed_over_ && (is_ready_ || !inherited_.inheritance.is_successor()))
+      unlink_sockets(*current_, nullptr);
+  };
+  hooks.on_message = [this](unsigned worker, std::string_view bytes) {
+    if (const auto message = admission::message_from(bytes))
+      admitting_->scheduler.on_message(worker, *message);
+  };
+  hooks.on_room = [this](unsigned worker) { admitting_->scheduler.has_room(worker); };
+  hooks.on_worker_end = [this](unsigned worker) { worker_ended(worker); };
+  hooks.on_end = [this] { end(); };
+  const auto to_nobody = [](const control::Answer&) {};
+  // Closing the terminal stops a server in directory mode. With a configuration, an administrator
+  // who means "reload" must not lose the server.
+  if (!config().file.empty()) hooks.on_hangup = [this] { hang_up(); };
+  // nohup(1)
+  struct sigaction hangup {};
+  ::sigaction(SIGHUP, nullptr, &hangup);
+  if (config().file.empty() && hangup.sa_handler == SIG_IGN) hooks.on_hangup = [] {};
+  hooks.on_quit = [this] { logged(quit()); };
+  hooks.on_user1 = [this] { reopen(); };
+  hooks.on_user2 = [=, this] { upgrade(to_nobody); };
+  return hooks;
+}
+
+void MasterProcess::begin(pool::Master& master) {
+  master_ = &master;
+  hang_up_again_ =
+      std::make_unique<Timer>(master.loop(), Callback::of<&MasterProcess::hang_up>(*this));
+  quit_delay_ = std::make_unique<Timer>(master.loop(), Callback::of<&MasterProcess::finish>(*this));
+  state_ = std::make_unique<ServiceState>(inherited_.sd_notify, master, start_.what);
+  orphans_ = std::make_unique<Orphans>(master.loop());
+  control_commands_ = std::make_unique<ControlCommands>(master, *this);
+  admitting_ = std::make_unique<Admitting>(master, common_.table, *current_);
+  current_->become_current();
+  begin(*current_);
+  // Until then the older server answers.
+  if (!inherited_.inheritance.is_successor()) current_->begin_admin(master);
+}
+
+void MasterProcess::begin(Generation& generation) {
+  generation.begin(*master_, *orphans_, std::filesystem::weakly_canonical(start_.what).string());
+}
+
+void MasterProcess::became_ready() {
+  is_ready_ = true;
+  if (inherited_.inheritance.is_successor()) {
+    if (auto written = write_pid_file(config().server.pid_file); !written)
+      log::line(log::Level::error, "{}", written.error().what);
+    current_->begin_admin(*master_);
+  }
+  inherited_.inheritance.tell_that_we_serve();
+  announce();
+  state_->ready();
+}
+
+void MasterProcess::announce() const {
+  for (const Listening& each : current_->listening()) {
+    std::printf("cgisrv: serving %s at %s\n", start_.what.c_str(),
+                address_url(each.address).c_str());
+    for (const std::string& url : urls_for_others(each.address, net::interface_addresses()))
+      std::printf("cgisrv: for other machines: %s\n", url.c_str());
+  }
+  if (const auto* admin = current_->admin())
+    std::printf("cgisrv: status page at %s%s\n", address_url(admin->address).c_str(),
+                admin->address.family() == AF_UNIX ? "" : "status");
+  std::fflush(stdout);
+}
+
+void MasterProcess::worker_ended(unsigned worker) {
+  std::vector<pid_t> starters = orphans_->zygotes();
+  for (const auto& generation : generations_)
+    if (generation->zygote_manager() != 0) starters.push_back(generation->zygote_manager());
+  process::Cgroups* const cgroups = common_.cgroups ? &*common_.cgroups : nullptr;
+  common_.pid_table.end_programs_of(worker, starters, [cgroups](pid_t program) {
+    if (cgroups != nullptr) cgroups->kill_group_of(program);
+  });
+  if (cgroups != nullptr) cgroups->remove_of_the_dead();
+  admitting_->scheduler.worker_ended(worker);
+}
+
+void MasterProcess::end() {
+  state_.reset();
+  hang_up_again_.reset();
+  quit_delay_.reset();
+  upgrade_.reset();
+  generations_.remove_if([this](const auto& each) { return each.get() != current_; });
+  current_->end();
+  orphans_.reset();
+  control_commands_.reset();
+  admitting_.reset();
+}
+
+void MasterProcess::clean_up() const {
+  if (common_.cgroups) common_.cgroups->remove();
+  remove_pid_file(config().server.pid_file);
+}
+
+// ---- reload ------------------------------------------------------------------------------------
+
+bool MasterProcess::is_busy() const {
+  return !is_ready_ || is_leaving_ || is_ending_ || next_ != nullptr || upgrade_;
+}
+
+// A signal's sender sees no refusal, so it is carried out when possible.
+void MasterProcess::hang_up() {
+  if (!is_busy()) return reload([](const control::Answer&) {});
+  if (!is_leaving_ && !is_ending_) hang_up_again_->arm_after(busy_interval);
+}
+
+void MasterProcess::reload(control::Reply reply) {
+  if (is_busy()) return reply(logged({exit_status::unavailable, std::string(busy)}));
+  state_->reloading();
+  auto config = start_.read_config();
+  if (!config) {
+    common_.shared_stats.count_reload(false);
+    state_->ready();
+    std::string text;
+    for (const std::string& fault : config.error())
+      text += fault + "\n";
+    return reply(logged({exit_status::configuration,
+                         text + "nothing was changed: the server goes on as it is configured\n"}));
+  }
+  std::string notes = keep_what_needs_a_restart(this->config(), *config);
+  const auto begun = begin_reload(std::move(*config), std::move(notes), reply);
+  if (begun) return;
+  common_.shared_stats.count_reload(false);
+  state_->ready();
+  reply(logged({exit_status_of(begun.error()),
+                fmt::format("{}\nnothing was changed: the server goes on as it is configured\n",
+                            begun.error().what)}));
+}
+
+Result<void> MasterProcess::begin_reload(Config config, std::string notes,
+                                         const control::Reply& reply) {
+  auto loaded = loader_.open(std::move(config), {current_, &master_->listeners()});
+  if (!loaded) return std::unexpected(loaded.error());
+  next_ = generations_.emplace_back(std::move(loaded->generation)).get();
+  next_sockets_ = std::move(loaded->sockets);
+  begin(*next_);  // forks
+  const auto problem =
+      master_->replace(for_pool(*next_, std::exchange(*next_sockets_, {})),
+                       [this, notes = std::move(notes), reply](const std::string& what) {
+                         reloaded(what, notes, reply);
+                       });
+  if (problem.empty()) return {};
+  loader_.unlink_made();
+  generations_.back()->let_go();
+  generations_.pop_back();
+  next_ = nullptr;
+  keep_error_log();
+  return std::unexpected(Error{EBUSY, problem});
+}
+
+void MasterProcess::reloaded(const std::string& problem, const std::string& notes,
+                             const control::Reply& reply) {
+  Generation* const next = std::exchange(next_, nullptr);
+  common_.shared_stats.count_reload(problem.empty());
+  state_->ready();
+  if (!problem.empty()) {
+    loader_.unlink_made();
+    keep_error_log();
+    return reply(
+        logged({exit_status::unavailable,
+                fmt::format("not reloaded, the server goes on as it was: {}\n", problem)}));
+  }
+  Generation& old = *std::exchange(current_, next);
+  current_->become_current();
+  old.end_admin();
+  next->begin_admin(*master_);
+  unlink_sockets(old, next);
+  admitting_->follow(master_->loop(), *next);
+  reply(logged({exit_status::ok, fmt::format("{}reloaded {}; {} worker{}\n", notes, start_.what,
+                                             next->workers(), next->workers() == 1 ? "" : "s")}));
+}
+
+// A configuration that has failed may have named another.
+void MasterProcess::keep_error_log() const {
+  if (auto loaded = use_error_log(config()); !loaded)
+    log::line(log::Level::error, "{}", loaded.error().what);
+}
+
+void MasterProcess::generation_ended(const Generation& generation) {
+  generations_.remove_if([&](const auto& each) {
+    if (each.get() != &generation) return false;
+    each->let_go();
+    return true;
+  });
+}
+
+control::Answer MasterProcess::reopen() {
+  std::vector<AccessLog*> earlier;
+  for (const auto& generation : generations_)
+    if (generation.get() != current_) earlier.push_back(&generation->access_log());
+  if (const auto reopened = reopen_logs(current_->access_log(), earlier); !reopened)
+    return logged(
+        {exit_status::cannot_create, "the logs stay as they are: " + reopened.error().what + "\n"});
+  return logged({exit_status::ok, "the logs were opened again\n"});
+}
+
+// ---- the end -----------------------------------------------------------------------------------
+
+// Load balancers are told first; the listeners close only when they have had time to notice. A
+// second request ends that wait.
+control::Answer MasterProcess::quit() {
+  const ServerOptions& options = config().server;
+  std::string text;
+  if (is_ready_ && !is_leaving_ && !is_ending_ && options.quit_delay.count() > 0) {
+    is_leaving_ = true;
+    if (upgrade_) upgrade_->give_up("the server is about to end");
+    common_.shared_stats.begin_leaving();
+    state_->stopping();
+    quit_delay_->arm_after(options.quit_delay);
+    text = fmt::format("serving for {} more, while /readyz says that it is leaving; then ",
+                       duration_text(options.quit_delay));
+  } else {
+    finish();
+  }
+  if (options.shutdown_timeout == duration_unlimited)
+    return {exit_status::ok, text + "finishing open requests, then stopping\n"};
+  return {exit_status::ok, fmt::format("{}finishing open requests, for {} at most, then stopping\n",
+                                       text, duration_text(options.shutdown_timeout))};
+}
+
+void MasterProcess::finish() {
+  quit_delay_->disarm();
+  master_->stop(pool::Stop::finish);
+}
+
+// ---- upgrade -----------------------------------------------------------------------------------
+
+void MasterProcess::upgrade(control::Reply reply) {
+  if (is_busy()) return reply(logged({exit_status::unavailable, std::string(busy)}));
+  if (::getpid() == 1)
+    return reply(logged({exit_status::unavailable,
+                         "process 1 cannot give its place to another: replace the container\n"}));
+  Upgrade::Listeners listeners;
+  for (std::size_t i = 0; i < current_->listening().size(); ++i)
+    listeners.emplace_back(current_->listening()[i].configured, master_->listeners()[i].get());
+  if (const auto* admin = current_->admin())
+    listeners.emplace_back(admin_name(config().admin.listen), admin->socket.get());
+  auto begun =
+      Upgrade::begin(master_->loop(), start_.invocation, listeners,
+                     {common_.descriptors, inherited_.sd_notify.variables()},
+                     [this, reply](const std::string& problem) { upgraded(problem, reply); });
+  if (!begun) return reply(logged({exit_status::unavailable, begun.error().what + "\n"}));
+  upgrade_ = std::move(*begun);
+  log::line(log::Level::notice, "upgrade: started {} as pid {}", start_.invocation.binary,
+            upgrade_->pid());
+}
+
+void MasterProcess::upgraded(const std::string& problem, const control::Reply& reply) {
+  const auto upgrade = std::move(upgrade_);
+  if (!problem.empty())
+    return reply(logged({exit_status::unavailable,
+                         fmt::format("not upgraded, this server goes on: {}\n", problem)}));
+  handed_over_ = true;
+  current_->end_admin();
+  state_.reset();  // the new server speaks for the service now
+  inherited_.sd_notify.main_pid(upgrade->pid());
+  reply(logged(
+      {exit_status::ok, fmt::format("upgraded: pid {} serves; this one, pid {}, finishes its "
+                                    "requests and ends\n",
+                                    upgrade->pid(), ::getpid())}));
+  master_->stop(pool::Stop::handed_over);
+}
+
+}  // namespace cgisrv::server

@@ -1,0 +1,89 @@
+// The server in the master process: its generations, one after the other, and what outlives them.
+#pragma once
+
+#include <cgisrv/parent_only.h>
+#include <cgisrv/pool.h>
+
+#include <functional>
+#include <list>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "admission/admission_scheduler.h"
+#include "admission/psi_monitor.h"
+#include "master/control_commands.h"
+#include "master/generation.h"
+#include "master/orphans.h"
+#include "master/resource_loader.h"
+#include "master/serve.h"
+#include "master/service_state.h"
+
+namespace cgisrv::server {
+
+// The exit status, as in sysexits.h, of a command or a server that fails with that error.
+int exit_status_of(const Error& error);
+
+class MasterProcess final : public ServerControl {
+ public:
+  MasterProcess(ServeOptions start, Common& common);
+  ~MasterProcess();
+
+  Result<LoadedResources> open(Config config) { return loader_.open(std::move(config), {}); }
+  // Serves `first` until told to end; returns the exit status.
+  int run(LoadedResources first);
+
+  // ---- ServerControl
+  const Config& config() const override { return current_->config(); }
+  const Reporter& reporter() const override { return current_->reporter(); }
+  void reload(control::Reply reply) override;
+  void upgrade(control::Reply reply) override;
+  control::Answer reopen() override;
+  control::Answer quit() override;
+
+ private:
+  struct Admitting;
+
+  pool::Hooks hooks();
+  pool::WorkerGroupSpec for_pool(Generation& generation, std::vector<Fd> sockets);
+  void begin(pool::Master& master);
+  void begin(Generation& generation);
+  void became_ready();
+  void announce() const;
+  void worker_ended(unsigned worker);
+  void end();
+  void clean_up() const;
+
+  Result<void> begin_reload(Config config, std::string notes, const control::Reply& reply);
+  void reloaded(const std::string& problem, const std::string& notes, const control::Reply& reply);
+  bool is_busy() const;
+  void hang_up();
+  void finish();
+  void keep_error_log() const;
+  void generation_ended(const Generation& generation);
+  void upgraded(const std::string& problem, const control::Reply& reply);
+
+  const ServeOptions start_;
+  Common& common_;
+  InheritedResources inherited_;
+  ResourceLoader loader_{inherited_, common_};
+  pool::Master* master_ = nullptr;
+  std::unique_ptr<Orphans> orphans_;
+  std::list<std::unique_ptr<Generation>> generations_;
+  Generation* current_ = nullptr;
+  Generation* next_ = nullptr;                // of a reload that is under way
+  ParentOnly<std::vector<Fd>> next_sockets_;  // its listeners, until they are the pool's
+  std::unique_ptr<Admitting> admitting_;
+  std::unique_ptr<ControlCommands> control_commands_;
+  std::unique_ptr<Upgrade> upgrade_;
+  std::unique_ptr<ServiceState> state_;
+  std::unique_ptr<Timer> hang_up_again_;
+  std::unique_ptr<Timer> quit_delay_;
+  bool is_ready_ = false;
+  bool is_leaving_ = false;  // was told to quit: still serves for quit_delay
+  bool is_ending_ = false;
+  bool handed_over_ = false;
+};
+
+}  // namespace cgisrv::server

@@ -1,0 +1,216 @@
+#include "master/resource_loader.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "config/descriptors.h"
+#include "config/run_as.h"
+#include "files/mime.h"
+#include "process/privileges.h"
+
+namespace cgisrv::server {
+
+namespace {
+
+bool listens_at(const Generation& generation, const net::Address& address) {
+  if (const auto* admin = generation.admin(); admin && admin->address.text() == address.text())
+    return true;
+  return std::ranges::any_of(generation.listening(), [&](const Listening& each) {
+    return each.address.text() == address.text();
+  });
+}
+
+// The listener at that port, in its own notation; empty: the server does not listen there.
+std::string held_at(const Generation& generation, const std::string& wanted) {
+  const auto address = net::parse_address(wanted);
+  if (!address || address->family() == AF_UNIX) return {};
+  const auto is_any = [](const net::Address& one) {
+    return one.host() == "::" || one.host() == "0.0.0.0";
+  };
+  const auto is_it = [&](const net::Address& own) {
+    return own.port() == address->port() &&
+           (is_any(own) || is_any(*address) || own.host() == address->host());
+  };
+  if (const auto* admin = generation.admin(); admin && is_it(admin->address))
+    return admin->address.text();
+  for (const Listening& each : generation.listening())
+    if (is_it(each.address)) return each.address.text();
+  return {};
+}
+
+// A unix socket is for everybody. But a client that may not enter a folder on the way to it is
+// refused by the kernel, in words that do not name the folder.
+void warn_of_closed_folder(const net::Address& address) {
+  if (address.family() != AF_UNIX || ::geteuid() != 0) return;
+  std::filesystem::path folder = std::filesystem::path(address.host()).parent_path();
+  for (; folder.has_relative_path(); folder = folder.parent_path()) {
+    struct stat status {};
+    if (::stat(folder.c_str(), &status) == 0 && status.st_uid == 0 && (status.st_mode & 011) == 0)
+      log::line(log::Level::warn,
+                "{}: only root may enter {}, so a proxy that runs as another user cannot connect; "
+                "run: chmod a+x {}",
+                address.text(), folder.string(), text::shell_word(folder.string()));
+  }
+}
+
+// Adds where to change an address that cannot be opened.
+Error told(const Error& error, const Config& config, std::string_view option,
+           std::string_view key) {
+  if (error.what.starts_with(net::activation_prefix)) return error;  // it lists the sockets
+  if (error.code != EADDRINUSE && error.code != EADDRNOTAVAIL && error.code != EACCES) return error;
+  return {error.code, config.file.empty()
+                          ? fmt::format("{} ({})", error.what, option)
+                          : fmt::format("{} ({} in {})", error.what, key, config.file)};
+}
+
+// False: the kernel is short of descriptors.
+bool add_duplicate(std::vector<Fd>& sockets, const Fd& socket) {
+  return bool(sockets.emplace_back(::fcntl(socket.get(), F_DUPFD_CLOEXEC, 3)));
+}
+
+}  // namespace
+
+Result<void> use_error_log(const Config& config) {
+  if (auto loaded = log::open(config.error_log); !loaded) return loaded;
+  log::set_level(log::parse_level(config.log_level).value_or(log::Level::info));
+  return {};
+}
+
+std::string admin_name(const std::string& address) {
+  return "admin " + address;
+}
+
+void unlink_sockets(const Generation& generation, const Generation* next) {
+  const auto unlink = [&](const net::Address& address, bool activated) {
+    if (!activated && (next == nullptr || !listens_at(*next, address))) net::unlink_socket(address);
+  };
+  for (const Listening& each : generation.listening())
+    unlink(each.address, each.activated);
+  if (const auto* admin = generation.admin()) unlink(admin->address, admin->activated);
+}
+
+Result<LoadedResources> ResourceLoader::open(Config config, RunningState current) {
+  current_ = current;
+  made_.clear();
+  kept_.clear();
+  auto loaded = open_all(std::move(config));
+  if (!loaded) unlink_made();
+  return loaded;
+}
+
+void ResourceLoader::unlink_made() const {
+  for (const net::Address& address : made_)
+    net::unlink_socket(address);
+}
+
+Result<LoadedResources> ResourceLoader::open_all(Config config) {
+  if (const auto may = check_user(config); !may) return std::unexpected(may.error());
+  LoadedResources loaded;
+  std::vector<Listening> listening;
+  for (const Listen& listen : config.listen) {
+    auto kept = kept_listeners(listen.address);
+    if (!kept) return std::unexpected(kept.error());
+    auto listeners = open_listeners(listen.address, std::move(*kept));
+    if (!listeners)
+      return std::unexpected(told(listeners.error(), config, "--listen", "[[listen]]"));
+    for (net::Listener& each : *listeners) {
+      loaded.sockets.push_back(std::move(each.socket));
+      listening.push_back({listen.address, each.address, each.activated});
+    }
+  }
+  if (listening.size() > pool::listeners_max)
+    return fail("{} listeners are too many; at most {}", listening.size(), pool::listeners_max);
+  auto admin = open_admin(config.admin.listen);
+  if (!admin) return std::unexpected(told(admin.error(), config, "--admin", "[admin] listen"));
+  auto access_log = AccessLog::open(config.access_log);
+  if (!access_log) return std::unexpected(access_log.error());
+  if (auto used = use_error_log(config); !used) return std::unexpected(used.error());
+  files::load_mime_types();
+  const rlimit limit = process::descriptor_limit();
+  process::raise_descriptor_limit(descriptors_for(connections_wanted(config.server, limit)));
+  if (const auto lacking = connections_lacking(config.server, limit); !lacking.empty())
+    log::line(log::Level::warn, "{}", lacking);
+  loaded.generation = std::make_unique<Generation>(
+      std::move(config), std::move(listening), std::move(*admin), std::move(*access_log), common_);
+  return loaded;
+}
+
+// Several may have been inherited under one name.
+Result<std::vector<net::Listener>> ResourceLoader::open_listeners(const std::string& address,
+                                                                  std::vector<Fd> kept) {
+  std::vector<net::Listener> listeners;
+  const bool activated = address.starts_with(net::activation_prefix);
+  for (Fd& socket : kept) {
+    auto listener = net::adopt(std::move(socket));
+    if (!listener) return std::unexpected(listener.error());
+    listeners.push_back(std::move(*listener));
+    listeners.back().activated = activated;
+  }
+  if (!listeners.empty()) return listeners;
+  if (activated) return inherited_.sockets.claim(address.substr(net::activation_prefix.size()));
+  auto listener = net::listen(address);
+  // An invalid address came from the command line: those of the file have been checked.
+  if (!listener && listener.error().code == 0) listener.error().code = EINVAL;
+  if (!listener && listener.error().code == EADDRINUSE && current_.generation != nullptr)
+    if (const auto held = held_at(*current_.generation, address); !held.empty())
+      return std::unexpected(
+          Error{EADDRINUSE, fmt::format("address {} cannot be had while this server listens at {}; "
+                                        "end it and start it anew for that",
+                                        address, held)});
+  if (!listener) return std::unexpected(listener.error());
+  made_.push_back(listener->address);
+  warn_of_closed_folder(listener->address);
+  listeners.push_back(std::move(*listener));
+  return listeners;
+}
+
+Result<std::optional<net::Listener>> ResourceLoader::open_admin(const std::string& address) {
+  if (address.empty()) return std::nullopt;
+  auto kept = kept_admin(address);
+  if (!kept) return std::unexpected(kept.error());
+  auto listeners = open_listeners(address, std::move(*kept));
+  if (!listeners) return std::unexpected(listeners.error());
+  if (listeners->size() > 1)
+    return fail("[admin] listen takes one socket, and {} stands for {}", address,
+                listeners->size());
+  return std::move(listeners->front());
+}
+
+// Those that are open here, or inherited from an older server. None: it must be opened.
+Result<std::vector<Fd>> ResourceLoader::kept_listeners(const std::string& address) {
+  if (current_.generation == nullptr) return inherited_.inheritance.take_listeners(address);
+  std::vector<Fd> found;
+  const auto& listening = current_.generation->listening();
+  const auto& sockets = *current_.sockets;
+  // Of two with one configured address, "127.0.0.1:0", each is kept once.
+  const bool all = address.starts_with(net::activation_prefix);
+  for (std::size_t i = 0; i < listening.size() && (all || found.empty()); ++i)
+    if (listening[i].configured == address && kept_.insert(i).second)
+      if (!add_duplicate(found, sockets[i])) return fail_errno(errno, "keeping {}", address);
+  return found;
+}
+
+Result<std::vector<Fd>> ResourceLoader::kept_admin(const std::string& address) {
+  if (current_.generation == nullptr)
+    return inherited_.inheritance.take_listeners(admin_name(address));
+  std::vector<Fd> found;
+  if (current_.generation->admin() != nullptr &&
+      current_.generation->config().admin.listen == address &&
+      !add_duplicate(found, current_.generation->admin()->socket))
+    return fail_errno(errno, "keeping {}", address);
+  return found;
+}
+
+void ResourceLoader::close_unused() {
+  for (const std::string& socket : inherited_.sockets.close_rest())
+    log::line(log::Level::warn,
+              "the service manager handed over socket {}, which no listener uses: closed", socket);
+}
+
+}  // namespace cgisrv::server

@@ -1,0 +1,63 @@
+#include "master/service_state.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+namespace cgisrv::server {
+
+namespace {
+constexpr std::chrono::seconds without_watchdog{5};
+}  // namespace
+
+std::string count_by_state(const std::vector<pool::WorkerStatus>& workers) {
+  std::vector<std::string> found;
+  for (const auto* state : {"running", "starting", "draining", "stopping", "killed", "down"})
+    if (const auto count = std::ranges::count(workers, state, &pool::WorkerStatus::state);
+        count > 0)
+      found.push_back(fmt::format("{} {}", count, state));
+  return fmt::format("{}", fmt::join(found, ", "));
+}
+
+ServiceState::ServiceState(const process::SdNotify& sd_notify, pool::Master& master,
+                           std::string serves)
+    : sd_notify_(sd_notify),
+      master_(master),
+      serves_(std::move(serves)),
+      timer_(master.loop(), Callback::of<&ServiceState::check>(*this)) {}
+
+void ServiceState::ready() {
+  if (ending_) return;  // the end cut a reload short
+  activity_ = "Serving " + serves_;
+  ready_told_ = sd_notify_.ready(told_ = text());
+  if (sd_notify_.present()) check();  // the watchdog begins now
+}
+
+void ServiceState::reloading() {
+  activity_ = "Reloading " + serves_;
+  ready_told_ = true;  // not now
+  sd_notify_.reloading(told_ = text());
+}
+
+void ServiceState::stopping() {
+  ending_ = ready_told_ = true;
+  activity_ = "Ending";
+  sd_notify_.stopping(told_ = text());
+}
+
+std::string ServiceState::text() const {
+  return fmt::format("{}; workers: {}", activity_, count_by_state(master_.workers()));
+}
+
+void ServiceState::check() {
+  const bool some_worker_runs = std::ranges::any_of(
+      master_.workers(), [](const pool::WorkerStatus& each) { return each.state == "running"; });
+  const bool has_watchdog = sd_notify_.watchdog().count() > 0;
+  if (has_watchdog && (some_worker_runs || ending_)) sd_notify_.alive();
+  if (!ready_told_) ready_told_ = sd_notify_.ready(told_ = text());
+  if (auto now = text(); now != told_ && sd_notify_.status(now)) told_ = std::move(now);
+  timer_.arm_after(has_watchdog ? sd_notify_.watchdog() / 2 : without_watchdog);
+}
+
+}  // namespace cgisrv::server

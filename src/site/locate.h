@@ -1,0 +1,34 @@
+// What a routed path leads to: a program to run, a file to send, a redirect, or an error.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "cgi/script.h"
+#include "config/config.h"
+#include "http/target.h"
+
+namespace cgisrv::server {
+
+struct Located {
+  enum class Kind { program, file, listing, redirect, error };
+  Kind kind = Kind::error;
+  const Location* location = nullptr;  // never null on return
+  cgi::Script script;                  // program
+  std::string file;                    // file, listing: absolute path
+  std::string redirect;                // redirect: the encoded path, with its trailing slash
+  int status = 404;                    // error
+  std::string problem;                 // error: one sentence, escaped for the log
+};
+
+// Looks at the file system once. A directory without its trailing slash, or a location of programs
+// without its own, is redirected to it. With it, the first existing file of site.index answers (an
+// index that a program location matches is run, with SCRIPT_NAME naming it); else the listing, if
+// the site lists, and lists programs where it holds those, else 404. Dotfiles, and paths through
+// one, are 404, except "/.well-known/" (RFC 8615). Special files (devices, pipes, sockets) are 403.
+// A file in a place where programs are run (cgi-bin/, *.cgi) that is not executable is 403, never
+// sent as text. A program's source is never sent, not through a link or another site that has the
+// file either, except where a location says cgi = false. `site` is one of `config`.
+Located locate(const Config& config, const Site& site, const http::Path& path);
+
+}  // namespace cgisrv::server

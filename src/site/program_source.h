@@ -1,0 +1,30 @@
+// Whether a file that is about to be sent is the source of a program.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "config/config.h"
+
+namespace cgisrv::server {
+
+// Whether an absolute path is in a directory (without trailing slash), or is the directory.
+bool is_below(std::string_view file, std::string_view directory);
+
+struct Runs {
+  const Site* site = nullptr;
+  const Location* location = nullptr;  // null: none
+};
+
+// Which location runs `file`, under any URL and through any links: then its source is not sent.
+// That is one of `site`, or of another site of `config` whose root or program directories hold the
+// file, unless `site` has it sent by cgi = false. An error if that cannot be found out; then it is
+// not sent either. `file` is absolute, `mode` its own. If the file is executable, or any site has
+// an interpreter, its links are followed: a call for each folder of its name.
+Result<Runs> what_runs(const Config& config, const Site& site, const std::string& file,
+                       mode_t mode);
+
+}  // namespace cgisrv::server

@@ -1,0 +1,94 @@
+#include "site/site_notes.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "config/value_check.h"
+#include "site/program_source.h"
+#include "site/router.h"
+
+namespace cgisrv::server {
+
+namespace {
+
+std::string title_of(const Site& site) {
+  return fmt::format("the site {}",
+                     site.server_name.empty() ? site.root : site.server_name.front());
+}
+
+bool runs_by_ending(const Location& location) {
+  return location.match.kind == MatchKind::extension && location.program != ProgramKind::none;
+}
+
+// An ending that runs programs, and a prefix for files that may hold some of these.
+void note_endings(const Site& site, std::vector<std::string>& notes) {
+  const auto ending = std::ranges::find_if(site.locations, runs_by_ending);
+  if (ending == site.locations.end()) return;
+  const std::string matches = format_match(ending->match);
+  for (const Location& location : site.locations) {
+    if (location.match.kind != MatchKind::prefix || location.program != ProgramKind::none) continue;
+    notes.push_back(
+        location.files_only
+            ? fmt::format("cgi = false of location {} goes before {}: there what has this ending "
+                          "is sent as a file, source and all",
+                          location.match.text, matches)
+            : fmt::format("location {0} does not say cgi = false: {1} below it is run, as location "
+                          "{1} says",
+                          location.match.text, matches));
+  }
+}
+
+// A file that `location` of `site` runs, and that `other` also has; nothing if there is none. The
+// roots must be known without links.
+std::optional<std::string> file_in_common(const Site& site, const Location& location,
+                                          const Site& other) {
+  std::string file;
+  if (!location.real_path.empty()) {
+    file = location.real_path;
+  } else if (location.program == ProgramKind::in_place) {
+    const bool by_ending = location.match.kind == MatchKind::extension;
+    const bool is_within = is_below(other.real_root, site.real_root);
+    const std::string& from = is_within && by_ending ? other.real_root : site.real_root;
+    file = from + (by_ending ? "/x" : "") + location.match.text;
+    // The whole other site may be below the prefix.
+    if (file.ends_with('/') && (other.real_root + '/').starts_with(file))
+      file = other.real_root + '/';
+    if (file.ends_with('/')) file += 'x';
+  }
+  return is_below(file, other.real_root) ? std::optional(file) : std::nullopt;
+}
+
+// Programs that `other` also has, but neither runs nor is configured to send.
+void note_programs_in_common(const Site& site, const Site& other, std::vector<std::string>& notes) {
+  for (const Location& location : site.locations) {
+    const auto is_its_own = [&](const Location& own) {
+      return !own.real_path.empty() && own.real_path == location.real_path;
+    };
+    const auto file = file_in_common(site, location, other);
+    if (!file || std::ranges::any_of(other.locations, is_its_own)) continue;
+    const std::string path = file->substr(other.real_root.size());
+    const Location& there = find_route(other, {path, path.size()}).location;
+    if (there.program != ProgramKind::none || there.files_only) continue;
+    notes.push_back(fmt::format(
+        "{} has files that location {} of {} runs, and answers 403 for them; run them there too, "
+        "or write cgi = false in a location of it to have their source sent",
+        title_of(other), format_match(location.match), title_of(site)));
+    return;
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> notes_on_sites(const Config& config) {
+  std::vector<std::string> notes;
+  for (const Site& site : config.sites) {
+    note_endings(site, notes);
+    for (const Site& other : config.sites)
+      if (&other != &site) note_programs_in_common(site, other, notes);
+  }
+  return notes;
+}
+
+}  // namespace cgisrv::server

@@ -1,0 +1,14 @@
+// Effects of a valid configuration's sites that its author may not have intended.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "config/config.h"
+
+namespace cgisrv::server {
+
+// A sentence each: where one location takes precedence over another, and where sites share files.
+std::vector<std::string> notes_on_sites(const Config& config);
+
+}  // namespace cgisrv::server

@@ -1,0 +1,16 @@
+// Whether the server is alive, and ready for requests, for load balancers. Pure.
+#pragma once
+
+#include <chrono>
+#include <string>
+
+#include "status/report.h"
+
+namespace cgisrv::server {
+
+// What is wrong, in one sentence; empty: nothing. `silence`: since the master's last sign of life.
+std::string why_not_alive(std::chrono::nanoseconds silence);
+// Starting, stopping, or without room for one more request.
+std::string why_not_ready(const Report& report);
+
+}  // namespace cgisrv::server

@@ -1,0 +1,193 @@
+#include "status/metrics.h"
+
+#include <array>
+#include <map>
+
+#include "base/log_file.h"
+#include "status/exposition.h"
+
+namespace cgisrv::server {
+
+namespace {
+
+using Program = Report::Program;
+using Worker = Report::Worker;
+
+void add_server(Exposition& out, const Report& report) {
+  const Report::Server& server = report.server;
+  const Report::Totals& totals = report.totals;
+  const auto counter = [&](std::string_view name, std::uint64_t value, std::string_view help) {
+    out.family(name, "counter", help);
+    out.sample({}, static_cast<double>(value));
+  };
+  const auto gauge = [&](std::string_view name, double value, std::string_view help) {
+    out.family(name, "gauge", help);
+    out.sample({}, value);
+  };
+  out.family("cgisrv_build_info", "gauge", "Which server this is; always 1.");
+  out.sample({{"version", server.version}}, 1);
+  gauge("cgisrv_uptime_seconds", server.uptime_seconds, "Since the server was started.");
+  gauge("cgisrv_generation", server.generation,
+        "Which configuration serves: 1 at the start, one more for each that took its place.");
+  counter("cgisrv_connections_accepted_total", totals.connections_accepted,
+          "Connections that workers have accepted.");
+  counter("cgisrv_worker_deaths_total", totals.worker_deaths,
+          "Workers that ended without being told to.");
+  counter("cgisrv_worker_retirements_total", totals.worker_retirements,
+          "Workers that were replaced, since they had served enough.");
+  out.family("cgisrv_lost_log_lines_total", "counter",
+             "Lines that no log took: its disk was full, or its reader slow.");
+  out.sample({{"log", "access"}}, static_cast<double>(log::lost(log::Kind::access)));
+  out.sample({{"log", "error"}}, static_cast<double>(log::lost(log::Kind::error)));
+  out.family("cgisrv_reloads_total", "counter", "Reloads of the configuration.");
+  out.sample({{"result", "done"}}, static_cast<double>(totals.reloads));
+  out.sample({{"result", "failed"}}, static_cast<double>(totals.reloads_failed));
+  gauge("cgisrv_programs_running", static_cast<double>(report.admission.running),
+        "Programs that run now.");
+  gauge("cgisrv_programs_running_max", static_cast<double>(report.admission.limit),
+        "How many programs may run now.");
+  gauge("cgisrv_requests_waiting", static_cast<double>(report.admission.waiting),
+        "Requests that wait for a place to run in.");
+}
+
+void add_workers(Exposition& out, const Report& report) {
+  std::map<std::string_view, unsigned> states = {{"down", 0},     {"starting", 0}, {"running", 0},
+                                                 {"draining", 0}, {"stopping", 0}, {"killed", 0}};
+  for (const Worker& worker : report.workers)
+    ++states[worker.state];
+  out.family("cgisrv_workers", "gauge", "Workers by their state.");
+  for (const auto& [state, count] : states)
+    out.sample({{"state", state}}, count);
+  const auto of_each = [&](std::string_view name, std::string_view help, auto value) {
+    out.family(name, "gauge", help);
+    for (const Worker& worker : report.workers)
+      out.sample({{"worker", fmt::to_string(worker.index)}}, static_cast<double>(value(worker)));
+  };
+  of_each("cgisrv_worker_connections", "Connections that are open.",
+          [](const Worker& worker) { return worker.connections; });
+  of_each("cgisrv_worker_memory_bytes", "Resident memory of the process.",
+          [](const Worker& worker) { return worker.memory_bytes; });
+}
+
+void add_requests(Exposition& out, const telemetry::Traffic& traffic) {
+  out.family("cgisrv_requests_total", "counter",
+             "Requests that ended, by who answered and how; 499: the client left before that.");
+  traffic.each([&](const telemetry::TrafficRow& row) {
+    for (unsigned status = telemetry::status_min; status <= telemetry::status_max; ++status)
+      if (const std::uint64_t count = row.with_status(status); count > 0)
+        out.sample({{"site", row.site()},
+                    {"location", row.location()},
+                    {"status", fmt::to_string(status)}},
+                   static_cast<double>(count));
+  });
+  out.family("cgisrv_request_duration_seconds", "histogram",
+             "From the request's head to the end of its response, over all sites.");
+  out.histogram({}, traffic.durations.counts(), traffic.durations.sum());
+}
+
+// Two locations may run the same file: the id tells them apart.
+class Programs {
+ public:
+  Programs(Exposition& out, const Report& report, admission::Table& table)
+      : out_(out), report_(report), table_(table) {}
+
+  void add() {
+    add_requests();
+    starts();
+    histograms();
+    gauges();
+    counters();
+  }
+
+ private:
+  template <typename Visit>
+  void each(std::string_view name, std::string_view type, std::string_view help, Visit visit) {
+    out_.family(name, type, help);
+    for (const Program& program : report_.programs)
+      visit(program, fmt::to_string(program.id));
+  }
+  template <typename Value>
+  void one(std::string_view name, std::string_view type, std::string_view help, Value value) {
+    each(name, type, help, [&](const Program& program, const std::string& id) {
+      out_.sample({{"program", program.file}, {"id", id}}, static_cast<double>(value(program)));
+    });
+  }
+
+  void add_requests() {
+    each("cgisrv_program_requests_total", "counter", "Requests for the program, by how they ended.",
+         [&](const Program& program, const std::string& id) {
+           for (const auto& [outcome, count] : program.outcomes)
+             out_.sample({{"program", program.file}, {"id", id}, {"outcome", outcome}},
+                         static_cast<double>(count));
+         });
+  }
+  void starts() {
+    each("cgisrv_program_starts_total", "counter",
+         "How its processes came to be: executed (cold), or forked from a zygote (warm).",
+         [&](const Program& program, const std::string& id) {
+           out_.sample({{"program", program.file}, {"id", id}, {"start", "cold"}},
+                       static_cast<double>(program.cold_starts));
+           out_.sample({{"program", program.file}, {"id", id}, {"start", "warm"}},
+                       static_cast<double>(program.warm_starts));
+         });
+  }
+  void histogram(std::string_view name, std::string_view help,
+                 account::Histogram account::ProgramStats::*which) {
+    each(name, "histogram", help, [&](const Program& program, const std::string& id) {
+      const account::Histogram& found = table_.row(program.row).stats.*which;
+      const auto counts = found.counts();
+      const auto sum = found.sum();
+      if (table_.id(program.row) != program.id) return;  // it has lost its row since the report
+      out_.histogram({{"program", program.file}, {"id", id}}, counts, sum);
+    });
+  }
+  void histograms() {
+    histogram("cgisrv_program_duration_seconds",
+              "From the request to the end of the program's output, waiting included.",
+              &account::ProgramStats::total);
+    histogram("cgisrv_program_wait_seconds", "How long requests waited for a place to run in.",
+              &account::ProgramStats::queue);
+  }
+  void gauges() {
+    one("cgisrv_program_running", "gauge", "Processes of the program that run now.",
+        [](const Program& program) { return program.running; });
+    one("cgisrv_program_running_max", "gauge", "How many of them may run.",
+        [](const Program& program) { return program.limit; });
+    one("cgisrv_program_waiting", "gauge", "Requests that wait for it.",
+        [](const Program& program) { return program.waiting; });
+    one("cgisrv_program_zygotes", "gauge", "Zygotes that are ready to be forked.",
+        [](const Program& program) { return program.zygotes; });
+    one("cgisrv_program_memory_peak_bytes", "gauge", "Memory of the largest of its processes.",
+        [](const Program& program) { return program.memory_peak_bytes; });
+  }
+  void counters() {
+    one("cgisrv_program_refused_total", "counter",
+        "Requests that were answered 503 for want of a place.",
+        [](const Program& program) { return program.refused; });
+    one("cgisrv_program_cpu_seconds_total", "counter", "Processor time, user and system.",
+        [](const Program& program) { return program.cpu_seconds; });
+    one("cgisrv_program_input_bytes_total", "counter",
+        "Bytes of requests' bodies that it was given.",
+        [](const Program& program) { return program.bytes_in; });
+    one("cgisrv_program_output_bytes_total", "counter", "Bytes that it printed.",
+        [](const Program& program) { return program.bytes_out; });
+  }
+
+  Exposition& out_;
+  const Report& report_;
+  admission::Table& table_;
+};
+
+}  // namespace
+
+std::string metrics_text(const Report& report, admission::Table& table,
+                         telemetry::SharedStats& shared_stats) {
+  Exposition out;
+  add_server(out, report);
+  add_workers(out, report);
+  add_requests(out, shared_stats.traffic());
+  Programs(out, report, table).add();
+  return out.text();
+}
+
+}  // namespace cgisrv::server

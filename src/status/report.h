@@ -1,0 +1,95 @@
+// A running server's report on itself: made by the master, sent as JSON over the control socket,
+// read by `cgisrv status`. Counts are since the server was started.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace cgisrv::server {
+
+struct Report {
+  struct Server {
+    int pid = 0;
+    std::string version;
+    std::string state;  // starting, serving, leaving, finishing, stopping
+    double uptime_seconds = 0;
+    unsigned generation = 0;  // of the configuration, counted from 1
+    std::string serves;       // the directory, or the configuration file; absolute
+    bool configured = false;  // it is a file
+    std::vector<std::string> listeners;
+  };
+  struct Totals {
+    std::uint64_t requests = 0;
+    std::uint64_t connections_accepted = 0;
+    std::uint64_t lost_log_lines = 0;
+    std::uint64_t worker_deaths = 0;       // not requested
+    std::uint64_t worker_retirements = 0;  // requested by the worker
+    std::uint64_t reloads = 0;             // of the configuration
+    std::uint64_t reloads_failed = 0;      // without effect
+    std::map<std::string, std::uint64_t> by_status;
+  };
+  struct Worker {
+    unsigned index = 0;
+    int pid = 0;  // 0: none just now
+    std::string state;
+    std::uint32_t connections = 0;
+    std::uint32_t connections_max = 0;
+    std::uint64_t accepted = 0;  // by this process
+    unsigned restarts = 0;
+    unsigned generation = 0;         // of the configuration that it serves; a reload makes the next
+    std::uint64_t memory_bytes = 0;  // resident
+  };
+  struct Admission {
+    std::uint64_t running = 0;
+    std::uint64_t waiting = 0;
+    std::uint64_t limit = 0;
+  };
+  struct Program {
+    std::uint32_t id = 0;  // of this file at this location, the same in every run of the server
+    unsigned row = 0;      // in admission's table; not in the report's text
+    std::string file;
+    std::uint64_t running = 0;
+    std::uint64_t waiting = 0;
+    std::uint64_t limit = 0;
+    std::uint64_t queue_size = 0;  // how many may wait
+    std::string start;             // "cold", "warm": as configured
+    std::uint64_t zygotes = 0;     // that are ready
+    std::uint64_t refused = 0;     // answered 503 for lack of a permit
+    std::uint64_t finished = 0;    // completed requests
+    std::uint64_t failed = 0;      // of these, those where the program is to blame
+    std::map<std::string, std::uint64_t> outcomes;
+    std::uint64_t cold_starts = 0;  // executed
+    std::uint64_t warm_starts = 0;  // forked from a zygote
+    double time_p50_seconds = 0;    // of a request, waiting included
+    double time_p90_seconds = 0;
+    double time_p99_seconds = 0;
+    double wait_p99_seconds = 0;
+    double cpu_seconds = 0;
+    std::uint64_t memory_peak_bytes = 0;  // of the largest
+    std::uint64_t bytes_in = 0;           // to programs
+    std::uint64_t bytes_out = 0;          // from them
+  };
+
+  Server server;
+  Totals totals;
+  std::vector<Worker> workers;
+  Admission admission;
+  std::vector<Program> programs;
+};
+
+// Also for a reader that adds more to the report.
+void to_json(nlohmann::json& json, const Report& report);
+// On one line, in ASCII. Bytes of a file's name that are not UTF-8 become U+FFFD.
+std::string to_json(const Report& report);
+std::string dump(const nlohmann::json& json);
+// Ignores unknown members and gives missing ones their defaults: the command's version may differ
+// from the server's.
+Result<Report> report_from_json(std::string_view json);
+
+}  // namespace cgisrv::server

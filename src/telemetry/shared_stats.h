@@ -1,0 +1,52 @@
+// Statistics of the server's work, for its observers: shared memory, made by the master before its
+// workers and kept until it ends.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+
+#include "base/shared.h"
+#include "telemetry/history.h"
+#include "telemetry/incidents.h"
+#include "telemetry/traffic.h"
+
+namespace cgisrv::telemetry {
+
+class SharedStats {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  SharedStats() { beat(); }
+
+  Traffic& traffic() { return shared_->traffic; }
+  Incidents& incidents() { return shared_->incidents; }
+  History& history() { return shared_->history; }
+
+  // The master is alive; all others can read when it last said so.
+  void beat() { shared_->beat = Clock::now().time_since_epoch(); }
+  Clock::duration silence() const { return Clock::now().time_since_epoch() - shared_->beat.load(); }
+  void count_reload(bool good) { ++(good ? shared_->reloads : shared_->reloads_failed); }
+  std::uint64_t reloads() const { return shared_->reloads; }
+  std::uint64_t reloads_failed() const { return shared_->reloads_failed; }
+  // The master is about to end, and still serves for a while: clients should move elsewhere.
+  void begin_leaving() { shared_->leaving = true; }
+  bool leaving() const { return shared_->leaving.load(std::memory_order_relaxed); }
+  // Since the master made this.
+  Clock::duration age() const { return Clock::now() - made_; }
+
+ private:
+  // Fresh pages are zero, and zeroed statistics are empty ones.
+  struct Shared {
+    std::atomic<Clock::duration> beat;
+    std::atomic<std::uint64_t> reloads, reloads_failed;
+    std::atomic<bool> leaving;
+    Traffic traffic;
+    Incidents incidents;
+    History history;
+  };
+  cgisrv::Shared<Shared> shared_;
+  const Clock::time_point made_ = Clock::now();
+};
+
+}  // namespace cgisrv::telemetry

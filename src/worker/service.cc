@@ -1,0 +1,70 @@
+#include "worker/service.h"
+
+#include <utility>
+
+#include "base/log.h"
+#include "process/spawn.h"
+
+namespace cgisrv::server {
+
+namespace {
+// A fast stop does not wait for the configured grace.
+constexpr auto hurried_grace = std::chrono::milliseconds(1000);
+constexpr auto follow_interval = std::chrono::seconds(5);
+}  // namespace
+
+Service::Service(pool::Worker& worker, const Config& config,
+                 const std::vector<net::Address>& addresses, process::PidTable& pid_table,
+                 admission::Table& table, AccessLog& access_log, const rlimit& descriptors)
+    : worker_(worker),
+      access_log_(access_log),
+      follow_logs_(worker.loop(), Callback::of<&Service::follow_logs>(*this)),
+      admission_client_(
+          worker.loop(), table, worker.index(),
+          [&worker](const auto& message) { worker.tell_master(admission::bytes_of(message)); }),
+      reaper_(worker.loop(), Callback::of<&Service::programs_gone>(*this)),
+      detached_runs_(worker.loop(), Callback::of<&Service::programs_gone>(*this)),
+      run_context_{worker.loop(),      reaper_,        pid_table, scratch_, descriptors,
+                   &admission_client_, &detached_runs_},
+      sites_(worker, config, &access_log, run_context_),
+      connections_(worker, sites_, addresses, scratch_) {
+  static_assert(pool::slots_max <= admission::workers_max);
+  run_context_.spool_memory = cgi::SpoolMemory(config.server.worker_body_memory);
+  if (!process::prepare_to_spawn()) cannot_begin("opening /dev/null");
+  pid_table.use_row(worker.index());
+  run_context_.short_of_descriptors = Callback::of<&Service::make_room_for>(*this);
+  follow_logs_.arm_after(follow_interval);
+}
+
+void Service::accepted(pool::Connection connection) {
+  connections_.accepted(std::move(connection));
+}
+
+void Service::stop() {
+  run_context_.stopping = true;
+  connections_.close_all();
+  detached_runs_.end();
+  reaper_.hurry(hurried_grace);
+}
+
+void Service::on_message(std::string_view message) {
+  if (const auto said = admission::message_from(message)) admission_client_.on_message(*said);
+}
+
+// A worker without requests would keep the disk space of a log that was rotated and removed.
+void Service::follow_logs() {
+  access_log_.follow();
+  log::follow();
+  follow_logs_.arm_after(follow_interval);
+}
+
+void Service::programs_gone() {
+  worker_.check_finished();
+}
+
+void Service::use_zygote_manager(int channel) {
+  zygotes_.emplace(worker_.loop(), channel, worker_.index());
+  run_context_.zygotes = &*zygotes_;
+}
+
+}  // namespace cgisrv::server

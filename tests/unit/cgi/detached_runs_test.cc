@@ -1,0 +1,91 @@
+// Runs whose client leaves them.
+#include "cgi/detached_runs.h"
+
+#include "cgi/run.h"
+#include "running.h"
+
+namespace cgisrv::cgi {
+namespace {
+
+class DetachedRun : public Running {
+ protected:
+  DetachedRun() {
+    context.detached_runs = &detached_runs;
+    options.on_disconnect = OnDisconnect::finish;
+  }
+  // As a connection does when its client is gone; returns whether the run goes on.
+  bool leave() {
+    std::unique_ptr<http::Handler> handler = std::move(run);
+    handler->client_left(handler);
+    return handler == nullptr;
+  }
+  bool has(const std::string& name) {
+    return ::access((directory.path() + "/" + name).c_str(), F_OK) == 0;
+  }
+  void idle_again() { ++idle_calls; }
+
+  unsigned idle_calls = 0;
+  DetachedRuns detached_runs{loop, Callback::of<&DetachedRun::idle_again>(*this)};
+};
+
+TEST_F(DetachedRun, GoesOnToItsEnd) {
+  start(head + std::string("echo > begun; sleep 0.1; head -c 300000 /dev/zero; echo > ended"));
+  ASSERT_TRUE(until([&] { return has("begun"); }));
+  ASSERT_TRUE(leave());
+  EXPECT_FALSE(detached_runs.idle());
+  EXPECT_TRUE(until([&] { return detached_runs.idle(); }));
+  EXPECT_TRUE(has("ended"));
+  EXPECT_EQ(idle_calls, 1U);
+  EXPECT_FALSE(exchange.over()) << "it used the exchange that was gone";
+}
+
+TEST_F(DetachedRun, IsLetGoOfWithTheOthers) {
+  start("trap 'echo > told; exit' TERM; sleep 100 & echo $$ > pid; wait");
+  ASSERT_TRUE(until([&] { return has("pid"); }));
+  ASSERT_TRUE(leave());
+  detached_runs.end();
+  EXPECT_TRUE(detached_runs.idle());
+  EXPECT_FALSE(reaper.idle());
+  EXPECT_TRUE(until([&] { return reaper.idle(); }));
+  EXPECT_TRUE(has("told"));
+}
+
+TEST_F(DetachedRun, DoesNotGoOnUnlessItMay) {
+  options.on_disconnect = OnDisconnect::term;
+  start("exec sleep 100");
+  EXPECT_FALSE(leave());
+}
+
+TEST_F(DetachedRun, DoesNotGoOnWithHalfItsInput) {
+  options.spool_memory = 0;
+  with_body(http::Framing::length, 10);
+  start("cat > input; echo > ended");
+  arrive("half", false);
+  EXPECT_FALSE(leave());
+  EXPECT_TRUE(until([&] { return reaper.idle(); }));
+  EXPECT_FALSE(has("ended"));
+}
+
+// More than a pipe holds: what it has not read yet was collected, and outlives its client.
+TEST_F(DetachedRun, GoesOnWithAnInputThatWasCollected) {
+  with_body(http::Framing::length, 300'000);
+  start("echo > begun; while [ ! -e go ]; do sleep 0.01; done; wc -c > count; echo > ended");
+  arrive(std::string(300'000, 'x'), true);
+  ASSERT_TRUE(until([&] { return has("begun"); }));
+  ASSERT_TRUE(leave());
+  directory.file("go");
+  EXPECT_TRUE(until([&] { return detached_runs.idle(); }));
+  EXPECT_TRUE(has("ended"));
+  std::ifstream file(directory.path() + "/count");
+  unsigned count = 0;
+  file >> count;
+  EXPECT_EQ(count, 300'000U);
+}
+
+TEST_F(DetachedRun, IsOverWhenItIsOver) {
+  walk(head + std::string("echo all"));
+  EXPECT_FALSE(leave());
+}
+
+}  // namespace
+}  // namespace cgisrv::cgi

@@ -1,0 +1,288 @@
+// What is said of configurations that are wrong.
+#include <gmock/gmock.h>
+
+#include "config_fixture.h"
+
+namespace cgisrv::server {
+namespace {
+
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::UnorderedElementsAre;
+
+using ConfigFaultsTest = ConfigTest;
+
+TEST_F(ConfigFaultsTest, NamesTheFileThatCannotBeRead) {
+  const auto missing = load_config(path("none.toml"));
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().at(0).text(), path("none.toml: cannot read the configuration: "
+                                               "No such file or directory"));
+  const auto directory = load_config(files_.path());
+  ASSERT_FALSE(directory);
+  EXPECT_THAT(directory.error().at(0).text(),
+              HasSubstr(": this is a directory; to serve it: cgisrv " + files_.path()));
+  EXPECT_THAT(load_config(files_.file("empty.toml", 0644, "")).error().at(0).message,
+              HasSubstr("no [[site]]"));
+}
+
+TEST_F(ConfigFaultsTest, SaysWhereTheTextIsNotToml) {
+  EXPECT_THAT(faults("[server]\nuser = \n"), ElementsAre(HasSubstr("2:")));
+  EXPECT_THAT(faults("[server]\nuser = 'a'\nuser = 'b'\n"), ElementsAre(HasSubstr("not TOML: ")));
+}
+
+TEST_F(ConfigFaultsTest, SaysWhatToDoAboutTextThatIsNotToml) {
+  const std::pair<const char*, const char*> mistakes[] = {
+      {"[cgi]\nrlimits = {\n cpu = '1s' }\n", "a table in braces stands on one line"},
+      {"[cgi]\nrlimits = { cpu = '1s',\n as = '1g' }\n", "a table in braces stands on one line"},
+      {"[cgi]\nrlimits = { cpu = '1s', }\n", "remove the last comma"},
+      {"[[site]]\nroot = /srv/www\n", "texts stand in quotes"},
+      {"[cgi]\ntimeout = 10s\n", "sizes and durations stand in quotes"},
+      {"[[listen]]\naddress = 127.0.0.1:80\n", "texts stand in quotes: \"127.0.0.1:8888\""},
+      {"[[site]]\nlisting = True\n", "write true or false"},
+      {"[cgi]\ntimeout = '10s';\n", "without ; or ,"},
+      {"location / {\n}\n", "write key = value"},
+      {"[[site]]\nroot = \"C:\\www\"\n", "single quotes"},
+  };
+  for (const auto& [text, advice] : mistakes)
+    EXPECT_THAT(faults(text), ElementsAre(HasSubstr(advice))) << text;
+}
+
+TEST_F(ConfigFaultsTest, KnowsKeysOfOtherServers) {
+  const std::pair<const char*, const char*> keys[] = {
+      {"[cgi]\nfastcgi_pass = 'unix:/x'", "programs are run by cgisrv itself"},
+      {"[cgi]\nalias = '/x'", "write [[site.location]] with match = \"/cgi-bin/\" and cgi = "},
+      {"script_alias = '/x'", "write [[site.location]] with match = \"/cgi-bin/\" and cgi = "},
+      {"client_max_body_size = '1m'", "write body_size, under [limits]"},
+      {"[cgi]\nenvironment = { A = 'b' }", "write env = { NAME = \"value\" }"},
+      {"[server]\ndocument_root = '/x'", "write root = \"/path\" under [[site]]"},
+      {"[server]\ntls = true", "there is no TLS yet"},
+      {"[[listen]]\nssl = true", "there is no TLS yet"},
+      {"[cgi]\nrlimits = { memory = '1g' }",
+       "there is no 'memory' in [cgi.rlimits]; write as = \"1g\""},
+      {"[cgi]\nrlimits = { files = 3 }", "write nofile"},
+      {"[cgi]\nmemory = 3", "'memory' belongs in [server.pressure]"},
+  };
+  for (const auto& [text, advice] : keys)
+    EXPECT_THAT(faults_before_site(text), Contains(HasSubstr(advice))) << text;
+}
+
+TEST_F(ConfigFaultsTest, SuggestsKeys) {
+  EXPECT_THAT(faults_before_site("[server]\nwokers = 3"),
+              ElementsAre("2:1: unknown key 'wokers' in [server]; did you mean 'workers'?"));
+  EXPECT_THAT(
+      faults_before_site("[server]\n  body_size = 3"),
+      ElementsAre("2:3: 'body_size' belongs in [limits] or [[site.location]], not in [server]"));
+  EXPECT_THAT(faults_before_site("[[listen]]\ncolour = 3"),
+              ElementsAre("2:1: unknown key 'colour' in [[listen]]; its keys are address"));
+  EXPECT_THAT(faults_before_site("[limit]"),
+              ElementsAre("1:2: unknown key 'limit' in the file; did you mean 'limits'?"));
+  EXPECT_THAT(faults_before_site("[[location]]"),
+              ElementsAre("1:3: 'location' belongs in [[site]], not in the file"));
+  EXPECT_THAT(faults_before_site("[cgi]\nrlimits = { nofiles = 3 }"),
+              ElementsAre(HasSubstr("'nofiles' in [cgi.rlimits]; did you mean 'nofile'?")));
+  EXPECT_THAT(location_faults("match = '/'\nidle_timout = '1s'"),
+              ElementsAre(HasSubstr("did you mean 'idle_timeout'?")));
+}
+
+TEST_F(ConfigFaultsTest, NamesWhereSitesListen) {
+  for (const std::string section : {"[server]", "[limits]", "[cgi]"})
+    EXPECT_THAT(faults_before_site(section + "\nlisten = ':80'"),
+                ElementsAre("2:1: there is no 'listen' in " + section +
+                            "; write [[listen]] with address = \":80\"; 'listen' in [admin] is the "
+                            "status page alone"));
+  EXPECT_THAT(faults("[[site]]\nroot = 'www'\nlisten = 80"), ElementsAre(HasSubstr("[[listen]]")));
+  EXPECT_THAT(faults_before_site("port = 80"), ElementsAre(HasSubstr("[[listen]]")));
+}
+
+TEST_F(ConfigFaultsTest, SuggestsChoices) {
+  EXPECT_THAT(faults_before_site("[server]\ndispatch = 'round_robin'"),
+              ElementsAre("2:12: 'dispatch' must be one of \"round-robin\", \"least-busy\", "
+                          "\"kernel\"; it is \"round_robin\"; did you mean \"round-robin\"?"));
+  EXPECT_THAT(faults_before_site("[log]\nerror = { level = 'loud' }"),
+              ElementsAre(HasSubstr("'level' must be one of \"debug\", ")));
+  EXPECT_THAT(faults_before_site("[cgi]\nstart = 'wram'"),
+              ElementsAre("2:9: 'start' must be one of \"cold\", \"warm\"; it is \"wram\"; "
+                          "did you mean \"warm\"?"));
+  EXPECT_THAT(faults_before_site("[cgi]\nstart = true"), ElementsAre(HasSubstr("it is true")));
+}
+
+TEST_F(ConfigFaultsTest, ChecksTypesAndRanges) {
+  EXPECT_THAT(faults_before_site("[server]\nworkers = 0"),
+              ElementsAre("2:11: 'workers' must be a whole number: 1 to 256 processes, \"auto\"; "
+                          "it is 0"));
+  EXPECT_THAT(faults_before_site("[server]\nworkers = -1"), ElementsAre(HasSubstr("it is -1")));
+  EXPECT_THAT(faults_before_site("[server]\nworkers = 1.5"),
+              ElementsAre(HasSubstr("it is a number with a fraction")));
+  EXPECT_THAT(faults_before_site("[limits]\nheader_timeout = 10"),
+              ElementsAre(HasSubstr("must be a duration such as \"10s\": \"100ms\" to \"1d\"")));
+  EXPECT_THAT(faults_before_site("[limits]\nheader_size = '2m'"),
+              ElementsAre(HasSubstr("\"1k\" to \"1m\"; it is \"2m\"")));
+  EXPECT_THAT(faults_before_site("[limits]\nheader_size = 'unlimited'"),
+              ElementsAre(HasSubstr("'header_size' must be")));
+  EXPECT_THAT(
+      faults_before_site(
+          "[cgi]\nwarm = { max_requests = 0, idle = '0s', max_age = 3600, "
+          "max_memory = '1k', preload = true, zygotes = 0, waiting = 65, zygote = 1 }"),
+      UnorderedElementsAre(HasSubstr("'max_requests' must be a whole number: 1 to "),
+                           HasSubstr("'idle' must be a duration such as "),
+                           HasSubstr("\"1s\" to \"30d\"; it is 3600"), HasSubstr("\"1m\" to "),
+                           HasSubstr("\"standard\", \"all\", \"none\", or a list of modules; it is "
+                                     "true"),
+                           HasSubstr("'zygotes' must be a whole number: 1 to 64 processes"),
+                           HasSubstr("'waiting' must be a whole number: 0 to 64 processes"),
+                           HasSubstr("unknown key 'zygote' in [cgi.warm]")));
+  EXPECT_THAT(faults_before_site("[cgi]\nwarm = { preload = 'standart' }"),
+              ElementsAre(HasSubstr("did you mean \"standard\"?")));
+  for (const auto* name : {"", "a b", "a.", ".a", "a..b", "A:B", "A::", "1a", "a.1", "a,b", "a\""})
+    EXPECT_THAT(faults_before_site(fmt::format("[cgi]\nwarm = {{ preload = ['a', '{}'] }}", name)),
+                ElementsAre(HasSubstr("is no name of a module")))
+        << name;
+  EXPECT_THAT(faults_before_site("[cgi]\nwarm = { preload = ['a', 1] }"),
+              ElementsAre(HasSubstr("or a list of modules; it is 1")));
+  EXPECT_THAT(faults_before_site("[cgi]\nauthorization = 'yes'"),
+              ElementsAre(HasSubstr("must be true or false; it is \"yes\"")));
+  EXPECT_THAT(faults_before_site("[cgi]\nremote_user = 'X_User'"),
+              ElementsAre(HasSubstr("letters, digits and '-' only")));
+  EXPECT_THAT(faults_before_site("[cgi]\nenv = { A = 1 }"),
+              ElementsAre("2:13: 'env' must be a table of texts, such as { NAME = \"value\" }; "
+                          "it is 1"));
+  EXPECT_THAT(faults("[[site]]\nroot = 'www'\nindex = 'a'"),
+              ElementsAre(HasSubstr("must be a list of texts")));
+  EXPECT_THAT(faults("[[site]]\nroot = ''"), ElementsAre(HasSubstr("must be a path")));
+}
+
+TEST_F(ConfigFaultsTest, ChecksBrackets) {
+  EXPECT_THAT(faults("[site]\nroot = 'www'"),
+              ElementsAre("1:1: [[site]] may stand several times: write it with two brackets"));
+  EXPECT_THAT(faults_before_site("[[server]]"),
+              ElementsAre(HasSubstr("'server' may stand once only")));
+  EXPECT_THAT(faults_before_site("limits = 3"),
+              ElementsAre("1:10: 'limits' must be a table; it is 3"));
+}
+
+TEST_F(ConfigFaultsTest, ChecksTexts) {
+  EXPECT_THAT(faults_before_site("[server]\nuser = 'no such user'"),
+              ElementsAre("2:8: 'user': there is no user \"no such user\"; create the account or "
+                          "name another"));
+  EXPECT_THAT(faults_before_site("[server]\ngroup = 'no such group'"),
+              ElementsAre(HasSubstr("there is no group")));
+  EXPECT_THAT(faults_before_site("[[listen]]\naddress = 'localhorst:80'"),
+              ElementsAre(HasSubstr("2:11: 'address': localhorst:80")));
+  EXPECT_THAT(faults_before_site("[cgi]\nheaderless = 'text'"),
+              ElementsAre(HasSubstr("write a media type")));
+  EXPECT_THAT(faults_before_site("[cgi]\nheaderless = \"text/html\\r\\nX: y\""),
+              ElementsAre(HasSubstr("may not hold control characters")));
+  EXPECT_THAT(faults_before_site("[cgi]\nenv = { 'A=B' = '1', 'é' = '' }"),
+              ElementsAre(HasSubstr("2:9: 'env': the name of a variable"), HasSubstr("2:22:")));
+  EXPECT_THAT(faults("[[site]]\nroot = 'www'\nserver_name = ['http://x', '*.', 'a:80', 'a*']"),
+              ElementsAre(HasSubstr("3:16: "), HasSubstr("3:28: "), HasSubstr("3:34: "),
+                          HasSubstr("3:42: ")));
+  EXPECT_THAT(faults("[[site]]\nroot = 'www'\nindex = ['a/b', '.x']"),
+              ElementsAre(HasSubstr("a/b is no name"), HasSubstr(".x is no name")));
+}
+
+TEST_F(ConfigFaultsTest, ChecksRoots) {
+  EXPECT_THAT(faults("[server]"), ElementsAre(HasSubstr("there is no [[site]]")));
+  EXPECT_THAT(faults("site = []"), ElementsAre(HasSubstr("there is no [[site]]")));
+  EXPECT_THAT(faults("\n[[site]]"),
+              ElementsAre("2:1: [[site]] needs 'root'; it must be a path in quotes"));
+  EXPECT_THAT(faults("[[site]]\nroot = 'none'"),
+              ElementsAre(HasSubstr("does not exist; create it or correct the path")));
+  EXPECT_THAT(faults("[[site]]\nroot = 'www/text'"), ElementsAre(HasSubstr("not a directory")));
+  EXPECT_THAT(faults("[[site]]\nroot = '/'"), ElementsAre(HasSubstr("the whole machine")));
+}
+
+TEST_F(ConfigFaultsTest, ChecksMatches) {
+  EXPECT_THAT(location_faults("cgi = true"),
+              ElementsAre(HasSubstr("3:1: [[site.location]] needs 'match'")));
+  EXPECT_THAT(location_faults("match = '/cgi-bin'"),
+              ElementsAre("4:9: 'match' is \"/cgi-bin\"; write \"/cgi-bin/\" for everything below, "
+                          "or \"=/cgi-bin\" for that path alone"));
+  for (const std::string bad : {"", "x/", "*", "*.", "*.a/b", "*.a*", "=x", "=", "//", "/a/../b/"})
+    EXPECT_THAT(location_faults("match = '" + bad + "'"),
+                ElementsAre(HasSubstr("write \"/prefix/\", \"=/exact\" or \"*.ext\"")))
+        << bad;
+}
+
+TEST_F(ConfigFaultsTest, WordsOfOtherServersAreNoLogFiles) {
+  constexpr const char* site = "[[site]]\nroot = 'www'\n[log]\n";
+  for (const std::string line : {"access = 'stdout'", "access = 'syslog'", "error = 'off'"})
+    EXPECT_THAT(faults(site + line), ElementsAre(HasSubstr("is none of the words")));
+  for (const std::string line : {"access = 'off'", "error = 'stderr'", "access = '/dev/stdout'"})
+    EXPECT_THAT(faults(site + line), ElementsAre());
+}
+
+TEST_F(ConfigFaultsTest, ChecksPrograms) {
+  EXPECT_THAT(location_faults("match = '/a/'\ncgi = 'none'"),
+              ElementsAre(HasSubstr("5:7: 'cgi': " + path("www/none does not exist"))));
+  EXPECT_THAT(location_faults("match = '/a/'\ncgi = 'none/'"), ElementsAre(HasSubstr("5:7: ")));
+  EXPECT_THAT(location_faults("match = '/a/'\ncgi = 'prog/'"),
+              ElementsAre(HasSubstr("is not a directory")));
+  EXPECT_THAT(location_faults("match = '/a/'\ncgi = 'text'"),
+              ElementsAre(HasSubstr("may not be executed; try chmod +x")));
+  EXPECT_THAT(location_faults("match = '/a/'\ncgi = 1"), ElementsAre(HasSubstr("it is 1")));
+  EXPECT_THAT(location_faults("match = '/a/'\ncgi = ''"), ElementsAre(HasSubstr("it is \"\"")));
+  EXPECT_THAT(location_faults("match = '*.a'\ncgi = 'prog'"),
+              ElementsAre(HasSubstr("which an ending cannot lead to")));
+  EXPECT_THAT(location_faults("match = '=/a'\ncgi = 'old/'"),
+              ElementsAre(HasSubstr("match a prefix such as \"/a/\"")));
+  EXPECT_THAT(location_faults("match = '*.a'\ninterpreter = 'sh'"),
+              ElementsAre(HasSubstr("write the absolute path of the program, not sh")));
+  EXPECT_THAT(location_faults("match = '*.a'\ninterpreter = '/none'"),
+              ElementsAre(HasSubstr("/none does not exist")));
+  EXPECT_THAT(location_faults("match = '*.a'\ninterpreter = '/bin/sh'\ncgi = 'old/'"),
+              ElementsAre(HasSubstr("but 'cgi' is \"old/\"; remove one of the two")));
+  EXPECT_THAT(location_faults("match = '*.a'\ninterpreter = '/bin/sh'\ncgi = false"),
+              ElementsAre(HasSubstr("but 'cgi' is false")));
+}
+
+TEST_F(ConfigFaultsTest, FindsWhatStandsTwice) {
+  EXPECT_THAT(location_faults("match = '/a/'\n[[site.location]]\nmatch = '/a/'"),
+              ElementsAre("6:9: 'match': \"/a/\" stands on line 4 already; remove one"));
+  EXPECT_THAT(faults("[[site]]\nroot = 'www'\nserver_name = ['a']\n[[site]]\nroot = 'www'\n"
+                     "server_name = ['b', 'A']"),
+              ElementsAre("6:21: 'server_name': a stands on line 3 already; remove one"));
+  EXPECT_THAT(faults("[[site]]\nroot = 'www'\n[[site]]\nroot = 'www'"),
+              ElementsAre(HasSubstr("3:1: only the first [[site]] answers for every host")));
+}
+
+TEST_F(ConfigFaultsTest, FindsListenersThatExcludeEachOther) {
+  const auto second = [&](const std::string& first, const std::string& other) {
+    return faults_before_site(
+        fmt::format("[[listen]]\naddress = '{}'\n[[listen]]\naddress = '{}'", first, other));
+  };
+  EXPECT_THAT(second("127.0.0.1:80", "127.0.0.1:80"),
+              ElementsAre("4:11: 'address': 127.0.0.1:80 stands on line 2 already; remove one"));
+  EXPECT_THAT(second("127.0.0.1:80", ":80"),
+              ElementsAre("4:11: 'address': :80 and 127.0.0.1:80 of line 2 include each other; "
+                          "remove one"));
+  for (const std::string one : {"80", "[::]:80", "*:80", "0.0.0.0:80", "localhost:80"})
+    EXPECT_EQ(second(one, "127.0.0.1:80").size(), 1) << one;
+  EXPECT_EQ(second("unix:/a", "unix:/a").size(), 1);
+  EXPECT_EQ(second("fd:a", "fd:a").size(), 1);
+  for (const std::string one :
+       {"127.0.0.1:0", "127.0.0.2:80", "[::1]:80", ":81", "unix:/a", "fd:a"})
+    EXPECT_THAT(second(one, "127.0.0.1:80"), ElementsAre()) << one;
+  EXPECT_THAT(second("127.0.0.1:0", "127.0.0.1:0"), ElementsAre());
+  EXPECT_THAT(second("0.0.0.0:80", "[::1]:80"), ElementsAre());
+  EXPECT_THAT(faults_before_site("[admin]\nlisten = '127.0.0.1:80'\n[[listen]]\naddress = ':80'"),
+              ElementsAre("2:10: 'listen': 127.0.0.1:80 and :80 of line 4 include each other; "
+                          "remove one"));
+}
+
+TEST_F(ConfigFaultsTest, ChecksWhereFilesAreWritten) {
+  EXPECT_THAT(faults_before_site("[log]\naccess = 'www'"),
+              ElementsAre("2:10: 'path': " + path("www is a directory; name a file in it")));
+  EXPECT_THAT(faults_before_site("[log]\naccess = 'www/new'\nerror = 'stderr'"), ElementsAre());
+}
+
+TEST_F(ConfigFaultsTest, ReportsEveryFaultInTheOrderOfTheFile) {
+  EXPECT_THAT(faults("[[site]]\nroot = 'none'\n[[site.location]]\nmatch = 'x'\ncgi = 'y'\n"
+                     "[server]\nworkers = 0\ncolour = 1\n[cgi]\ngrace = 1"),
+              ElementsAre(HasSubstr("2:8: "), HasSubstr("4:9: "), HasSubstr("5:7: "),
+                          HasSubstr("7:11: "), HasSubstr("8:1: "), HasSubstr("10:9: ")));
+}
+
+}  // namespace
+}  // namespace cgisrv::server

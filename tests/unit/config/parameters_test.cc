@@ -1,0 +1,96 @@
+#include "config/parameters.h"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <set>
+
+#include "config/reference.h"
+#include "config/reference_manual.h"
+
+namespace cgisrv::server {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+// Calls `visit` for every row that has a key.
+void for_each_row(auto visit) {
+  for (const Section* section : sections()) {
+    for (const Parameter& row : section->parameters) {
+      if (!row.key.empty()) visit(*section, row);
+    }
+  }
+}
+
+TEST(Parameters, HaveWhatTheReferenceShows) {
+  for_each_row([](const Section& section, const Parameter& row) {
+    SCOPED_TRACE(std::string(section.name) + " " + std::string(row.key));
+    EXPECT_FALSE(row.kind.type.empty());
+    EXPECT_FALSE(row.kind.expectation.empty());
+    EXPECT_EQ(row.kind.type == "table" || row.kind.type == "tables", row.kind.inside != nullptr);
+    EXPECT_TRUE(row.about.ends_with('.')) << "a sentence";
+    EXPECT_EQ(row.about.find('|'), std::string_view::npos) << "would end a column";
+    EXPECT_NE(row.default_text(), "``") << "no default to show";
+  });
+}
+
+TEST(Parameters, HaveEveryKeyOnceInASection) {
+  for (const Section* section : sections()) {
+    const auto all = section->keys();
+    EXPECT_EQ(std::set(all.begin(), all.end()).size(), all.size()) << section->name;
+  }
+}
+
+TEST(Parameters, KnowWhereAKeyBelongs) {
+  EXPECT_THAT(sections_with("workers"), ElementsAre("[server]"));
+  EXPECT_THAT(sections_with("body_size"), ElementsAre("[limits]", "[[site.location]]"));
+  EXPECT_THAT(sections_with("grace"), ElementsAre("[cgi]", "[[site.location]]"));
+  EXPECT_THAT(sections_with("start"), ElementsAre("[cgi]", "[[site.location]]"));
+  EXPECT_THAT(sections_with("no_such_key"), ElementsAre());
+}
+
+TEST(Reference, ListsTheFieldsOfTheAccessLog) {
+  EXPECT_THAT(reference_page(), HasSubstr("| `peak_rss_kib` | "));
+}
+
+// With CGISRV_UPDATE=1 in the environment the file is written instead.
+TEST(Reference, IsWhatTheTableSays) {
+  const std::string file = CGISRV_SOURCE_DIR "/docs/reference.md";
+  if (std::getenv("CGISRV_UPDATE") != nullptr) std::ofstream(file) << reference_page();
+  std::ifstream stream(file);
+  const std::string text{std::istreambuf_iterator(stream), {}};
+  EXPECT_TRUE(text == reference_page())
+      << file << " is not up to date: run `CGISRV_UPDATE=1 config_test`, or "
+      << "`cgisrv reference > docs/reference.md`, and commit it";
+}
+
+TEST(Manual, HasEveryKeyOfEverySection) {
+  const std::string manual = reference_manual();
+  for (const Section* section : sections()) {
+    const auto begin = manual.find(fmt::format("\n# {}\n", section->name));
+    ASSERT_NE(begin, std::string::npos) << section->name;
+    const auto text = manual.substr(begin, manual.find("\n# ", begin + 1) - begin);
+    for (const Parameter& row : section->parameters) {
+      if (row.key.empty()) continue;
+      std::string key(row.key);
+      for (std::size_t at = 0; (at = key.find('_', at)) != std::string::npos; at += 2)
+        key.insert(at, "\\");
+      EXPECT_THAT(text, HasSubstr(fmt::format("\n*{}* (", key)));
+    }
+  }
+}
+
+TEST(Manual, HasWhatIsCodeInBold) {
+  EXPECT_THAT(reference_manual(),
+              HasSubstr("\n*workers* (whole number: 1 to 256 processes, \"auto\"; "
+                        "default: *\"auto\"*)\n\tHow many"));
+  EXPECT_THAT(reference_manual(), HasSubstr("see *\\[server.pressure\\]*."));
+}
+
+}  // namespace
+}  // namespace cgisrv::server

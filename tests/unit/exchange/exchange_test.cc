@@ -1,0 +1,249 @@
+// What an exchange promises to wires and handlers, in every order.
+#include "exchange/exchange.h"
+
+#include <gmock/gmock.h>
+
+#include <functional>
+
+#include "../run_until.h"
+#include "base/log.h"
+#include "scripted_wire.h"
+
+namespace cgisrv::exchange {
+namespace {
+
+using Body = Exchange::Body;
+using Reply = Exchange::Reply;
+
+class LoneWorker final : public pool::Worker {
+ public:
+  Loop& loop() override { return loop_; }
+  unsigned index() const override { return 0; }
+  void describe(std::string_view what) override { doing = what; }
+  void check_finished() override {}
+  void retire() override { ++retired; }
+  void tell_master(std::string_view) override {}
+
+  std::string doing;
+  int retired = 0;
+
+ private:
+  void connection_opened() override {}
+  void connection_closed() override {}
+  Loop loop_;
+};
+
+// Does what the test says.
+class TestHandler final : public http::Handler {
+ public:
+  TestHandler(http::Exchange& exchange, std::function<void(http::Exchange&)> on_start)
+      : exchange_(exchange), on_start_(std::move(on_start)) {
+    ++alive;
+  }
+  TestHandler(const TestHandler&) = delete;
+  TestHandler& operator=(const TestHandler&) = delete;
+  ~TestHandler() override { --alive; }
+  void start() override { on_start_(exchange_); }
+  void body_ready() override { ++told_of_body; }
+  void body_failed() override { ++told_of_fault; }
+
+  static inline int alive = 0;
+  static inline int told_of_body = 0;
+  static inline int told_of_fault = 0;
+
+ private:
+  http::Exchange& exchange_;
+  std::function<void(http::Exchange&)> on_start_;
+};
+
+class TestHost final : public Host {
+ public:
+  using Host::Host;
+  Routing route(Exchange&) override { return {.body_bytes_max = body_bytes_max}; }
+  std::unique_ptr<http::Handler> answer(Exchange& exchange, Routing&) override {
+    return std::make_unique<TestHandler>(exchange, act);
+  }
+  std::function<void(http::Exchange&)> act;
+  std::uint64_t body_bytes_max = server::bytes_unlimited;
+};
+
+class ExchangeTest : public testing::Test {
+ protected:
+  ExchangeTest() {
+    log::set_level(log::Level::fatal);
+    TestHandler::told_of_body = TestHandler::told_of_fault = 0;
+  }
+  ~ExchangeTest() override {
+    run_for(worker.loop(), Clock::duration::zero());
+    EXPECT_EQ(TestHandler::alive, 0);
+    log::set_level(log::Level::info);
+  }
+  void run(ScriptedWire& wire) {
+    EXPECT_TRUE(run_until(worker.loop(), [&] { return wire.over(); }));
+  }
+
+  LoneWorker worker;
+  server::Config config;
+  TestHost host{worker, config, nullptr};
+  const Script get{.target = "/x"};
+  const Script post{.method = "POST", .target = "/x", .body = {"abc", "def"}};
+};
+
+TEST_F(ExchangeTest, WhatIsSaidAfterTheEndIsIgnored) {
+  host.act = [](http::Exchange& exchange) {
+    exchange.respond({.content_length = 3});
+    exchange.write("abcdef");  // only what was announced
+    exchange.finish();
+    exchange.write("late");
+    exchange.respond({.status = 500});
+    exchange.fail({});
+    exchange.redirect("/other", {});
+    exchange.abort();
+    EXPECT_EQ(exchange.room(), 0U);
+    EXPECT_EQ(exchange.body(), "");
+    EXPECT_FALSE(exchange.body_complete());
+  };
+  ScriptedWire wire(worker.loop(), host, get);
+  wire.start();
+  EXPECT_TRUE(wire.over());
+  EXPECT_EQ(wire.result().status, 200);
+  EXPECT_EQ(wire.result().content, "abc");
+  EXPECT_TRUE(wire.result().whole);
+  EXPECT_EQ(worker.doing, "GET /x");
+}
+
+TEST_F(ExchangeTest, AnAnswerThatIsTooShortIsNotWhole) {
+  host.act = [](http::Exchange& exchange) {
+    exchange.respond({.content_length = 3});
+    exchange.write("ab");
+    EXPECT_EQ(exchange.missing(), 1U);
+    EXPECT_EQ(exchange.leave(), nullptr);
+    exchange.finish();
+  };
+  ScriptedWire wire(worker.loop(), host, get);
+  wire.start();
+  run(wire);
+  EXPECT_EQ(wire.result().content, "ab");
+  EXPECT_FALSE(wire.result().whole);
+}
+
+TEST_F(ExchangeTest, AHandlerMayLeaveAWholeAnswerBehind) {
+  std::unique_ptr<http::Handler> kept;
+  host.act = [&](http::Exchange& exchange) {
+    exchange.respond({.content_length = 0});
+    kept = exchange.leave();
+  };
+  ScriptedWire wire(worker.loop(), host, get);
+  wire.start();
+  EXPECT_TRUE(wire.over());
+  EXPECT_NE(kept, nullptr);
+}
+
+TEST_F(ExchangeTest, OriginFieldsAreAddedOnce) {
+  host.act = [](http::Exchange& exchange) {
+    exchange.respond({.fields = {{"server", "mine"}}, .content_length = 0});
+    exchange.finish();
+  };
+  ScriptedWire wire(worker.loop(), host, get);
+  wire.start();
+  ASSERT_EQ(wire.result().fields.size(), 3U);
+  EXPECT_EQ(wire.result().fields[0].value, "mine");
+  EXPECT_EQ(wire.result().fields[1].name, "Date");
+  EXPECT_EQ(wire.result().fields[2].name, "Content-Length");
+}
+
+TEST_F(ExchangeTest, TheHandlerHearsOfABodyThatItHasOpened) {
+  host.act = [](http::Exchange&) {};
+  ScriptedWire closed(worker.loop(), host, post);
+  closed.start();
+  run_for(worker.loop(), std::chrono::milliseconds(5));
+  EXPECT_EQ(TestHandler::told_of_body, 0);
+
+  host.act = [](http::Exchange& exchange) { exchange.open_body(); };
+  ScriptedWire open(worker.loop(), host, post);
+  open.start();
+  EXPECT_TRUE(run_until(worker.loop(), [] { return TestHandler::told_of_body > 0; }));
+  EXPECT_EQ(open.exchange().body_state(), Body::open);
+}
+
+// The handler is on the stack as it is noticed.
+TEST_F(ExchangeTest, ABodysFaultIsActedUponLater) {
+  host.act = [](http::Exchange& exchange) {
+    exchange.open_body();
+    auto& self = dynamic_cast<Exchange&>(exchange);
+    self.body_failed(408, "too slow");
+    self.body_failed(400, "the first counts");
+    EXPECT_EQ(self.body_state(), Body::faulted);
+    EXPECT_EQ(self.reply(), Reply::none);
+    EXPECT_EQ(TestHandler::told_of_fault, 0);
+  };
+  ScriptedWire wire(worker.loop(), host, post);
+  wire.start();
+  EXPECT_TRUE(wire.exchange().body_is_lost());
+  run(wire);
+  EXPECT_EQ(TestHandler::told_of_fault, 1);
+  EXPECT_EQ(wire.result().status, 408);
+  EXPECT_TRUE(wire.result().whole);
+}
+
+TEST_F(ExchangeTest, ABodysFaultCutsAnAnswerThatHasBegun) {
+  host.act = [](http::Exchange& exchange) {
+    exchange.open_body();
+    exchange.respond({});
+    exchange.write("begun");
+    exchange.flush();
+    dynamic_cast<Exchange&>(exchange).body_failed(400, "broken");
+  };
+  ScriptedWire wire(worker.loop(), host, post);
+  wire.start();
+  run(wire);
+  EXPECT_EQ(wire.result().status, 200);
+  EXPECT_FALSE(wire.result().whole);
+}
+
+TEST_F(ExchangeTest, ADiscardedBodyHasNoFaults) {
+  host.act = [](http::Exchange& exchange) {
+    exchange.discard_body();
+    dynamic_cast<Exchange&>(exchange).body_failed(400, "broken");
+    exchange.respond({.content_length = 0});
+    exchange.finish();
+  };
+  ScriptedWire wire(worker.loop(), host, post);
+  wire.start();
+  run(wire);
+  EXPECT_EQ(wire.result().status, 200);
+  EXPECT_EQ(TestHandler::told_of_fault, 0);
+}
+
+TEST_F(ExchangeTest, WhatIsTooLargeReachesNoHandler) {
+  host.body_bytes_max = 5;
+  host.act = [](http::Exchange&) { ADD_FAILURE(); };
+  ScriptedWire wire(worker.loop(), host, post);
+  wire.start();
+  EXPECT_EQ(wire.result().status, 413);
+}
+
+TEST_F(ExchangeTest, ARefusedHeadHasAnErrorPage) {
+  host.act = [](http::Exchange&) { ADD_FAILURE(); };
+  ScriptedWire wire(worker.loop(), host, get);
+  wire.refuse(431, "the head is too large", "GET /x");
+  EXPECT_EQ(wire.result().status, 431);
+  EXPECT_THAT(wire.result().content, testing::HasSubstr("the head is too large"));
+}
+
+TEST_F(ExchangeTest, AfterSoManyRequestsTheWorkerAsksToBeReplaced) {
+  config.server.max_requests_per_worker = 2;
+  TestHost counting(worker, config, nullptr);
+  counting.act = [](http::Exchange& exchange) {
+    exchange.respond({.content_length = 0});
+    exchange.finish();
+  };
+  for (int served = 1; served <= 4; ++served) {
+    ScriptedWire wire(worker.loop(), counting, get);
+    wire.start();
+    EXPECT_EQ(worker.retired, served / 2);
+  }
+}
+
+}  // namespace
+}  // namespace cgisrv::exchange

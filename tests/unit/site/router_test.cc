@@ -1,0 +1,130 @@
+#include "site/router.h"
+
+#include <gtest/gtest.h>
+
+namespace cgisrv::server {
+namespace {
+
+Site site_named(std::vector<std::string> names) {
+  return {.server_name = std::move(names)};
+}
+
+Location location(MatchKind kind, std::string text, ProgramKind program = ProgramKind::none) {
+  return {.match = {kind, std::move(text)}, .program = program};
+}
+
+http::Path path(std::string text) {
+  const std::size_t plain = text.size();
+  return {std::move(text), plain};
+}
+
+TEST(FindSite, PrefersExactNamesThenTheLongestPatternThenTheFirstSite) {
+  Config config;
+  config.sites = {site_named({"first.example"}), site_named({"*.example.org"}),
+                  site_named({"*.a.example.org"}), site_named({"x.a.example.org", "[::1]"})};
+  const auto index = [&](std::string_view host) {
+    return &find_site(config, host) - config.sites.data();
+  };
+  EXPECT_EQ(index("first.example"), 0);
+  EXPECT_EQ(index("b.example.org"), 1);
+  EXPECT_EQ(index("b.c.EXAMPLE.org"), 1);
+  EXPECT_EQ(index("b.a.example.org"), 2);
+  EXPECT_EQ(index("b.a.example.org."), 2);
+  EXPECT_EQ(index("X.a.example.org"), 3);
+  EXPECT_EQ(index("[::1]"), 3);
+  EXPECT_EQ(index("example.org"), 0) << "a pattern needs a name before its dot";
+  EXPECT_EQ(index(".example.org"), 0);
+  EXPECT_EQ(index("badexample.org"), 0);
+  EXPECT_EQ(index("unknown"), 0);
+  EXPECT_EQ(index(""), 0);
+}
+
+class FindRoute : public ::testing::Test {
+ protected:
+  // The match of the location that answers, and how much of the path it took.
+  std::pair<std::string, std::size_t> route(const http::Path& path) {
+    const Route found = find_route(site_, path);
+    return {found.location.match.text, found.matched};
+  }
+  using Found = std::pair<std::string, std::size_t>;
+
+  Site site_{.locations = {
+                 location(MatchKind::prefix, "/"),
+                 location(MatchKind::prefix, "/static/"),
+                 location(MatchKind::prefix, "/cgi-bin/", ProgramKind::in_place),
+                 location(MatchKind::prefix, "/cgi-bin/deep/", ProgramKind::directory),
+                 location(MatchKind::extension, ".cgi", ProgramKind::in_place),
+                 location(MatchKind::extension, ".py", ProgramKind::in_place),
+                 location(MatchKind::extension, ".x.py", ProgramKind::in_place),
+                 location(MatchKind::exact, "/cgi-bin/status", ProgramKind::single),
+             }};
+};
+
+TEST_F(FindRoute, PrefersExactThenProgramPrefixThenExtensionThenPrefix) {
+  EXPECT_EQ(route(path("/cgi-bin/status")), Found("/cgi-bin/status", 15));
+  EXPECT_EQ(route(path("/cgi-bin/status/more")), Found("/cgi-bin/", 9));
+  EXPECT_EQ(route(path("/cgi-bin/a.cgi")), Found("/cgi-bin/", 9));
+  EXPECT_EQ(route(path("/cgi-bin/deep/a")), Found("/cgi-bin/deep/", 14));
+  EXPECT_EQ(route(path("/static/a.cgi")), Found(".cgi", 13));
+  EXPECT_EQ(route(path("/static/a.css")), Found("/static/", 8));
+  EXPECT_EQ(route(path("/cgi-bin")), Found("/", 1));
+}
+
+// Fault 24b.
+TEST_F(FindRoute, APrefixThatSaysFilesOnlyGoesBeforeAnEndingAndAShorterPrefix) {
+  const auto files_only = [&](MatchKind kind, std::string text) {
+    site_.locations.push_back(location(kind, std::move(text)));
+    site_.locations.back().files_only = true;
+  };
+  files_only(MatchKind::prefix, "/uploads/");
+  files_only(MatchKind::prefix, "/cgi-bin/static/");
+  files_only(MatchKind::extension, ".lib.py");
+  EXPECT_EQ(route(path("/uploads/a.cgi")), Found("/uploads/", 9));
+  EXPECT_EQ(route(path("/uploads/a.cgi/info")), Found("/uploads/", 9));
+  EXPECT_EQ(route(path("/static/a.cgi")), Found(".cgi", 13)) << "which says nothing of programs";
+  EXPECT_EQ(route(path("/cgi-bin/static/a.css")), Found("/cgi-bin/static/", 16));
+  EXPECT_EQ(route(path("/cgi-bin/a.lib.py")), Found("/cgi-bin/", 9)) << "a prefix before an ending";
+  EXPECT_EQ(route(path("/a.lib.py")), Found(".lib.py", 9));
+  site_.locations.push_back(location(MatchKind::prefix, "/uploads/run/", ProgramKind::in_place));
+  EXPECT_EQ(route(path("/uploads/run/a")), Found("/uploads/run/", 13));
+}
+
+// Fault 3.
+TEST_F(FindRoute, ThePrefixOfASingleProgramIsItsAddressWithoutTheSlashToo) {
+  site_.locations.push_back(location(MatchKind::prefix, "/hook/", ProgramKind::single));
+  site_.locations.push_back(location(MatchKind::prefix, "/hook.cgi/", ProgramKind::single));
+  EXPECT_EQ(route(path("/hook")), Found("/hook/", 5));
+  EXPECT_EQ(route(path("/hook/")), Found("/hook/", 6));
+  EXPECT_EQ(route(path("/hook.cgi")), Found("/hook.cgi/", 9));
+  EXPECT_EQ(route(path("/hooks")), Found("/", 1));
+  EXPECT_EQ(route({"/hook", 1}), Found("/", 1)) << "not all of it is plain";
+  EXPECT_EQ(route(path("/cgi-bin")), Found("/", 1)) << "a directory";
+  site_.locations.push_back(location(MatchKind::exact, "/hook"));
+  EXPECT_EQ(route(path("/hook")), Found("/hook", 5));
+}
+
+TEST_F(FindRoute, EndsAtTheFirstSegmentWithAnEnding) {
+  EXPECT_EQ(route(path("/a/b.cgi/info")), Found(".cgi", 8));
+  EXPECT_EQ(route(path("/a.py/b.cgi")), Found(".py", 5));
+  EXPECT_EQ(route(path("/a.x.py")), Found(".x.py", 7)) << "the longest ending of one segment";
+  EXPECT_EQ(route(path("/.cgi")), Found("/", 1)) << "a dotfile has no ending";
+  EXPECT_EQ(route(path("/a.cgix")), Found("/", 1));
+  EXPECT_EQ(route(path("/a.CGI")), Found("/", 1)) << "names of files have a case";
+}
+
+TEST_F(FindRoute, LooksNoFurtherThanThePlainPart) {
+  EXPECT_EQ(route({"/a/b.cgi", 3}), Found("/", 1));
+  EXPECT_EQ(route({"/cgi-bin/status", 9}), Found("/cgi-bin/", 9));
+  // "/cgi-bin/status/x%2Fy": not the exact path, though its plain part is.
+  EXPECT_EQ(route({"/cgi-bin/status/x/y", 15}), Found("/cgi-bin/", 9));
+}
+
+TEST_F(FindRoute, FallsBackToTheSite) {
+  const Site bare;
+  const Route found = find_route(bare, path("/x"));
+  EXPECT_EQ(&found.location, &bare.fallback);
+  EXPECT_EQ(found.matched, 0);
+}
+
+}  // namespace
+}  // namespace cgisrv::server

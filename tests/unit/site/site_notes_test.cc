@@ -1,0 +1,88 @@
+#include "site/site_notes.h"
+
+#include <gmock/gmock.h>
+
+namespace cgisrv::server {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+Location location(MatchKind kind, std::string text, ProgramKind program = ProgramKind::none) {
+  return {.match = {kind, std::move(text)}, .program = program};
+}
+
+Site site_at(std::string name, std::string root) {
+  return {.server_name = {std::move(name)}, .root = root, .real_root = root};
+}
+
+// Fault 24b.
+TEST(SiteNotes, TellWhichOfAPrefixAndAnEndingDecides) {
+  Config config{.sites = {site_at("a", "/srv/a")}};
+  auto& locations = config.sites.front().locations;
+  locations = {location(MatchKind::prefix, "/uploads/"), location(MatchKind::prefix, "/pages/")};
+  locations.front().files_only = true;
+  EXPECT_THAT(notes_on_sites(config), IsEmpty());
+  locations.push_back(location(MatchKind::extension, ".php", ProgramKind::in_place));
+  EXPECT_THAT(
+      notes_on_sites(config),
+      ElementsAre("cgi = false of location /uploads/ goes before *.php: there what has this ending "
+                  "is sent as a file, source and all",
+                  "location /pages/ does not say cgi = false: *.php below it is run, as location "
+                  "*.php says"));
+}
+
+// Fault 30.
+class SitesInCommon : public testing::Test {
+ protected:
+  Site& runs() { return config.sites.back(); }
+  Site& plain() { return config.sites.front(); }
+  void place(const std::string& plain_root, const std::string& runs_root) {
+    plain().real_root = plain_root;
+    runs().real_root = runs_root;
+  }
+  Config config{.sites = {site_at("plain", "/srv/a"), site_at("runs", "/srv/a")}};
+};
+
+TEST_F(SitesInCommon, TellOfProgramsThatTheOtherAnswers403For) {
+  runs().locations = {location(MatchKind::extension, ".php", ProgramKind::in_place)};
+  EXPECT_THAT(notes_on_sites(config),
+              ElementsAre("the site plain has files that location *.php of the site runs runs, and "
+                          "answers 403 for them; run them there too, or write cgi = false in a "
+                          "location of it to have their source sent"));
+  for (const auto& [one, other] : {std::pair{"/srv", "/srv/a"}, {"/srv/a/b", "/srv/a"}}) {
+    place(one, other);
+    EXPECT_THAT(notes_on_sites(config), ElementsAre(HasSubstr("answers 403"))) << one;
+  }
+  place("/srv/b", "/srv/a");
+  EXPECT_THAT(notes_on_sites(config), IsEmpty());
+}
+
+TEST_F(SitesInCommon, KnowPrefixesAndDirectoriesOfPrograms) {
+  runs().locations = {location(MatchKind::prefix, "/cgi-bin/", ProgramKind::in_place)};
+  for (const auto& [one, count] : {std::pair{"/srv/a", 1},
+                                   {"/srv", 1},
+                                   {"/srv/a/cgi-bin", 1},
+                                   {"/srv/a/cgi-bin/x", 1},
+                                   {"/srv/a/b", 0}}) {
+    place(one, "/srv/a");
+    EXPECT_EQ(notes_on_sites(config).size(), count) << one;
+  }
+  place("/srv/a", "/srv/b");
+  runs().locations = {location(MatchKind::prefix, "/run/", ProgramKind::directory)};
+  runs().locations.front().real_path = "/srv/a/programs";
+  EXPECT_THAT(notes_on_sites(config), ElementsAre(HasSubstr("location /run/ of the site runs")));
+}
+
+TEST_F(SitesInCommon, SayNothingWhereTheOtherRunsThemTooOrSendsThem) {
+  runs().locations = {location(MatchKind::extension, ".php", ProgramKind::in_place)};
+  plain().locations = runs().locations;
+  EXPECT_THAT(notes_on_sites(config), IsEmpty());
+  plain().locations = {location(MatchKind::prefix, "/")};
+  plain().locations.front().files_only = true;
+  EXPECT_THAT(notes_on_sites(config), IsEmpty());
+}
+
+}  // namespace
+}  // namespace cgisrv::server
