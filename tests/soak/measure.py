@@ -13,10 +13,12 @@ from support.waiting import until
 
 @dataclass
 class Series:
-    """One figure over time. `noise`: how much of it may come and go in a run of any length."""
+    """One figure over time. `noise`: how much of it may come and go in a run of any length.
+    `settles`: it may rise at first, as a heap does until it has met the worst of its traffic."""
 
     name: str
     noise: float
+    settles: bool = False
     points: list[tuple[float, float]] = field(default_factory=list)
 
     def slope(self) -> float:
@@ -92,8 +94,8 @@ class Measurements:
         self.seats, self.temporary = seats, temporary
         self.series = {
             # What one body of this traffic leaves in a worker's heap comes and goes: 2268 KiB.
-            name: Series(name, noise) for name, noise in {
-                "RSS of the master (KiB)": 512, "RSS of the oldest worker (KiB)": 3072,
+            name: Series(name, noise, settles=name.startswith("RSS")) for name, noise in {
+                "RSS of the master (KiB)": 512, "RSS of the oldest worker (KiB)": 2048,
                 "RSS of all workers (KiB)": 4096, "descriptors of the master": 0.5,
                 "descriptors of the oldest worker": 0.5, "descriptors of all workers": 0.5,
                 "threads": 0.5, "workers": 0.5, "programs and zombies": 0.5,
@@ -122,7 +124,9 @@ class Measurements:
         lowest = min((v for _, v in series.points), default=0)
         return sum(len(descriptors(pid)) for pid in self.family.workers()) <= lowest
 
-    def settled(self, warm_up: float) -> list[Series]:
-        """Without what was measured before everything had been used once."""
-        return [Series(s.name, s.noise, [p for p in s.points if p[0] >= warm_up])
+    def windows(self, begin: float, length: float) -> list[Series]:
+        """From `begin` on: what settles in the last `length` seconds, all else from then to now."""
+        last = next(iter(self.series.values())).points[-1][0] - length
+        return [Series(s.name, s.noise, s.settles,
+                       [p for p in s.points if p[0] >= (max(begin, last) if s.settles else begin)])
                 for s in self.series.values()]
