@@ -122,5 +122,6 @@ int main(int argc, char** argv) {
   return server::serve(std::move(*config),
                        {.what = what,
                         .read_config = [&] { return make_serving_config(command); },
-                        .invocation = server::Invocation::of(argv)});
+                        .invocation = server::Invocation::of(argv),
+                        .open_browser = command.open_browser});
 }

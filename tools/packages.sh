@@ -3,10 +3,10 @@
 # Sourced by ./run, ./test, .ci/run, tests/fuzz/run and bench/run: which Debian packages each needs,
 # and how to install them.
 
-build_packages="g++ cmake ninja-build libfmt-dev libcli11-dev libtomlplusplus-dev
+build_packages="g++ cmake ninja-build libfmt-dev libcli11-dev libtomlplusplus-dev libqrencode-dev
   nlohmann-json3-dev node-llhttp libjs-chart.js"
 test_packages="libgtest-dev libgmock-dev libboost-dev python3 python3-pytest python3-pytest-xdist
-  python3-selenium chromium chromium-driver fonts-noto-cjk curl git gcc perl procps slowhttptest
+  python3-selenium chromium chromium-driver fonts-noto-cjk zbar-tools curl git gcc perl procps slowhttptest
   gitweb cgit awstats man2html php-cgi libcgi-pm-perl goaccess logrotate zsync mimetex squid-cgi
   libcgi-fast-perl libmojolicious-perl libdancer2-perl python3-flask python3-django"
 package_packages="scdoc man-db pkg-config bash-completion zsh fish systemd

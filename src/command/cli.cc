@@ -175,12 +175,12 @@ void add_start(CLI::App& app, Command& command) {
   app.add_option("--admin", command.admin, "status page, metrics and health checks there")
       ->type_name("ADDR:PORT");
   app.add_option("--server-name", command.hosts,
-                 "answer for that host too; may repeat. Otherwise for\n"
-                 "addresses and names of this machine alone")
+                 "answer for that host too, not just for this machine's")
       ->type_name("NAME")
       ->allow_extra_args(false);
   app.add_flag("--warm", command.of_directory.warm,
                "load each program once, fork it for each request");
+  app.add_flag("--open", command.open_browser, "show the first page in your browser");
 }
 
 // The commands for a running server. They share one help, which lists each option once.
@@ -235,7 +235,7 @@ bool has_two_files(const CLI::App& app) {
 // Options that only apply to a server that starts now.
 bool is_for_a_start(const Command& command) {
   return !command.listen.empty() || command.workers != 0 || command.of_directory.warm ||
-         !command.admin.empty() || !command.hosts.empty();
+         !command.admin.empty() || !command.hosts.empty() || command.open_browser;
 }
 
 bool tells_programs(const DirectoryOptions& options) {
@@ -269,7 +269,7 @@ Command exec_command(Command command, bool has_directory) {
   if (is_for_a_start(command))
     return refuse(
         "exec does not listen, and starts programs cold: leave out --listen, --server-name, "
-        "--admin, --workers and --warm; "
+        "--admin, --workers, --open and --warm; "
         "--verify tells whether a program can be started warm");
   if (!command.config_file.empty())
     if (const auto refused = refused_beside_a_file(command.of_directory); !refused.empty())

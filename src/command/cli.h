@@ -24,6 +24,7 @@ struct Command {
   std::string admin;               // of the status page; empty: as configured
   unsigned workers = 0;            // 0: as configured, or one per core
   DirectoryOptions of_directory;
+  bool open_browser = false;
   bool as_manual = false;  // reference: for scdoc
   RemoteCommand remote;
 };

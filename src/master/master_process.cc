@@ -11,7 +11,7 @@
 #include "base/exit_status.h"
 #include "base/log.h"
 #include "base/units.h"
-#include "master/address_url.h"
+#include "master/announcement.h"
 #include "master/pid_file.h"
 #include "net/interfaces.h"
 
@@ -163,21 +163,9 @@ void MasterProcess::became_ready() {
     current_->begin_admin(*master_);
   }
   inherited_.inheritance.tell_that_we_serve();
-  announce();
+  announce(start_.what, *current_);
+  if (start_.open_browser && !inherited_.inheritance.is_successor()) open_first(*current_);
   state_->ready();
-}
-
-void MasterProcess::announce() const {
-  for (const Listening& each : current_->listening()) {
-    std::printf("cgisrv: serving %s at %s\n", start_.what.c_str(),
-                address_url(each.address).c_str());
-    for (const std::string& url : urls_for_others(each.address, net::interface_addresses()))
-      std::printf("cgisrv: for other machines: %s\n", url.c_str());
-  }
-  if (const auto* admin = current_->admin())
-    std::printf("cgisrv: status page at %s%s\n", address_url(admin->address).c_str(),
-                admin->address.family() == AF_UNIX ? "" : "status");
-  std::fflush(stdout);
 }
 
 void MasterProcess::worker_ended(unsigned worker) {

@@ -50,7 +50,6 @@ class MasterProcess final : public ServerControl {
   void begin(pool::Master& master);
   void begin(Generation& generation);
   void became_ready();
-  void announce() const;
   void worker_ended(unsigned worker);
   void end();
   void clean_up() const;

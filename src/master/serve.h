@@ -17,6 +17,7 @@ struct ServeOptions {
   std::string what;        // what is served: a directory or a configuration file
   ReadConfig read_config;  // also for a reload
   Invocation invocation;   // what an upgrade starts
+  bool open_browser = false;
 };
 
 // Opens listeners and logs, starts the pool, prints one line per listener on stdout once it

@@ -1,0 +1,42 @@
+#include "master/announcement.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <vector>
+
+#include "master/address_url.h"
+#include "master/browser.h"
+#include "master/qr_code.h"
+#include "net/interfaces.h"
+
+namespace cgisrv::server {
+
+void announce(const std::string& what, const Generation& generation) {
+  std::vector<std::string> for_others;
+  for (const Listening& each : generation.listening()) {
+    std::printf("cgisrv: serving %s at %s\n", what.c_str(), address_url(each.address).c_str());
+    for (std::string& url : urls_for_others(each.address, net::interface_addresses())) {
+      std::printf("cgisrv: for other machines: %s\n", url.c_str());
+      for_others.push_back(std::move(url));
+    }
+  }
+  if (!for_others.empty() && ::isatty(STDOUT_FILENO) != 0)
+    std::fputs(qr_code(for_others.front()).c_str(), stdout);
+  if (const auto* admin = generation.admin())
+    std::printf("cgisrv: status page at %s%s\n", address_url(admin->address).c_str(),
+                admin->address.family() == AF_UNIX ? "" : "status");
+  std::fflush(stdout);
+}
+
+void open_first(const Generation& generation) {
+  const auto& listening = generation.listening();
+  const auto first = std::ranges::find_if(
+      listening, [](const Listening& each) { return each.address.family() != AF_UNIX; });
+  if (first != listening.end()) return open_browser(address_url(first->address));
+  std::fputs("cgisrv: --open: a browser cannot reach a unix socket; listen on a port too\n",
+             stderr);
+}
+
+}  // namespace cgisrv::server

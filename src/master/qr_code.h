@@ -1,0 +1,12 @@
+// A QR code (ISO/IEC 18004) as text, for a phone that looks at a terminal.
+#pragma once
+
+#include <string>
+
+namespace cgisrv::server {
+
+// Two modules a character, dark on light whatever the terminal's colours are, with the quiet zone
+// of four modules. Empty: the text is too long, or there is no memory.
+std::string qr_code(const std::string& text);
+
+}  // namespace cgisrv::server
