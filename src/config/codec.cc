@@ -184,6 +184,21 @@ Codec<std::vector<std::string>> list(Check check) {
           }};
 }
 
+Codec<std::optional<access::AddressSet>> addresses() {
+  return {
+      {"list of texts", "", "a list of addresses, such as [\"192.0.2.0/24\", \"local\"]"},
+      [](const Reading& reading, const Value& value, std::optional<access::AddressSet>& target) {
+        const auto* found = value.as<Value::List>();
+        if (found == nullptr) return reading.wrong(value);
+        target.emplace();
+        for (const Value& each : *found)
+          if (const auto* text = reading.text(each)) reading.fault(each.at, target->add(*text));
+      },
+      [](const std::optional<access::AddressSet>& value) {
+        return value ? value->text() : std::string();
+      }};
+}
+
 Codec<WarmOptions::Preload> preload() {
   using Preload = WarmOptions::Preload;
   const Codec<Preload::Imports> imports = choice({"standard", "all", "none"});

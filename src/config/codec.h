@@ -158,6 +158,7 @@ Codec<std::string> text(Check check = nullptr);
 // Made absolute, unless it is one of `words`, which are no paths.
 Codec<std::string> path(Check check = nullptr, std::vector<std::string_view> words = {});
 Codec<std::vector<std::string>> list(Check check);  // of texts
+Codec<std::optional<access::AddressSet>> addresses();
 Codec<WarmOptions::Preload> preload();
 Codec<Match> match();
 // true, false, or a path, which is classified once the site's root is known.

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "access/address_set.h"
 #include "accesslog/log_target.h"
 #include "admission/pressure_limits.h"
 #include "base/result.h"
@@ -88,6 +89,11 @@ enum class ProgramKind : std::uint8_t {
   single,     // cgi = "file": one program for everything below
 };
 
+// Who is let in, of a site or a location. Each key by itself is inherited where it is not set.
+struct AccessRules {
+  std::optional<access::AddressSet> allow;  // by address; nobody else
+};
+
 // [[site.location]]
 struct Location {
   unsigned number = 0;  // in the whole configuration, fallbacks included
@@ -98,6 +104,7 @@ struct Location {
   std::string real_path;    // the same without links, at the time of reading
   std::string interpreter;  // absolute path, or empty
   Links links = Links::follow;
+  AccessRules access;
   std::uint64_t body_size = 0;
   CgiOptions cgi;
 };
@@ -111,6 +118,7 @@ struct Site {
   bool listing = false;
   bool lists_programs = false;  // if it lists, also folders of programs: directory mode
   Links links = Links::follow;  // initial value for locations
+  AccessRules access;           // where no location for a path says otherwise
   std::vector<Location> locations;
   Location fallback;  // for paths without a location: static files, the [limits] and [cgi] defaults
 };

@@ -327,6 +327,11 @@ struct Tables {
       {"symlinks", &Location::links, symlinks(), unset("as in `[[site]]`"),
        "Symbolic links below the root, or below a directory of programs: followed wherever "
        "they lead, followed where their owner owns what they lead to, or never; else 403."},
+      {"allow", [](auto& location) -> auto& { return location.access.allow; }, addresses(),
+       unset("as in `[[site]]`"),
+       "As in `[[site]]`, for what is below this location; below a longer prefix, that one's "
+       "holds. Where an ending has an `allow` too, both have to let a client in, whichever "
+       "location answers."},
       {"body_size", &Location::body_size, size(any_size, unlimited), unset("as in `[limits]`"),
        "The body of a request; answers 413 past it."},
       {"allow_setuid", [](auto& location) -> auto& { return location.cgi.allow_setuid; },
@@ -347,6 +352,13 @@ struct Tables {
       {"listing", &Site::listing, boolean(), "Whether a directory without an index is listed."},
       {"symlinks", &Site::links, symlinks(),
        "What locations begin with, and what holds outside them."},
+      {"allow", [](auto& site) -> auto& { return site.access.allow; }, addresses(),
+       unset("`[\"all\"]`"),
+       "Who is let in; all others are answered 403. Addresses (`\"192.0.2.7\"`), networks "
+       "(`\"192.0.2.0/24\"`, `\"2001:db8::/32\"`), and words: `\"local\"` is this machine, by a "
+       "loopback address or a unix socket, unless the request has a field of a proxy "
+       "(`Forwarded`, `X-Forwarded-*`, `X-Real-IP`, `Via`); `\"unix\"` is any client on a unix "
+       "socket; `\"all\"` is everybody."},
       {"location", &Site::locations, tables(location, new_location), unset("none"),
        "See `[[site.location]]`."},
   }};

@@ -37,6 +37,8 @@ constexpr Habit habits[] = {
     {"tls ssl https certificate ssl_certificate tls_cert",
      "there is no TLS yet: put a proxy in front, as the guide shows"},
     {"host_name hostname vhost domain ServerName", "write server_name under [[site]]"},
+    {"Require require Order Allow allow_from AllowFrom",
+     "write allow = [\"192.0.2.0/24\", \"local\"] under [[site]] or in a [[site.location]]"},
     {"autoindex indexes dir_listing directory_listing", "write listing = true under [[site]]"},
     {"processes worker_processes threads", "write workers under [server]"},
     {"access_log error_log log_file", "write access = \"/path\" or error = \"/path\" under [log]"},

@@ -95,6 +95,8 @@ class Exchange final : public http::Exchange {
   // ---- for handlers and pages (exchange_client.cc)
   const cgi::Endpoints& endpoints() const { return wire_->endpoints(); }
   Listener listener() const { return wire_->listener(); }
+  // Who asks, for rules of access.
+  access::Peer visitor() const;
   // After a local redirect: the path of the first request. Else empty.
   const std::string& redirect_url() const { return redirect_url_; }
   // Whether the client is the author, on this machine, who may see why a program failed.

@@ -19,17 +19,26 @@ bool is_proxys_field(std::string_view name) {
          text::equals_ignoring_case(name, "X-Real-IP");
 }
 
+bool has_proxys_field(const http::Request& request) {
+  return std::ranges::any_of(
+      request.fields, [](const http::FieldView& field) { return is_proxys_field(field.name); });
+}
+
 }  // namespace
 
-// A proxy on this machine also connects by loopback, for any client. Most proxies leave a trace,
-// and name another host.
+// A proxy on this machine also connects by loopback, for any client. Most proxies leave a trace.
+access::Peer Exchange::visitor() const {
+  access::Peer peer = wire_->peer();
+  peer.is_local = peer.is_local && !has_proxys_field(request_);
+  return peer;
+}
+
+// Most proxies name another host, too.
 bool Exchange::shows_failures() const {
   const server::Config& config = host_.config();
   return config.show_failures && listener().loopback &&
          (request_.host.empty() || server::means_this_machine(config.own_names, request_.host)) &&
-         std::ranges::none_of(request_.fields, [](const http::FieldView& field) {
-           return is_proxys_field(field.name);
-         });
+         !has_proxys_field(request_);
 }
 
 // "is more than body_size allows for /form.cgi, 1024 bytes; ...": of a body, with the remedy.

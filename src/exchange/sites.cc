@@ -19,6 +19,7 @@
 #include "http/target.h"
 #include "page/listing_page.h"
 #include "page/pages.h"
+#include "site/access_rules.h"
 #include "site/locate.h"
 #include "site/own_names.h"
 #include "site/router.h"
@@ -120,6 +121,15 @@ HandlerPtr cannot_open(Exchange& exchange, const std::string& path, int code) {
   }
 }
 
+// A listing does not name what its reader may not have.
+void hide_refused(const server::Site& site, const std::string& path, const access::Peer& visitor,
+                  std::vector<files::ListingEntry>& entries) {
+  std::erase_if(entries, [&](const files::ListingEntry& entry) {
+    const std::string whole = path + entry.name;
+    return !server::refusal_by_path(site, {whole, whole.size()}, visitor).empty();
+  });
+}
+
 // Like locate(), without examining each file.
 void mark_programs(const server::Site& site, const std::string& path,
                    std::vector<files::ListingEntry>& entries) {
@@ -142,6 +152,7 @@ HandlerPtr list(Exchange& exchange, const Routing& routing) {
     return refuse(exchange,
                   entries.error().code == EACCES ? 403 : failure_status(entries.error().code),
                   entries.error().what);
+  hide_refused(*site, path.text, exchange.visitor(), *entries);
   mark_programs(*site, path.text, *entries);
   const http::Request& request = exchange.request();
   return send_page(exchange, 200,
@@ -183,11 +194,12 @@ Routing Sites::route(Exchange& exchange) {
                               fmt::format("the path {} is broken or leads out of the site",
                                           text::escape(request.target.path, 200)))};
   if (!is_safe(exchange)) return {.refusal = refuse_host(exchange)};
-  return route_in(server::find_site(config(), request.host), std::move(*path));
+  return route_in(server::find_site(config(), request.host), std::move(*path), exchange.visitor());
 }
 
-Routing Sites::route_in(const server::Site& site, http::Path path) const {
-  Routing routing{.site = &site, .located = server::locate(config(), site, path)};
+Routing Sites::route_in(const server::Site& site, http::Path path,
+                        const access::Peer& visitor) const {
+  Routing routing{.site = &site, .located = server::locate(config(), site, path, visitor)};
   routing.path = std::move(path);
   routing.body_bytes_max = routing.located.location->body_size;
   return routing;
@@ -262,7 +274,8 @@ HandlerPtr Sites::add_slash(Exchange& exchange, Routing& routing) {
   const std::string_view method = exchange.request().method;
   if (method == "GET" || method == "HEAD") return redirect_to(exchange, 301, std::move(redirect));
   const http::Path with_slash{routing.path.text + '/', routing.path.text.size() + 1};
-  if (server::locate(config(), *routing.site, with_slash).kind == Located::Kind::program)
+  if (server::locate(config(), *routing.site, with_slash, exchange.visitor()).kind ==
+      Located::Kind::program)
     return redirect_to(exchange, 308, std::move(redirect));
   return check_file_method(exchange);
 }

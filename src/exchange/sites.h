@@ -23,7 +23,7 @@ class Sites final : public Host {
   using HandlerPtr = std::unique_ptr<http::Handler>;
 
   bool is_safe(const Exchange& exchange) const;
-  Routing route_in(const server::Site& site, http::Path path) const;
+  Routing route_in(const server::Site& site, http::Path path, const access::Peer& visitor) const;
   HandlerPtr run_program(Exchange& exchange, server::Located& located);
   HandlerPtr send_file(Exchange& exchange, const Routing& routing);
   std::string note_program(const http::Request& request, const Routing& routing, int fd,

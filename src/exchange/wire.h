@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "access/peer.h"
 #include "cgi/environment.h"
 #include "http/message.h"
 
@@ -28,6 +29,7 @@ class Wire {
   // Views that live until then.
   virtual const cgi::Endpoints& endpoints() = 0;
   virtual Listener listener() const = 0;
+  virtual access::Peer peer() const = 0;  // who connected
 
   // ---- the request's body
   // The handler wants it: asks the client for it where that is expected, and waits for it.

@@ -14,6 +14,7 @@
 #include "exec/session.h"
 #include "exec/verify.h"
 #include "process/privileges.h"
+#include "site/access_rules.h"
 
 namespace cgisrv::exec {
 
@@ -130,6 +131,7 @@ int run(const ExecOptions& options, const server::DirectoryOptions& directory) {
 }
 
 int run(const ExecOptions& options, Config config) {
+  server::drop_access_rules(config);  // who may execute this may execute the program
   const auto standing = take_standing(config);
   if (!standing)
     return complain(standing.error(), standing.error().code == EPERM ? exit_status::permission

@@ -8,6 +8,7 @@
 #include <optional>
 #include <vector>
 
+#include "access/peer.h"
 #include "base/text.h"
 #include "cgi/permissions.h"
 #include "http/target.h"
@@ -17,6 +18,9 @@
 namespace cgisrv::exec {
 
 namespace {
+
+// The configuration of exec has no rules of access: see run().
+const access::Peer no_visitor;
 
 namespace fs = std::filesystem;
 using server::Config;
@@ -79,7 +83,7 @@ enum class Fit : std::uint8_t { elsewhere, refused, runs };
 // Where the decoded `path` leads.
 Fit fit(const Config& config, const Site& site, const std::string& path,
         const std::string& script) {
-  const Located located = server::locate(config, site, {path, path.size()});
+  const Located located = server::locate(config, site, {path, path.size()}, no_visitor);
   if (located.kind == Located::Kind::error) return Fit::refused;
   const bool runs =
       located.kind == Located::Kind::program && same_file(located.script.filename, script);
@@ -181,7 +185,7 @@ Result<Found> check_at(const std::string& host, const Config& config, const Want
   const auto path = http::decode_path(wanted.path);
   if (!path) return refused;  // in the server's words
   const Site& site = server::find_site(config, bare(host));
-  const Located located = server::locate(config, site, *path);
+  const Located located = server::locate(config, site, *path, no_visitor);
   if (located.kind == Located::Kind::program && same_file(located.script.filename, script))
     return Found{Fit::runs, host, wanted.path};
   if (located.kind == Located::Kind::error) return refused;
@@ -299,7 +303,7 @@ std::optional<Located> destination(const ResolvedRequest& resolved) {
   const auto path = http::decode_path(resolved.url.substr(0, resolved.url.find('?')));
   if (!path) return std::nullopt;
   return server::locate(resolved.config, server::find_site(resolved.config, bare(resolved.host)),
-                        *path);
+                        *path, no_visitor);
 }
 
 }  // namespace cgisrv::exec

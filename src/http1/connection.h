@@ -19,6 +19,7 @@
 #include <string>
 #include <string_view>
 
+#include "access/peer.h"
 #include "base/buffer.h"
 #include "cgi/environment.h"
 #include "config/config.h"
@@ -113,6 +114,7 @@ class Connection final : public exchange::Wire {
   // ---- exchange::Wire (connection_wire.cc)
   const cgi::Endpoints& endpoints() override;
   exchange::Listener listener() const override;
+  access::Peer peer() const override { return access::Peer::from_kernel(accepted_.peer); }
   void open_body() override;
   std::string_view body() override;
   void consume(std::size_t bytes) override { message_.body.consume(input_, bytes); }

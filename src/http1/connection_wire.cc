@@ -19,6 +19,7 @@ const cgi::Endpoints& Connection::endpoints() {
   net::Address server = stream_.fd() >= 0 ? net::local_address(stream_.fd()) : net::Address();
   if (server.host().empty()) server = server_.address(accepted_.listener);
   const bool local = server.family() == AF_UNIX;
+  const auto ip = access::Ip::from_kernel(accepted_.peer);
   ends_ = std::make_unique<Ends>();
   if (!local) {
     ends_->remote_address = peer.host();
@@ -30,7 +31,7 @@ const cgi::Endpoints& Connection::endpoints() {
                  .remote_port = ends_->remote_port,
                  .server_address = ends_->server_address,
                  .server_port = ends_->server_port,
-                 .client = peer.client()};
+                 .client = ip ? ip->client() : 0};
   return ends_->view;
 }
 

@@ -4,7 +4,6 @@
 #include <netinet/in.h>
 #include <sys/un.h>
 
-#include <algorithm>
 #include <charconv>
 #include <cstddef>
 #include <cstring>
@@ -15,12 +14,6 @@ namespace {
 
 constexpr std::string_view forms =
     "use ADDR:PORT, [v6]:PORT, unix:/path, or PORT for every interface, as in 127.0.0.1:8888";
-
-// Numbers of clients: 0 is nobody, and an IPv4 address has the number of its mapped form, which no
-// /64 in use has.
-constexpr std::uint64_t first_client = 1;
-constexpr std::uint64_t v4_client = 0xffff'0000'0000;
-constexpr std::uint64_t low_48_bits = 0xffff'ffff'ffff;
 
 bool parse_port(std::string_view text, std::uint16_t& port) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
@@ -133,27 +126,6 @@ bool Address::loopback() const {
   if (family() != AF_INET6) return true;
   const in6_addr& v6 = as_v6(storage_).sin6_addr;
   return IN6_IS_ADDR_LOOPBACK(&v6) || (IN6_IS_ADDR_V4MAPPED(&v6) && v6.s6_addr[12] == 127);
-}
-
-std::uint64_t Address::client() const {
-  if (family() == AF_INET) return v4_client | ntohl(as_v4(storage_).sin_addr.s_addr);
-  if (family() != AF_INET6) return 0;
-  const auto& bytes = as_v6(storage_).sin6_addr.s6_addr;
-  const auto number = [&](std::size_t from, std::size_t to) {
-    std::uint64_t made = 0;
-    for (std::size_t i = from; i < to; ++i)
-      made = made << 8 | bytes[i];
-    return made;
-  };
-  // A translator's clients (RFC 6052, 64:ff9b::/96) share one /64. The IPv4 address at the end
-  // tells them apart, as for mapped ones.
-  const bool translated = number(0, 8) == 0x64'ff9b'0000'0000 && number(8, 12) == 0;
-  if (translated || IN6_IS_ADDR_V4MAPPED(&as_v6(storage_).sin6_addr))
-    return v4_client | number(12, 16);
-  // On a link all hosts are in the same /64.
-  if (IN6_IS_ADDR_LINKLOCAL(&as_v6(storage_).sin6_addr))
-    return number(0, 2) << 48 | ((number(8, 16) ^ number(8, 10)) & low_48_bits);
-  return std::max(number(0, 8), first_client);  // ::1 is in the /64 of zeros
 }
 
 bool overlap(const Address& a, const Address& b) {

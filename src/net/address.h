@@ -24,10 +24,7 @@ class Address {
   std::string host() const;    // "127.0.0.1", "::1" (IPv4 in IPv6 form as IPv4); unix: the path
   std::uint16_t port() const;  // 0 for unix
   bool loopback() const;       // 127.0.0.0/8, ::1; true for a unix socket, which is no network
-  // Identifies the client in counts: the IPv4 address, in whatever form, or the /64 of an IPv6 one,
-  // which is what one customer gets; on a link (fe80::/10) the host. 0, nobody, only for unix.
-  std::uint64_t client() const;
-  std::string text() const;  // "127.0.0.1:80", "[::1]:80", "unix:/path"
+  std::string text() const;    // "127.0.0.1:80", "[::1]:80", "unix:/path"
 
  private:
   friend Result<Address> parse_address(std::string_view text);

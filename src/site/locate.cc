@@ -13,6 +13,7 @@
 #include "base/tree.h"
 #include "cgi/resolve.h"
 #include "config/value_check.h"
+#include "site/access_rules.h"
 #include "site/program_source.h"
 #include "site/router.h"
 
@@ -21,15 +22,21 @@ namespace {
 
 using Kind = Located::Kind;
 
-// The requested site, and its configuration.
+// The requested site, its configuration, and who asks.
 struct Within {
   const Config& config;
   const Site& site;
+  const access::Peer& visitor;
 };
 
 // `problem` quotes the client's request, so it must be escaped for the log.
 Located refuse(const Location& location, int status, std::string_view problem) {
   return {.location = &location, .status = status, .problem = text::escape(problem)};
+}
+
+// For somebody who is not let in.
+Located keep_out(const Location& location, std::string refusal) {
+  return {.location = &location, .status = 403, .problem = std::move(refusal)};
 }
 
 // A decoded path has no dot segments, so a segment with a leading dot is a dotfile, except the one
@@ -50,7 +57,7 @@ std::string name_of(const Site& site) {
 std::optional<Located> locate_index(const Within& in, const http::Path& directory) {
   for (const auto& name : in.site.index) {
     const auto text = directory.text + name;
-    Located index = locate(in.config, in.site, {text, text.size()});
+    Located index = locate(in.config, in.site, {text, text.size()}, in.visitor);
     const bool is_file = index.kind == Kind::program || index.kind == Kind::file;
     if (is_file || (index.kind == Kind::error && index.status != 404)) return index;
   }
@@ -101,6 +108,8 @@ Located locate_static(const Within& in, const Location& location, const http::Pa
                               a_link ? "a symbolic link in it may not be followed; see symlinks"
                                      : errno_text(error)));
   }
+  if (auto refusal = refusal_by_file(in.config, in.site, path, file, in.visitor); !refusal.empty())
+    return keep_out(location, std::move(refusal));
   if (S_ISDIR(status.st_mode)) return locate_directory(in, location, path);
   if (!S_ISREG(status.st_mode)) {
     return refuse(location, 403, file + " is neither a file nor a directory");
@@ -133,6 +142,11 @@ Located run(const Within& in, const Location& location, const http::Path& path,
             .status = status_for(found.found),
             .problem = std::move(found.problem)};
   }
+  // A program that a location names is that location's, wherever it is.
+  if (location.program == ProgramKind::in_place)
+    if (auto refusal = refusal_by_file(in.config, in.site, path, found.script.filename, in.visitor);
+        !refusal.empty())
+      return keep_out(location, std::move(refusal));
   found.script.root = in.site.root;
   found.script.interpreter = location.interpreter;
   return {.kind = Kind::program, .location = &location, .script = std::move(found.script)};
@@ -195,10 +209,13 @@ bool lacks_the_slash(const Site& site, const Route& route, const http::Path& pat
 
 }  // namespace
 
-Located locate(const Config& config, const Site& site, const http::Path& path) {
-  const Within in{config, site};
+Located locate(const Config& config, const Site& site, const http::Path& path,
+               const access::Peer& visitor) {
+  const Within in{config, site, visitor};
   const Route route = find_route(site, path);
   const Location& location = route.location;
+  if (auto refusal = refusal_by_path(site, path, visitor); !refusal.empty())
+    return keep_out(location, std::move(refusal));
   if (lacks_the_slash(site, route, path))
     return {.kind = Kind::redirect,
             .location = &location,

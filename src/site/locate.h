@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "access/peer.h"
 #include "cgi/script.h"
 #include "config/config.h"
 #include "http/target.h"
@@ -21,6 +22,11 @@ struct Located {
   std::string problem;                 // error: one sentence, escaped for the log
 };
 
+// The one place that decides who may have what, for every path that leads to a file, a folder or a
+// program, an index and the target of a local redirect among them: once the location is known and
+// before anything is looked up, then again for the file that was found (site/access_rules.h).
+// A refused `visitor` is answered 403.
+//
 // Looks at the file system once. A directory without its trailing slash, or a location of programs
 // without its own, is redirected to it. With it, the first existing file of site.index answers (an
 // index that a program location matches is run, with SCRIPT_NAME naming it); else the listing, if
@@ -29,6 +35,7 @@ struct Located {
 // A file in a place where programs are run (cgi-bin/, *.cgi) that is not executable is 403, never
 // sent as text. A program's source is never sent, not through a link or another site that has the
 // file either, except where a location says cgi = false. `site` is one of `config`.
-Located locate(const Config& config, const Site& site, const http::Path& path);
+Located locate(const Config& config, const Site& site, const http::Path& path,
+               const access::Peer& visitor);
 
 }  // namespace cgisrv::server

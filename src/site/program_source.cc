@@ -17,13 +17,12 @@ bool is_below(std::string_view file, std::string_view directory) {
          (file.size() == directory.size() || file[directory.size()] == '/');
 }
 
-namespace {
-
-// Without links; empty, with errno set, if there is no such file or it cannot be reached.
 std::string real_path(const std::string& path) {
   std::array<char, PATH_MAX> real{};
   return ::realpath(path.c_str(), real.data()) != nullptr ? real.data() : std::string();
 }
+
+namespace {
 
 bool has_interpreter(const Location& location) {
   return !location.interpreter.empty();

@@ -14,6 +14,9 @@ namespace cgisrv::server {
 // Whether an absolute path is in a directory (without trailing slash), or is the directory.
 bool is_below(std::string_view file, std::string_view directory);
 
+// Without links; empty, with errno set, if there is no such file or it cannot be reached.
+std::string real_path(const std::string& path);
+
 struct Runs {
   const Site* site = nullptr;
   const Location* location = nullptr;  // null: none

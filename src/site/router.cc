@@ -101,4 +101,13 @@ Route find_route(const Site& site, const http::Path& path) {
   return {site, *best.location, best.matched};
 }
 
+bool covers(const Location& location, const http::Path& path) {
+  const auto plain = std::string_view(path.text).substr(0, path.plain);
+  const bool whole = path.plain == path.text.size();
+  const std::string& text = location.match.text;
+  const bool is_its_name = whole && location.match.kind == MatchKind::prefix &&
+                           plain.size() + 1 == text.size() && text.starts_with(plain);
+  return is_its_name || match(location, plain, whole).rank != none;
+}
+
 }  // namespace cgisrv::server

@@ -29,4 +29,8 @@ struct Route {
 // path.plain) is considered; an exact match needs the whole path to be plain.
 Route find_route(const Site& site, const http::Path& path);
 
+// Whether the location's match fits the path, whichever location answers. A prefix also fits its
+// own name without the slash at the end.
+bool covers(const Location& location, const http::Path& path);
+
 }  // namespace cgisrv::server

@@ -109,7 +109,7 @@ CGISRV_FUZZ_TARGET(locate) {
   const auto target = http::parse_target("GET", input);
   const auto path = target ? http::decode_path(target->path) : std::nullopt;
   if (!path) return;
-  const Located found = server::locate(config, site, *path);
+  const Located found = server::locate(config, site, *path, access::Peer());
   CGISRV_CHECK(found.location != nullptr);
   switch (found.kind) {
     case Kind::program:

@@ -160,6 +160,18 @@ body_size = "1k")");
   EXPECT_EQ(location.cgi.rlimits.processes, std::nullopt);
 }
 
+TEST_F(ConfigTest, ReadsWhoIsLetIn) {
+  const auto config = good(
+      "[[site]]\nroot = 'www'\nallow = ['192.0.2.0/24', 'local']\n"
+      "[[site.location]]\nmatch = '/a/'\nallow = []\n[[site.location]]\nmatch = '/b/'");
+  const Site& site = config.sites.at(0);
+  ASSERT_TRUE(site.access.allow);
+  EXPECT_EQ(site.access.allow->text(), R"(["192.0.2.0/24", "local"])");
+  ASSERT_TRUE(site.locations.at(0).access.allow) << "nobody";
+  EXPECT_TRUE(site.locations.at(0).access.allow->empty());
+  EXPECT_FALSE(site.locations.at(1).access.allow) << "nothing is said";
+}
+
 TEST_F(ConfigTest, ReadsWhatIsKeptWarmAndHow) {
   const Config config = good(R"([cgi]
 start = "warm"

@@ -100,6 +100,7 @@ class ScriptedWire final : public Wire {
 
   const cgi::Endpoints& endpoints() override { return endpoints_; }
   Listener listener() const override { return {.loopback = true, .unix_socket = true}; }
+  access::Peer peer() const override { return {access::Peer::Kind::unix_socket, {}, true}; }
 
   void open_body() override {}
   std::string_view body() override {

@@ -72,32 +72,6 @@ TEST(Address, WhatIsWrongIsSaid) {
   }
 }
 
-std::uint64_t client(const std::string& host) {
-  return parse_address(host + ":80")->client();
-}
-
-// Fault 12.
-TEST(Address, EveryClientOfANetworkIsSomebody) {
-  EXPECT_NE(client("[::1]"), 0U);
-  EXPECT_NE(client("[::1]"), client("127.0.0.1"));
-  EXPECT_NE(client("0.0.0.0"), 0U);
-  EXPECT_NE(client("[fe80::]"), 0U);
-  EXPECT_EQ(client("[::ffff:10.0.0.1]"), client("10.0.0.1"));
-  EXPECT_NE(client("[::ffff:10.0.0.1]"), client("10.0.0.2"));
-  EXPECT_EQ(parse_address("unix:/a")->client(), 0U) << "everybody";
-  EXPECT_EQ(Address().client(), 0U);
-}
-
-// Fault 12.
-TEST(Address, ClientsAreToldApartWhereOneNetworkIsManyOfThem) {
-  EXPECT_EQ(client("[2001:db8::1]"), client("[2001:db8::ffff:2]"));
-  EXPECT_NE(client("[2001:db8::1]"), client("[2001:db8:0:1::1]"));
-  EXPECT_NE(client("[fe80::1]"), client("[fe80::2]")) << "neighbours on a link";
-  EXPECT_NE(client("[fe80::21a:2bff:fe3c:4d5e]"), client("[fe80::31a:2bff:fe3c:4d5e]"));
-  EXPECT_NE(client("[64:ff9b::10.0.0.1]"), client("[64:ff9b::10.0.0.2]")) << "behind a translator";
-  EXPECT_EQ(client("[64:ff9b::10.0.0.1]"), client("10.0.0.1"));
-}
-
 TEST(Address, NoneIsHarmless) {
   const Address none;
   EXPECT_EQ(none.host(), "");

@@ -30,7 +30,7 @@ class Locate : public testing::Test {
   Located find(std::string_view raw) {
     const auto path = http::decode_path(raw);
     CGISRV_CHECK(path);
-    auto located = locate(config, site, *path);
+    auto located = locate(config, site, *path, visitor);
     EXPECT_NE(located.location, nullptr) << raw;
     return located;
   }
@@ -42,6 +42,7 @@ class Locate : public testing::Test {
   }
 
   TemporaryDirectory tree;
+  access::Peer visitor;
   Config config{.sites = std::vector<Site>(2)};  // the second is empty
   Site& site = config.sites.front();
 };

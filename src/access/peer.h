@@ -1,0 +1,32 @@
+// Who asks, as rules of access see it. Pure.
+#pragma once
+
+#include <sys/socket.h>
+
+#include <cstdint>
+#include <string>
+
+#include "access/ip.h"
+
+namespace cgisrv::access {
+
+struct Peer {
+  enum class Kind : std::uint8_t {
+    unknown,      // somebody whose address is not told: no rule but "all" lets them in
+    unix_socket,  // a process of this machine, or of a container that has the socket
+    ip,
+  };
+  Kind kind = Kind::unknown;
+  Ip ip;  // of kind ip
+  // Certainly a process of this machine: it has a loopback address or a unix socket, and nothing
+  // shows that it asks for somebody else.
+  bool is_local = false;
+
+  // As accept(2) gives it. A socket of a pair has no address, and counts as a unix socket.
+  static Peer from_kernel(const sockaddr_storage& storage);
+  static Peer of(const Ip& ip, bool is_local = false) { return {Kind::ip, ip, is_local}; }
+
+  std::string text() const;  // "192.0.2.1", "a client on a unix socket", "an unknown client"
+};
+
+}  // namespace cgisrv::access
