@@ -13,6 +13,9 @@ from pathlib import Path
 
 PR_SET_CHILD_SUBREAPER = 36
 USER = "www-data"  # whom all servers and programs run as, when root measures
+# What a server that starts programs warm wants beside itself.
+WARM_PARTS = ("libcgisrv-warm.so", "warm.pl", "warm_learn.pl", "warm.py", "warm_load.py",
+              "warm_end.py", "warm_learn.py")
 ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "LANG": "C.UTF-8"}
 
 

@@ -1,6 +1,6 @@
 # shellcheck shell=sh disable=SC2034 # whoever sources it uses them
 #
-# Sourced by ./run, ./test, .ci/run, tests/fuzz/run and bench/run: which Debian packages each needs,
+# Sourced by ./run, ./test, .ci/run, tests/fuzz/run, bench/run and bench/counts: which Debian packages each needs,
 # and how to install them.
 
 build_packages="g++ cmake ninja-build libfmt-dev libcli11-dev libtomlplusplus-dev libqrencode-dev
@@ -24,6 +24,8 @@ metrics_packages="prometheus"
 program_packages="mercurial cvsweb mediawiki php-sqlite3 php-cli nagios4-cgi xymon mapcache-cgi
   namazu2 namazu2-index-tools collectd-core rrdtool librrds-perl libconfig-general-perl
   libhtml-parser-perl"
+# bench/counts: system calls, and instructions.
+count_packages="strace valgrind gcc python3 perl"
 bench_packages="wrk musl-tools gcc python3 perl libssl-dev zlib1g-dev golang-go busybox h2o
   $peer_packages"
 
