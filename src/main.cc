@@ -22,8 +22,8 @@
 namespace {
 
 using namespace cgisrv;
-using server::Command;
-using server::Config;
+using command::Command;
+using config::Config;
 
 using Faults = std::vector<std::string>;
 
@@ -31,12 +31,12 @@ using Faults = std::vector<std::string>;
 std::expected<Config, Faults> make_config(const Command& command) {
   Faults faults;
   if (command.config_file.empty()) {
-    auto config = server::directory_config(command.directory, command.of_directory);
+    auto config = config::directory_config(command.directory, command.of_directory);
     if (config) return std::move(*config);
     faults.push_back("cgisrv: " + config.error().what);
     return std::unexpected(std::move(faults));
   }
-  auto config = server::load_config(command.config_file);
+  auto config = config::load_config(command.config_file);
   if (config) return std::move(*config);
   for (const auto& error : config.error())
     faults.push_back(error.text());
@@ -60,7 +60,7 @@ void apply_overrides(const Command& command, Config& config) {
 // program failed. A unix socket mostly has a proxy in front of it, and so any client.
 void show_on_loopback(Config& config) {
   config.checks_host = true;
-  config.own_names = server::own_names();
+  config.own_names = site::own_names();
   config.show_failures = true;
   for (const auto& listen : config.listen)
     if (const auto address = net::parse_address(listen.address);
@@ -86,14 +86,14 @@ int complain(const Command& command, const Faults& faults) {
 
 // Valid: the server could serve with it, here and now, if started by the right user.
 int check(const Command& command, const Config& config) {
-  const auto [lacking, expected] = server::check_start(config);
+  const auto [lacking, expected] = config::check_start(config);
   if (lacking.empty()) std::printf("%s: the configuration is valid\n", command.config_file.c_str());
   for (const std::string& each : lacking)
     std::fprintf(stderr, "%s: as it is here, it would not start: %s\n", command.config_file.c_str(),
                  each.c_str());
-  for (const std::string& note : server::notes_on_sites(config))
+  for (const std::string& note : site::notes_on_sites(config))
     std::fprintf(stderr, "note: %s\n", note.c_str());
-  for (const std::string& limit : server::what_a_start_limits(config))
+  for (const std::string& limit : config::what_a_start_limits(config))
     std::fprintf(stderr, "note: as it is here, %s\n", limit.c_str());
   for (const std::string& each : expected)
     std::fprintf(stderr, "note: as it is now, it would not start by hand: %s\n", each.c_str());
@@ -103,11 +103,11 @@ int check(const Command& command, const Config& config) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const Command command = server::parse_command_line(argc, argv);
+  const Command command = command::parse_command_line(argc, argv);
   if (command.kind == Command::Kind::done) return command.status;
-  if (command.kind == Command::Kind::remote) return server::run_remote(command.remote);
+  if (command.kind == Command::Kind::remote) return command::run_remote(command.remote);
   if (command.kind == Command::Kind::reference) {
-    const auto page = command.as_manual ? server::reference_manual() : server::reference_page();
+    const auto page = command.as_manual ? config::reference_manual() : config::reference_page();
     std::fputs(page.c_str(), stdout);
     return exit_status::ok;
   }
@@ -119,9 +119,9 @@ int main(int argc, char** argv) {
   if (executes) return exec::run(command.exec, std::move(*config));
   if (command.kind == Command::Kind::check) return check(command, *config);
   const std::string what = command.config_file.empty() ? config->sites.front().root : config->file;
-  return server::serve(std::move(*config),
+  return master::serve(std::move(*config),
                        {.what = what,
                         .read_config = [&] { return make_serving_config(command); },
-                        .invocation = server::Invocation::of(argv),
+                        .invocation = master::Invocation::of(argv),
                         .open_browser = command.open_browser});
 }

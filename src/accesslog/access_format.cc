@@ -11,7 +11,7 @@
 #include "base/suggest.h"
 #include "base/text.h"
 
-namespace cgisrv::server {
+namespace cgisrv::accesslog {
 
 namespace {
 
@@ -310,4 +310,4 @@ std::vector<AccessField> access_fields() {
   return found;
 }
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::accesslog

@@ -11,7 +11,7 @@
 #include "account/account.h"
 #include "base/result.h"
 
-namespace cgisrv::server {
+namespace cgisrv::accesslog {
 
 struct AccessEntry {
   std::string_view remote_address;
@@ -68,4 +68,4 @@ struct AccessField {
 };
 std::vector<AccessField> access_fields();
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::accesslog

@@ -2,7 +2,7 @@
 
 #include "base/log.h"
 
-namespace cgisrv::server {
+namespace cgisrv::accesslog {
 
 namespace {
 // How often lost lines are reported in the error log: while the log works, and while it does not.
@@ -45,4 +45,4 @@ void AccessLog::follow() {
   if (std::optional<log::File>& file = *file_) file->follow();
 }
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::accesslog

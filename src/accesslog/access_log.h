@@ -10,7 +10,7 @@
 #include "base/log_file.h"
 #include "base/result.h"
 
-namespace cgisrv::server {
+namespace cgisrv::accesslog {
 
 // A child of the process that opened it only has it if it calls keep().
 class AccessLog {
@@ -35,4 +35,4 @@ class AccessLog {
   AccessFormat format_;
 };
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::accesslog

@@ -3,11 +3,11 @@
 
 #include <string>
 
-namespace cgisrv::server {
+namespace cgisrv::accesslog {
 
 struct LogTarget {
   std::string path = "stderr";      // "stderr", "off", or an absolute path
   std::string format = "combined";  // read by AccessFormat::parse()
 };
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::accesslog

@@ -5,7 +5,7 @@
 
 #include "base/log.h"
 
-namespace cgisrv::server {
+namespace cgisrv::accesslog {
 
 namespace {
 
@@ -30,4 +30,4 @@ Result<void> reopen_logs(AccessLog& current, const std::vector<AccessLog*>& earl
   return log::use(std::move(*error));
 }
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::accesslog

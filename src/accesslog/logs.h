@@ -6,11 +6,11 @@
 #include "accesslog/access_log.h"
 #include "base/result.h"
 
-namespace cgisrv::server {
+namespace cgisrv::accesslog {
 
 // The error log and the access log: both, or neither if one cannot be opened. From then on all
 // processes of the server write to the new files. The logs of earlier configurations, whose last
 // workers are finishing, are reopened if possible.
 Result<void> reopen_logs(AccessLog& current, const std::vector<AccessLog*>& earlier);
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::accesslog

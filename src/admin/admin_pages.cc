@@ -15,23 +15,23 @@
 #include "status/health.h"
 #include "status/metrics.h"
 
-namespace cgisrv::server {
+namespace cgisrv::admin {
 
 namespace {
 
-using HandlerPtr = std::unique_ptr<http::Handler>;
+using HandlerPtr = std::unique_ptr<handler::Handler>;
 
 constexpr std::string_view no_content_policy = "default-src 'none'; frame-ancestors 'none'";
 
 struct Answer {
   int status = 200;
-  std::string_view type = plain_text;
+  std::string_view type = page::plain_text;
   std::string body;
   std::string_view policy = no_content_policy;
   std::vector<http::Field> fields;
 };
 
-HandlerPtr send(http::Exchange& exchange, Answer answer) {
+HandlerPtr send(handler::Exchange& exchange, Answer answer) {
   http::Response response;
   response.status = answer.status;
   response.fields = std::move(answer.fields);
@@ -41,7 +41,8 @@ HandlerPtr send(http::Exchange& exchange, Answer answer) {
   response.add("Cross-Origin-Resource-Policy", "same-origin");
   response.add("Referrer-Policy", "no-referrer");
   response.add("X-Content-Type-Options", "nosniff");
-  return std::make_unique<PageHandler>(exchange, std::move(response), std::move(answer.body));
+  return std::make_unique<handler::PageHandler>(exchange, std::move(response),
+                                                std::move(answer.body));
 }
 
 Answer health(std::string_view good, const std::string& problem) {
@@ -56,12 +57,12 @@ bool is_ip_address(std::string_view host) {
 
 }  // namespace
 
-bool is_admin_host(const AdminOptions& options, std::string_view host) {
+bool is_admin_host(const config::AdminOptions& options, std::string_view host) {
   // HTTP/1.0 without a host: no browser.
   if (host.empty() || text::equals_ignoring_case(host, "localhost")) return true;
   if (is_ip_address(host)) return true;
-  return std::ranges::any_of(options.server_name,
-                             [&](const std::string& name) { return host_matches(name, host); });
+  return std::ranges::any_of(
+      options.server_name, [&](const std::string& name) { return site::host_matches(name, host); });
 }
 
 HandlerPtr AdminPages::answer(exchange::Exchange& exchange, exchange::Routing&) {
@@ -77,13 +78,15 @@ HandlerPtr AdminPages::answer(exchange::Exchange& exchange, exchange::Routing&) 
                                      "server_name\n",
                                      text::escape(request.host, 100))});
   if (path == "/livez")
-    return send(exchange, health("alive", why_not_alive(shared_stats_.silence())));
-  if (path == "/readyz") return send(exchange, health("ready", why_not_ready(reporter_.report())));
+    return send(exchange, health("alive", status::why_not_alive(shared_stats_.silence())));
+  if (path == "/readyz")
+    return send(exchange, health("ready", status::why_not_ready(reporter_.report())));
   if (path == "/status.json")
     return send(exchange, {.type = "application/json", .body = feed_.json()});
   if (path == "/metrics")
-    return send(exchange, {.type = Exposition::content_type,
-                           .body = metrics_text(reporter_.report(), table_, shared_stats_)});
+    return send(exchange,
+                {.type = status::Exposition::content_type,
+                 .body = status::metrics_text(reporter_.report(), table_, shared_stats_)});
   if (const StatusAsset* const asset = find_status_asset(path))
     return send(
         exchange,
@@ -93,4 +96,4 @@ HandlerPtr AdminPages::answer(exchange::Exchange& exchange, exchange::Routing&) 
                          .body = "here are /status, /status.json, /metrics, /livez and /readyz\n"});
 }
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::admin

@@ -6,14 +6,14 @@
 #include "admin/status_feed.h"
 #include "exchange/host.h"
 
-namespace cgisrv::server {
+namespace cgisrv::admin {
 
 class AdminPages final : public exchange::Host {
  public:
   // All arguments outlive it. `config`: the limits of this listener.
-  AdminPages(pool::Worker& worker, const Config& config, const AdminOptions& options,
-             const Reporter& reporter, admission::Table& table,
-             telemetry::SharedStats& shared_stats)
+  AdminPages(pool::Worker& worker, const config::Config& config,
+             const config::AdminOptions& options, const status::Reporter& reporter,
+             admission::Table& table, telemetry::SharedStats& shared_stats)
       : Host(worker, config, nullptr),
         options_(options),
         reporter_(reporter),
@@ -24,14 +24,14 @@ class AdminPages final : public exchange::Host {
   exchange::Routing route(exchange::Exchange&) override {
     return {.body_bytes_max = config().limits.body_size};
   }
-  std::unique_ptr<http::Handler> answer(exchange::Exchange& exchange,
-                                        exchange::Routing& routing) override;
+  std::unique_ptr<handler::Handler> answer(exchange::Exchange& exchange,
+                                           exchange::Routing& routing) override;
   // To be called every telemetry::History::interval.
   void poll() { feed_.poll(); }
 
  private:
-  const AdminOptions& options_;
-  const Reporter& reporter_;
+  const config::AdminOptions& options_;
+  const status::Reporter& reporter_;
   admission::Table& table_;
   telemetry::SharedStats& shared_stats_;
   StatusFeed feed_;
@@ -39,6 +39,6 @@ class AdminPages final : public exchange::Host {
 
 // Whether the host is one that the administrator means, and not another site's name pointed here
 // (DNS rebinding). Pure.
-bool is_admin_host(const AdminOptions& options, std::string_view host);
+bool is_admin_host(const config::AdminOptions& options, std::string_view host);
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::admin

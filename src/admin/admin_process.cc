@@ -6,7 +6,7 @@
 
 #include "base/log.h"
 
-namespace cgisrv::server {
+namespace cgisrv::admin {
 
 namespace {
 
@@ -14,8 +14,8 @@ constexpr unsigned connections_max = 64;
 constexpr auto shortage_timeout = std::chrono::milliseconds(100);
 
 // Small: its clients are a browser or two, and programs that ask every few seconds.
-Config small_config() {
-  Config config;
+config::Config small_config() {
+  config::Config config;
   config.limits.header_size = 8 * 1024;
   config.limits.target_size = 2 * 1024;
   config.limits.header_timeout = std::chrono::seconds(5);
@@ -27,8 +27,8 @@ Config small_config() {
 
 }  // namespace
 
-AdminProcess::AdminProcess(net::Listener listener, Fd lifeline, const AdminOptions& options,
-                           const Reporter& reporter, admission::Table& table,
+AdminProcess::AdminProcess(net::Listener listener, Fd lifeline, const config::AdminOptions& options,
+                           const status::Reporter& reporter, admission::Table& table,
                            telemetry::SharedStats& shared_stats)
     : signals_(loop_, {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2},
                SignalCallback::of<&AdminProcess::on_signal>(*this)),
@@ -78,4 +78,4 @@ void AdminProcess::poll() {
   poll_timer_.arm_after(telemetry::History::interval);
 }
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::admin

@@ -15,13 +15,13 @@
 #include "http1/server.h"
 #include "net/listener.h"
 
-namespace cgisrv::server {
+namespace cgisrv::admin {
 
 class AdminProcess final : public pool::Worker {
  public:
   // Serves until all other ends of `lifeline` are closed. All references outlive it.
-  AdminProcess(net::Listener listener, Fd lifeline, const AdminOptions& options,
-               const Reporter& reporter, admission::Table& table,
+  AdminProcess(net::Listener listener, Fd lifeline, const config::AdminOptions& options,
+               const status::Reporter& reporter, admission::Table& table,
                telemetry::SharedStats& shared_stats);
 
   int run();
@@ -50,11 +50,11 @@ class AdminProcess final : public pool::Worker {
   Fd listener_;
   Watch listener_watch_;
   unsigned connections_ = 0;
-  const Config config_;
+  const config::Config config_;
   const std::vector<net::Address> addresses_;
   std::array<char, 16 * 1024> scratch_;
   AdminPages pages_;
   http1::Server clients_;
 };
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::admin

@@ -5,7 +5,7 @@
 
 #include "page/page_frame.h"
 
-namespace cgisrv::server {
+namespace cgisrv::admin {
 
 namespace {
 
@@ -29,7 +29,7 @@ const StatusAsset* find_status_asset(std::string_view path) {
   StatusAsset{"/status/" #name ".js", javascript, {asset_##name##_js, asset_##name##_js_end}},
   static const auto assets = std::to_array<StatusAsset>(
       {{"/status", "text/html; charset=utf-8", {asset_status_html, asset_status_html_end}},
-       {"/status/style.css", css, style},
+       {"/status/style.css", css, page::style},
        {"/status/status.css", css, {asset_status_css, asset_status_css_end}},
        FOR_EACH_SCRIPT(SCRIPT)});
 #undef SCRIPT
@@ -37,4 +37,4 @@ const StatusAsset* find_status_asset(std::string_view path) {
   return found == assets.end() ? nullptr : found;
 }
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::admin

@@ -3,7 +3,7 @@
 
 #include <string_view>
 
-namespace cgisrv::server {
+namespace cgisrv::admin {
 
 struct StatusAsset {
   std::string_view path;  // of the URL: "/status", "/status/status.js"
@@ -20,4 +20,4 @@ inline constexpr std::string_view status_policy =
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
     "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::admin

@@ -2,7 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
-namespace cgisrv::server {
+namespace cgisrv::admin {
 
 namespace {
 
@@ -108,7 +108,7 @@ Recent::Totals totals_of(const account::ProgramStats& stats) {
 
 }  // namespace
 
-StatusFeed::StatusFeed(const Reporter& reporter, admission::Table& table,
+StatusFeed::StatusFeed(const status::Reporter& reporter, admission::Table& table,
                        telemetry::SharedStats& shared_stats)
     : reporter_(reporter),
       table_(table),
@@ -117,7 +117,7 @@ StatusFeed::StatusFeed(const Reporter& reporter, admission::Table& table,
   all_.record(before_, Recent::Clock::now());
 }
 
-StatusFeed::Totals StatusFeed::totals(const Report& report) const {
+StatusFeed::Totals StatusFeed::totals(const status::Report& report) const {
   return {.requests = report.totals.requests,
           .failed = failed_of(report.totals.by_status),
           .durations = shared_stats_.traffic().durations.counts()};
@@ -125,7 +125,7 @@ StatusFeed::Totals StatusFeed::totals(const Report& report) const {
 
 void StatusFeed::poll() {
   const auto now = Recent::Clock::now();
-  const Report report = reporter_.report();
+  const status::Report report = reporter_.report();
   const Totals all = totals(report);
   const Counts durations = all.durations.since(before_.durations);
   const auto percentile = [&](double share) {
@@ -139,13 +139,13 @@ void StatusFeed::poll() {
                            .p99_seconds = percentile(0.99),
                            .running = report.admission.running,
                            .waiting = report.admission.waiting};
-  for (const Report::Worker& worker : report.workers)
+  for (const status::Report::Worker& worker : report.workers)
     sample.connections += worker.connections;
   shared_stats_.history().add(sample);
   before_ = all;
   all_.record(all, now);
   std::map<std::uint32_t, Recent> looked_at;  // programs that have lost their rows are dropped
-  for (const Report::Program& program : report.programs) {
+  for (const status::Report::Program& program : report.programs) {
     Recent& recent = looked_at[program.id] = std::move(programs_[program.id]);
     recent.record(totals_of(table_.row(program.row).stats), now);
   }
@@ -153,7 +153,7 @@ void StatusFeed::poll() {
 }
 
 std::string StatusFeed::json() const {
-  const Report report = reporter_.report();
+  const status::Report report = reporter_.report();
   nlohmann::json made = report;
   made["now_seconds"] = now_seconds();
   made["interval_seconds"] = telemetry::History::interval.count();
@@ -166,7 +166,7 @@ std::string StatusFeed::json() const {
   }
   made["failures"] = list(shared_stats_.incidents().failures(), failure);
   made["slowest"] = list(shared_stats_.incidents().slowest(Recent::Clock::now()), slow);
-  return dump(made);
+  return status::dump(made);
 }
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::admin

@@ -8,12 +8,12 @@
 #include "telemetry/history.h"
 #include "telemetry/shared_stats.h"
 
-namespace cgisrv::server {
+namespace cgisrv::admin {
 
 class StatusFeed {
  public:
   // All arguments outlive it.
-  StatusFeed(const Reporter& reporter, admission::Table& table,
+  StatusFeed(const status::Reporter& reporter, admission::Table& table,
              telemetry::SharedStats& shared_stats);
 
   // To be called every telemetry::History::interval: adds a sample to the history.
@@ -23,9 +23,9 @@ class StatusFeed {
 
  private:
   using Totals = telemetry::Recent::Totals;
-  Totals totals(const Report& report) const;
+  Totals totals(const status::Report& report) const;
 
-  const Reporter& reporter_;
+  const status::Reporter& reporter_;
   admission::Table& table_;
   telemetry::SharedStats& shared_stats_;
   Totals before_;  // at the last poll
@@ -33,4 +33,4 @@ class StatusFeed {
   std::map<std::uint32_t, telemetry::Recent> programs_;  // by id
 };
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::admin

@@ -8,9 +8,9 @@
 namespace cgisrv::cgi {
 
 // Has no client.
-class DetachedRuns::Exchange final : public http::Exchange {
+class DetachedRuns::Exchange final : public handler::Exchange {
  public:
-  Exchange(DetachedRuns& owner, std::unique_ptr<http::Handler> kept, std::string request_id)
+  Exchange(DetachedRuns& owner, std::unique_ptr<handler::Handler> kept, std::string request_id)
       : owner_(owner), handler_(std::move(kept)), request_id_(std::move(request_id)) {
     ++owner_.count_;
   }
@@ -40,7 +40,7 @@ class DetachedRuns::Exchange final : public http::Exchange {
 
   void finish() override { owner_.remove(*this); }
   void abort() override { owner_.remove(*this); }
-  void fail(http::Failure failure) override {
+  void fail(handler::Failure failure) override {
     log::write(log::Level::warn, request_id_, failure.reason + "; its client had left before");
     owner_.remove(*this);
   }
@@ -48,7 +48,7 @@ class DetachedRuns::Exchange final : public http::Exchange {
 
  private:
   DetachedRuns& owner_;
-  std::unique_ptr<http::Handler> handler_;
+  std::unique_ptr<handler::Handler> handler_;
   std::string request_id_;
 };
 
@@ -56,8 +56,8 @@ DetachedRuns::DetachedRuns(Loop& loop, Callback on_idle) : loop_(loop), on_idle_
 
 DetachedRuns::~DetachedRuns() = default;
 
-http::Exchange& DetachedRuns::adopt(std::unique_ptr<http::Handler> handler,
-                                    std::string request_id) {
+handler::Exchange& DetachedRuns::adopt(std::unique_ptr<handler::Handler> handler,
+                                       std::string request_id) {
   return *exchanges_.emplace_back(
       std::make_unique<Exchange>(*this, std::move(handler), std::move(request_id)));
 }

@@ -21,7 +21,7 @@ class DetachedRuns {
   // Keeps the handler until it ends its exchange, which from now on is the returned one: that drops
   // all output, supplies no input, and logs a failure. To be called once the request's body is no
   // longer wanted. The handler may be on the call stack.
-  http::Exchange& adopt(std::unique_ptr<http::Handler> handler, std::string request_id);
+  handler::Exchange& adopt(std::unique_ptr<handler::Handler> handler, std::string request_id);
   // Drops all of them. None may be on the call stack.
   void end();
   bool idle() const { return count_ == 0; }

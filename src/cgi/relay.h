@@ -20,7 +20,7 @@ class Relay {
  public:
   enum class Phase : std::uint8_t { head, body, broken };
 
-  Relay(http::Exchange& exchange, const Script& script, const Options& options,
+  Relay(handler::Exchange& exchange, const Script& script, const Options& options,
         account::Account& account)
       : exchange_(&exchange),
         script_(script),
@@ -29,7 +29,7 @@ class Relay {
         parser_({options.response_header_size, options.response_header_fields}) {}
 
   // From now on the response goes to `exchange`.
-  void turn_to(http::Exchange& exchange) { exchange_ = &exchange; }
+  void turn_to(handler::Exchange& exchange) { exchange_ = &exchange; }
 
   Phase phase() const { return phase_; }
   void take(std::string_view output);
@@ -61,7 +61,7 @@ class Relay {
   void take_without_head();
   void respond(http::Response response);
 
-  http::Exchange* exchange_;
+  handler::Exchange* exchange_;
   const Script& script_;
   const Options& options_;
   account::Account& account_;

@@ -30,8 +30,8 @@ constexpr unsigned reads_per_turn = 8;  // of its output, before other connectio
 
 }  // namespace
 
-Run::Run(RunContext& context, http::Exchange& exchange, Script script, const Endpoints& endpoints,
-         const Options& options, std::string redirect_url)
+Run::Run(RunContext& context, handler::Exchange& exchange, Script script,
+         const Endpoints& endpoints, const Options& options, std::string redirect_url)
     : context_(context),
       exchange_(&exchange),
       script_(std::move(script)),
@@ -74,7 +74,7 @@ void Run::body_failed() {
 }
 
 // An incomplete body would end too early for the program: then the program is ended instead.
-void Run::client_left(std::unique_ptr<http::Handler>& self) {
+void Run::client_left(std::unique_ptr<handler::Handler>& self) {
   if (state_ != State::running || context_.detached_runs == nullptr ||
       options_.on_disconnect != OnDisconnect::finish || (stdin_ && !exchange_->body_complete()))
     return;
@@ -324,7 +324,7 @@ void Run::leave_exchange() {
   attend_to_nobody(std::move(self));
 }
 
-void Run::attend_to_nobody(std::unique_ptr<http::Handler> self) {
+void Run::attend_to_nobody(std::unique_ptr<handler::Handler> self) {
   exchange_ = &context_.detached_runs->adopt(std::move(self), request_id_);
   relay_.turn_to(*exchange_);
 }

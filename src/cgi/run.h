@@ -61,11 +61,11 @@ struct RunContext {
   SpoolMemory spool_memory{64 << 20};   // of all runs
 };
 
-class Run final : public http::Handler {
+class Run final : public handler::Handler {
  public:
   // `options` outlive the run; what `endpoints` refers to lives until the client has gone.
   // `redirect_url`: after a local redirect.
-  Run(RunContext& context, http::Exchange& exchange, Script script, const Endpoints& endpoints,
+  Run(RunContext& context, handler::Exchange& exchange, Script script, const Endpoints& endpoints,
       const Options& options, std::string redirect_url);
   // Ends the program with its group, if it still runs.
   ~Run() override;
@@ -74,7 +74,7 @@ class Run final : public http::Handler {
   void body_ready() override;
   void room_ready() override;
   void body_failed() override;
-  void client_left(std::unique_ptr<http::Handler>& self) override;
+  void client_left(std::unique_ptr<handler::Handler>& self) override;
 
  private:
   enum class State : std::uint8_t { collecting, waiting, starting, running, over };
@@ -116,7 +116,7 @@ class Run final : public http::Handler {
   void pump_output();
   bool read_output();
   void leave_exchange();
-  void attend_to_nobody(std::unique_ptr<http::Handler> self);
+  void attend_to_nobody(std::unique_ptr<handler::Handler> self);
   void take_output(std::string_view bytes);
   void await();
   void resume();
@@ -147,7 +147,7 @@ class Run final : public http::Handler {
   bool is_broken() const { return relay_.phase() == Relay::Phase::broken; }
 
   RunContext& context_;
-  http::Exchange* exchange_;
+  handler::Exchange* exchange_;
   const Script script_;
   const Endpoints& endpoints_;
   const Options& options_;

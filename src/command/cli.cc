@@ -15,7 +15,7 @@
 #include "command/hints.h"
 #include "config/value_check.h"
 
-namespace cgisrv::server {
+namespace cgisrv::command {
 
 namespace {
 constexpr auto version = "cgisrv " CGISRV_VERSION "\n";
@@ -124,7 +124,7 @@ void add_exec(CLI::App& exec, ExecOptions& options) {
 std::pair<std::string, std::string> variable_of(const std::string& text) {
   const auto equals = text.find('=');
   std::string name = text.substr(0, equals);
-  if (const auto problem = check_variable_name(name); !problem.empty())
+  if (const auto problem = config::check_variable_name(name); !problem.empty())
     throw CLI::ValidationError("--setenv " + text::printable(text, 200), problem);
   if (cgi::is_computed(name))
     throw CLI::ValidationError("--setenv " + name,
@@ -138,13 +138,13 @@ std::pair<std::string, std::string> variable_of(const std::string& text) {
 }
 
 std::uint64_t body_size_of(const std::string& text) {
-  if (text == "unlimited") return bytes_unlimited;
+  if (text == "unlimited") return config::bytes_unlimited;
   if (const auto size = parse_size(text)) return *size;
   throw CLI::ValidationError("--body-size", "write a size such as 100m, or unlimited");
 }
 
 // Options that a configuration replaces by its own settings.
-void add_directory_options(CLI::App& app, DirectoryOptions& options) {
+void add_directory_options(CLI::App& app, config::DirectoryOptions& options) {
   app.add_option_function<std::vector<std::string>>(
          "-E,--setenv",
          [&options](const std::vector<std::string>& variables) {
@@ -238,12 +238,12 @@ bool is_for_a_start(const Command& command) {
          !command.admin.empty() || !command.hosts.empty() || command.open_browser;
 }
 
-bool tells_programs(const DirectoryOptions& options) {
+bool tells_programs(const config::DirectoryOptions& options) {
   return options.body_size || !options.env.empty();
 }
 
 // Nothing, or what to write in the file instead of an option for a directory.
-std::string refused_beside_a_file(const DirectoryOptions& options) {
+std::string refused_beside_a_file(const config::DirectoryOptions& options) {
   if (options.warm)
     return "--warm is for a directory; in a configuration write start = \"warm\", under [cgi] or "
            "in "
@@ -415,4 +415,4 @@ Command parse_command_line(int argc, char** argv) {
   return command;
 }
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::command

@@ -8,7 +8,7 @@
 #include "config/config.h"
 #include "exec/options.h"
 
-namespace cgisrv::server {
+namespace cgisrv::command {
 
 using exec::ExecOptions;
 
@@ -23,7 +23,7 @@ struct Command {
   std::vector<std::string> hosts;  // accepted for a directory besides our own names
   std::string admin;               // of the status page; empty: as configured
   unsigned workers = 0;            // 0: as configured, or one per core
-  DirectoryOptions of_directory;
+  config::DirectoryOptions of_directory;
   bool open_browser = false;
   bool as_manual = false;  // reference: for scdoc
   RemoteCommand remote;
@@ -31,4 +31,4 @@ struct Command {
 
 Command parse_command_line(int argc, char** argv);
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::command

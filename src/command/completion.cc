@@ -7,7 +7,7 @@
 #include <iterator>
 #include <vector>
 
-namespace cgisrv::server {
+namespace cgisrv::command {
 
 namespace {
 
@@ -193,4 +193,4 @@ std::string completion(const CLI::App& app, std::string_view shell) {
   return shell == "zsh" ? for_zsh(verbs) : for_fish(verbs);
 }
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::command

@@ -8,10 +8,10 @@ namespace CLI {
 class App;
 }
 
-namespace cgisrv::server {
+namespace cgisrv::command {
 
 // A script for "bash", "zsh" or "fish". Completes commands, options, and arguments by an option's
 // type name: FILE and DIR as such, others not at all.
 std::string completion(const CLI::App& app, std::string_view shell);
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::command

@@ -9,7 +9,7 @@
 
 #include "base/text.h"
 
-namespace cgisrv::server {
+namespace cgisrv::command {
 
 namespace {
 
@@ -71,4 +71,4 @@ std::string help(const CLI::App& app) {
   return text + command.get_footer();
 }
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::command

@@ -7,10 +7,10 @@ namespace CLI {
 class App;
 }
 
-namespace cgisrv::server {
+namespace cgisrv::command {
 
 // The help of the given command, or without one the server's. Commands of one description share a
 // help, which lists each option once.
 std::string help(const CLI::App& app);
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::command

@@ -9,7 +9,7 @@
 #include "base/suggest.h"
 #include "base/text.h"
 
-namespace cgisrv::server {
+namespace cgisrv::command {
 
 namespace {
 
@@ -160,4 +160,4 @@ std::string hint_for_directory(const std::string& word,
   return fmt::format("there is no command or directory {}; {}", shown, hint);
 }
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::command

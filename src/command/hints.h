@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-namespace cgisrv::server {
+namespace cgisrv::command {
 
 struct UnknownWord {
   std::string word;                 // an option or a command of another program
@@ -21,4 +21,4 @@ std::string hint_for(const UnknownWord& unknown, std::span<const std::string_vie
 // The same for a word taken as a directory that does not exist, or that is a file.
 std::string hint_for_directory(const std::string& word, std::span<const std::string_view> commands);
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::command

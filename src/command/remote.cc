@@ -16,7 +16,7 @@
 #include "status/report.h"
 #include "status/report_table.h"
 
-namespace cgisrv::server {
+namespace cgisrv::command {
 
 namespace {
 
@@ -41,12 +41,12 @@ bool has_ended(const Error& error) {
   return error.code == ECONNREFUSED || error.code == ENOENT;
 }
 
-Result<Report> fetch(const std::string& path) {
+Result<status::Report> fetch(const std::string& path) {
   const auto answer = ask_status(path);
   if (!answer && has_ended(answer.error()))
     return std::unexpected(Error{ENOENT, "the server has ended"});
   if (!answer) return std::unexpected(answer.error());
-  return report_from_json(answer->text);
+  return status::report_from_json(answer->text);
 }
 
 std::string canonical(const std::string& path) {
@@ -57,7 +57,7 @@ std::string canonical(const std::string& path) {
 
 struct Found {
   std::string path;
-  Report report;
+  status::Report report;
 };
 
 struct Search {
@@ -66,13 +66,14 @@ struct Search {
   std::vector<std::string> silent;  // others, which do not answer, and why
 };
 
-bool runs_by(const Report::Server& server, const std::string& config_file) {
+bool runs_by(const status::Report::Server& server, const std::string& config_file) {
   return config_file.empty() || (server.configured && server.serves == canonical(config_file));
 }
 
 Search search(const RemoteCommand& command) {
-  const std::string configured =
-      command.config_file.empty() ? std::string() : configured_runtime_dir(command.config_file);
+  const std::string configured = command.config_file.empty()
+                                     ? std::string()
+                                     : config::configured_runtime_dir(command.config_file);
   Search search{.directories = control::runtime_directories(configured)};
   for (const std::string& directory : search.directories) {
     if (!control::trusted(directory)) continue;
@@ -105,8 +106,8 @@ std::string none_found(const RemoteCommand& command, const Search& search) {
 std::string faults_of(const std::string& file) {
   std::string what;
   if (file.empty()) return what;
-  if (const auto config = load_config(file); !config)
-    for (const ConfigError& error : config.error())
+  if (const auto config = config::load_config(file); !config)
+    for (const config::ConfigError& error : config.error())
       what.append(error.text()).append("\n");
   return what;
 }
@@ -187,9 +188,10 @@ int show(const RemoteCommand& command, const std::string& path) {
     std::fputs(answer->text.c_str(), stdout);
     return exit_status::ok;
   }
-  const auto report = report_from_json(answer->text);
+  const auto report = status::report_from_json(answer->text);
   if (!report) return complain(exit_status::unavailable, report.error().what);
-  std::fputs(report_table(*report, nullptr, {.columns = output_screen().columns}).c_str(), stdout);
+  std::fputs(status::report_table(*report, nullptr, {.columns = output_screen().columns}).c_str(),
+             stdout);
   return exit_status::ok;
 }
 
@@ -201,4 +203,4 @@ int run_remote(const RemoteCommand& command) {
   return command.verb == "status" ? show(command, *path) : tell(command, *path);
 }
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::command

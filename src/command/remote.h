@@ -6,7 +6,7 @@
 
 #include <string>
 
-namespace cgisrv::server {
+namespace cgisrv::command {
 
 struct RemoteCommand {
   std::string verb;
@@ -25,4 +25,4 @@ struct RemoteCommand {
 // Prints the result; returns the exit status.
 int run_remote(const RemoteCommand& command);
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::command

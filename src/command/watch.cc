@@ -16,7 +16,7 @@
 #include "base/exit_status.h"
 #include "base/text.h"
 
-namespace cgisrv::server {
+namespace cgisrv::command {
 
 namespace {
 
@@ -61,11 +61,11 @@ class Watcher {
     if (in_place_) screen_.emplace();
   }
 
-  bool draw(const Report& now, const Report* before) const {
-    Screen size = output_screen();
-    if (!in_place_) return print(report_table(now, before, size) + "\n");
+  bool draw(const status::Report& now, const status::Report* before) const {
+    status::Screen size = output_screen();
+    if (!in_place_) return print(status::report_table(now, before, size) + "\n");
     if (size.columns > 1) --size.columns;  // a full line would lose its last character
-    return FullScreen::draw(report_table(now, before, size));
+    return FullScreen::draw(status::report_table(now, before, size));
   }
 
   // A signal, or 0 when the next report is due.
@@ -92,15 +92,16 @@ class Watcher {
 
 }  // namespace
 
-Screen output_screen() {
+status::Screen output_screen() {
   winsize size{};
   if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0) return {.columns = 0, .lines = 0};
   return {.columns = size.ws_col != 0 ? size.ws_col : 80U, .lines = size.ws_row};
 }
 
-int watch(const std::function<Result<Report>()>& fetch, std::chrono::duration<double> interval) {
+int watch(const std::function<Result<status::Report>()>& fetch,
+          std::chrono::duration<double> interval) {
   std::optional<Watcher> watcher(std::in_place);
-  std::optional<Report> before;
+  std::optional<status::Report> before;
   for (;;) {
     const TimePoint due = Clock::now() + std::chrono::duration_cast<Clock::duration>(interval);
     auto now = fetch();
@@ -120,4 +121,4 @@ int watch(const std::function<Result<Report>()>& fetch, std::chrono::duration<do
   }
 }
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::command

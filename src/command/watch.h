@@ -9,13 +9,14 @@
 #include "status/report.h"
 #include "status/report_table.h"
 
-namespace cgisrv::server {
+namespace cgisrv::command {
 
 // The size of standard output. Without a terminal, lines are not limited.
-Screen output_screen();
+status::Screen output_screen();
 
 // Returns when a signal ends it, with the terminal as it was before, or when `fetch` fails. Returns
 // the exit status.
-int watch(const std::function<Result<Report>()>& fetch, std::chrono::duration<double> interval);
+int watch(const std::function<Result<status::Report>()>& fetch,
+          std::chrono::duration<double> interval);
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::command

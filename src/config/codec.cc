@@ -12,7 +12,7 @@
 #include "cgi/environment.h"
 #include "config/value_check.h"
 
-namespace cgisrv::server {
+namespace cgisrv::config {
 
 namespace {
 
@@ -282,4 +282,4 @@ std::string absolute_path(const std::string& folder, const std::string& path) {
   return absolute;
 }
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::config

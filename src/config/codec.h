@@ -16,7 +16,7 @@
 #include "config/document.h"
 #include "config/faults.h"
 
-namespace cgisrv::server {
+namespace cgisrv::config {
 
 struct Section;
 
@@ -168,4 +168,4 @@ Codec<cgi::Variables> variables();
 // `path` relative to `folder`, without dot segments and trailing slash (except "/").
 std::string absolute_path(const std::string& folder, const std::string& path);
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::config

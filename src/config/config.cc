@@ -19,7 +19,7 @@
 #include "config/site_check.h"
 #include "config/value_check.h"
 
-namespace cgisrv::server {
+namespace cgisrv::config {
 
 std::string ConfigError::text() const {
   if (line == 0) return fmt::format("{}: {}", file, message);
@@ -179,4 +179,4 @@ Result<Config> directory_config(const std::string& directory, const DirectoryOpt
   return config;
 }
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::config

@@ -19,7 +19,7 @@
 #include "base/tree.h"
 #include "cgi/options.h"
 
-namespace cgisrv::server {
+namespace cgisrv::config {
 
 using Duration = std::chrono::milliseconds;
 inline constexpr Duration duration_unlimited = Duration::max();
@@ -144,7 +144,7 @@ struct Config {
   Limits limits;
   CgiOptions cgi;           // [cgi]; initial value for locations, which hold their own
   std::vector<Site> sites;  // the first one answers for unknown hosts
-  LogTarget access_log;
+  accesslog::LogTarget access_log;
   std::string error_log = "stderr";
   std::string log_level = "info";
   // Shows a failed program's reason, exit status and stderr to clients on loopback listeners whose
@@ -188,4 +188,4 @@ struct DirectoryOptions {
 // anywhere, are programs. `directory` must exist.
 Result<Config> directory_config(const std::string& directory, const DirectoryOptions& options = {});
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::config

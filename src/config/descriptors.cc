@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-namespace cgisrv::server {
+namespace cgisrv::config {
 
 namespace {
 constexpr rlim_t of_a_worker = 64;
@@ -39,4 +39,4 @@ std::string connections_lacking(const ServerOptions& options, const rlimit& limi
       wanted, limit.rlim_max, allowed, descriptors_for(wanted));
 }
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::config

@@ -7,7 +7,7 @@
 
 #include "config/config.h"
 
-namespace cgisrv::server {
+namespace cgisrv::config {
 
 inline constexpr unsigned connections_automatic_max = 65'535;
 
@@ -25,4 +25,4 @@ unsigned connections_allowed(const ServerOptions& options, const rlimit& limit);
 // If more is configured than possible: a sentence that says what to do; else empty.
 std::string connections_lacking(const ServerOptions& options, const rlimit& limit);
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::config

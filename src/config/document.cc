@@ -7,7 +7,7 @@
 
 #include "base/text.h"
 
-namespace cgisrv::server {
+namespace cgisrv::config {
 
 namespace {
 
@@ -91,4 +91,4 @@ std::expected<Value, ConfigError> parse_document(std::string_view text, const st
   }
 }
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::config

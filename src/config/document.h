@@ -11,7 +11,7 @@
 
 #include "config/config.h"
 
-namespace cgisrv::server {
+namespace cgisrv::config {
 
 struct Position {  // both count from 1
   unsigned line = 0;
@@ -49,4 +49,4 @@ struct KeyValue {
 // The file's table, or its first syntax error.
 std::expected<Value, ConfigError> parse_document(std::string_view text, const std::string& file);
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::config

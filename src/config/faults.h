@@ -10,7 +10,7 @@
 
 #include "config/document.h"
 
-namespace cgisrv::server {
+namespace cgisrv::config {
 
 class Faults {
  public:
@@ -33,4 +33,4 @@ class Faults {
   std::vector<ConfigError> errors_;
 };
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::config

@@ -5,7 +5,7 @@
 #include "net/address.h"
 #include "net/socket_activation.h"
 
-namespace cgisrv::server {
+namespace cgisrv::config {
 
 namespace {
 
@@ -61,4 +61,4 @@ void check_listeners(const Value& root, Config& config, Faults& faults) {
         config.admin.line);
 }
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::config

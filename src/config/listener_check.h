@@ -5,9 +5,9 @@
 #include "config/document.h"
 #include "config/faults.h"
 
-namespace cgisrv::server {
+namespace cgisrv::config {
 
 // Completes the result of read_config() for `root`: sets each listener's line.
 void check_listeners(const Value& root, Config& config, Faults& faults);
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::config

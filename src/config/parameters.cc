@@ -7,7 +7,7 @@
 #include "admission/table.h"
 #include "config/value_check.h"
 
-namespace cgisrv::server {
+namespace cgisrv::config {
 
 namespace {
 
@@ -363,12 +363,12 @@ struct Tables {
        "See `[[site.location]]`."},
   }};
 
-  SectionOf<LogTarget> access{
+  SectionOf<accesslog::LogTarget> access{
       "[log.access]",
       "A line for every request. `access = \"/path\"` sets the path alone.", {
-      {"path", &LogTarget::path, path(check_written_file, {"stderr", "off"}),
+      {"path", &accesslog::LogTarget::path, path(check_written_file, {"stderr", "off"}),
        "A file, a FIFO, `\"stderr\"` or `\"off\"`."},
-      {"format", &LogTarget::format, text(check_access_format),
+      {"format", &accesslog::LogTarget::format, text(accesslog::check_access_format),
        "How a line is written: `\"combined\"`, `\"common\"`, `\"json\"`, or a text such as "
        "`\"{remote_address} {status} {cpu_user_ms}\"` with the fields listed at the end."},
   }};
@@ -440,4 +440,4 @@ Config read_config(const Value& root, const std::string& folder, Faults& faults)
   return config;
 }
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::config

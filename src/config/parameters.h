@@ -8,7 +8,7 @@
 
 #include "config/section.h"
 
-namespace cgisrv::server {
+namespace cgisrv::config {
 
 const SectionOf<Config>& root_section();
 // All except the root: each is followed by those inside it.
@@ -18,4 +18,4 @@ const std::vector<const Section*>& sections();
 // absolute with `folder`.
 Config read_config(const Value& root, const std::string& folder, Faults& faults);
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::config

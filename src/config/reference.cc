@@ -7,7 +7,7 @@
 #include "accesslog/access_format.h"
 #include "config/parameters.h"
 
-namespace cgisrv::server {
+namespace cgisrv::config {
 
 namespace {
 
@@ -124,9 +124,9 @@ std::string reference_page() {
   for (const Section* section : sections())
     append_section(page, *section);
   page.append(access_introduction);
-  for (const AccessField& field : access_fields())
+  for (const accesslog::AccessField& field : accesslog::access_fields())
     fmt::format_to(std::back_inserter(page), "| `{}` | {} |\n", field.name, field.about);
   return page;
 }
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::config

@@ -8,7 +8,7 @@
 #include "config/parameters.h"
 #include "config/reference.h"
 
-namespace cgisrv::server {
+namespace cgisrv::config {
 
 namespace {
 
@@ -84,10 +84,10 @@ std::string reference_manual() {
   for (const Section* section : sections())
     append_manual_section(page, *section);
   page.append(fields_introduction);
-  for (const AccessField& field : access_fields())
+  for (const accesslog::AccessField& field : accesslog::access_fields())
     append_item(page, fmt::format("*{}*", scdoc(field.name)), field.about);
   fmt::format_to(std::back_inserter(page), "# EXAMPLE\n\n```\n{}```\n\n", example_configuration());
   return page.append(end);
 }
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::config

@@ -3,9 +3,9 @@
 
 #include <string>
 
-namespace cgisrv::server {
+namespace cgisrv::config {
 
 // The manual page cgisrv.toml(5) from the same table, for scdoc(1): `cgisrv reference --scdoc`.
 std::string reference_manual();
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::config

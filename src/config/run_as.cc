@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 
-namespace cgisrv::server {
+namespace cgisrv::config {
 
 namespace {
 
@@ -38,4 +38,4 @@ process::Privileges privileges_of(const Config& config) {
   return {config.server.user, config.server.group, allows_setuid(config)};
 }
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::config

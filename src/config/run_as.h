@@ -5,7 +5,7 @@
 #include "config/config.h"
 #include "process/privileges.h"
 
-namespace cgisrv::server {
+namespace cgisrv::config {
 
 // Whether this process can do that. Programs run as root only if the configuration says so, or a
 // person is there to read the warning. An error's code is EPERM if another user must start it.
@@ -14,4 +14,4 @@ Result<void> check_user(const Config& config);
 // The privileges that a worker keeps.
 process::Privileges privileges_of(const Config& config);
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::config

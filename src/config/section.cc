@@ -8,7 +8,7 @@
 #include "base/text.h"
 #include "config/parameters.h"
 
-namespace cgisrv::server {
+namespace cgisrv::config {
 
 namespace {
 
@@ -138,4 +138,4 @@ std::span<const Value> elements(const Reading& reading, const Value& value, std:
   return {};
 }
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::config

@@ -12,7 +12,7 @@
 
 #include "config/codec.h"
 
-namespace cgisrv::server {
+namespace cgisrv::config {
 
 // The meaning of a missing key, if the field's initial value does not show it.
 struct Absent {
@@ -142,4 +142,4 @@ Codec<T> merged(const SectionOf<T>& section) {
           }};
 }
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::config

@@ -9,7 +9,7 @@
 #include "config/codec.h"
 #include "config/value_check.h"
 
-namespace cgisrv::server {
+namespace cgisrv::config {
 
 namespace {
 
@@ -104,4 +104,4 @@ void check_sites(const Value& root, Config& config, Faults& faults) {
   }
 }
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::config

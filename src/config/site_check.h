@@ -8,9 +8,9 @@
 #include "config/document.h"
 #include "config/faults.h"
 
-namespace cgisrv::server {
+namespace cgisrv::config {
 
 // Completes the result of read_config() for `root`: names in lower case, programs found.
 void check_sites(const Value& root, Config& config, Faults& faults);
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::config

@@ -9,7 +9,7 @@
 #include "config/run_as.h"
 #include "process/privileges.h"
 
-namespace cgisrv::server {
+namespace cgisrv::config {
 
 namespace {
 
@@ -46,4 +46,4 @@ std::vector<std::string> what_a_start_limits(const Config& config) {
   return lacking.empty() ? std::vector<std::string>() : std::vector{lacking};
 }
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::config

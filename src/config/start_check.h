@@ -6,7 +6,7 @@
 
 #include "config/config.h"
 
-namespace cgisrv::server {
+namespace cgisrv::config {
 
 // Obstacles to a start by this user, a sentence each.
 struct StartCheck {
@@ -22,4 +22,4 @@ StartCheck check_start(const Config& config);
 // Where a server started by this user would fall short of the configuration, a sentence each.
 std::vector<std::string> what_a_start_limits(const Config& config);
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::config

@@ -14,7 +14,7 @@
 #include "net/address.h"
 #include "net/socket_activation.h"
 
-namespace cgisrv::server {
+namespace cgisrv::config {
 
 namespace {
 
@@ -163,4 +163,4 @@ std::string format_match(const Match& match) {
   return marks[static_cast<int>(match.kind)] + match.text;
 }
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::config

@@ -7,7 +7,7 @@
 #include "base/result.h"
 #include "config/config.h"
 
-namespace cgisrv::server {
+namespace cgisrv::config {
 
 std::string check_user(const std::string& name);
 std::string check_group(const std::string& name);
@@ -30,4 +30,4 @@ std::string check_field_name(const std::string& name);
 Result<Match> parse_match(const std::string& text);
 std::string format_match(const Match& match);
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::config

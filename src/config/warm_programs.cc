@@ -4,7 +4,7 @@
 
 #include "cgi/umask.h"
 
-namespace cgisrv::server {
+namespace cgisrv::config {
 
 std::optional<warm::WarmConfig> warm_config_of(const Config& config, const warm::ZygoteKey& key) {
   for (const Site& site : config.sites)
@@ -27,4 +27,4 @@ bool wants_zygote_manager(const Config& config) {
   });
 }
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::config

@@ -7,11 +7,11 @@
 #include "warm/manager_message.h"
 #include "warm/warm_config.h"
 
-namespace cgisrv::server {
+namespace cgisrv::config {
 
 // Whether any location starts its programs warm.
 bool wants_zygote_manager(const Config& config);
 // The settings of a program that is to be started warm; nothing: it is not.
 std::optional<warm::WarmConfig> warm_config_of(const Config& config, const warm::ZygoteKey& key);
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::config

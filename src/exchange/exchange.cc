@@ -13,17 +13,18 @@
 
 namespace cgisrv::exchange {
 
-using server::FailureHandler;
-using server::PageHandler;
+using handler::FailureHandler;
+using handler::PageHandler;
 
 namespace {
 
 constexpr unsigned redirects_max = 10;
 constexpr std::size_t unsent_room = 128 * 1024;  // for content that is not sent
 
-std::unique_ptr<http::Handler> refusal(http::Exchange& exchange, int status, std::string reason) {
+std::unique_ptr<handler::Handler> refusal(handler::Exchange& exchange, int status,
+                                          std::string reason) {
   return std::make_unique<FailureHandler>(
-      exchange, http::Failure{.status = status, .reason = std::move(reason)});
+      exchange, handler::Failure{.status = status, .reason = std::move(reason)});
 }
 
 }  // namespace
@@ -71,12 +72,12 @@ void Exchange::carry_over(Routing& next) const {
 
 // Its handler takes the script with it.
 void Exchange::note_program() {
-  if (routing_.site == nullptr || routing_.located.kind != server::Located::Kind::program) return;
+  if (routing_.site == nullptr || routing_.located.kind != site::Located::Kind::program) return;
   script_name_ = routing_.located.script.name;
   script_filename_ = routing_.located.script.filename;
 }
 
-void Exchange::answer(std::unique_ptr<http::Handler> handler) {
+void Exchange::answer(std::unique_ptr<handler::Handler> handler) {
   drop_handler();
   handler_ = std::move(handler);
   handler_->start();
@@ -113,7 +114,7 @@ void Exchange::let_go() {
 // ---- the request's body ------------------------------------------------------------------------
 
 // Even if the response would take no body: a client that announces too much is told so.
-std::unique_ptr<http::Handler> Exchange::refuse_large_body() {
+std::unique_ptr<handler::Handler> Exchange::refuse_large_body() {
   if (request_.framing != http::Framing::length ||
       request_.content_length <= routing_.body_bytes_max)
     return nullptr;
@@ -247,7 +248,7 @@ void Exchange::finish() {
   wire_->end();
 }
 
-std::unique_ptr<http::Handler> Exchange::leave() {
+std::unique_ptr<handler::Handler> Exchange::leave() {
   if (is_over() || reply_ != Reply::head) return nullptr;
   if (content_ != http::Content::sized || length_left_ != 0) return nullptr;
   auto handler = std::move(handler_);
@@ -261,20 +262,20 @@ void Exchange::abort() {
   wire_->abort();
 }
 
-void Exchange::fail(http::Failure failure) {
+void Exchange::fail(handler::Failure failure) {
   if (is_over() || has_ended()) return;
   const bool is_ours = failure.status >= 500 && failure.told.empty();  // not 501 or 505 for a head
   const auto level = is_ours ? log::Level::warn : log::Level::info;
   log::write(level, request_id_, fmt::format("{}: {}", failure.status, failure.reason));
   if (is_ours) diagnosis_ = failure.reason;
   if (reply_ != Reply::none) return abort();
-  std::optional<server::Failure> details;
+  std::optional<page::Failure> details;
   if (shows_failures() && (is_ours || failure.status == 403 || failure.status == 413))
-    details = server::Failure{script_name_, script_filename_,    failure.reason,
-                              failure.exit, failure.stderr_tail, failure.output_head};
-  server::Page page = server::error_page(failure.status, request_id_, server::wants_html(request_),
-                                         details, failure.told);
-  http::Response response = server::page_response(failure.status, page);
+    details = page::Failure{script_name_, script_filename_,    failure.reason,
+                            failure.exit, failure.stderr_tail, failure.output_head};
+  page::Page page = page::error_page(failure.status, request_id_, page::wants_html(request_),
+                                     details, failure.told);
+  http::Response response = page::page_response(failure.status, page);
   response.add("Cache-Control", "no-store");
   if (failure.status == 503) response.add("Retry-After", "5");
   answer(std::make_unique<PageHandler>(*this, std::move(response), std::move(page.body)));

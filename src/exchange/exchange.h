@@ -32,7 +32,7 @@
 
 namespace cgisrv::exchange {
 
-class Exchange final : public http::Exchange {
+class Exchange final : public handler::Exchange {
  public:
   enum class Body : std::uint8_t { unopened, open, discarded, faulted };
   enum class Reply : std::uint8_t { none, head, ended, aborted };
@@ -69,7 +69,7 @@ class Exchange final : public http::Exchange {
   // Bytes after the request cannot be trusted, or are not worth looking for.
   bool body_is_lost() const { return body_ == Body::faulted || is_too_large(); }
 
-  // ---- http::Exchange
+  // ---- handler::Exchange
   const http::Request& request() const override { return request_; }
   std::string_view request_id() const override { return request_id_; }
   void open_body() override;
@@ -86,9 +86,9 @@ class Exchange final : public http::Exchange {
   void flush() override;
   void set_account(std::shared_ptr<account::Account> account) override;
   void finish() override;
-  std::unique_ptr<http::Handler> leave() override;
+  std::unique_ptr<handler::Handler> leave() override;
   void abort() override;
-  void fail(http::Failure failure) override;
+  void fail(handler::Failure failure) override;
   bool may_redirect() const override;
   void redirect(std::string path_query, std::vector<http::Field> fields) override;
 
@@ -102,7 +102,7 @@ class Exchange final : public http::Exchange {
   // Whether the client is the author, on this machine, who may see why a program failed.
   bool shows_failures() const;
   // A fault of the client: the client is told of it, and the log says who sent what.
-  http::Failure clients_fault(int status, std::string_view reason) const;
+  handler::Failure clients_fault(int status, std::string_view reason) const;
 
  private:
   struct BodyFault {
@@ -113,15 +113,15 @@ class Exchange final : public http::Exchange {
   void route();
   void carry_over(Routing& next) const;
   void note_program();
-  std::unique_ptr<http::Handler> refuse_large_body();
-  void answer(std::unique_ptr<http::Handler> handler);
+  std::unique_ptr<handler::Handler> refuse_large_body();
+  void answer(std::unique_ptr<handler::Handler> handler);
   void drop_handler();
   bool is_over() const { return wire_ == nullptr; }
   bool is_too_large() const;
   std::string too_much() const;
   void settle_body_fault();
   std::string request_line() const;
-  void describe_request(server::AccessEntry& entry) const;
+  void describe_request(accesslog::AccessEntry& entry) const;
   void log_access();
   void let_go();
 
@@ -143,7 +143,7 @@ class Exchange final : public http::Exchange {
   Routing routing_;
   std::string script_name_;      // of the last program that answered
   std::string script_filename_;  // likewise
-  std::unique_ptr<http::Handler> handler_;
+  std::unique_ptr<handler::Handler> handler_;
   std::shared_ptr<account::Account> account_;  // of the program that answers
   unsigned redirects_ = 0;
   std::string redirect_target_;       // the target after a local redirect; the request refers to it

@@ -35,9 +35,9 @@ access::Peer Exchange::visitor() const {
 
 // Most proxies name another host, too.
 bool Exchange::shows_failures() const {
-  const server::Config& config = host_.config();
+  const config::Config& config = host_.config();
   return config.show_failures && listener().loopback &&
-         (request_.host.empty() || server::means_this_machine(config.own_names, request_.host)) &&
+         (request_.host.empty() || site::means_this_machine(config.own_names, request_.host)) &&
          !has_proxys_field(request_);
 }
 
@@ -50,7 +50,7 @@ std::string Exchange::too_much() const {
                          : "raise it in its location or under [limits] if it is to be taken");
 }
 
-http::Failure Exchange::clients_fault(int status, std::string_view reason) const {
+handler::Failure Exchange::clients_fault(int status, std::string_view reason) const {
   const std::string_view client = endpoints().remote_address;
   return {.status = status,
           .reason = fmt::format("{}; {} sent \"{}\"", reason, client.empty() ? "a client" : client,
@@ -69,24 +69,24 @@ std::string Exchange::request_line() const {
 void Exchange::log_access() {
   const Clock::duration duration = Clock::now() - began_;
   host_.count(routing_.located.location, status_, duration);
-  server::AccessEntry entry = {.diagnosis = diagnosis_,
-                               .status = status_,
-                               .duration = duration,
-                               .usage = account_ ? &account_->usage() : nullptr};
+  accesslog::AccessEntry entry = {.diagnosis = diagnosis_,
+                                  .status = status_,
+                                  .duration = duration,
+                                  .usage = account_ ? &account_->usage() : nullptr};
   if (!host_.wants(entry)) return;
   const std::string line = request_line();
   entry.request_line = line;
   describe_request(entry);
   if (!account_ || account_->is_final()) return host_.write(entry);
   account_->when_final(
-      [kept = server::StoredEntry(entry), &host = host_](const account::Usage& usage) {
-        server::AccessEntry late = kept.entry();
+      [kept = accesslog::StoredEntry(entry), &host = host_](const account::Usage& usage) {
+        accesslog::AccessEntry late = kept.entry();
         late.usage = &usage;
         host.write(late);
       });
 }
 
-void Exchange::describe_request(server::AccessEntry& entry) const {
+void Exchange::describe_request(accesslog::AccessEntry& entry) const {
   const auto field = [&](std::string_view name) { return request_.field(name).value_or(""); };
   entry.method = asked_method_;
   entry.target = request_.raw_target;

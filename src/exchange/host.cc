@@ -16,7 +16,7 @@ std::uint64_t retirement(std::uint64_t requests, unsigned ordinal) {
 
 }  // namespace
 
-Host::Host(pool::Worker& worker, const server::Config& config, server::AccessLog* access_log)
+Host::Host(pool::Worker& worker, const config::Config& config, accesslog::AccessLog* access_log)
     : worker_(worker),
       config_(config),
       access_log_(access_log),
@@ -40,19 +40,19 @@ void Host::count_answered() {
   retires_at_ += config_.server.max_requests_per_worker;  // if there is no successor now
 }
 
-void Host::count(const server::Location* location, int status, Clock::duration duration) {
+void Host::count(const config::Location* location, int status, Clock::duration duration) {
   if (!request_stats_) return;
   request_stats_->count(
       location == nullptr ? request_stats_->unrouted() : request_stats_->row(*location), status,
       duration);
 }
 
-bool Host::wants(const server::AccessEntry& entry) const {
+bool Host::wants(const accesslog::AccessEntry& entry) const {
   const bool is_logged = access_log_ != nullptr && !access_log_->off();
   return is_logged || (request_stats_ && request_stats_->is_remarkable(entry));
 }
 
-void Host::write(const server::AccessEntry& entry) {
+void Host::write(const accesslog::AccessEntry& entry) {
   if (access_log_ != nullptr) access_log_->write(entry);
   if (request_stats_) request_stats_->note(entry);
 }

@@ -22,19 +22,19 @@ class Exchange;
 
 // Where a request leads, before anything is done for it.
 struct Routing {
-  std::unique_ptr<http::Handler> refusal;  // if set, this answers, and no site is asked
-  const server::Site* site = nullptr;      // null: no site is involved
-  server::Located located;                 // of a site: what was found
-  http::Path path;                         // of a site: decoded
+  std::unique_ptr<handler::Handler> refusal;  // if set, this answers, and no site is asked
+  const config::Site* site = nullptr;         // null: no site is involved
+  site::Located located;                      // of a site: what was found
+  http::Path path;                            // of a site: decoded
   // A larger body is refused before anything is done.
-  std::uint64_t body_bytes_max = server::bytes_unlimited;
+  std::uint64_t body_bytes_max = config::bytes_unlimited;
 };
 
 class Host {
  public:
   // All arguments outlive the host, and the host outlives all exchanges. `access_log`: null for
   // none.
-  Host(pool::Worker& worker, const server::Config& config, server::AccessLog* access_log);
+  Host(pool::Worker& worker, const config::Config& config, accesslog::AccessLog* access_log);
   Host(const Host&) = delete;
   Host& operator=(const Host&) = delete;
   virtual ~Host() = default;
@@ -43,14 +43,14 @@ class Host {
   // each local redirect.
   virtual Routing route(Exchange& exchange) = 0;
   // Never null. `routing` is the result of route(), and may be moved from.
-  virtual std::unique_ptr<http::Handler> answer(Exchange& exchange, Routing& routing) = 0;
+  virtual std::unique_ptr<handler::Handler> answer(Exchange& exchange, Routing& routing) = 0;
 
   // From now on exchanges are counted and noted in `shared_stats`.
   void use_shared_stats(telemetry::SharedStats& shared_stats) {
     request_stats_.emplace(shared_stats, config_);
   }
 
-  const server::Config& config() const { return config_; }
+  const config::Config& config() const { return config_; }
   Loop& loop() const { return worker_.loop(); }
   // The server is about to end: each response is the last of its connection.
   bool leaving() const { return request_stats_ && request_stats_->leaving(); }
@@ -64,16 +64,16 @@ class Host {
   // A request has been answered. After a set number, the worker asks to be replaced.
   void count_answered();
   // An exchange has ended. `location`: null if the request was refused before it had one.
-  void count(const server::Location* location, int status, Clock::duration duration);
+  void count(const config::Location* location, int status, Clock::duration duration);
   // Whether a log or the incidents want the entry; and the call that delivers it.
-  bool wants(const server::AccessEntry& entry) const;
-  void write(const server::AccessEntry& entry);
+  bool wants(const accesslog::AccessEntry& entry) const;
+  void write(const accesslog::AccessEntry& entry);
 
  private:
   pool::Worker& worker_;
-  const server::Config& config_;
-  server::AccessLog* access_log_;
-  std::optional<server::RequestStats> request_stats_;  // none: nothing is counted
+  const config::Config& config_;
+  accesslog::AccessLog* access_log_;
+  std::optional<RequestStats> request_stats_;  // none: nothing is counted
   RandomNumbers request_ids_;
   std::uint64_t answered_ = 0;
   std::uint64_t retires_at_;

@@ -3,7 +3,7 @@
 #include "base/text.h"
 #include "config/value_check.h"
 
-namespace cgisrv::server {
+namespace cgisrv::exchange {
 
 namespace {
 
@@ -15,22 +15,22 @@ microseconds micro(Clock::duration duration) {
 }
 
 // A request for something that HTTP or a file does not offer is no failure of the server.
-bool is_refusal(const AccessEntry& entry) {
+bool is_refusal(const accesslog::AccessEntry& entry) {
   return entry.program.empty() && (entry.status == 501 || entry.status == 505);
 }
 
-bool has_failed(const AccessEntry& entry) {
+bool has_failed(const accesslog::AccessEntry& entry) {
   if ((entry.status >= 500 && !is_refusal(entry)) || !entry.diagnosis.empty()) return true;
   return entry.usage != nullptr && account::is_failure(entry.usage->outcome);
 }
 
-std::string diagnosis_of(const AccessEntry& entry) {
+std::string diagnosis_of(const accesslog::AccessEntry& entry) {
   if (entry.usage != nullptr && !entry.usage->diagnosis.empty()) return entry.usage->diagnosis;
   if (!entry.diagnosis.empty()) return std::string(entry.diagnosis);
   return fmt::format("{}: answered with status {} by itself", entry.program, entry.status);
 }
 
-telemetry::Incident incident_of(const AccessEntry& entry) {
+telemetry::Incident incident_of(const accesslog::AccessEntry& entry) {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   telemetry::Incident made;
   made.time_ms = std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
@@ -51,17 +51,17 @@ telemetry::Incident incident_of(const AccessEntry& entry) {
 
 }  // namespace
 
-RequestStats::RequestStats(telemetry::SharedStats& shared_stats, const Config& config)
+RequestStats::RequestStats(telemetry::SharedStats& shared_stats, const config::Config& config)
     : shared_stats_(shared_stats), unrouted_(shared_stats.traffic().find("-", "-")) {
-  for (const Site& site : config.sites) {
+  for (const config::Site& site : config.sites) {
     const std::string name = site.server_name.empty() ? "*" : site.server_name.front();
-    const auto add = [&](const Location& location, const std::string& match) {
+    const auto add = [&](const config::Location& location, const std::string& match) {
       if (rows_.size() <= location.number) rows_.resize(location.number + 1, &unrouted_);
       rows_[location.number] = &shared_stats.traffic().find(name, match);
     };
     add(site.fallback, "*");
-    for (const Location& location : site.locations)
-      add(location, format_match(location.match));
+    for (const config::Location& location : site.locations)
+      add(location, config::format_match(location.match));
   }
 }
 
@@ -70,12 +70,12 @@ void RequestStats::count(telemetry::TrafficRow& row, int status, Clock::duration
   shared_stats_.traffic().durations.add(micro(duration));
 }
 
-bool RequestStats::is_remarkable(const AccessEntry& entry) const {
+bool RequestStats::is_remarkable(const accesslog::AccessEntry& entry) const {
   return has_failed(entry) ||
          shared_stats_.incidents().is_slow(micro(entry.duration), Clock::now());
 }
 
-void RequestStats::note(const AccessEntry& entry) {
+void RequestStats::note(const accesslog::AccessEntry& entry) {
   const bool failed = has_failed(entry);
   const bool slow = shared_stats_.incidents().is_slow(micro(entry.duration), Clock::now());
   if (!failed && !slow) return;
@@ -86,4 +86,4 @@ void RequestStats::note(const AccessEntry& entry) {
   shared_stats_.incidents().add_failure(incident);
 }
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::exchange

@@ -8,14 +8,14 @@
 #include "config/config.h"
 #include "telemetry/shared_stats.h"
 
-namespace cgisrv::server {
+namespace cgisrv::exchange {
 
 class RequestStats {
  public:
   // Both arguments outlive it.
-  RequestStats(telemetry::SharedStats& shared_stats, const Config& config);
+  RequestStats(telemetry::SharedStats& shared_stats, const config::Config& config);
 
-  telemetry::TrafficRow& row(const Location& location) { return *rows_[location.number]; }
+  telemetry::TrafficRow& row(const config::Location& location) { return *rows_[location.number]; }
   // For requests that were refused before routing.
   telemetry::TrafficRow& unrouted() { return unrouted_; }
 
@@ -26,9 +26,9 @@ class RequestStats {
   void count(telemetry::TrafficRow& row, int status, Clock::duration duration);
   // Whether it is worth a note: it failed, or took longer than others. `entry` is that of the
   // access log; its usage may still be missing.
-  bool is_remarkable(const AccessEntry& entry) const;
+  bool is_remarkable(const accesslog::AccessEntry& entry) const;
   // Notes `entry`, with its usage, if it is worth it.
-  void note(const AccessEntry& entry);
+  void note(const accesslog::AccessEntry& entry);
 
  private:
   telemetry::SharedStats& shared_stats_;
@@ -36,4 +36,4 @@ class RequestStats {
   std::vector<telemetry::TrafficRow*> rows_;  // by the location's number
 };
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::exchange

@@ -26,14 +26,14 @@
 
 namespace cgisrv::exchange {
 
-using server::FailureHandler;
-using server::Located;
-using server::Page;
-using server::PageHandler;
+using handler::FailureHandler;
+using handler::PageHandler;
+using page::Page;
+using site::Located;
 
 namespace {
 
-using HandlerPtr = std::unique_ptr<http::Handler>;
+using HandlerPtr = std::unique_ptr<handler::Handler>;
 
 constexpr std::string_view file_methods = "GET, HEAD, OPTIONS";
 // Programs get every method but two; these are the common ones.
@@ -41,7 +41,7 @@ constexpr std::string_view program_methods = "GET, HEAD, POST, PUT, PATCH, DELET
 
 HandlerPtr refuse(Exchange& exchange, int status, std::string reason) {
   return std::make_unique<FailureHandler>(
-      exchange, http::Failure{.status = status, .reason = std::move(reason)});
+      exchange, handler::Failure{.status = status, .reason = std::move(reason)});
 }
 
 // Else a stranger's name could point at this machine, and its pages could read what is served.
@@ -56,21 +56,21 @@ HandlerPtr refuse_host(Exchange& exchange) {
 }
 
 HandlerPtr send_page(Exchange& exchange, int status, Page page) {
-  return std::make_unique<PageHandler>(exchange, server::page_response(status, page),
+  return std::make_unique<PageHandler>(exchange, page::page_response(status, page),
                                        std::move(page.body));
 }
 
 // `reason`: for the author, if any.
 HandlerPtr method_not_allowed(Exchange& exchange, std::string_view allowed,
                               const std::string& reason = {}) {
-  std::optional<server::Failure> details;
+  std::optional<page::Failure> details;
   if (!reason.empty()) {
     log::write(log::Level::info, exchange.request_id(), "405: " + reason);
     if (exchange.shows_failures()) details.emplace().reason = reason;
   }
-  Page body = server::error_page(405, exchange.request_id(), server::wants_html(exchange.request()),
-                                 details);
-  http::Response response = server::page_response(405, body);
+  Page body =
+      page::error_page(405, exchange.request_id(), page::wants_html(exchange.request()), details);
+  http::Response response = page::page_response(405, body);
   response.add("Allow", allowed);
   return std::make_unique<PageHandler>(exchange, std::move(response), std::move(body.body));
 }
@@ -90,7 +90,7 @@ HandlerPtr check_file_method(Exchange& exchange, const std::string& reason = {})
   if (http::is_known_method(method)) return method_not_allowed(exchange, file_methods, reason);
   return send_page(
       exchange, 501,
-      server::error_page(501, exchange.request_id(), server::wants_html(exchange.request())));
+      page::error_page(501, exchange.request_id(), page::wants_html(exchange.request())));
 }
 
 // With the trailing slash. 308 if the method must be kept.
@@ -122,22 +122,22 @@ HandlerPtr cannot_open(Exchange& exchange, const std::string& path, int code) {
 }
 
 // A listing does not name what its reader may not have.
-void hide_refused(const server::Site& site, const std::string& path, const access::Peer& visitor,
+void hide_refused(const config::Site& site, const std::string& path, const access::Peer& visitor,
                   std::vector<files::ListingEntry>& entries) {
   std::erase_if(entries, [&](const files::ListingEntry& entry) {
     const std::string whole = path + entry.name;
-    return !server::refusal_by_path(site, {whole, whole.size()}, visitor).empty();
+    return !site::refusal_by_path(site, {whole, whole.size()}, visitor).empty();
   });
 }
 
 // Like locate(), without examining each file.
-void mark_programs(const server::Site& site, const std::string& path,
+void mark_programs(const config::Site& site, const std::string& path,
                    std::vector<files::ListingEntry>& entries) {
   for (files::ListingEntry& entry : entries) {
     if (entry.directory) continue;
     const std::string whole = path + entry.name;
-    const server::Location& location = server::find_route(site, {whole, whole.size()}).location;
-    entry.program = location.program == server::ProgramKind::in_place &&
+    const config::Location& location = site::find_route(site, {whole, whole.size()}).location;
+    entry.program = location.program == config::ProgramKind::in_place &&
                     (entry.executable || !location.interpreter.empty());
   }
 }
@@ -156,8 +156,8 @@ HandlerPtr list(Exchange& exchange, const Routing& routing) {
   mark_programs(*site, path.text, *entries);
   const http::Request& request = exchange.request();
   return send_page(exchange, 200,
-                   server::listing_page(path.text, std::move(*entries), more, request.target.query,
-                                        server::wants_html(request)));
+                   page::listing_page(path.text, std::move(*entries), more, request.target.query,
+                                      page::wants_html(request)));
 }
 
 bool is_of_the_server(const http::Request& request) {
@@ -178,7 +178,7 @@ HandlerPtr answer_for_the_server(Exchange& exchange) {
 bool Sites::is_safe(const Exchange& exchange) const {
   const std::string_view host = exchange.request().host;
   return !config().checks_host || host.empty() || exchange.listener().unix_socket ||
-         server::is_safe_host(config().own_names, config().hosts, host);
+         site::is_safe_host(config().own_names, config().hosts, host);
 }
 
 Routing Sites::route(Exchange& exchange) {
@@ -194,12 +194,12 @@ Routing Sites::route(Exchange& exchange) {
                               fmt::format("the path {} is broken or leads out of the site",
                                           text::escape(request.target.path, 200)))};
   if (!is_safe(exchange)) return {.refusal = refuse_host(exchange)};
-  return route_in(server::find_site(config(), request.host), std::move(*path), exchange.visitor());
+  return route_in(site::find_site(config(), request.host), std::move(*path), exchange.visitor());
 }
 
-Routing Sites::route_in(const server::Site& site, http::Path path,
+Routing Sites::route_in(const config::Site& site, http::Path path,
                         const access::Peer& visitor) const {
-  Routing routing{.site = &site, .located = server::locate(config(), site, path, visitor)};
+  Routing routing{.site = &site, .located = site::locate(config(), site, path, visitor)};
   routing.path = std::move(path);
   routing.body_bytes_max = routing.located.location->body_size;
   return routing;
@@ -242,7 +242,7 @@ std::string Sites::note_program(const http::Request& request, const Routing& rou
   const bool is_read = request.method == "GET" || request.method == "HEAD";
   if (is_read && !sent_programs_.is_new(located.file)) return {};
   auto sentence =
-      server::sent_program(config(), *routing.site, *located.location, located.file, fd, mode);
+      site::sent_program(config(), *routing.site, *located.location, located.file, fd, mode);
   if (is_read && !sentence.empty()) sent_programs_.tell(located.file, sentence);
   return sentence;
 }
@@ -265,7 +265,7 @@ HandlerPtr Sites::send_file(Exchange& exchange, const Routing& routing) {
   if (!S_ISREG(status.st_mode)) return refuse(exchange, 403, path + " is not a regular file");
   auto answer =
       files::answer_file(exchange.request(), status, files::mime_type(path), std::time(nullptr));
-  return std::make_unique<server::FileHandler>(exchange, std::move(*file), std::move(answer));
+  return std::make_unique<handler::FileHandler>(exchange, std::move(*file), std::move(answer));
 }
 
 // A form may be sent to a directory whose index is a program.
@@ -274,7 +274,7 @@ HandlerPtr Sites::add_slash(Exchange& exchange, Routing& routing) {
   const std::string_view method = exchange.request().method;
   if (method == "GET" || method == "HEAD") return redirect_to(exchange, 301, std::move(redirect));
   const http::Path with_slash{routing.path.text + '/', routing.path.text.size() + 1};
-  if (server::locate(config(), *routing.site, with_slash, exchange.visitor()).kind ==
+  if (site::locate(config(), *routing.site, with_slash, exchange.visitor()).kind ==
       Located::Kind::program)
     return redirect_to(exchange, 308, std::move(redirect));
   return check_file_method(exchange);

@@ -12,26 +12,26 @@ namespace cgisrv::exchange {
 class Sites final : public Host {
  public:
   // As for Host. `runs` is what programs need to run, and outlives it too.
-  Sites(pool::Worker& worker, const server::Config& config, server::AccessLog* access_log,
+  Sites(pool::Worker& worker, const config::Config& config, accesslog::AccessLog* access_log,
         cgi::RunContext& runs)
       : Host(worker, config, access_log), runs_(runs) {}
 
   Routing route(Exchange& exchange) override;
-  std::unique_ptr<http::Handler> answer(Exchange& exchange, Routing& routing) override;
+  std::unique_ptr<handler::Handler> answer(Exchange& exchange, Routing& routing) override;
 
  private:
-  using HandlerPtr = std::unique_ptr<http::Handler>;
+  using HandlerPtr = std::unique_ptr<handler::Handler>;
 
   bool is_safe(const Exchange& exchange) const;
-  Routing route_in(const server::Site& site, http::Path path, const access::Peer& visitor) const;
-  HandlerPtr run_program(Exchange& exchange, server::Located& located);
+  Routing route_in(const config::Site& site, http::Path path, const access::Peer& visitor) const;
+  HandlerPtr run_program(Exchange& exchange, site::Located& located);
   HandlerPtr send_file(Exchange& exchange, const Routing& routing);
   std::string note_program(const http::Request& request, const Routing& routing, int fd,
                            mode_t mode);
   HandlerPtr add_slash(Exchange& exchange, Routing& routing);
 
   cgi::RunContext& runs_;
-  server::SentPrograms sent_programs_;
+  site::SentPrograms sent_programs_;
 };
 
 }  // namespace cgisrv::exchange

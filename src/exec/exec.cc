@@ -20,7 +20,7 @@ namespace cgisrv::exec {
 
 namespace {
 
-using server::Config;
+using config::Config;
 
 constexpr rlim_t descriptors_wanted = 256;
 
@@ -51,8 +51,8 @@ Result<Standing> take_standing(Config& config) {
   Standing standing;
   standing.descriptors = process::raise_descriptor_limit(descriptors_wanted);
   standing.note = stay_who_we_are(config);
-  if (auto may = server::check_user(config); !may) return std::unexpected(may.error());
-  if (auto dropped = process::drop_privileges(server::privileges_of(config)); !dropped)
+  if (auto may = config::check_user(config); !may) return std::unexpected(may.error());
+  if (auto dropped = process::drop_privileges(config::privileges_of(config)); !dropped)
     return std::unexpected(dropped.error());
   standing.user = process::own_user_name();
   return standing;
@@ -121,7 +121,7 @@ int status_of(const Error& error) {
 
 }  // namespace
 
-int run(const ExecOptions& options, const server::DirectoryOptions& directory) {
+int run(const ExecOptions& options, const config::DirectoryOptions& directory) {
   Config none;
   const auto standing = take_standing(none);
   if (!standing) return complain(standing.error(), exit_status::software);
@@ -131,7 +131,7 @@ int run(const ExecOptions& options, const server::DirectoryOptions& directory) {
 }
 
 int run(const ExecOptions& options, Config config) {
-  server::drop_access_rules(config);  // who may execute this may execute the program
+  site::drop_access_rules(config);  // who may execute this may execute the program
   const auto standing = take_standing(config);
   if (!standing)
     return complain(standing.error(), standing.error().code == EPERM ? exit_status::permission

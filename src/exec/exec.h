@@ -7,7 +7,7 @@
 namespace cgisrv::exec {
 
 // Prints what the options ask for, and returns the exit status of the command: see command/cli.cc.
-int run(const ExecOptions& options, const server::DirectoryOptions& directory);
-int run(const ExecOptions& options, server::Config config);  // with a configuration
+int run(const ExecOptions& options, const config::DirectoryOptions& directory);
+int run(const ExecOptions& options, config::Config config);  // with a configuration
 
 }  // namespace cgisrv::exec

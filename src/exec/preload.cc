@@ -115,8 +115,8 @@ Modules chosen(const std::vector<Lesson::Loaded>& kept) {
 
 ResolvedRequest with_preload(ResolvedRequest resolved, const std::vector<std::string>& modules,
                              const std::string& learn) {
-  for (server::Site& site : resolved.config.sites)
-    for (server::Location& location : site.locations) {
+  for (config::Site& site : resolved.config.sites)
+    for (config::Location& location : site.locations) {
       location.cgi.warm.preload.modules = modules;
       location.cgi.warm.learn = learn;
     }

@@ -23,10 +23,10 @@ namespace {
 const access::Peer no_visitor;
 
 namespace fs = std::filesystem;
-using server::Config;
-using server::Located;
-using server::Location;
-using server::Site;
+using config::Config;
+using config::Location;
+using config::Site;
+using site::Located;
 
 // The user's wishes for the request.
 struct Wanted {
@@ -83,7 +83,7 @@ enum class Fit : std::uint8_t { elsewhere, refused, runs };
 // Where the decoded `path` leads.
 Fit fit(const Config& config, const Site& site, const std::string& path,
         const std::string& script) {
-  const Located located = server::locate(config, site, {path, path.size()}, no_visitor);
+  const Located located = site::locate(config, site, {path, path.size()}, no_visitor);
   if (located.kind == Located::Kind::error) return Fit::refused;
   const bool runs =
       located.kind == Located::Kind::program && same_file(located.script.filename, script);
@@ -98,16 +98,16 @@ std::vector<std::string> candidates(const Site& site, const Location& location,
     if (path) paths.push_back(*path);
   };
   switch (location.program) {
-    case server::ProgramKind::none:
+    case config::ProgramKind::none:
       break;
-    case server::ProgramKind::in_place:
+    case config::ProgramKind::in_place:
       add(below(site.root, script));
       break;
-    case server::ProgramKind::directory:
+    case config::ProgramKind::directory:
       if (const auto rest = below(location.path, script))
         add(location.match.text + rest->substr(1));
       break;
-    case server::ProgramKind::single:
+    case config::ProgramKind::single:
       if (same_file(location.path, script) && location.match.text.starts_with('/'))
         add(location.match.text);
       break;
@@ -118,10 +118,10 @@ std::vector<std::string> candidates(const Site& site, const Location& location,
 // A host name that this site answers; nothing if other sites have all of its names.
 std::optional<std::string> host_of(const Config& config, const Site& site,
                                    const std::string& address) {
-  if (&site == &server::find_site(config, address)) return address;
+  if (&site == &site::find_site(config, address)) return address;
   for (std::string name : site.server_name) {
     if (name.starts_with("*.")) name.replace(0, 1, "www");
-    if (&site == &server::find_site(config, name)) return name;
+    if (&site == &site::find_site(config, name)) return name;
   }
   return std::nullopt;
 }
@@ -166,7 +166,7 @@ Found search(const Config& config, const Wanted& wanted, const std::string& scri
   for (const Site& site : config.sites) {
     const auto name = host_of(config, site, bare(listening));
     if (!name) continue;
-    if (!wanted.host.empty() && &site != &server::find_site(config, bare(wanted.host))) continue;
+    if (!wanted.host.empty() && &site != &site::find_site(config, bare(wanted.host))) continue;
     const std::string host = wanted.host.empty() ? with_port(*name, listening) : wanted.host;
     for (const Location& location : site.locations) {
       for (const std::string& path : candidates(site, location, script)) {
@@ -184,15 +184,15 @@ Result<Found> check_at(const std::string& host, const Config& config, const Want
   Found refused{Fit::refused, host, wanted.path};
   const auto path = http::decode_path(wanted.path);
   if (!path) return refused;  // in the server's words
-  const Site& site = server::find_site(config, bare(host));
-  const Located located = server::locate(config, site, *path, no_visitor);
+  const Site& site = site::find_site(config, bare(host));
+  const Located located = site::locate(config, site, *path, no_visitor);
   if (located.kind == Located::Kind::program && same_file(located.script.filename, script))
     return Found{Fit::runs, host, wanted.path};
   if (located.kind == Located::Kind::error) return refused;
   if (located.kind == Located::Kind::file && same_file(located.file, script))
     return std::unexpected(
         Error{ENOENT, fmt::format("{} would be sent as a file: {}", wanted.path,
-                                  server::why_sent(config, site, *located.location))});
+                                  site::why_sent(config, site, *located.location))});
   const std::string leads_to = located.kind == Located::Kind::program ? located.script.filename
                                : located.kind == Located::Kind::redirect
                                    ? "a redirect to " + located.redirect
@@ -219,10 +219,10 @@ Result<Found> find(const Config& config, const Wanted& wanted, const std::string
   Found found = search(config, wanted, script);
   if (found.fit != Fit::elsewhere) return found;
   if (config.file.empty())
-    return std::unexpected(
-        Error{ENOENT, fmt::format("{} would be sent as a file: {}", script,
-                                  server::why_sent(config, config.sites.front(),
-                                                   config.sites.front().fallback))});
+    return std::unexpected(Error{
+        ENOENT,
+        fmt::format("{} would be sent as a file: {}", script,
+                    site::why_sent(config, config.sites.front(), config.sites.front().fallback))});
   return std::unexpected(
       Error{ENOENT, fmt::format("no location of {} runs {}; is it the right file? Or give the URL "
                                 "that leads to it",
@@ -277,7 +277,7 @@ Result<ResolvedRequest> resolve_request(Config config, const std::string& script
 }
 
 Result<ResolvedRequest> resolve_request(const std::string& script, const std::string& url,
-                                        const server::DirectoryOptions& options) {
+                                        const config::DirectoryOptions& options) {
   const auto absolute = absolute_script(script);
   if (!absolute) return std::unexpected(absolute.error());
   if (const auto good = check_url(url); !good) return std::unexpected(good.error());
@@ -285,7 +285,7 @@ Result<ResolvedRequest> resolve_request(const std::string& script, const std::st
   // If none of them runs it, the one that the path names says why, else the most likely.
   std::optional<Result<ResolvedRequest>> first;
   for (const std::string& root : roots(*absolute, !wanted.path.empty())) {
-    auto config = server::directory_config(root, options);
+    auto config = config::directory_config(root, options);
     if (!config) continue;
     const auto found = find(*config, wanted, *absolute);
     if (found && found->fit == Fit::runs) return resolved(std::move(*config), *found, wanted);
@@ -302,8 +302,8 @@ Result<ResolvedRequest> resolve_request(const std::string& script, const std::st
 std::optional<Located> destination(const ResolvedRequest& resolved) {
   const auto path = http::decode_path(resolved.url.substr(0, resolved.url.find('?')));
   if (!path) return std::nullopt;
-  return server::locate(resolved.config, server::find_site(resolved.config, bare(resolved.host)),
-                        *path, no_visitor);
+  return site::locate(resolved.config, site::find_site(resolved.config, bare(resolved.host)), *path,
+                      no_visitor);
 }
 
 }  // namespace cgisrv::exec

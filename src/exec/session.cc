@@ -28,7 +28,7 @@ Session::Session(const ResolvedRequest& resolved, const ExecRequest& request, bo
       record_(passes_on, Callback::of<&Session::check>(*this)),
       addresses_{resolved.address},
       pid_table_(1, programs_max),
-      access_log_(*server::AccessLog::open({.path = "off"})),
+      access_log_(*accesslog::AccessLog::open({.path = "off"})),
       service_(*this, resolved.config, addresses_, pid_table_, table_, access_log_, descriptors) {
   service_.run_context().admission_client = nullptr;  // no other run needs a permit
   service_.run_context().observer = &record_;

@@ -67,8 +67,8 @@ class Session final : public pool::Worker {
   std::vector<net::Address> addresses_;
   process::PidTable pid_table_;
   admission::Table table_;
-  server::AccessLog access_log_;
-  server::Service service_;
+  accesslog::AccessLog access_log_;
+  worker::Service service_;
   std::optional<Client> client_;
   TimePoint began_{};
   std::chrono::microseconds took_{};

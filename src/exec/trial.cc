@@ -72,8 +72,8 @@ Trace trace_of(const Session& session) {
 ResolvedRequest with_start(ResolvedRequest resolved, bool warm) {
   const auto destination = exec::destination(resolved);
   const auto ours = destination ? destination->location->cgi.location : 0;
-  for (server::Site& site : resolved.config.sites)
-    for (server::Location& location : site.locations)
+  for (config::Site& site : resolved.config.sites)
+    for (config::Location& location : site.locations)
       location.cgi.warm.enabled = warm && location.cgi.location == ours;
   return resolved;
 }

@@ -39,7 +39,7 @@ bool wait(std::array<pollfd, count>& watched, Clock::time_point deadline) {
 
 }  // namespace
 
-ZygoteManagerProcess::ZygoteManagerProcess(const server::Config& config,
+ZygoteManagerProcess::ZygoteManagerProcess(const config::Config& config,
                                            const rlimit& descriptors) {
   auto channel = open_pair();
   auto line = open_pair();
@@ -66,7 +66,7 @@ ZygoteManagerProcess::~ZygoteManagerProcess() {
   }
 }
 
-void ZygoteManagerProcess::become_zygote_manager(const server::Config& config,
+void ZygoteManagerProcess::become_zygote_manager(const config::Config& config,
                                                  const rlimit& descriptors, Fd channel,
                                                  Fd line) const {
   const int tell = ::fcntl(line.get(), F_DUPFD_CLOEXEC, 0);
@@ -76,7 +76,7 @@ void ZygoteManagerProcess::become_zygote_manager(const server::Config& config,
   });
   warm::ZygoteManager zygote_manager(
       std::move(channel), std::move(line),
-      [&config](const warm::ZygoteKey& key) { return server::warm_config_of(config, key); },
+      [&config](const warm::ZygoteKey& key) { return config::warm_config_of(config, key); },
       warm::find_library(), descriptors);
   ::_exit(zygote_manager.run());
 }

@@ -15,7 +15,7 @@ namespace cgisrv::exec {
 class ZygoteManagerProcess {
  public:
   // Forked here, before there is a loop. `config` outlives it; `descriptors`: the programs' limit.
-  ZygoteManagerProcess(const server::Config& config, const rlimit& descriptors);
+  ZygoteManagerProcess(const config::Config& config, const rlimit& descriptors);
   // Lets it end its zygotes, and waits for it, but not for ever. If we die, it ends by itself.
   ~ZygoteManagerProcess();
   ZygoteManagerProcess(const ZygoteManagerProcess&) = delete;
@@ -29,7 +29,7 @@ class ZygoteManagerProcess {
   std::string complaint();
 
  private:
-  [[noreturn]] void become_zygote_manager(const server::Config& config, const rlimit& descriptors,
+  [[noreturn]] void become_zygote_manager(const config::Config& config, const rlimit& descriptors,
                                           Fd channel, Fd line) const;
 
   Fd channel_;

@@ -15,7 +15,7 @@ namespace cgisrv::account {
 class Account;
 }
 
-namespace cgisrv::http {
+namespace cgisrv::handler {
 
 // Why a handler could not answer. The exchange decides who is shown the details.
 struct Failure {
@@ -50,7 +50,7 @@ class Exchange {
  public:
   virtual ~Exchange() = default;
 
-  virtual const Request& request() const = 0;
+  virtual const http::Request& request() const = 0;
   virtual std::string_view request_id() const = 0;
 
   // ---- the request's body; it flows only as fast as it is consumed
@@ -63,7 +63,7 @@ class Exchange {
   virtual void discard_body() = 0;   // read the rest and drop it
 
   // ---- the response
-  virtual void respond(Response response) = 0;  // the head, once
+  virtual void respond(http::Response response) = 0;  // the head, once
   // Instead: the handler writes everything, head included. `status` is for the log.
   virtual void respond_raw(int status) = 0;
   virtual std::size_t room() const = 0;  // bytes that write() should not exceed now
@@ -90,7 +90,7 @@ class Exchange {
   // False when there were too many redirects already.
   virtual bool may_redirect() const { return true; }
   // Before respond(): answer this path instead, with these fields added to the response.
-  virtual void redirect(std::string path_query, std::vector<Field> fields) = 0;
+  virtual void redirect(std::string path_query, std::vector<http::Field> fields) = 0;
 };
 
-}  // namespace cgisrv::http
+}  // namespace cgisrv::handler

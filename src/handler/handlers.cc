@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace cgisrv::server {
+namespace cgisrv::handler {
 
 void PageHandler::start() {
   response_.content_length = body_.size();
@@ -37,4 +37,4 @@ void FileHandler::room_ready() {
   exchange_.finish();
 }
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::handler

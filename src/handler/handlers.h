@@ -8,48 +8,48 @@
 #include "files/static_file.h"
 #include "handler/exchange.h"
 
-namespace cgisrv::server {
+namespace cgisrv::handler {
 
 // Sends a response that is already whole.
-class PageHandler final : public http::Handler {
+class PageHandler final : public Handler {
  public:
-  PageHandler(http::Exchange& exchange, http::Response response, std::string body)
+  PageHandler(Exchange& exchange, http::Response response, std::string body)
       : exchange_(exchange), response_(std::move(response)), body_(std::move(body)) {}
   void start() override;
   void room_ready() override;
 
  private:
-  http::Exchange& exchange_;
+  Exchange& exchange_;
   http::Response response_;
   std::string body_;
   std::size_t sent_ = 0;
 };
 
 // Refuses with fail(): the exchange makes the page.
-class FailureHandler final : public http::Handler {
+class FailureHandler final : public Handler {
  public:
-  FailureHandler(http::Exchange& exchange, http::Failure failure)
+  FailureHandler(Exchange& exchange, Failure failure)
       : exchange_(exchange), failure_(std::move(failure)) {}
   void start() override { exchange_.fail(std::move(failure_)); }
 
  private:
-  http::Exchange& exchange_;
-  http::Failure failure_;
+  Exchange& exchange_;
+  Failure failure_;
 };
 
 // Sends a file, or parts of it.
-class FileHandler final : public http::Handler {
+class FileHandler final : public Handler {
  public:
-  FileHandler(http::Exchange& exchange, Fd file, files::FileAnswer answer)
+  FileHandler(Exchange& exchange, Fd file, files::FileAnswer answer)
       : exchange_(exchange), file_(std::move(file)), answer_(std::move(answer)) {}
   void start() override;
   void room_ready() override;
 
  private:
-  http::Exchange& exchange_;
+  Exchange& exchange_;
   Fd file_;
   files::FileAnswer answer_;
   std::size_t next_piece_ = 0;
 };
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::handler

@@ -8,8 +8,8 @@
 
 namespace cgisrv::http1 {
 
-using server::Duration;
-using server::Limits;
+using config::Duration;
+using config::Limits;
 
 namespace {
 

@@ -39,7 +39,7 @@ class Server {
   // ---- for connections
   Loop& loop() const { return worker_.loop(); }
   exchange::Host& host() { return host_; }
-  const server::Limits& limits() const { return host_.config().limits; }
+  const config::Limits& limits() const { return host_.config().limits; }
   const net::Address& address(unsigned listener) const { return addresses_[listener]; }
   std::span<char> scratch() { return scratch_; }
   // The connection has changed its use.

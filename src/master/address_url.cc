@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-namespace cgisrv::server {
+namespace cgisrv::master {
 
 namespace {
 
@@ -30,4 +30,4 @@ std::vector<std::string> urls_for_others(const net::Address& address,
   return urls;
 }
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::master

@@ -7,7 +7,7 @@
 
 #include "net/address.h"
 
-namespace cgisrv::server {
+namespace cgisrv::master {
 
 // "http://127.0.0.1:8888/"; for the unspecified address a name that a browser on this machine can
 // open. A unix socket has no URL: its address.
@@ -18,4 +18,4 @@ std::string address_url(const net::Address& address);
 std::vector<std::string> urls_for_others(const net::Address& address,
                                          std::span<const net::Address> interfaces);
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::master

@@ -5,7 +5,7 @@
 #include "admin/admin_process.h"
 #include "base/log.h"
 
-namespace cgisrv::server {
+namespace cgisrv::master {
 
 namespace {
 constexpr auto beat_interval = std::chrono::seconds(1);
@@ -34,8 +34,8 @@ AdminHost::AdminHost(pool::Master& master, ParentOnly<net::Listener>& listener,
 }
 
 int AdminHost::run(Fd lifeline, Beats& beats) {
-  AdminProcess process(std::move(*listener_), std::move(lifeline), sources_.options,
-                       sources_.reporter, sources_.table, sources_.shared_stats);
+  admin::AdminProcess process(std::move(*listener_), std::move(lifeline), sources_.options,
+                              sources_.reporter, sources_.table, sources_.shared_stats);
   const Heartbeat heartbeat(process.loop(), beats, sources_.heartbeat_timeout);
   return process.run();
 }
@@ -45,4 +45,4 @@ void AdminHost::beat() {
   beat_.arm_after(beat_interval);
 }
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::master

@@ -12,13 +12,13 @@
 #include "status/reporter.h"
 #include "telemetry/shared_stats.h"
 
-namespace cgisrv::server {
+namespace cgisrv::master {
 
 // What the admin process reads. All of it outlives the process.
 struct AdminSources {
-  const AdminOptions& options;
+  const config::AdminOptions& options;
   std::chrono::milliseconds heartbeat_timeout;
-  const Reporter& reporter;
+  const status::Reporter& reporter;
   admission::Table& table;
   telemetry::SharedStats& shared_stats;
 };
@@ -39,4 +39,4 @@ class AdminHost {
   HelperProcess process_;
 };
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::master

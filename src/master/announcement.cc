@@ -11,7 +11,7 @@
 #include "master/qr_code.h"
 #include "net/interfaces.h"
 
-namespace cgisrv::server {
+namespace cgisrv::master {
 
 void announce(const std::string& what, const Generation& generation) {
   std::vector<std::string> for_others;
@@ -39,4 +39,4 @@ void open_first(const Generation& generation) {
              stderr);
 }
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::master

@@ -5,7 +5,7 @@
 
 #include "master/generation.h"
 
-namespace cgisrv::server {
+namespace cgisrv::master {
 
 // A line for each listener, for each address that other machines reach it by, and for the status
 // page. On a terminal the first address for other machines is shown as a QR code too.
@@ -15,4 +15,4 @@ void announce(const std::string& what, const Generation& generation);
 // Shows the first listener that has a URL in a browser.
 void open_first(const Generation& generation);
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::master

@@ -12,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-namespace cgisrv::server {
+namespace cgisrv::master {
 
 namespace {
 
@@ -57,4 +57,4 @@ void open_browser(const std::string& url) {
                url.c_str());
 }
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::master

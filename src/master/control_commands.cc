@@ -7,7 +7,7 @@
 #include "base/text.h"
 #include "control/directory.h"
 
-namespace cgisrv::server {
+namespace cgisrv::master {
 
 // An answer of several lines becomes several lines of the log.
 control::Answer logged(control::Answer answer) {
@@ -51,7 +51,7 @@ Result<void> ControlCommands::listen() {
 
 void ControlCommands::answer(std::string_view verb, const ucred& peer, control::Reply reply) {
   if (verb == "status")
-    return reply({exit_status::ok, to_json(server_.reporter().report()) + "\n"});
+    return reply({exit_status::ok, status::to_json(server_.reporter().report()) + "\n"});
   constexpr std::string_view commands[] = {"reload", "upgrade", "reopen", "quit", "stop"};
   if (std::ranges::find(commands, verb) == std::end(commands))
     return reply(
@@ -66,4 +66,4 @@ void ControlCommands::answer(std::string_view verb, const ucred& peer, control::
   return verb == "reload" ? server_.reload(std::move(reply)) : server_.upgrade(std::move(reply));
 }
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::master

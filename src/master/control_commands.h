@@ -11,14 +11,14 @@
 #include "control/server.h"
 #include "status/reporter.h"
 
-namespace cgisrv::server {
+namespace cgisrv::master {
 
 // The server as a whole. A signal does the same as the command of its name; the answer is also
 // logged.
 class ServerControl {
  public:
-  virtual const Config& config() const = 0;
-  virtual const Reporter& reporter() const = 0;
+  virtual const config::Config& config() const = 0;
+  virtual const status::Reporter& reporter() const = 0;
   virtual void reload(control::Reply reply) = 0;
   virtual void upgrade(control::Reply reply) = 0;
   virtual control::Answer reopen() = 0;
@@ -46,4 +46,4 @@ class ControlCommands {
 // Logs the answer in the client's words.
 control::Answer logged(control::Answer answer);
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::master

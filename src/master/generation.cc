@@ -16,20 +16,20 @@
 #include "process/privileges.h"
 #include "worker/service.h"
 
-namespace cgisrv::server {
+namespace cgisrv::master {
 
 namespace {
 
-unsigned worker_count(const Config& config) {
+unsigned worker_count(const config::Config& config) {
   const unsigned wanted =
       config.server.workers != 0 ? config.server.workers : std::thread::hardware_concurrency();
   return std::clamp(wanted, 1U, pool::workers_max);
 }
 
-pool::Options pool_options(const ServerOptions& configured, unsigned workers) {
+pool::Options pool_options(const config::ServerOptions& configured, unsigned workers) {
   pool::Options options;
   options.workers = workers;
-  options.worker_connections = connections_allowed(configured, process::descriptor_limit());
+  options.worker_connections = config::connections_allowed(configured, process::descriptor_limit());
   options.worker_events = configured.worker_events;
   options.dispatch = configured.dispatch;
   options.heartbeat_timeout = configured.heartbeat_timeout;
@@ -55,15 +55,16 @@ std::vector<net::Address> addresses_of(const std::vector<Listening>& listening) 
 
 }  // namespace
 
-Generation::Generation(Config config, std::vector<Listening> listening,
-                       std::optional<net::Listener> admin, AccessLog access_log, Common& common)
+Generation::Generation(config::Config config, std::vector<Listening> listening,
+                       std::optional<net::Listener> admin, accesslog::AccessLog access_log,
+                       Common& common)
     : config_(std::move(config)),
       listening_(std::move(listening)),
       addresses_(addresses_of(listening_)),
       access_log_(std::move(access_log)),
       common_(common),
       number_(++common.generations),
-      privileges_(privileges_of(config_)),
+      privileges_(config::privileges_of(config_)),
       workers_(worker_count(config_)) {
   if (admin) admin_listener_.emplace(std::move(*admin));
 }
@@ -75,14 +76,14 @@ void Generation::begin(pool::Master& master, Orphans& orphans, std::string serve
   urls.reserve(addresses_.size());
   for (const net::Address& address : addresses_)
     urls.push_back(address_url(address));
-  reporter_ = std::make_unique<Reporter>(
+  reporter_ = std::make_unique<status::Reporter>(
       master, common_.table, common_.shared_stats,
-      Reporter::About{
-          .serves = std::move(serves),
-          .configured = !config_.file.empty(),
-          .listeners = std::move(urls),
-          .worker_connections = connections_allowed(config_.server, process::descriptor_limit())});
-  if (wants_zygote_manager(config_))
+      status::Reporter::About{.serves = std::move(serves),
+                              .configured = !config_.file.empty(),
+                              .listeners = std::move(urls),
+                              .worker_connections = config::connections_allowed(
+                                  config_.server, process::descriptor_limit())});
+  if (config::wants_zygote_manager(config_))
     zygote_manager_.emplace(master, config_, privileges_, common_.descriptors, orphans,
                             common_.table, number_, [this] { enter_cgroup(); });
 }
@@ -132,8 +133,8 @@ std::unique_ptr<pool::Service> Generation::make_service(pool::Worker& worker) {
     log::line(log::Level::fatal, "worker {}: {}", worker.index(), given_up.error().what);
     std::exit(exit_status::permission);
   }
-  auto service = std::make_unique<Service>(worker, config_, addresses_, common_.pid_table,
-                                           common_.table, access_log_, common_.descriptors);
+  auto service = std::make_unique<worker::Service>(worker, config_, addresses_, common_.pid_table,
+                                                   common_.table, access_log_, common_.descriptors);
   if (common_.cgroups) service->run_context().cgroups = &*common_.cgroups;
   if (zygote_manager_) service->use_zygote_manager(zygote_manager_->workers_end());
   service->use_shared_stats(common_.shared_stats);
@@ -150,4 +151,4 @@ void Generation::end() {
   zygote_manager_.reset();
 }
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::master

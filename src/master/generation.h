@@ -21,7 +21,7 @@
 #include "process/pid_table.h"
 #include "process/privileges.h"
 
-namespace cgisrv::server {
+namespace cgisrv::master {
 
 // What all generations share; made by the master before its first worker.
 struct Common {
@@ -45,16 +45,16 @@ struct Listening {
 class Generation {
  public:
   // `listening`: in the order of the sockets. `admin`: none, or one.
-  Generation(Config config, std::vector<Listening> listening, std::optional<net::Listener> admin,
-             AccessLog access_log, Common& common);
+  Generation(config::Config config, std::vector<Listening> listening,
+             std::optional<net::Listener> admin, accesslog::AccessLog access_log, Common& common);
   ~Generation();
 
-  const Config& config() const { return config_; }
+  const config::Config& config() const { return config_; }
   const std::vector<Listening>& listening() const { return listening_; }
   // The admin listener; null: none.
   const net::Listener* admin() const { return admin_listener_ ? &**admin_listener_ : nullptr; }
-  AccessLog& access_log() { return access_log_; }
-  const Reporter& reporter() const { return *reporter_; }
+  accesslog::AccessLog& access_log() { return access_log_; }
+  const status::Reporter& reporter() const { return *reporter_; }
   // 0: none.
   pid_t zygote_manager() const { return zygote_manager_ ? zygote_manager_->pid() : 0; }
   unsigned workers() const { return workers_; }
@@ -77,18 +77,18 @@ class Generation {
   std::unique_ptr<pool::Service> make_service(pool::Worker& worker);
   void enter_cgroup() const;
 
-  const Config config_;
+  const config::Config config_;
   const std::vector<Listening> listening_;
   const std::vector<net::Address> addresses_;
-  AccessLog access_log_;
+  accesslog::AccessLog access_log_;
   Common& common_;
   const std::uint32_t number_;
   const process::Privileges privileges_;
   const unsigned workers_;
   std::optional<ParentOnly<net::Listener>> admin_listener_;
-  std::unique_ptr<Reporter> reporter_;
+  std::unique_ptr<status::Reporter> reporter_;
   std::optional<ZygoteManagerHost> zygote_manager_;
   std::optional<AdminHost> admin_;
 };
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::master

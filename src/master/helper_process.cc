@@ -12,7 +12,7 @@
 #include "base/log.h"
 #include "process/oom_score.h"
 
-namespace cgisrv::server {
+namespace cgisrv::master {
 
 namespace {
 
@@ -111,4 +111,4 @@ void HelperProcess::ended() {
   again_.arm_after(restart_delay);
 }
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::master

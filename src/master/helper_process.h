@@ -14,7 +14,7 @@
 #include "event/heartbeat.h"
 #include "process/privileges.h"
 
-namespace cgisrv::server {
+namespace cgisrv::master {
 
 class HelperProcess {
  public:
@@ -73,4 +73,4 @@ class HelperProcess {
   unsigned beats_missed_ = 0;
 };
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::master

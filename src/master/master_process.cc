@@ -15,7 +15,7 @@
 #include "master/pid_file.h"
 #include "net/interfaces.h"
 
-namespace cgisrv::server {
+namespace cgisrv::master {
 
 namespace {
 
@@ -23,22 +23,22 @@ constexpr std::chrono::milliseconds busy_interval{100};
 constexpr std::string_view busy =
     "the server is starting, or ending, or a reload or an upgrade is under way; try again later\n";
 
-std::string duration_text(Duration duration) {
+std::string duration_text(config::Duration duration) {
   return format_duration(static_cast<std::uint64_t>(duration.count()));
 }
 
 // Settings that a running server cannot change: keeps the present ones, and says so in the text.
-std::string keep_what_needs_a_restart(const Config& now, Config& next) {
+std::string keep_what_needs_a_restart(const config::Config& now, config::Config& next) {
   std::string notes;
-  const auto keep = [&](auto ServerOptions::*option, std::string_view name) {
+  const auto keep = [&](auto config::ServerOptions::*option, std::string_view name) {
     if (now.server.*option == next.server.*option) return;
     next.server.*option = now.server.*option;
     notes += fmt::format("[server] {} takes effect when the server is started again\n", name);
   };
-  keep(&ServerOptions::cgroups, "cgroups");
-  keep(&ServerOptions::pid_file, "pid_file");
-  keep(&ServerOptions::runtime_dir, "runtime_dir");
-  if (now.server.cgroups) keep(&ServerOptions::user, "user (with cgroups)");
+  keep(&config::ServerOptions::cgroups, "cgroups");
+  keep(&config::ServerOptions::pid_file, "pid_file");
+  keep(&config::ServerOptions::runtime_dir, "runtime_dir");
+  if (now.server.cgroups) keep(&config::ServerOptions::user, "user (with cgroups)");
   return notes;
 }
 
@@ -55,7 +55,7 @@ struct MasterProcess::Admitting {
     follow(master.loop(), generation);
   }
   void follow(Loop& loop, const Generation& generation) {
-    const ServerOptions& options = generation.config().server;
+    const config::ServerOptions& options = generation.config().server;
     psi_monitor.reset();
     scheduler.set_total(options.max_running);
     if (options.pressure.any())
@@ -232,7 +232,7 @@ void MasterProcess::reload(control::Reply reply) {
                             begun.error().what)}));
 }
 
-Result<void> MasterProcess::begin_reload(Config config, std::string notes,
+Result<void> MasterProcess::begin_reload(config::Config config, std::string notes,
                                          const control::Reply& reply) {
   auto loaded = loader_.open(std::move(config), {current_, &master_->listeners()});
   if (!loaded) return std::unexpected(loaded.error());
@@ -290,10 +290,10 @@ void MasterProcess::generation_ended(const Generation& generation) {
 }
 
 control::Answer MasterProcess::reopen() {
-  std::vector<AccessLog*> earlier;
+  std::vector<accesslog::AccessLog*> earlier;
   for (const auto& generation : generations_)
     if (generation.get() != current_) earlier.push_back(&generation->access_log());
-  if (const auto reopened = reopen_logs(current_->access_log(), earlier); !reopened)
+  if (const auto reopened = accesslog::reopen_logs(current_->access_log(), earlier); !reopened)
     return logged(
         {exit_status::cannot_create, "the logs stay as they are: " + reopened.error().what + "\n"});
   return logged({exit_status::ok, "the logs were opened again\n"});
@@ -304,7 +304,7 @@ control::Answer MasterProcess::reopen() {
 // Load balancers are told first; the listeners close only when they have had time to notice. A
 // second request ends that wait.
 control::Answer MasterProcess::quit() {
-  const ServerOptions& options = config().server;
+  const config::ServerOptions& options = config().server;
   std::string text;
   if (is_ready_ && !is_leaving_ && !is_ending_ && options.quit_delay.count() > 0) {
     is_leaving_ = true;
@@ -317,7 +317,7 @@ control::Answer MasterProcess::quit() {
   } else {
     finish();
   }
-  if (options.shutdown_timeout == duration_unlimited)
+  if (options.shutdown_timeout == config::duration_unlimited)
     return {exit_status::ok, text + "finishing open requests, then stopping\n"};
   return {exit_status::ok, fmt::format("{}finishing open requests, for {} at most, then stopping\n",
                                        text, duration_text(options.shutdown_timeout))};
@@ -366,4 +366,4 @@ void MasterProcess::upgraded(const std::string& problem, const control::Reply& r
   master_->stop(pool::Stop::handed_over);
 }
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::master

@@ -20,7 +20,7 @@
 #include "master/serve.h"
 #include "master/service_state.h"
 
-namespace cgisrv::server {
+namespace cgisrv::master {
 
 // The exit status, as in sysexits.h, of a command or a server that fails with that error.
 int exit_status_of(const Error& error);
@@ -30,13 +30,15 @@ class MasterProcess final : public ServerControl {
   MasterProcess(ServeOptions start, Common& common);
   ~MasterProcess();
 
-  Result<LoadedResources> open(Config config) { return loader_.open(std::move(config), {}); }
+  Result<LoadedResources> open(config::Config config) {
+    return loader_.open(std::move(config), {});
+  }
   // Serves `first` until told to end; returns the exit status.
   int run(LoadedResources first);
 
   // ---- ServerControl
-  const Config& config() const override { return current_->config(); }
-  const Reporter& reporter() const override { return current_->reporter(); }
+  const config::Config& config() const override { return current_->config(); }
+  const status::Reporter& reporter() const override { return current_->reporter(); }
   void reload(control::Reply reply) override;
   void upgrade(control::Reply reply) override;
   control::Answer reopen() override;
@@ -54,7 +56,7 @@ class MasterProcess final : public ServerControl {
   void end();
   void clean_up() const;
 
-  Result<void> begin_reload(Config config, std::string notes, const control::Reply& reply);
+  Result<void> begin_reload(config::Config config, std::string notes, const control::Reply& reply);
   void reloaded(const std::string& problem, const std::string& notes, const control::Reply& reply);
   bool is_busy() const;
   void hang_up();
@@ -85,4 +87,4 @@ class MasterProcess final : public ServerControl {
   bool handed_over_ = false;
 };
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::master

@@ -11,7 +11,7 @@
 #include "base/log.h"
 #include "process/kin.h"
 
-namespace cgisrv::server {
+namespace cgisrv::master {
 
 namespace {
 
@@ -122,4 +122,4 @@ void Orphans::judge(Zygote& zygote) {
     condemn(log::Level::info, "it has not ended by itself");
 }
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::master

@@ -14,7 +14,7 @@
 #include "base/shared.h"
 #include "warm/zygote_table.h"
 
-namespace cgisrv::server {
+namespace cgisrv::master {
 
 // In the master, a subreaper: all of them are its children, and the pool reaps them.
 class Orphans {
@@ -60,4 +60,4 @@ class Orphans {
   Timer look_;  // armed while there is an orphan
 };
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::master

@@ -7,7 +7,7 @@
 #include <cerrno>
 #include <fstream>
 
-namespace cgisrv::server {
+namespace cgisrv::master {
 
 Result<void> write_pid_file(const std::string& path) {
   if (path.empty()) return {};
@@ -25,4 +25,4 @@ void remove_pid_file(const std::string& path) {
   if (pid == ::getpid()) ::unlink(path.c_str());
 }
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::master

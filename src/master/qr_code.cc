@@ -4,7 +4,7 @@
 
 #include <memory>
 
-namespace cgisrv::server {
+namespace cgisrv::master {
 
 namespace {
 
@@ -44,4 +44,4 @@ std::string qr_code(const std::string& text) {
   return drawn;
 }
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::master

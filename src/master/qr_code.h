@@ -3,10 +3,10 @@
 
 #include <string>
 
-namespace cgisrv::server {
+namespace cgisrv::master {
 
 // Two modules a character, dark on light whatever the terminal's colours are, with the quiet zone
 // of four modules. Empty: the text is too long, or there is no memory.
 std::string qr_code(const std::string& text);
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::master

@@ -14,7 +14,7 @@
 #include "files/mime.h"
 #include "process/privileges.h"
 
-namespace cgisrv::server {
+namespace cgisrv::master {
 
 namespace {
 
@@ -60,7 +60,7 @@ void warn_of_closed_folder(const net::Address& address) {
 }
 
 // Adds where to change an address that cannot be opened.
-Error told(const Error& error, const Config& config, std::string_view option,
+Error told(const Error& error, const config::Config& config, std::string_view option,
            std::string_view key) {
   if (error.what.starts_with(net::activation_prefix)) return error;  // it lists the sockets
   if (error.code != EADDRINUSE && error.code != EADDRNOTAVAIL && error.code != EACCES) return error;
@@ -76,7 +76,7 @@ bool add_duplicate(std::vector<Fd>& sockets, const Fd& socket) {
 
 }  // namespace
 
-Result<void> use_error_log(const Config& config) {
+Result<void> use_error_log(const config::Config& config) {
   if (auto loaded = log::open(config.error_log); !loaded) return loaded;
   log::set_level(log::parse_level(config.log_level).value_or(log::Level::info));
   return {};
@@ -95,7 +95,7 @@ void unlink_sockets(const Generation& generation, const Generation* next) {
   if (const auto* admin = generation.admin()) unlink(admin->address, admin->activated);
 }
 
-Result<LoadedResources> ResourceLoader::open(Config config, RunningState current) {
+Result<LoadedResources> ResourceLoader::open(config::Config config, RunningState current) {
   current_ = current;
   made_.clear();
   kept_.clear();
@@ -109,11 +109,11 @@ void ResourceLoader::unlink_made() const {
     net::unlink_socket(address);
 }
 
-Result<LoadedResources> ResourceLoader::open_all(Config config) {
-  if (const auto may = check_user(config); !may) return std::unexpected(may.error());
+Result<LoadedResources> ResourceLoader::open_all(config::Config config) {
+  if (const auto may = config::check_user(config); !may) return std::unexpected(may.error());
   LoadedResources loaded;
   std::vector<Listening> listening;
-  for (const Listen& listen : config.listen) {
+  for (const config::Listen& listen : config.listen) {
     auto kept = kept_listeners(listen.address);
     if (!kept) return std::unexpected(kept.error());
     auto listeners = open_listeners(listen.address, std::move(*kept));
@@ -128,13 +128,14 @@ Result<LoadedResources> ResourceLoader::open_all(Config config) {
     return fail("{} listeners are too many; at most {}", listening.size(), pool::listeners_max);
   auto admin = open_admin(config.admin.listen);
   if (!admin) return std::unexpected(told(admin.error(), config, "--admin", "[admin] listen"));
-  auto access_log = AccessLog::open(config.access_log);
+  auto access_log = accesslog::AccessLog::open(config.access_log);
   if (!access_log) return std::unexpected(access_log.error());
   if (auto used = use_error_log(config); !used) return std::unexpected(used.error());
   files::load_mime_types();
   const rlimit limit = process::descriptor_limit();
-  process::raise_descriptor_limit(descriptors_for(connections_wanted(config.server, limit)));
-  if (const auto lacking = connections_lacking(config.server, limit); !lacking.empty())
+  process::raise_descriptor_limit(
+      config::descriptors_for(config::connections_wanted(config.server, limit)));
+  if (const auto lacking = config::connections_lacking(config.server, limit); !lacking.empty())
     log::line(log::Level::warn, "{}", lacking);
   loaded.generation = std::make_unique<Generation>(
       std::move(config), std::move(listening), std::move(*admin), std::move(*access_log), common_);
@@ -213,4 +214,4 @@ void ResourceLoader::close_unused() {
               "the service manager handed over socket {}, which no listener uses: closed", socket);
 }
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::master

@@ -12,7 +12,7 @@
 #include "net/socket_activation.h"
 #include "process/sd_notify.h"
 
-namespace cgisrv::server {
+namespace cgisrv::master {
 
 // What other processes have left to this one: taken before it opens anything.
 struct InheritedResources {
@@ -32,7 +32,7 @@ struct LoadedResources {
   std::vector<Fd> sockets;
 };
 
-Result<void> use_error_log(const Config& config);
+Result<void> use_error_log(const config::Config& config);
 // A newer server finds its socket by this: others may have the same address, "127.0.0.1:0".
 std::string admin_name(const std::string& address);
 // Removes the files of its sockets, except those that `next` has too; null: there is no next.
@@ -45,14 +45,14 @@ class ResourceLoader {
       : inherited_(inherited), common_(common) {}
 
   // Keeps listeners that are already open. No effect when it fails.
-  Result<LoadedResources> open(Config config, RunningState current);
+  Result<LoadedResources> open(config::Config config, RunningState current);
   // Removes the files of sockets that the last open() made, if these are not used after all.
   void unlink_made() const;
   // Inherited sockets that nothing has asked for.
   void close_unused();
 
  private:
-  Result<LoadedResources> open_all(Config config);
+  Result<LoadedResources> open_all(config::Config config);
   Result<std::vector<net::Listener>> open_listeners(const std::string& address,
                                                     std::vector<Fd> kept);
   Result<std::optional<net::Listener>> open_admin(const std::string& address);
@@ -66,4 +66,4 @@ class ResourceLoader {
   std::set<std::size_t> kept_;      // of the current listeners; the same
 };
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::master

@@ -9,7 +9,7 @@
 #include "master/master_process.h"
 #include "process/privileges.h"
 
-namespace cgisrv::server {
+namespace cgisrv::master {
 
 namespace {
 
@@ -18,7 +18,7 @@ int complain(const Error& error, int exit_status) {
   return exit_status;
 }
 
-void warn_of_root(const Config& config) {
+void warn_of_root(const config::Config& config) {
   if (config.server.user_is_default)
     log::line(log::Level::notice,
               "started as root: workers and programs run as {}; [server] user names another",
@@ -31,7 +31,7 @@ void warn_of_root(const Config& config) {
 
 }  // namespace
 
-int serve(Config config, ServeOptions start) {
+int serve(config::Config config, ServeOptions start) {
   if (auto clean = process::clean_inheritance(); !clean)
     return complain(clean.error(), exit_status::software);
   Common common{.descriptors = process::descriptor_limit()};
@@ -39,7 +39,7 @@ int serve(Config config, ServeOptions start) {
   MasterProcess master(std::move(start), common);
   auto loaded = master.open(std::move(config));
   if (!loaded) return complain(loaded.error(), exit_status_of(loaded.error()));
-  const Config& loaded_config = loaded->generation->config();
+  const config::Config& loaded_config = loaded->generation->config();
   warn_of_root(loaded_config);
   if (loaded_config.server.cgroups) {
     auto prepared = process::Cgroups::prepare(loaded_config.server.user);
@@ -49,4 +49,4 @@ int serve(Config config, ServeOptions start) {
   return master.run(std::move(*loaded));
 }
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::master

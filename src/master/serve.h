@@ -8,10 +8,10 @@
 #include "config/config.h"
 #include "master/upgrade.h"
 
-namespace cgisrv::server {
+namespace cgisrv::master {
 
 // The configuration, or all its faults, a line each.
-using ReadConfig = std::function<std::expected<Config, std::vector<std::string>>()>;
+using ReadConfig = std::function<std::expected<config::Config, std::vector<std::string>>()>;
 
 struct ServeOptions {
   std::string what;        // what is served: a directory or a configuration file
@@ -22,6 +22,6 @@ struct ServeOptions {
 
 // Opens listeners and logs, starts the pool, prints one line per listener on stdout once it
 // accepts connections, and returns the exit status when the server has stopped.
-int serve(Config config, ServeOptions start);
+int serve(config::Config config, ServeOptions start);
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::master

@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-namespace cgisrv::server {
+namespace cgisrv::master {
 
 namespace {
 constexpr std::chrono::seconds without_watchdog{5};
@@ -60,4 +60,4 @@ void ServiceState::check() {
   timer_.arm_after(has_watchdog ? sd_notify_.watchdog() / 2 : without_watchdog);
 }
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::master

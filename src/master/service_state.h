@@ -7,7 +7,7 @@
 
 #include "process/sd_notify.h"
 
-namespace cgisrv::server {
+namespace cgisrv::master {
 
 // Reports that the server is ready, reloading or about to end, and the states of its workers. If
 // the manager has a watchdog, also reports that the server is alive, while this loop turns, and
@@ -38,4 +38,4 @@ class ServiceState {
 // "2 running, 1 draining": of workers that have a process, or are to have one.
 std::string count_by_state(const std::vector<pool::WorkerStatus>& workers);
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::master

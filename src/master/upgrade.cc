@@ -21,7 +21,7 @@
 #include "net/listener.h"
 #include "net/socket_activation.h"
 
-namespace cgisrv::server {
+namespace cgisrv::master {
 
 namespace {
 
@@ -201,4 +201,4 @@ void Upgrade::give_up(const std::string& why) {
   done(std::string(why));
 }
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::master

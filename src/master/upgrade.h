@@ -23,7 +23,7 @@
 
 #include "base/result.h"
 
-namespace cgisrv::server {
+namespace cgisrv::master {
 
 // How this server was started. Its successor is started in the same way.
 struct Invocation {
@@ -87,4 +87,4 @@ class Upgrade {
   Timer overdue_;
 };
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::master

@@ -4,9 +4,9 @@
 #include "base/packet.h"
 #include "config/warm_programs.h"
 
-namespace cgisrv::server {
+namespace cgisrv::master {
 
-ZygoteManagerHost::ZygoteManagerHost(pool::Master& master, const Config& config,
+ZygoteManagerHost::ZygoteManagerHost(pool::Master& master, const config::Config& config,
                                      const process::Privileges& privileges,
                                      const rlimit& descriptors, Orphans& orphans,
                                      admission::Table& table, std::uint32_t generation,
@@ -50,7 +50,7 @@ void ZygoteManagerHost::let_go() {
 int ZygoteManagerHost::run(Fd lifeline, Beats& beats) {
   warm::ZygoteManager zygote_manager(
       std::move(*manager_end_), std::move(lifeline),
-      [this](const warm::ZygoteKey& key) { return warm_config_of(config_, key); },
+      [this](const warm::ZygoteKey& key) { return config::warm_config_of(config_, key); },
       warm::find_library(), descriptors_);
   zygote_manager.show_life(beats, config_.server.heartbeat_timeout);
   if (zygotes_) zygote_manager.show_zygotes(**zygotes_);
@@ -65,4 +65,4 @@ void ZygoteManagerHost::died() {
   if (zygotes_) orphans_.adopt(**zygotes_);
 }
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::master

@@ -15,13 +15,13 @@
 #include "warm/zygote_manager.h"
 #include "warm/zygote_table.h"
 
-namespace cgisrv::server {
+namespace cgisrv::master {
 
 class ZygoteManagerHost {
  public:
   // `orphans`: receives its zygotes. `table`: where it counts ready zygotes, as those of that
   // generation. `prepare`: what the zygote manager's process does first, with the master's rights.
-  ZygoteManagerHost(pool::Master& master, const Config& config,
+  ZygoteManagerHost(pool::Master& master, const config::Config& config,
                     const process::Privileges& privileges, const rlimit& descriptors,
                     Orphans& orphans, admission::Table& table, std::uint32_t generation,
                     std::function<void()> prepare);
@@ -43,7 +43,7 @@ class ZygoteManagerHost {
   int run(Fd lifeline, Beats& beats);
   void died();
 
-  const Config& config_;
+  const config::Config& config_;
   rlimit descriptors_;
   Orphans& orphans_;
   admission::Table& table_;
@@ -55,4 +55,4 @@ class ZygoteManagerHost {
   HelperProcess zygote_manager_;
 };
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::master

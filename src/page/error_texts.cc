@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-namespace cgisrv::server {
+namespace cgisrv::page {
 namespace {
 
 constexpr auto texts = std::to_array<ErrorText>({
@@ -61,4 +61,4 @@ const ErrorText& error_text(int status) {
   return status < 500 ? other_client_error : error_text(500);
 }
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::page

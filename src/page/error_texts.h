@@ -3,7 +3,7 @@
 
 #include <string_view>
 
-namespace cgisrv::server {
+namespace cgisrv::page {
 
 struct ErrorText {
   int status;
@@ -14,4 +14,4 @@ struct ErrorText {
 // A status without its own text gets that of its class, 400 or 500.
 const ErrorText& error_text(int status);
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::page

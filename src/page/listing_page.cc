@@ -11,7 +11,7 @@
 #include "http/target.h"
 #include "page/page_frame.h"
 
-namespace cgisrv::server {
+namespace cgisrv::page {
 namespace {
 
 using files::ListingEntry;
@@ -195,4 +195,4 @@ Page listing_page(std::string_view path, std::vector<ListingEntry> entries, bool
   return html ? as_html(path, entries, more, sort) : as_text(path, entries, more);
 }
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::page

@@ -5,7 +5,7 @@
 #include "base/printable.h"
 #include "base/text.h"
 
-namespace cgisrv::server {
+namespace cgisrv::page {
 
 std::string html_line(std::string_view bytes) {
   return text::escape_html(text::printable_line(bytes));
@@ -23,4 +23,4 @@ Page html_page(std::string_view title, Width width, std::string_view main) {
                       width == Width::wide ? " class=\"wide\"" : "", main)};
 }
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::page

@@ -6,7 +6,7 @@
 
 #include "page/pages.h"
 
-namespace cgisrv::server {
+namespace cgisrv::page {
 
 // src/page/style.css, see style.cc.in.
 extern const std::string_view style;
@@ -21,4 +21,4 @@ Page html_page(std::string_view title, Width width, std::string_view main);
 // A printable line, escaped for HTML.
 std::string html_line(std::string_view bytes);
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::page

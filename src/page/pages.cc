@@ -7,7 +7,7 @@
 #include "page/error_texts.h"
 #include "page/page_frame.h"
 
-namespace cgisrv::server {
+namespace cgisrv::page {
 namespace {
 
 // A zero weight in any form of RFC 9110 section 12.4.2: "0", "0.", "0.000".
@@ -158,4 +158,4 @@ Page error_page(int status, std::string_view request_id, bool html,
   return html ? as_html(page) : as_text(page);
 }
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::page

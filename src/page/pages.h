@@ -8,7 +8,7 @@
 
 #include "http/message.h"
 
-namespace cgisrv::server {
+namespace cgisrv::page {
 
 struct Page {
   std::string content_type;
@@ -37,4 +37,4 @@ struct Failure {
 Page error_page(int status, std::string_view request_id, bool html,
                 const std::optional<Failure>& failure = std::nullopt, std::string_view reason = {});
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::page

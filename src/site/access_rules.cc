@@ -9,14 +9,14 @@
 #include "config/value_check.h"
 #include "site/program_source.h"
 
-namespace cgisrv::server {
+namespace cgisrv::site {
 
 namespace detail {
 
 // Both are exact matches or prefixes of one path. `b` may be null.
-bool is_more_specific(const Location& a, const Location* b) {
+bool is_more_specific(const config::Location& a, const config::Location* b) {
   if (b == nullptr) return true;
-  if (a.match.kind != b->match.kind) return a.match.kind == MatchKind::exact;
+  if (a.match.kind != b->match.kind) return a.match.kind == config::MatchKind::exact;
   return a.match.text.size() > b->match.text.size();
 }
 
@@ -35,7 +35,7 @@ namespace {
 using AllowRule = Rule<access::AddressSet>;
 
 std::string title_of(const AllowRule& rule) {
-  if (rule.location != nullptr) return "location " + format_match(rule.location->match);
+  if (rule.location != nullptr) return "location " + config::format_match(rule.location->match);
   return "site " +
          (rule.site->server_name.empty() ? rule.site->root : rule.site->server_name.front());
 }
@@ -45,43 +45,46 @@ std::string not_let_in(const AllowRule& rule, const access::Peer& visitor) {
                      title_of(rule));
 }
 
-bool has_rule(const Location& location) {
+bool has_rule(const config::Location& location) {
   return location.access.allow.has_value();
 }
 
-bool has_rules(const Site& site) {
+bool has_rules(const config::Site& site) {
   return site.access.allow || std::ranges::any_of(site.locations, has_rule);
 }
 
 // Whether a rule of `other`, for a file below its root, holds in `site` too.
-bool reaches(const AllowRule& rule, const Site& site) {
+bool reaches(const AllowRule& rule, const config::Site& site) {
   if (rule.location != nullptr) return true;
   return rule.site != &site && !is_below(site.real_root, rule.site->real_root);
 }
 
 }  // namespace
 
-std::string refusal_by_path(const Site& site, const http::Path& path, const access::Peer& visitor) {
+std::string refusal_by_path(const config::Site& site, const http::Path& path,
+                            const access::Peer& visitor) {
   if (!has_rules(site)) return {};
-  for (const AllowRule& rule : rules_for(site, path, &AccessRules::allow))
+  for (const AllowRule& rule : rules_for(site, path, &config::AccessRules::allow))
     if (!rule.value->contains(visitor)) return not_let_in(rule, visitor);
   return {};
 }
 
-std::string refusal_by_file(const Config& config, const Site& site, const http::Path& path,
-                            const std::string& file, const access::Peer& visitor) {
+std::string refusal_by_file(const config::Config& config, const config::Site& site,
+                            const http::Path& path, const std::string& file,
+                            const access::Peer& visitor) {
   if (std::ranges::none_of(config.sites, has_rules)) return {};
-  const auto own = rules_for(site, path, &AccessRules::allow);
+  const auto own = rules_for(site, path, &config::AccessRules::allow);
   if (!own.empty() && own.front().location != nullptr) return {};
   const std::string real = real_path(file);
   if (real.empty())
     return fmt::format("who may have {} cannot be found out: {}", file, errno_text(errno));
-  for (const Site& other : config.sites) {
+  for (const config::Site& other : config.sites) {
     const bool is_decided = &other != &site && !own.empty();
     if (is_decided || !has_rules(other) || !is_below(real, other.real_root)) continue;
     std::string there = real.substr(other.real_root.size());
     if (there.empty()) there = "/";
-    for (const AllowRule& rule : rules_for(other, {there, there.size()}, &AccessRules::allow))
+    for (const AllowRule& rule :
+         rules_for(other, {there, there.size()}, &config::AccessRules::allow))
       if (reaches(rule, site) && !rule.value->contains(visitor))
         return fmt::format("{}, which has {} too; write allow for this path to decide otherwise",
                            not_let_in(rule, visitor), real);
@@ -89,12 +92,12 @@ std::string refusal_by_file(const Config& config, const Site& site, const http::
   return {};
 }
 
-void drop_access_rules(Config& config) {
-  for (Site& site : config.sites) {
+void drop_access_rules(config::Config& config) {
+  for (config::Site& site : config.sites) {
     site.access = {};
-    for (Location& location : site.locations)
+    for (config::Location& location : site.locations)
       location.access = {};
   }
 }
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::site

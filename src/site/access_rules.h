@@ -11,13 +11,13 @@
 #include "http/target.h"
 #include "site/router.h"
 
-namespace cgisrv::server {
+namespace cgisrv::site {
 
 // The value of a key of AccessRules that holds for a path, and who says it.
 template <typename Value>
 struct Rule {
-  const Site* site = nullptr;
-  const Location* location = nullptr;  // null: the site itself
+  const config::Site* site = nullptr;
+  const config::Location* location = nullptr;  // null: the site itself
   const Value* value = nullptr;
 };
 
@@ -26,40 +26,42 @@ struct Rule {
 // of them count. Only if there is none of these, that of the site. A slash that was sent as %2F is
 // looked at both ways, for programs take it for a slash. Pure.
 template <typename Value>
-std::vector<Rule<Value>> rules_for(const Site& site, const http::Path& path,
-                                   std::optional<Value> AccessRules::*key);
+std::vector<Rule<Value>> rules_for(const config::Site& site, const http::Path& path,
+                                   std::optional<Value> config::AccessRules::*key);
 
 // Why the visitor does not get what is at that path, one sentence for the log that names the rule;
 // empty: let in. Looks nothing up. Pure.
-std::string refusal_by_path(const Site& site, const http::Path& path, const access::Peer& visitor);
+std::string refusal_by_path(const config::Site& site, const http::Path& path,
+                            const access::Peer& visitor);
 
 // The same, by the rules of other paths that lead to the file or folder: through a link, or because
 // another site's root holds it too. None if `path` has a rule of its own, in a location or, against
 // other sites, in its site; then somebody has decided. A rule of a whole site does not hold in a
 // site whose root is the same or below it. `file` is absolute; its links are followed, if there is
 // any rule: a call for each folder of its name.
-std::string refusal_by_file(const Config& config, const Site& site, const http::Path& path,
-                            const std::string& file, const access::Peer& visitor);
+std::string refusal_by_file(const config::Config& config, const config::Site& site,
+                            const http::Path& path, const std::string& file,
+                            const access::Peer& visitor);
 
 // Takes all rules away, for the administrator who asks.
-void drop_access_rules(Config& config);
+void drop_access_rules(config::Config& config);
 
 // ---- implementation
 
 namespace detail {
 
-bool is_more_specific(const Location& a, const Location* b);
+bool is_more_specific(const config::Location& a, const config::Location* b);
 // The path with a slash for each %2F, and none twice.
 http::Path with_all_slashes(const http::Path& path);
 
 template <typename Value>
-void add_rules(const Site& site, const http::Path& path, std::optional<Value> AccessRules::*key,
-               std::vector<Rule<Value>>& rules) {
-  const Location* folder = nullptr;  // the most specific exact match or prefix
-  for (const Location& location : site.locations) {
+void add_rules(const config::Site& site, const http::Path& path,
+               std::optional<Value> config::AccessRules::*key, std::vector<Rule<Value>>& rules) {
+  const config::Location* folder = nullptr;  // the most specific exact match or prefix
+  for (const config::Location& location : site.locations) {
     const auto& value = location.access.*key;
     if (!value || !covers(location, path)) continue;
-    if (location.match.kind == MatchKind::extension)
+    if (location.match.kind == config::MatchKind::extension)
       rules.push_back({&site, &location, &*value});
     else if (is_more_specific(location, folder))
       folder = &location;
@@ -70,8 +72,8 @@ void add_rules(const Site& site, const http::Path& path, std::optional<Value> Ac
 }  // namespace detail
 
 template <typename Value>
-std::vector<Rule<Value>> rules_for(const Site& site, const http::Path& path,
-                                   std::optional<Value> AccessRules::*key) {
+std::vector<Rule<Value>> rules_for(const config::Site& site, const http::Path& path,
+                                   std::optional<Value> config::AccessRules::*key) {
   std::vector<Rule<Value>> rules;
   detail::add_rules(site, path, key, rules);
   if (path.plain < path.text.size())
@@ -81,4 +83,4 @@ std::vector<Rule<Value>> rules_for(const Site& site, const http::Path& path,
   return rules;
 }
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::site

@@ -17,25 +17,25 @@
 #include "site/program_source.h"
 #include "site/router.h"
 
-namespace cgisrv::server {
+namespace cgisrv::site {
 namespace {
 
 using Kind = Located::Kind;
 
 // The requested site, its configuration, and who asks.
 struct Within {
-  const Config& config;
-  const Site& site;
+  const config::Config& config;
+  const config::Site& site;
   const access::Peer& visitor;
 };
 
 // `problem` quotes the client's request, so it must be escaped for the log.
-Located refuse(const Location& location, int status, std::string_view problem) {
+Located refuse(const config::Location& location, int status, std::string_view problem) {
   return {.location = &location, .status = status, .problem = text::escape(problem)};
 }
 
 // For somebody who is not let in.
-Located keep_out(const Location& location, std::string refusal) {
+Located keep_out(const config::Location& location, std::string refusal) {
   return {.location = &location, .status = 403, .problem = std::move(refusal)};
 }
 
@@ -49,7 +49,7 @@ bool has_dotfile(std::string_view path) {
 }
 
 // For the log.
-std::string name_of(const Site& site) {
+std::string name_of(const config::Site& site) {
   return site.server_name.empty() ? site.root : site.server_name.front();
 }
 
@@ -65,15 +65,17 @@ std::optional<Located> locate_index(const Within& in, const http::Path& director
 }
 
 // `path` names a directory.
-Located locate_directory(const Within& in, const Location& location, const http::Path& path) {
+Located locate_directory(const Within& in, const config::Location& location,
+                         const http::Path& path) {
   if (!path.text.ends_with('/')) {
     return {.kind = Kind::redirect,
             .location = &location,
             .redirect = http::encode_path(path.text) + '/'};
   }
   if (auto index = locate_index(in, path)) return *index;
-  const bool has_files = location.program == ProgramKind::none ||
-                         (location.program == ProgramKind::in_place && in.site.lists_programs);
+  const bool has_files =
+      location.program == config::ProgramKind::none ||
+      (location.program == config::ProgramKind::in_place && in.site.lists_programs);
   if (in.site.listing && has_files) {
     return {.kind = Kind::listing, .location = &location, .file = in.site.root + path.text};
   }
@@ -94,7 +96,7 @@ int status_for(int code) {
   }
 }
 
-Located locate_static(const Within& in, const Location& location, const http::Path& path) {
+Located locate_static(const Within& in, const config::Location& location, const http::Path& path) {
   if (path.plain < path.text.size()) {
     return refuse(location, 404, fmt::format("{} holds an encoded slash", path.text));
   }
@@ -124,7 +126,7 @@ Located locate_static(const Within& in, const Location& location, const http::Pa
                           name_of(*runs->site));
     return refuse(location, 403,
                   fmt::format("{} belongs to the programs of location {}{}", file,
-                              format_match(runs->location->match), whose));
+                              config::format_match(runs->location->match), whose));
   }
   return {.kind = Kind::file, .location = &location, .file = std::move(file)};
 }
@@ -134,7 +136,7 @@ int status_for(cgi::Found found) {
   return found == cgi::Found::missing ? 404 : 403;
 }
 
-Located run(const Within& in, const Location& location, const http::Path& path,
+Located run(const Within& in, const config::Location& location, const http::Path& path,
             cgi::Resolution found) {
   if (found.found == cgi::Found::directory) return locate_directory(in, location, path);
   if (found.found != cgi::Found::program) {
@@ -143,7 +145,7 @@ Located run(const Within& in, const Location& location, const http::Path& path,
             .problem = std::move(found.problem)};
   }
   // A program that a location names is that location's, wherever it is.
-  if (location.program == ProgramKind::in_place)
+  if (location.program == config::ProgramKind::in_place)
     if (auto refusal = refusal_by_file(in.config, in.site, path, found.script.filename, in.visitor);
         !refusal.empty())
       return keep_out(location, std::move(refusal));
@@ -155,17 +157,17 @@ Located run(const Within& in, const Location& location, const http::Path& path,
 // The next segment, from the slash at `begin` on, with an ending of a location; the longest of
 // these endings.
 struct Ending {
-  const Location* location = nullptr;
+  const config::Location* location = nullptr;
   std::size_t end = 0;  // of the segment
 };
-Ending next_by_ending(const Site& site, const http::Path& path, std::size_t begin) {
+Ending next_by_ending(const config::Site& site, const http::Path& path, std::size_t begin) {
   for (std::size_t end; begin < path.plain; begin = end) {
     end = std::min(path.text.find('/', begin + 1), path.plain);
     const auto segment = std::string_view(path.text).substr(begin, end - begin);
     Ending best;
     for (const auto& location : site.locations) {
-      const Match& match = location.match;
-      if (match.kind == MatchKind::extension && segment.ends_with(match.text) &&
+      const config::Match& match = location.match;
+      if (match.kind == config::MatchKind::extension && segment.ends_with(match.text) &&
           (!best.location || match.text.size() > best.location->match.text.size()))
         best = {&location, end};
     }
@@ -175,8 +177,8 @@ Ending next_by_ending(const Site& site, const http::Path& path, std::size_t begi
 }
 
 // Only the file at the first `end` bytes of the path can be the program.
-cgi::Resolution resolve_exactly(const Site& site, const Location& location, const http::Path& path,
-                                std::size_t end) {
+cgi::Resolution resolve_exactly(const config::Site& site, const config::Location& location,
+                                const http::Path& path, std::size_t end) {
   const http::Path file{path.text.substr(0, end), end};
   const auto slash = file.text.rfind('/');
   auto found = cgi::resolve_script(site.root + file.text.substr(0, slash), file, slash,
@@ -189,7 +191,7 @@ cgi::Resolution resolve_exactly(const Site& site, const Location& location, cons
 Located run_by_ending(const Within& in, Ending ending, const http::Path& path) {
   for (; ending.location; ending = next_by_ending(in.site, path, ending.end)) {
     if (has_dotfile(path.text.substr(0, ending.end))) break;
-    if (ending.location->program == ProgramKind::none) continue;
+    if (ending.location->program == config::ProgramKind::none) continue;
     auto found = resolve_exactly(in.site, *ending.location, path, ending.end);
     if (found.found == cgi::Found::directory) continue;
     return run(in, *ending.location, path, std::move(found));
@@ -198,22 +200,24 @@ Located run_by_ending(const Within& in, Ending ending, const http::Path& path) {
 }
 
 // "/tools" where programs answer below "/tools/": to the client, a directory without its slash.
-bool lacks_the_slash(const Site& site, const Route& route, const http::Path& path) {
-  if (route.location.match.kind == MatchKind::exact || path.text.ends_with('/')) return false;
-  return std::ranges::any_of(site.locations, [&](const Location& location) {
-    return location.match.kind == MatchKind::prefix && location.match.text == path.text + "/" &&
-           (location.program == ProgramKind::in_place ||
-            location.program == ProgramKind::directory);
+bool lacks_the_slash(const config::Site& site, const Route& route, const http::Path& path) {
+  if (route.location.match.kind == config::MatchKind::exact || path.text.ends_with('/'))
+    return false;
+  return std::ranges::any_of(site.locations, [&](const config::Location& location) {
+    return location.match.kind == config::MatchKind::prefix &&
+           location.match.text == path.text + "/" &&
+           (location.program == config::ProgramKind::in_place ||
+            location.program == config::ProgramKind::directory);
   });
 }
 
 }  // namespace
 
-Located locate(const Config& config, const Site& site, const http::Path& path,
+Located locate(const config::Config& config, const config::Site& site, const http::Path& path,
                const access::Peer& visitor) {
   const Within in{config, site, visitor};
   const Route route = find_route(site, path);
-  const Location& location = route.location;
+  const config::Location& location = route.location;
   if (auto refusal = refusal_by_path(site, path, visitor); !refusal.empty())
     return keep_out(location, std::move(refusal));
   if (lacks_the_slash(site, route, path))
@@ -221,23 +225,24 @@ Located locate(const Config& config, const Site& site, const http::Path& path,
             .location = &location,
             .redirect = http::encode_path(path.text + "/")};
   switch (location.program) {
-    case ProgramKind::single:
+    case config::ProgramKind::single:
       return run(in, location, path, cgi::single_program(location.path, path, route.matched));
-    case ProgramKind::directory:
+    case config::ProgramKind::directory:
       return run(in, location, path,
                  cgi::resolve_script(location.path, path, route.matched, true,
                                      {location.path, location.links}));
-    case ProgramKind::in_place:
-      if (location.match.kind != MatchKind::prefix) break;
+    case config::ProgramKind::in_place:
+      if (location.match.kind != config::MatchKind::prefix) break;
       return run(in, location, path,
                  cgi::resolve_script(site.root + path.text.substr(0, route.matched - 1), path,
                                      route.matched, location.interpreter.empty(),
                                      {site.root, location.links}));
-    case ProgramKind::none:
-      if (location.match.kind == MatchKind::extension && route.matched < path.text.size()) break;
+    case config::ProgramKind::none:
+      if (location.match.kind == config::MatchKind::extension && route.matched < path.text.size())
+        break;
       return locate_static(in, location, path);
   }
   return run_by_ending(in, {&location, route.matched}, path);
 }
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::site

@@ -9,17 +9,17 @@
 #include "config/config.h"
 #include "http/target.h"
 
-namespace cgisrv::server {
+namespace cgisrv::site {
 
 struct Located {
   enum class Kind { program, file, listing, redirect, error };
   Kind kind = Kind::error;
-  const Location* location = nullptr;  // never null on return
-  cgi::Script script;                  // program
-  std::string file;                    // file, listing: absolute path
-  std::string redirect;                // redirect: the encoded path, with its trailing slash
-  int status = 404;                    // error
-  std::string problem;                 // error: one sentence, escaped for the log
+  const config::Location* location = nullptr;  // never null on return
+  cgi::Script script;                          // program
+  std::string file;                            // file, listing: absolute path
+  std::string redirect;  // redirect: the encoded path, with its trailing slash
+  int status = 404;      // error
+  std::string problem;   // error: one sentence, escaped for the log
 };
 
 // The one place that decides who may have what, for every path that leads to a file, a folder or a
@@ -35,7 +35,7 @@ struct Located {
 // A file in a place where programs are run (cgi-bin/, *.cgi) that is not executable is 403, never
 // sent as text. A program's source is never sent, not through a link or another site that has the
 // file either, except where a location says cgi = false. `site` is one of `config`.
-Located locate(const Config& config, const Site& site, const http::Path& path,
+Located locate(const config::Config& config, const config::Site& site, const http::Path& path,
                const access::Peer& visitor);
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::site

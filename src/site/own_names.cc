@@ -11,7 +11,7 @@
 #include "http/host.h"
 #include "site/router.h"
 
-namespace cgisrv::server {
+namespace cgisrv::site {
 
 namespace {
 
@@ -91,4 +91,4 @@ bool is_safe_host(const std::vector<std::string>& own, const std::vector<std::st
          });
 }
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::site

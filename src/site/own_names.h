@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-namespace cgisrv::server {
+namespace cgisrv::site {
 
 // In lower case: the machine's own name, alone and with its search domains, and all names that
 // /etc/hosts has for it or for a loopback address. Asks no network. Pure.
@@ -26,4 +26,4 @@ bool means_this_machine(const std::vector<std::string>& own, std::string_view ho
 bool is_safe_host(const std::vector<std::string>& own, const std::vector<std::string>& allowed,
                   std::string_view host);
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::site

@@ -10,7 +10,7 @@
 
 #include "site/router.h"
 
-namespace cgisrv::server {
+namespace cgisrv::site {
 
 bool is_below(std::string_view file, std::string_view directory) {
   return !directory.empty() && file.starts_with(directory) &&
@@ -24,45 +24,48 @@ std::string real_path(const std::string& path) {
 
 namespace {
 
-bool has_interpreter(const Location& location) {
+bool has_interpreter(const config::Location& location) {
   return !location.interpreter.empty();
 }
 
-bool can_be_run(const Config& config, mode_t mode) {
-  return (mode & 0111) != 0 || std::ranges::any_of(config.sites, [](const Site& site) {
+bool can_be_run(const config::Config& config, mode_t mode) {
+  return (mode & 0111) != 0 || std::ranges::any_of(config.sites, [](const config::Site& site) {
            return std::ranges::any_of(site.locations, has_interpreter);
          });
 }
 
 // The location of `site` for the file if `root`, the site's, holds it; null if not.
-const Location* route_below(const Site& site, const std::string& root, const std::string& file) {
+const config::Location* route_below(const config::Site& site, const std::string& root,
+                                    const std::string& file) {
   if (!is_below(file, root)) return nullptr;
   const std::string path = file.substr(root.size());
   return &find_route(site, {path, path.size()}).location;
 }
 
-bool runs_in_place(const Location* location) {
-  return location != nullptr && location->program == ProgramKind::in_place;
+bool runs_in_place(const config::Location* location) {
+  return location != nullptr && location->program == config::ProgramKind::in_place;
 }
 
 // A site other than `asked` that runs the file, by its present folders and by those that they led
 // to when the configuration was read.
-Runs other_that_runs(const Config& config, const Site& asked, const std::string& file) {
-  for (const Site& site : config.sites) {
+Runs other_that_runs(const config::Config& config, const config::Site& asked,
+                     const std::string& file) {
+  for (const config::Site& site : config.sites) {
     if (&site == &asked) continue;
-    for (const Location& location : site.locations)
+    for (const config::Location& location : site.locations)
       if (is_below(file, location.path) || is_below(file, location.real_path))
         return {&site, &location};
     for (const std::string& root : {std::cref(site.root), std::cref(site.real_root)})
-      if (const Location* location = route_below(site, root, file); runs_in_place(location))
+      if (const config::Location* location = route_below(site, root, file); runs_in_place(location))
         return {&site, location};
   }
   return {};
 }
 
 // A file whose name is without links.
-Result<Runs> what_runs_real(const Config& config, const Site& site, const std::string& real) {
-  for (const Location& location : site.locations) {
+Result<Runs> what_runs_real(const config::Config& config, const config::Site& site,
+                            const std::string& real) {
+  for (const config::Location& location : site.locations) {
     if (location.path.empty()) continue;
     const std::string programs = real_path(location.path);
     if (programs.empty() && errno != ENOENT) return fail_errno(errno, "{}", location.path);
@@ -70,7 +73,7 @@ Result<Runs> what_runs_real(const Config& config, const Site& site, const std::s
   }
   const std::string root = real_path(site.root);
   if (root.empty()) return fail_errno(errno, "{}", site.root);
-  const Location* location = route_below(site, root, real);
+  const config::Location* location = route_below(site, root, real);
   if (runs_in_place(location)) return Runs{&site, location};
   if (location != nullptr && location->files_only) return Runs{};
   return other_that_runs(config, site, real);
@@ -78,12 +81,12 @@ Result<Runs> what_runs_real(const Config& config, const Site& site, const std::s
 
 }  // namespace
 
-Result<Runs> what_runs(const Config& config, const Site& site, const std::string& file,
-                       mode_t mode) {
-  for (const Location& location : site.locations)
+Result<Runs> what_runs(const config::Config& config, const config::Site& site,
+                       const std::string& file, mode_t mode) {
+  for (const config::Location& location : site.locations)
     if (is_below(file, location.path)) return Runs{&site, &location};
   // Its own route has been followed already, and made it a file.
-  const Location* routed = route_below(site, site.root, file);
+  const config::Location* routed = route_below(site, site.root, file);
   const bool asked_for = routed != nullptr && routed->files_only;
   if (!asked_for)
     if (const Runs other = other_that_runs(config, site, file); other.location) return other;
@@ -94,4 +97,4 @@ Result<Runs> what_runs(const Config& config, const Site& site, const std::string
   return what_runs_real(config, site, real);
 }
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::site

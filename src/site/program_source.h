@@ -9,7 +9,7 @@
 #include "base/result.h"
 #include "config/config.h"
 
-namespace cgisrv::server {
+namespace cgisrv::site {
 
 // Whether an absolute path is in a directory (without trailing slash), or is the directory.
 bool is_below(std::string_view file, std::string_view directory);
@@ -18,8 +18,8 @@ bool is_below(std::string_view file, std::string_view directory);
 std::string real_path(const std::string& path);
 
 struct Runs {
-  const Site* site = nullptr;
-  const Location* location = nullptr;  // null: none
+  const config::Site* site = nullptr;
+  const config::Location* location = nullptr;  // null: none
 };
 
 // Which location runs `file`, under any URL and through any links: then its source is not sent.
@@ -27,7 +27,7 @@ struct Runs {
 // file, unless `site` has it sent by cgi = false. An error if that cannot be found out; then it is
 // not sent either. `file` is absolute, `mode` its own. If the file is executable, or any site has
 // an interpreter, its links are followed: a call for each folder of its name.
-Result<Runs> what_runs(const Config& config, const Site& site, const std::string& file,
-                       mode_t mode);
+Result<Runs> what_runs(const config::Config& config, const config::Site& site,
+                       const std::string& file, mode_t mode);
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::site

@@ -6,7 +6,7 @@
 #include "base/check.h"
 #include "base/text.h"
 
-namespace cgisrv::server {
+namespace cgisrv::site {
 
 namespace {
 
@@ -35,26 +35,26 @@ std::size_t extension_end(std::string_view path, std::string_view ending) {
 enum Rank { none, prefix, extension, deciding_prefix, exact };
 
 struct Candidate {
-  const Location* location;
+  const config::Location* location;
   Rank rank = none;
   std::size_t matched = 0;
 };
 
-Candidate match(const Location& location, std::string_view plain, bool whole) {
+Candidate match(const config::Location& location, std::string_view plain, bool whole) {
   const std::string& text = location.match.text;
   switch (location.match.kind) {
-    case MatchKind::exact:
+    case config::MatchKind::exact:
       return {&location, whole && plain == text ? exact : none, text.size()};
-    case MatchKind::prefix: {
-      const bool decides = location.program != ProgramKind::none || location.files_only;
+    case config::MatchKind::prefix: {
+      const bool decides = location.program != config::ProgramKind::none || location.files_only;
       if (plain.starts_with(text))
         return {&location, decides ? deciding_prefix : prefix, text.size()};
       // "/hook" where one program answers below "/hook/": also an address of that program.
-      const bool is_the_program = whole && location.program == ProgramKind::single &&
+      const bool is_the_program = whole && location.program == config::ProgramKind::single &&
                                   plain.size() + 1 == text.size() && text.starts_with(plain);
       return {&location, is_the_program ? deciding_prefix : none, plain.size()};
     }
-    case MatchKind::extension: {
+    case config::MatchKind::extension: {
       const std::size_t end = extension_end(plain, text);
       return {&location, end > 0 ? extension : none, end};
     }
@@ -72,12 +72,12 @@ bool better(const Candidate& a, const Candidate& b) {
 
 }  // namespace
 
-const Site& find_site(const Config& config, std::string_view host) {
+const config::Site& find_site(const config::Config& config, std::string_view host) {
   CGISRV_CHECK(!config.sites.empty());
   if (host.ends_with('.')) host.remove_suffix(1);  // the root of all names: RFC 1034 section 3.1
-  const Site* best = &config.sites.front();
+  const config::Site* best = &config.sites.front();
   std::size_t best_fit = 0;
-  for (const Site& site : config.sites) {
+  for (const config::Site& site : config.sites) {
     for (const std::string& name : site.server_name) {
       if (fit(name, host) <= best_fit) continue;
       best = &site;
@@ -91,23 +91,23 @@ bool host_matches(std::string_view name, std::string_view host) {
   return fit(name, host) > 0;
 }
 
-Route find_route(const Site& site, const http::Path& path) {
+Route find_route(const config::Site& site, const http::Path& path) {
   const auto plain = std::string_view(path.text).substr(0, path.plain);
   Candidate best{&site.fallback};
-  for (const Location& location : site.locations) {
+  for (const config::Location& location : site.locations) {
     const Candidate candidate = match(location, plain, path.plain == path.text.size());
     if (candidate.rank != none && better(candidate, best)) best = candidate;
   }
   return {site, *best.location, best.matched};
 }
 
-bool covers(const Location& location, const http::Path& path) {
+bool covers(const config::Location& location, const http::Path& path) {
   const auto plain = std::string_view(path.text).substr(0, path.plain);
   const bool whole = path.plain == path.text.size();
   const std::string& text = location.match.text;
-  const bool is_its_name = whole && location.match.kind == MatchKind::prefix &&
+  const bool is_its_name = whole && location.match.kind == config::MatchKind::prefix &&
                            plain.size() + 1 == text.size() && text.starts_with(plain);
   return is_its_name || match(location, plain, whole).rank != none;
 }
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::site

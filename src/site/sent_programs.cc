@@ -11,7 +11,7 @@
 #include "base/text.h"
 #include "config/value_check.h"
 
-namespace cgisrv::server {
+namespace cgisrv::site {
 
 namespace {
 
@@ -20,21 +20,24 @@ bool begins_with_shebang(int fd) {
   return ::pread(fd, bytes.data(), bytes.size(), 0) == 2 && bytes[0] == '#' && bytes[1] == '!';
 }
 
-bool is_meant(const Location& location) {
-  return location.files_only || location.match.kind == MatchKind::exact;
+bool is_meant(const config::Location& location) {
+  return location.files_only || location.match.kind == config::MatchKind::exact;
 }
 
 }  // namespace
 
-std::string why_sent(const Config& config, const Site& site, const Location& location) {
+std::string why_sent(const config::Config& config, const config::Site& site,
+                     const config::Location& location) {
   if (config.file.empty())
     return "programs are the executable files in cgi-bin/ and htbin/, and those whose name ends in "
            ".cgi; move or rename it, or take its x bits away (chmod a-x) if it is meant to be sent";
   if (is_meant(location))
-    return fmt::format("location {} sends files; see cgi there", format_match(location.match));
+    return fmt::format("location {} sends files; see cgi there",
+                       config::format_match(location.match));
   std::vector<std::string> matches;
-  for (const Location& each : site.locations)
-    if (each.program != ProgramKind::none) matches.push_back(format_match(each.match));
+  for (const config::Location& each : site.locations)
+    if (each.program != config::ProgramKind::none)
+      matches.push_back(config::format_match(each.match));
   return fmt::format(
       "{}; give it a location with cgi = true, or with cgi = false if it is meant to be sent",
       matches.empty()
@@ -42,8 +45,9 @@ std::string why_sent(const Config& config, const Site& site, const Location& loc
           : fmt::format("the locations that run programs are {}", fmt::join(matches, ", ")));
 }
 
-std::string sent_program(const Config& config, const Site& site, const Location& location,
-                         const std::string& file, int fd, mode_t mode) {
+std::string sent_program(const config::Config& config, const config::Site& site,
+                         const config::Location& location, const std::string& file, int fd,
+                         mode_t mode) {
   if ((mode & 0111) == 0 || is_meant(location) || !begins_with_shebang(fd)) return {};
   return fmt::format("{} is executable and begins with #!, but it is sent as a file: {}",
                      text::escape(file), why_sent(config, site, location));
@@ -54,4 +58,4 @@ void SentPrograms::tell(const std::string& file, const std::string& sentence) {
   log::line(log::Level::warn, "{}", sentence);
 }
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::site

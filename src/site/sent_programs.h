@@ -8,16 +8,18 @@
 
 #include "config/config.h"
 
-namespace cgisrv::server {
+namespace cgisrv::site {
 
 // Why a file of that location is sent and not run, to follow "is sent as a file: ", and the remedy
 // if it is a program.
-std::string why_sent(const Config& config, const Site& site, const Location& location);
+std::string why_sent(const config::Config& config, const config::Site& site,
+                     const config::Location& location);
 
 // A sentence if the file, open as `fd`, is executable and begins with "#!", and no location says
 // that it is to be sent. Else empty; only reads executable files.
-std::string sent_program(const Config& config, const Site& site, const Location& location,
-                         const std::string& file, int fd, mode_t mode);
+std::string sent_program(const config::Config& config, const config::Site& site,
+                         const config::Location& location, const std::string& file, int fd,
+                         mode_t mode);
 
 // The files that were logged.
 class SentPrograms {
@@ -33,4 +35,4 @@ class SentPrograms {
   std::unordered_set<std::string> told_;
 };
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::site

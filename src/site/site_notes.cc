@@ -9,26 +9,29 @@
 #include "site/program_source.h"
 #include "site/router.h"
 
-namespace cgisrv::server {
+namespace cgisrv::site {
 
 namespace {
 
-std::string title_of(const Site& site) {
+std::string title_of(const config::Site& site) {
   return fmt::format("the site {}",
                      site.server_name.empty() ? site.root : site.server_name.front());
 }
 
-bool runs_by_ending(const Location& location) {
-  return location.match.kind == MatchKind::extension && location.program != ProgramKind::none;
+bool runs_by_ending(const config::Location& location) {
+  return location.match.kind == config::MatchKind::extension &&
+         location.program != config::ProgramKind::none;
 }
 
 // An ending that runs programs, and a prefix for files that may hold some of these.
-void note_endings(const Site& site, std::vector<std::string>& notes) {
+void note_endings(const config::Site& site, std::vector<std::string>& notes) {
   const auto ending = std::ranges::find_if(site.locations, runs_by_ending);
   if (ending == site.locations.end()) return;
-  const std::string matches = format_match(ending->match);
-  for (const Location& location : site.locations) {
-    if (location.match.kind != MatchKind::prefix || location.program != ProgramKind::none) continue;
+  const std::string matches = config::format_match(ending->match);
+  for (const config::Location& location : site.locations) {
+    if (location.match.kind != config::MatchKind::prefix ||
+        location.program != config::ProgramKind::none)
+      continue;
     notes.push_back(
         location.files_only
             ? fmt::format("cgi = false of location {} goes before {}: there what has this ending "
@@ -42,13 +45,14 @@ void note_endings(const Site& site, std::vector<std::string>& notes) {
 
 // A file that `location` of `site` runs, and that `other` also has; nothing if there is none. The
 // roots must be known without links.
-std::optional<std::string> file_in_common(const Site& site, const Location& location,
-                                          const Site& other) {
+std::optional<std::string> file_in_common(const config::Site& site,
+                                          const config::Location& location,
+                                          const config::Site& other) {
   std::string file;
   if (!location.real_path.empty()) {
     file = location.real_path;
-  } else if (location.program == ProgramKind::in_place) {
-    const bool by_ending = location.match.kind == MatchKind::extension;
+  } else if (location.program == config::ProgramKind::in_place) {
+    const bool by_ending = location.match.kind == config::MatchKind::extension;
     const bool is_within = is_below(other.real_root, site.real_root);
     const std::string& from = is_within && by_ending ? other.real_root : site.real_root;
     file = from + (by_ending ? "/x" : "") + location.match.text;
@@ -61,34 +65,35 @@ std::optional<std::string> file_in_common(const Site& site, const Location& loca
 }
 
 // Programs that `other` also has, but neither runs nor is configured to send.
-void note_programs_in_common(const Site& site, const Site& other, std::vector<std::string>& notes) {
-  for (const Location& location : site.locations) {
-    const auto is_its_own = [&](const Location& own) {
+void note_programs_in_common(const config::Site& site, const config::Site& other,
+                             std::vector<std::string>& notes) {
+  for (const config::Location& location : site.locations) {
+    const auto is_its_own = [&](const config::Location& own) {
       return !own.real_path.empty() && own.real_path == location.real_path;
     };
     const auto file = file_in_common(site, location, other);
     if (!file || std::ranges::any_of(other.locations, is_its_own)) continue;
     const std::string path = file->substr(other.real_root.size());
-    const Location& there = find_route(other, {path, path.size()}).location;
-    if (there.program != ProgramKind::none || there.files_only) continue;
+    const config::Location& there = find_route(other, {path, path.size()}).location;
+    if (there.program != config::ProgramKind::none || there.files_only) continue;
     notes.push_back(fmt::format(
         "{} has files that location {} of {} runs, and answers 403 for them; run them there too, "
         "or write cgi = false in a location of it to have their source sent",
-        title_of(other), format_match(location.match), title_of(site)));
+        title_of(other), config::format_match(location.match), title_of(site)));
     return;
   }
 }
 
 }  // namespace
 
-std::vector<std::string> notes_on_sites(const Config& config) {
+std::vector<std::string> notes_on_sites(const config::Config& config) {
   std::vector<std::string> notes;
-  for (const Site& site : config.sites) {
+  for (const config::Site& site : config.sites) {
     note_endings(site, notes);
-    for (const Site& other : config.sites)
+    for (const config::Site& other : config.sites)
       if (&other != &site) note_programs_in_common(site, other, notes);
   }
   return notes;
 }
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::site

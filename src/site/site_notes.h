@@ -6,9 +6,9 @@
 
 #include "config/config.h"
 
-namespace cgisrv::server {
+namespace cgisrv::site {
 
 // A sentence each: where one location takes precedence over another, and where sites share files.
-std::vector<std::string> notes_on_sites(const Config& config);
+std::vector<std::string> notes_on_sites(const config::Config& config);
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::site

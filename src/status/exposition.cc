@@ -6,7 +6,7 @@
 
 #include "base/printable.h"
 
-namespace cgisrv::server {
+namespace cgisrv::status {
 
 namespace {
 
@@ -65,4 +65,4 @@ void Exposition::line(std::string_view suffix, Labels labels, std::string_view b
   fmt::format_to(std::back_inserter(text_), " {}\n", value);
 }
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::status

@@ -9,7 +9,7 @@
 
 #include "account/histogram.h"
 
-namespace cgisrv::server {
+namespace cgisrv::status {
 
 class Exposition {
  public:
@@ -33,4 +33,4 @@ class Exposition {
   std::string text_;
 };
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::status

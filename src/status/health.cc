@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-namespace cgisrv::server {
+namespace cgisrv::status {
 
 namespace {
 
@@ -45,4 +45,4 @@ std::string why_not_ready(const Report& report) {
   return {};
 }
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::status

@@ -6,11 +6,11 @@
 
 #include "status/report.h"
 
-namespace cgisrv::server {
+namespace cgisrv::status {
 
 // What is wrong, in one sentence; empty: nothing. `silence`: since the master's last sign of life.
 std::string why_not_alive(std::chrono::nanoseconds silence);
 // Starting, stopping, or without room for one more request.
 std::string why_not_ready(const Report& report);
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::status

@@ -6,7 +6,7 @@
 #include "base/log_file.h"
 #include "status/exposition.h"
 
-namespace cgisrv::server {
+namespace cgisrv::status {
 
 namespace {
 
@@ -190,4 +190,4 @@ std::string metrics_text(const Report& report, admission::Table& table,
   return out.text();
 }
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::status

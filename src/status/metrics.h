@@ -8,10 +8,10 @@
 #include "status/report.h"
 #include "telemetry/shared_stats.h"
 
-namespace cgisrv::server {
+namespace cgisrv::status {
 
 // In the text format of status/exposition.h.
 std::string metrics_text(const Report& report, admission::Table& table,
                          telemetry::SharedStats& shared_stats);
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::status

@@ -3,7 +3,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
-namespace cgisrv::server {
+namespace cgisrv::status {
 
 namespace {
 
@@ -69,4 +69,4 @@ Result<Report> report_from_json(std::string_view text) {
   }
 }
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::status

@@ -11,7 +11,7 @@
 
 #include "base/result.h"
 
-namespace cgisrv::server {
+namespace cgisrv::status {
 
 struct Report {
   struct Server {
@@ -92,4 +92,4 @@ std::string dump(const nlohmann::json& json);
 // from the server's.
 Result<Report> report_from_json(std::string_view json);
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::status

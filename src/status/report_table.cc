@@ -10,7 +10,7 @@
 #include "base/human.h"
 #include "base/text.h"
 
-namespace cgisrv::server {
+namespace cgisrv::status {
 
 namespace {
 
@@ -211,4 +211,4 @@ std::string report_table(const Report& now, const Report* before, const Screen& 
   return first_lines(out, screen);
 }
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::status

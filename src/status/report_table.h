@@ -5,7 +5,7 @@
 
 #include "status/report.h"
 
-namespace cgisrv::server {
+namespace cgisrv::status {
 
 struct Screen {
   unsigned columns = 80;  // 0: names are never cut
@@ -16,4 +16,4 @@ struct Screen {
 // Names are escaped: they never drive the terminal.
 std::string report_table(const Report& now, const Report* before, const Screen& screen);
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::status

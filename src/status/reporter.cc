@@ -7,7 +7,7 @@
 
 #include "base/log_file.h"
 
-namespace cgisrv::server {
+namespace cgisrv::status {
 
 namespace {
 
@@ -132,4 +132,4 @@ void Reporter::add_traffic(Report::Totals& totals) const {
   });
 }
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::status

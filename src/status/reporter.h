@@ -12,7 +12,7 @@
 #include "status/report.h"
 #include "telemetry/shared_stats.h"
 
-namespace cgisrv::server {
+namespace cgisrv::status {
 
 class Reporter {
  public:
@@ -43,4 +43,4 @@ class Reporter {
 // The state of the whole server, from those of its workers.
 std::string_view server_state(const std::vector<pool::WorkerStatus>& workers);
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::status

@@ -5,7 +5,7 @@
 #include "base/log.h"
 #include "process/spawn.h"
 
-namespace cgisrv::server {
+namespace cgisrv::worker {
 
 namespace {
 // A fast stop does not wait for the configured grace.
@@ -13,9 +13,10 @@ constexpr auto hurried_grace = std::chrono::milliseconds(1000);
 constexpr auto follow_interval = std::chrono::seconds(5);
 }  // namespace
 
-Service::Service(pool::Worker& worker, const Config& config,
+Service::Service(pool::Worker& worker, const config::Config& config,
                  const std::vector<net::Address>& addresses, process::PidTable& pid_table,
-                 admission::Table& table, AccessLog& access_log, const rlimit& descriptors)
+                 admission::Table& table, accesslog::AccessLog& access_log,
+                 const rlimit& descriptors)
     : worker_(worker),
       access_log_(access_log),
       follow_logs_(worker.loop(), Callback::of<&Service::follow_logs>(*this)),
@@ -67,4 +68,4 @@ void Service::use_zygote_manager(int channel) {
   run_context_.zygotes = &*zygotes_;
 }
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::worker

@@ -21,14 +21,14 @@
 #include "process/reaper.h"
 #include "warm/zygotes.h"
 
-namespace cgisrv::server {
+namespace cgisrv::worker {
 
 class Service final : public pool::Service {
  public:
   // `addresses` are those of the listeners, in their order. All references outlive the service.
-  Service(pool::Worker& worker, const Config& config, const std::vector<net::Address>& addresses,
-          process::PidTable& pid_table, admission::Table& table, AccessLog& access_log,
-          const rlimit& descriptors);
+  Service(pool::Worker& worker, const config::Config& config,
+          const std::vector<net::Address>& addresses, process::PidTable& pid_table,
+          admission::Table& table, accesslog::AccessLog& access_log, const rlimit& descriptors);
 
   void accepted(pool::Connection connection) override;
   void crowded() override { connections_.crowded(); }
@@ -53,7 +53,7 @@ class Service final : public pool::Service {
   void follow_logs();
 
   pool::Worker& worker_;
-  AccessLog& access_log_;
+  accesslog::AccessLog& access_log_;
   Timer follow_logs_;
   std::array<char, 64 * 1024> scratch_;
   admission::AdmissionClient admission_client_;
@@ -65,4 +65,4 @@ class Service final : public pool::Service {
   http1::Server connections_;  // last: what runs for a client needs all of the others
 };
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::worker

@@ -11,8 +11,8 @@
 namespace cgisrv::fuzz {
 namespace {
 
-using server::Config;
-using server::ConfigError;
+using config::Config;
+using config::ConfigError;
 
 void check_faults(const std::vector<ConfigError>& faults, std::string_view text) {
   const auto lines = static_cast<std::size_t>(std::ranges::count(text, '\n')) + 1;
@@ -25,21 +25,21 @@ void check_faults(const std::vector<ConfigError>& faults, std::string_view text)
   }
 }
 
-void check_location(const server::Location& location) {
+void check_location(const config::Location& location) {
   CGISRV_CHECK(location.match.text.starts_with(
-      location.match.kind == server::MatchKind::extension ? '.' : '/'));
-  const bool has_path = location.program == server::ProgramKind::directory ||
-                        location.program == server::ProgramKind::single;
+      location.match.kind == config::MatchKind::extension ? '.' : '/'));
+  const bool has_path = location.program == config::ProgramKind::directory ||
+                        location.program == config::ProgramKind::single;
   CGISRV_CHECK(has_path == location.path.starts_with('/'));
   CGISRV_CHECK(location.interpreter.empty() || location.interpreter.starts_with('/'));
-  CGISRV_CHECK(location.interpreter.empty() || location.program == server::ProgramKind::in_place);
+  CGISRV_CHECK(location.interpreter.empty() || location.program == config::ProgramKind::in_place);
 }
 
-void check_warm(const server::WarmOptions& warm) {
+void check_warm(const config::WarmOptions& warm) {
   CGISRV_CHECK(warm.max_requests > 0 && warm.max_memory > 0);
   CGISRV_CHECK(warm.max_age.count() >= 1000 && warm.idle.count() >= 1000);
-  CGISRV_CHECK(warm.preload.imports <= server::WarmOptions::Preload::Imports::none);
-  CGISRV_CHECK(warm.finalize <= server::WarmOptions::Finalize::full);
+  CGISRV_CHECK(warm.preload.imports <= config::WarmOptions::Preload::Imports::none);
+  CGISRV_CHECK(warm.finalize <= config::WarmOptions::Finalize::full);
 }
 
 void check_config(const Config& config) {
@@ -63,7 +63,7 @@ void check_config(const Config& config) {
 }  // namespace
 
 CGISRV_FUZZ_TARGET(config) {
-  const auto config = server::parse_config(input, "/etc/cgisrv.toml");
+  const auto config = config::parse_config(input, "/etc/cgisrv.toml");
   if (config) {
     check_config(*config);
   } else {

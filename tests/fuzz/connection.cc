@@ -53,14 +53,15 @@ class Worker final : public pool::Worker {
 // In place of sites, which look for files and programs.
 class Scripts final : public exchange::Host {
  public:
-  Scripts(pool::Worker& worker, const server::Config& config) : Host(worker, config, nullptr) {}
+  Scripts(pool::Worker& worker, const config::Config& config) : Host(worker, config, nullptr) {}
   exchange::Routing route(exchange::Exchange& exchange) override {
     const auto& request = exchange.request();
     if (exchange.redirect_url().empty())
       records.push_back({std::string(request.method), std::string(request.raw_target), {}});
     return {.body_bytes_max = body_bytes_max};
   }
-  std::unique_ptr<http::Handler> answer(exchange::Exchange& exchange, exchange::Routing&) override {
+  std::unique_ptr<handler::Handler> answer(exchange::Exchange& exchange,
+                                           exchange::Routing&) override {
     return std::make_unique<ScriptedHandler>(exchange, loop(), records);
   }
 };
@@ -69,7 +70,7 @@ class Scripts final : public exchange::Host {
 struct Server {
   Server() { log::set_level(log::Level::fatal); }
   Worker worker;
-  server::Config config;
+  config::Config config;
   Scripts scripts{worker, config};
   std::vector<net::Address> addresses{*net::parse_address("unix:/fuzz")};
   std::array<char, 64 * 1024> scratch;
@@ -219,7 +220,7 @@ void check_complete(const Sent& sent, const std::vector<Received>& responses) {
   CGISRV_CHECK(!sent.malformed || responses.size() == records.size() + 1);
 }
 
-void choose_limits(server::Config& config, unsigned choice) {
+void choose_limits(config::Config& config, unsigned choice) {
   config.limits = {};
   if ((choice & 1) != 0) config.limits.keepalive_requests = 2;
   if ((choice & 2) != 0) config.limits.header_size = 300;

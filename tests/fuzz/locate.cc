@@ -17,7 +17,7 @@ namespace cgisrv::fuzz {
 namespace {
 
 namespace fs = std::filesystem;
-using server::Located;
+using site::Located;
 using Kind = Located::Kind;
 
 // Files below a directory of their own, gone at exit. What stands beside the site must never be
@@ -52,9 +52,9 @@ class Tree {
   }
 };
 
-server::Location location(server::MatchKind kind, std::string match, server::ProgramKind program,
+config::Location location(config::MatchKind kind, std::string match, config::ProgramKind program,
                           std::string path = "", std::string interpreter = "") {
-  server::Location made;
+  config::Location made;
   made.match = {kind, std::move(match)};
   made.program = program;
   made.path = std::move(path);
@@ -62,10 +62,10 @@ server::Location location(server::MatchKind kind, std::string match, server::Pro
   return made;
 }
 
-server::Site make_site(const Tree& tree) {
-  using enum server::MatchKind;
-  using enum server::ProgramKind;
-  server::Site site;
+config::Site make_site(const Tree& tree) {
+  using enum config::MatchKind;
+  using enum config::ProgramKind;
+  config::Site site;
   site.root = (tree.root / "site").string();
   site.listing = true;
   site.locations = {location(prefix, "/cgi-bin/", in_place),
@@ -93,7 +93,7 @@ void check_program(const Tree& tree, const cgi::Script& script, const http::Path
   CGISRV_CHECK(url == path.text || url.starts_with(path.text));  // longer: an index
 }
 
-void check_file(const server::Site& site, const std::string& file) {
+void check_file(const config::Site& site, const std::string& file) {
   CGISRV_CHECK(file.starts_with(site.root + "/") && is_clean(file) && fs::is_regular_file(file));
   const auto in_site = std::string_view(file).substr(site.root.size());
   CGISRV_CHECK(!in_site.ends_with(".cgi") && !in_site.ends_with(".py"));
@@ -104,12 +104,12 @@ void check_file(const server::Site& site, const std::string& file) {
 
 CGISRV_FUZZ_TARGET(locate) {
   static const Tree tree;
-  static const server::Config config{.sites = {make_site(tree)}};
-  const server::Site& site = config.sites.front();
+  static const config::Config config{.sites = {make_site(tree)}};
+  const config::Site& site = config.sites.front();
   const auto target = http::parse_target("GET", input);
   const auto path = target ? http::decode_path(target->path) : std::nullopt;
   if (!path) return;
-  const Located found = server::locate(config, site, *path, access::Peer());
+  const Located found = site::locate(config, site, *path, access::Peer());
   CGISRV_CHECK(found.location != nullptr);
   switch (found.kind) {
     case Kind::program:

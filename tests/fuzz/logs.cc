@@ -38,7 +38,7 @@ void check_escapes(std::string_view input) {
 // One line in each format; quotes come in pairs.
 void check_access_line(std::string_view input) {
   Choices choices(input);
-  server::AccessEntry entry;
+  accesslog::AccessEntry entry;
   for (auto* part : {&entry.request_line, &entry.method, &entry.target, &entry.host, &entry.referer,
                      &entry.user_agent, &entry.script})
     *part = choices.line();
@@ -47,11 +47,11 @@ void check_access_line(std::string_view input) {
     std::string_view format;
     long quotes;
   };
-  const auto json_quotes = 4 * static_cast<long>(server::access_fields().size());
+  const auto json_quotes = 4 * static_cast<long>(accesslog::access_fields().size());
   for (const auto& [format, expected] :
        {Form{"combined", 6}, {"common", 2}, {"json", json_quotes}}) {
     const auto line =
-        server::AccessFormat::parse(format)->line(server::StoredEntry(entry).entry(), 0);
+        accesslog::AccessFormat::parse(format)->line(accesslog::StoredEntry(entry).entry(), 0);
     CGISRV_CHECK(line.ends_with('\n'));
     CGISRV_CHECK(is_printable(std::string_view(line).substr(0, line.size() - 1)));
     const auto quotes = std::ranges::count(line, '"');

@@ -18,7 +18,7 @@ std::string tame(std::string s) {
   return s;
 }
 
-void check_html(const server::Page& page, const server::Page& tamed) {
+void check_html(const page::Page& page, const page::Page& tamed) {
   for (const char c : std::string_view("<>\"'")) {
     CGISRV_CHECK(std::ranges::count(page.body, c) == std::ranges::count(tamed.body, c));
   }
@@ -33,7 +33,7 @@ void check_html(const server::Page& page, const server::Page& tamed) {
   }
 }
 
-server::Page listing(std::string_view input, bool tamed) {
+page::Page listing(std::string_view input, bool tamed) {
   Choices choices(input);
   const auto sort = choices.line();
   auto path = "/" + std::string(choices.line()) + "/";
@@ -49,19 +49,19 @@ server::Page listing(std::string_view input, bool tamed) {
     if (tamed) entry.name = tame(entry.name);
     if (!entry.name.empty()) entries.push_back(std::move(entry));
   }
-  return server::listing_page(path, std::move(entries), false, sort, true);
+  return page::listing_page(path, std::move(entries), false, sort, true);
 }
 
-server::Page error(std::string_view input, bool tamed) {
+page::Page error(std::string_view input, bool tamed) {
   Choices choices(input);
-  server::Failure failure;
+  page::Failure failure;
   for (auto* part : {&failure.script, &failure.filename, &failure.exit, &failure.stderr_tail,
                      &failure.output_head, &failure.reason}) {
     *part = choices.line();
     if (part == &failure.reason) part->append(choices.rest());
     if (tamed) *part = tame(*part);
   }
-  return server::error_page(502, "id", true, failure);
+  return page::error_page(502, "id", true, failure);
 }
 
 }  // namespace
@@ -72,9 +72,9 @@ CGISRV_FUZZ_TARGET(pages) {
 
   http::Request request;
   request.fields.push_back({"Accept", input});
-  server::wants_html(request);
+  page::wants_html(request);
   request.fields.push_back({"Accept", "text/html"});
-  CGISRV_CHECK(server::wants_html(request));
+  CGISRV_CHECK(page::wants_html(request));
 }
 
 }  // namespace cgisrv::fuzz

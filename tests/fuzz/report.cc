@@ -9,17 +9,17 @@
 namespace cgisrv::fuzz {
 
 CGISRV_FUZZ_TARGET(report) {
-  const auto report = server::report_from_json(input);
+  const auto report = status::report_from_json(input);
   if (!report) return;
-  const std::string json = server::to_json(*report);
-  const auto again = server::report_from_json(json);
+  const std::string json = status::to_json(*report);
+  const auto again = status::report_from_json(json);
   CGISRV_CHECK(is_printable(json) && again);
   // What is out of all proportion has become nothing by now; the rest stays as it is.
-  const std::string twice = server::to_json(*again);
-  const auto third = server::report_from_json(twice);
-  CGISRV_CHECK(third && server::to_json(*third) == twice);
-  for (const server::Screen screen : {server::Screen{.columns = 0}, {.columns = 60, .lines = 9}}) {
-    const std::string text = server::report_table(*report, nullptr, screen);
+  const std::string twice = status::to_json(*again);
+  const auto third = status::report_from_json(twice);
+  CGISRV_CHECK(third && status::to_json(*third) == twice);
+  for (const status::Screen screen : {status::Screen{.columns = 0}, {.columns = 60, .lines = 9}}) {
+    const std::string text = status::report_table(*report, nullptr, screen);
     CGISRV_CHECK(!text.empty() && text.back() == '\n');
     std::string_view rest = text;
     for (unsigned line = 1; !rest.empty(); ++line) {
@@ -27,7 +27,7 @@ CGISRV_FUZZ_TARGET(report) {
       CGISRV_CHECK(is_printable(shown) && (screen.columns == 0 || shown.size() <= screen.columns));
       CGISRV_CHECK(screen.lines == 0 || line <= screen.lines);
     }
-    server::report_table(*again, &*report, screen);
+    status::report_table(*again, &*report, screen);
   }
 }
 

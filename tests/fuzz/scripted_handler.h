@@ -1,6 +1,6 @@
 // A handler that does what the request's path says, one letter after the other, and keeps to the
-// contract of http::Handler and http::Exchange: what a program, a file or a page might do, in any
-// order.
+// contract of handler::Handler and handler::Exchange: what a program, a file or a page might do, in
+// any order.
 //
 //   o  opens the body             h  responds, length not known
 //   r  reads some of it           l  responds, 10 bytes announced
@@ -47,12 +47,12 @@ inline int served_file() {
   return file;
 }
 
-class ScriptedHandler final : public http::Handler {
+class ScriptedHandler final : public handler::Handler {
  public:
   static inline int alive = 0;
 
   // `records` outlives the handler; its last entry is this request's.
-  ScriptedHandler(http::Exchange& exchange, Loop& loop, std::vector<Record>& records)
+  ScriptedHandler(handler::Exchange& exchange, Loop& loop, std::vector<Record>& records)
       : exchange_(exchange),
         records_(records),
         number_(records.size() - 1),
@@ -229,7 +229,7 @@ class ScriptedHandler final : public http::Handler {
 
   Record& record() { return records_[number_]; }
 
-  http::Exchange& exchange_;
+  handler::Exchange& exchange_;
   std::vector<Record>& records_;
   std::size_t number_;
   std::string script_;

@@ -20,8 +20,8 @@ void check_address(std::string_view input) {
 }
 
 void check_match(const std::string& input) {
-  const auto match = server::parse_match(input);
-  if (match) CGISRV_CHECK(server::format_match(*match) == input);
+  const auto match = config::parse_match(input);
+  if (match) CGISRV_CHECK(config::format_match(*match) == input);
 }
 
 void check_units(std::string_view input) {
@@ -36,9 +36,9 @@ CGISRV_FUZZ_TARGET(values) {
   check_address(input);
   check_units(input);
   if (!input.contains('\0')) check_match(std::string(input));
-  server::check_server_name(std::string(input));
-  server::check_media_type(std::string(input));
-  server::check_variable_name(std::string(input));
+  config::check_server_name(std::string(input));
+  config::check_media_type(std::string(input));
+  config::check_variable_name(std::string(input));
 
   const auto half = input.substr(0, std::min<std::size_t>(input.size() / 2, 40));
   const auto other = input.substr(half.size(), 40);

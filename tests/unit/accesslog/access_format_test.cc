@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-namespace cgisrv::server {
+namespace cgisrv::accesslog {
 namespace {
 
 using std::chrono::microseconds;
@@ -216,4 +216,4 @@ TEST_F(AccessFormatTest, EveryFieldSaysWhatItIs) {
 }
 
 }  // namespace
-}  // namespace cgisrv::server
+}  // namespace cgisrv::accesslog

@@ -6,7 +6,7 @@
 
 #include "../temporary_directory.h"
 
-namespace cgisrv::server {
+namespace cgisrv::accesslog {
 namespace {
 
 using testing::EndsWith;
@@ -57,4 +57,4 @@ TEST_F(AccessLogTest, OffWritesNothing) {
 }
 
 }  // namespace
-}  // namespace cgisrv::server
+}  // namespace cgisrv::accesslog

@@ -2,11 +2,11 @@
 
 #include <gtest/gtest.h>
 
-namespace cgisrv::server {
+namespace cgisrv::admin {
 namespace {
 
-TEST(AdminHost, AddressesAndNamesThatAreConfigured) {
-  const AdminOptions options{.listen = "", .server_name = {"status.example.org", "*.lan"}};
+TEST(master::AdminHost, AddressesAndNamesThatAreConfigured) {
+  const config::AdminOptions options{.listen = "", .server_name = {"status.example.org", "*.lan"}};
   for (const char* const host : {"", "127.0.0.1", "10.1.2.3", "[::1]", "localhost", "LocalHost",
                                  "status.example.org", "a.lan"})
     EXPECT_TRUE(is_admin_host(options, host)) << host;
@@ -17,4 +17,4 @@ TEST(AdminHost, AddressesAndNamesThatAreConfigured) {
 }
 
 }  // namespace
-}  // namespace cgisrv::server
+}  // namespace cgisrv::admin

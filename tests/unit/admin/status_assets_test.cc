@@ -7,7 +7,7 @@
 #include <iterator>
 #include <string>
 
-namespace cgisrv::server {
+namespace cgisrv::admin {
 namespace {
 
 namespace fs = std::filesystem;
@@ -50,4 +50,4 @@ TEST(StatusAssets, HasNothingElse) {
 }
 
 }  // namespace
-}  // namespace cgisrv::server
+}  // namespace cgisrv::admin

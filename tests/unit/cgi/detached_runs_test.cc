@@ -15,7 +15,7 @@ class DetachedRun : public Running {
   }
   // As a connection does when its client is gone; returns whether the run goes on.
   bool leave() {
-    std::unique_ptr<http::Handler> handler = std::move(run);
+    std::unique_ptr<handler::Handler> handler = std::move(run);
     handler->client_left(handler);
     return handler == nullptr;
   }

@@ -12,7 +12,7 @@
 
 namespace cgisrv::cgi {
 
-class FakeExchange final : public http::Exchange {
+class FakeExchange final : public handler::Exchange {
  public:
   enum class End { none, finished, aborted, failed, redirected };
 
@@ -30,7 +30,7 @@ class FakeExchange final : public http::Exchange {
   std::optional<http::Response> response;
   std::string written;
   std::string flushed;  // what of it was flushed
-  http::Failure failure;
+  handler::Failure failure;
   std::string location;
   std::vector<http::Field> carried;
 
@@ -44,7 +44,7 @@ class FakeExchange final : public http::Exchange {
 
   std::shared_ptr<account::Account> account;
 
-  // ---- http::Exchange
+  // ---- handler::Exchange
   const http::Request& request() const override { return asked; }
   std::string_view request_id() const override { return "5f3a"; }
   void open_body() override { opened = true; }
@@ -82,7 +82,7 @@ class FakeExchange final : public http::Exchange {
     conclude(End::finished);
   }
   void abort() override { conclude(End::aborted); }
-  void fail(http::Failure why) override {
+  void fail(handler::Failure why) override {
     EXPECT_FALSE(response || raw);
     failure = std::move(why);
     conclude(End::failed);

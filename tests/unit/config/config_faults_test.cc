@@ -3,7 +3,7 @@
 
 #include "config_fixture.h"
 
-namespace cgisrv::server {
+namespace cgisrv::config {
 namespace {
 
 using ::testing::Contains;
@@ -296,4 +296,4 @@ TEST_F(ConfigFaultsTest, ReportsEveryFaultInTheOrderOfTheFile) {
 }
 
 }  // namespace
-}  // namespace cgisrv::server
+}  // namespace cgisrv::config

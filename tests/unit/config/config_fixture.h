@@ -7,7 +7,7 @@
 #include "../temporary_directory.h"
 #include "config/config.h"
 
-namespace cgisrv::server {
+namespace cgisrv::config {
 
 // A folder with a site in www/, and configurations that would stand beside it in test.toml.
 class ConfigTest : public ::testing::Test {
@@ -63,4 +63,4 @@ class ConfigTest : public ::testing::Test {
   TemporaryDirectory files_;
 };
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::config

@@ -6,7 +6,7 @@
 #include "config/reference.h"
 #include "config_fixture.h"
 
-namespace cgisrv::server {
+namespace cgisrv::config {
 namespace {
 
 using ::testing::ElementsAre;
@@ -286,4 +286,4 @@ TEST_F(ConfigTest, ADirectoryMustBeOne) {
 }
 
 }  // namespace
-}  // namespace cgisrv::server
+}  // namespace cgisrv::config

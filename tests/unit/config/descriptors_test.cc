@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace cgisrv::server {
+namespace cgisrv::config {
 namespace {
 
 constexpr rlimit hard(rlim_t limit) {
@@ -44,4 +44,4 @@ TEST(Descriptors, MoreThanThereCanBeIsTold) {
 }
 
 }  // namespace
-}  // namespace cgisrv::server
+}  // namespace cgisrv::config

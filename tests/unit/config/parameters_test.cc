@@ -12,7 +12,7 @@
 #include "config/reference.h"
 #include "config/reference_manual.h"
 
-namespace cgisrv::server {
+namespace cgisrv::config {
 namespace {
 
 using ::testing::ElementsAre;
@@ -93,4 +93,4 @@ TEST(Manual, HasWhatIsCodeInBold) {
 }
 
 }  // namespace
-}  // namespace cgisrv::server
+}  // namespace cgisrv::config

@@ -34,9 +34,9 @@ class LoneWorker final : public pool::Worker {
 };
 
 // Does what the test says.
-class TestHandler final : public http::Handler {
+class TestHandler final : public handler::Handler {
  public:
-  TestHandler(http::Exchange& exchange, std::function<void(http::Exchange&)> on_start)
+  TestHandler(handler::Exchange& exchange, std::function<void(handler::Exchange&)> on_start)
       : exchange_(exchange), on_start_(std::move(on_start)) {
     ++alive;
   }
@@ -52,19 +52,19 @@ class TestHandler final : public http::Handler {
   static inline int told_of_fault = 0;
 
  private:
-  http::Exchange& exchange_;
-  std::function<void(http::Exchange&)> on_start_;
+  handler::Exchange& exchange_;
+  std::function<void(handler::Exchange&)> on_start_;
 };
 
 class TestHost final : public Host {
  public:
   using Host::Host;
   Routing route(Exchange&) override { return {.body_bytes_max = body_bytes_max}; }
-  std::unique_ptr<http::Handler> answer(Exchange& exchange, Routing&) override {
+  std::unique_ptr<handler::Handler> answer(Exchange& exchange, Routing&) override {
     return std::make_unique<TestHandler>(exchange, act);
   }
-  std::function<void(http::Exchange&)> act;
-  std::uint64_t body_bytes_max = server::bytes_unlimited;
+  std::function<void(handler::Exchange&)> act;
+  std::uint64_t body_bytes_max = config::bytes_unlimited;
 };
 
 class ExchangeTest : public testing::Test {
@@ -83,14 +83,14 @@ class ExchangeTest : public testing::Test {
   }
 
   LoneWorker worker;
-  server::Config config;
+  config::Config config;
   TestHost host{worker, config, nullptr};
   const Script get{.target = "/x"};
   const Script post{.method = "POST", .target = "/x", .body = {"abc", "def"}};
 };
 
 TEST_F(ExchangeTest, WhatIsSaidAfterTheEndIsIgnored) {
-  host.act = [](http::Exchange& exchange) {
+  host.act = [](handler::Exchange& exchange) {
     exchange.respond({.content_length = 3});
     exchange.write("abcdef");  // only what was announced
     exchange.finish();
@@ -113,7 +113,7 @@ TEST_F(ExchangeTest, WhatIsSaidAfterTheEndIsIgnored) {
 }
 
 TEST_F(ExchangeTest, AnAnswerThatIsTooShortIsNotWhole) {
-  host.act = [](http::Exchange& exchange) {
+  host.act = [](handler::Exchange& exchange) {
     exchange.respond({.content_length = 3});
     exchange.write("ab");
     EXPECT_EQ(exchange.missing(), 1U);
@@ -128,8 +128,8 @@ TEST_F(ExchangeTest, AnAnswerThatIsTooShortIsNotWhole) {
 }
 
 TEST_F(ExchangeTest, AHandlerMayLeaveAWholeAnswerBehind) {
-  std::unique_ptr<http::Handler> kept;
-  host.act = [&](http::Exchange& exchange) {
+  std::unique_ptr<handler::Handler> kept;
+  host.act = [&](handler::Exchange& exchange) {
     exchange.respond({.content_length = 0});
     kept = exchange.leave();
   };
@@ -140,7 +140,7 @@ TEST_F(ExchangeTest, AHandlerMayLeaveAWholeAnswerBehind) {
 }
 
 TEST_F(ExchangeTest, OriginFieldsAreAddedOnce) {
-  host.act = [](http::Exchange& exchange) {
+  host.act = [](handler::Exchange& exchange) {
     exchange.respond({.fields = {{"server", "mine"}}, .content_length = 0});
     exchange.finish();
   };
@@ -153,13 +153,13 @@ TEST_F(ExchangeTest, OriginFieldsAreAddedOnce) {
 }
 
 TEST_F(ExchangeTest, TheHandlerHearsOfABodyThatItHasOpened) {
-  host.act = [](http::Exchange&) {};
+  host.act = [](handler::Exchange&) {};
   ScriptedWire closed(worker.loop(), host, post);
   closed.start();
   run_for(worker.loop(), std::chrono::milliseconds(5));
   EXPECT_EQ(TestHandler::told_of_body, 0);
 
-  host.act = [](http::Exchange& exchange) { exchange.open_body(); };
+  host.act = [](handler::Exchange& exchange) { exchange.open_body(); };
   ScriptedWire open(worker.loop(), host, post);
   open.start();
   EXPECT_TRUE(run_until(worker.loop(), [] { return TestHandler::told_of_body > 0; }));
@@ -168,7 +168,7 @@ TEST_F(ExchangeTest, TheHandlerHearsOfABodyThatItHasOpened) {
 
 // The handler is on the stack as it is noticed.
 TEST_F(ExchangeTest, ABodysFaultIsActedUponLater) {
-  host.act = [](http::Exchange& exchange) {
+  host.act = [](handler::Exchange& exchange) {
     exchange.open_body();
     auto& self = dynamic_cast<Exchange&>(exchange);
     self.body_failed(408, "too slow");
@@ -187,7 +187,7 @@ TEST_F(ExchangeTest, ABodysFaultIsActedUponLater) {
 }
 
 TEST_F(ExchangeTest, ABodysFaultCutsAnAnswerThatHasBegun) {
-  host.act = [](http::Exchange& exchange) {
+  host.act = [](handler::Exchange& exchange) {
     exchange.open_body();
     exchange.respond({});
     exchange.write("begun");
@@ -202,7 +202,7 @@ TEST_F(ExchangeTest, ABodysFaultCutsAnAnswerThatHasBegun) {
 }
 
 TEST_F(ExchangeTest, ADiscardedBodyHasNoFaults) {
-  host.act = [](http::Exchange& exchange) {
+  host.act = [](handler::Exchange& exchange) {
     exchange.discard_body();
     dynamic_cast<Exchange&>(exchange).body_failed(400, "broken");
     exchange.respond({.content_length = 0});
@@ -217,14 +217,14 @@ TEST_F(ExchangeTest, ADiscardedBodyHasNoFaults) {
 
 TEST_F(ExchangeTest, WhatIsTooLargeReachesNoHandler) {
   host.body_bytes_max = 5;
-  host.act = [](http::Exchange&) { ADD_FAILURE(); };
+  host.act = [](handler::Exchange&) { ADD_FAILURE(); };
   ScriptedWire wire(worker.loop(), host, post);
   wire.start();
   EXPECT_EQ(wire.result().status, 413);
 }
 
 TEST_F(ExchangeTest, ARefusedHeadHasAnErrorPage) {
-  host.act = [](http::Exchange&) { ADD_FAILURE(); };
+  host.act = [](handler::Exchange&) { ADD_FAILURE(); };
   ScriptedWire wire(worker.loop(), host, get);
   wire.refuse(431, "the head is too large", "GET /x");
   EXPECT_EQ(wire.result().status, 431);
@@ -234,7 +234,7 @@ TEST_F(ExchangeTest, ARefusedHeadHasAnErrorPage) {
 TEST_F(ExchangeTest, AfterSoManyRequestsTheWorkerAsksToBeReplaced) {
   config.server.max_requests_per_worker = 2;
   TestHost counting(worker, config, nullptr);
-  counting.act = [](http::Exchange& exchange) {
+  counting.act = [](handler::Exchange& exchange) {
     exchange.respond({.content_length = 0});
     exchange.finish();
   };

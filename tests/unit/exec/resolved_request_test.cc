@@ -13,7 +13,7 @@ class ResolvedRequestTest : public testing::Test {
  protected:
   Result<ResolvedRequest> by(const std::string& toml, const std::string& script,
                              const std::string& url) {
-    auto config = server::parse_config(toml, directory.path() + "/c.toml");
+    auto config = config::parse_config(toml, directory.path() + "/c.toml");
     EXPECT_TRUE(config) << config.error().front().text();
     return resolve_request(std::move(*config), script, url);
   }

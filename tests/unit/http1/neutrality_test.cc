@@ -164,8 +164,8 @@ class NeutralityTest : public testing::Test {
     runs.spool_memory = cgi::SpoolMemory(1 << 20);
     CGISRV_CHECK(process::prepare_to_spawn());
     pid_table.use_row(0);
-    for (server::Site& site : config.sites)
-      for (server::Location& location : site.locations)
+    for (config::Site& site : config.sites)
+      for (config::Location& location : site.locations)
         location.body_size = site.fallback.body_size = 20;
     directory.file("a.txt", 0644, "0123456789");
     directory.file("large.txt", 0644, std::string(100'000, 'l'));
@@ -187,8 +187,8 @@ class NeutralityTest : public testing::Test {
     log::set_level(log::Level::info);
   }
 
-  server::Config make_config() const {
-    auto made = *server::directory_config(directory.path());
+  config::Config make_config() const {
+    auto made = *config::directory_config(directory.path());
     made.show_failures = true;
     made.access_log = {.path = directory.path() + "/access.log",
                        .format =
@@ -255,14 +255,14 @@ class NeutralityTest : public testing::Test {
 
   TemporaryDirectory directory;
   LoneWorker worker;
-  server::Config config = make_config();
+  config::Config config = make_config();
   process::PidTable pid_table{1, 8};
   std::array<char, 64 * 1024> scratch;
   process::Reaper reaper{worker.loop(), Callback::of<&NeutralityTest::nothing>(*this)};
   cgi::DetachedRuns detached_runs{worker.loop(), Callback::of<&NeutralityTest::nothing>(*this)};
   cgi::RunContext runs{worker.loop(), reaper,  pid_table,     scratch,
                        {256, 256},    nullptr, &detached_runs};
-  server::AccessLog access_log = *server::AccessLog::open(config.access_log);
+  accesslog::AccessLog access_log = *accesslog::AccessLog::open(config.access_log);
   exchange::Sites sites{worker, config, &access_log, runs};
   std::vector<net::Address> addresses{*net::parse_address("unix:/test")};
   Server connections{worker, sites, addresses, scratch};

@@ -14,7 +14,7 @@
 
 #include "../run_until.h"
 
-namespace cgisrv::server {
+namespace cgisrv::master {
 namespace {
 
 using std::chrono::milliseconds;
@@ -160,4 +160,4 @@ TEST(ZygoteTable, GivesEachASlotUntilAllAreTaken) {
 }
 
 }  // namespace
-}  // namespace cgisrv::server
+}  // namespace cgisrv::master

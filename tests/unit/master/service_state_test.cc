@@ -11,7 +11,7 @@
 #include "../run_until.h"
 #include "../temporary_directory.h"
 
-namespace cgisrv::server {
+namespace cgisrv::master {
 namespace {
 
 using std::chrono::milliseconds;
@@ -118,4 +118,4 @@ TEST_F(ServiceStateTest, TellsOfAReload) {
 }
 
 }  // namespace
-}  // namespace cgisrv::server
+}  // namespace cgisrv::master

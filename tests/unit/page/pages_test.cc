@@ -7,7 +7,7 @@
 
 #include "page/listing_page.h"
 
-namespace cgisrv::server {
+namespace cgisrv::page {
 namespace {
 
 using testing::AllOf;
@@ -234,4 +234,4 @@ TEST(ListingPage, SaysWhenItIsEmptyOrCut) {
 }
 
 }  // namespace
-}  // namespace cgisrv::server
+}  // namespace cgisrv::page

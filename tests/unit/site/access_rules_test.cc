@@ -9,7 +9,7 @@
 #include "base/check.h"
 #include "site/locate.h"
 
-namespace cgisrv::server {
+namespace cgisrv::site {
 namespace {
 
 using testing::HasSubstr;
@@ -28,8 +28,9 @@ const access::Peer stranger = access::Peer::of(*access::Ip::parse("198.51.100.7"
 
 class AccessRulesTest : public testing::Test {
  protected:
-  Location& add(MatchKind kind, std::string text, std::optional<access::AddressSet> allow = {}) {
-    Location location;
+  config::Location& add(config::MatchKind kind, std::string text,
+                        std::optional<access::AddressSet> allow = {}) {
+    config::Location location;
     location.match = {kind, std::move(text)};
     location.access.allow = std::move(allow);
     return site.locations.emplace_back(std::move(location));
@@ -45,19 +46,19 @@ class AccessRulesTest : public testing::Test {
     return letters;
   }
 
-  Site site{.server_name = {"example.org"}, .root = "/srv/www"};
+  config::Site site{.server_name = {"example.org"}, .root = "/srv/www"};
 };
 
 TEST_F(AccessRulesTest, EverybodyWhereNothingIsSaid) {
-  add(MatchKind::prefix, "/a/");
+  add(config::MatchKind::prefix, "/a/");
   EXPECT_EQ(who("/a/b"), "hns");
 }
 
 TEST_F(AccessRulesTest, TheSitesHoldsWhereNoLocationSaysOtherwise) {
   site.access.allow = set({"local"});
-  add(MatchKind::prefix, "/silent/");
-  add(MatchKind::prefix, "/open/", set({"all"}));
-  add(MatchKind::extension, ".cgi", set({"192.0.2.0/24"}));
+  add(config::MatchKind::prefix, "/silent/");
+  add(config::MatchKind::prefix, "/open/", set({"all"}));
+  add(config::MatchKind::extension, ".cgi", set({"192.0.2.0/24"}));
   EXPECT_EQ(who("/"), "h");
   EXPECT_EQ(who("/silent/x"), "h");
   EXPECT_EQ(who("/open/x"), "hns");
@@ -65,10 +66,10 @@ TEST_F(AccessRulesTest, TheSitesHoldsWhereNoLocationSaysOtherwise) {
 }
 
 TEST_F(AccessRulesTest, TheMostSpecificPrefixCounts) {
-  add(MatchKind::prefix, "/a/", set({"local"}));
-  add(MatchKind::prefix, "/a/b/", set({"local", "192.0.2.0/24"}));
-  add(MatchKind::exact, "/a/b/c", set({"all"}));
-  add(MatchKind::prefix, "/a/silent/");
+  add(config::MatchKind::prefix, "/a/", set({"local"}));
+  add(config::MatchKind::prefix, "/a/b/", set({"local", "192.0.2.0/24"}));
+  add(config::MatchKind::exact, "/a/b/c", set({"all"}));
+  add(config::MatchKind::prefix, "/a/silent/");
   EXPECT_EQ(who("/a/x"), "h");
   EXPECT_EQ(who("/a/b/x"), "hn");
   EXPECT_EQ(who("/a/b/c"), "hns");
@@ -78,9 +79,9 @@ TEST_F(AccessRulesTest, TheMostSpecificPrefixCounts) {
 }
 
 TEST_F(AccessRulesTest, AnEndingAndAPrefixHaveToAgree) {
-  add(MatchKind::prefix, "/private/", set({"local"}));
-  Location& programs = add(MatchKind::extension, ".cgi");
-  programs.program = ProgramKind::in_place;
+  add(config::MatchKind::prefix, "/private/", set({"local"}));
+  config::Location& programs = add(config::MatchKind::extension, ".cgi");
+  programs.program = config::ProgramKind::in_place;
   EXPECT_EQ(who("/private/x.cgi"), "h") << "the ending answers, and says nothing";
   programs.access.allow = set({"all"});
   EXPECT_EQ(who("/private/x.cgi"), "h");
@@ -91,7 +92,7 @@ TEST_F(AccessRulesTest, AnEndingAndAPrefixHaveToAgree) {
 }
 
 TEST_F(AccessRulesTest, SpellingsOfOnePath) {
-  add(MatchKind::prefix, "/private/", set({"local"}));
+  add(config::MatchKind::prefix, "/private/", set({"local"}));
   for (const auto* raw : {"/private/x", "//private//x", "/%70rivate/x", "/a/../private/x",
                           "/./private/x", "/private", "/private%2Fx", "/%2Fprivate/x", "/private/",
                           "/private/.", "/private/x/..", "/private;/../private/x"})
@@ -102,11 +103,11 @@ TEST_F(AccessRulesTest, SpellingsOfOnePath) {
 
 // Against the rule in ten lines, for all small sites and paths.
 TEST_F(AccessRulesTest, AsThePlainRuleSays) {
-  const std::vector<Match> matches = {{MatchKind::exact, "/a/b"},
-                                      {MatchKind::prefix, "/"},
-                                      {MatchKind::prefix, "/a/"},
-                                      {MatchKind::prefix, "/a/b/"},
-                                      {MatchKind::extension, ".x"}};
+  const std::vector<config::Match> matches = {{config::MatchKind::exact, "/a/b"},
+                                              {config::MatchKind::prefix, "/"},
+                                              {config::MatchKind::prefix, "/a/"},
+                                              {config::MatchKind::prefix, "/a/b/"},
+                                              {config::MatchKind::extension, ".x"}};
   const std::vector<std::string> paths = {"/",      "/a",     "/a/",    "/a/b", "/a/b/",
                                           "/a/b/c", "/a/b.x", "/c.x/d", "/c",   "/a/.x"};
   const auto plain_rule = [&](const std::string& path, unsigned chosen) {
@@ -127,13 +128,13 @@ TEST_F(AccessRulesTest, AsThePlainRuleSays) {
     for (unsigned i = 0; i < matches.size(); ++i)
       if ((chosen >> i & 1) != 0) add(matches[i].kind, matches[i].text, set({"local"}));
     for (const std::string& path : paths) {
-      std::vector<Match> expected;
+      std::vector<config::Match> expected;
       for (const unsigned i : plain_rule(path, chosen))
         expected.push_back(matches[i]);
-      std::vector<Match> found;
-      for (const auto& rule : rules_for(site, {path, path.size()}, &AccessRules::allow))
+      std::vector<config::Match> found;
+      for (const auto& rule : rules_for(site, {path, path.size()}, &config::AccessRules::allow))
         found.push_back(rule.location->match);
-      const auto same = [](const Match& a, const Match& b) {
+      const auto same = [](const config::Match& a, const config::Match& b) {
         return a.kind == b.kind && a.text == b.text;
       };
       EXPECT_TRUE(std::ranges::equal(found, expected, same)) << path << " " << chosen;
@@ -142,7 +143,7 @@ TEST_F(AccessRulesTest, AsThePlainRuleSays) {
 }
 
 TEST_F(AccessRulesTest, TheRefusalNamesTheRule) {
-  add(MatchKind::prefix, "/a/", set({"192.0.2.0/24", "local"}));
+  add(config::MatchKind::prefix, "/a/", set({"192.0.2.0/24", "local"}));
   site.access.allow = set({});
   EXPECT_EQ(refusal_by_path(site, {"/a/x", 4}, stranger),
             R"(198.51.100.7 is not let in by allow = ["192.0.2.0/24", "local"] of location /a/)");
@@ -161,14 +162,14 @@ class OtherWays : public testing::Test {
     config.sites.resize(2);
     config.sites[0] = {.server_name = {"a.example"}, .root = tree.path() + "/a"};
     config.sites[1] = {.server_name = {"b.example"}, .root = tree.path()};
-    Location location;
-    location.match = {MatchKind::prefix, "/private/"};
+    config::Location location;
+    location.match = {config::MatchKind::prefix, "/private/"};
     location.access.allow = set({"local"});
     config.sites[0].locations.push_back(location);
     find_roots();
   }
   void find_roots() {
-    for (Site& site : config.sites)
+    for (config::Site& site : config.sites)
       site.real_root = std::filesystem::canonical(site.root).string();
   }
   void link(const std::string& target, const std::string& name) {
@@ -183,7 +184,7 @@ class OtherWays : public testing::Test {
   }
 
   TemporaryDirectory tree;
-  Config config;
+  config::Config config;
   std::string problem;
 };
 
@@ -207,9 +208,9 @@ TEST_F(OtherWays, AnotherSitesRoot) {
 }
 
 TEST_F(OtherWays, Program) {
-  Location programs;
-  programs.match = {MatchKind::extension, ".cgi"};
-  programs.program = ProgramKind::in_place;
+  config::Location programs;
+  programs.match = {config::MatchKind::extension, ".cgi"};
+  programs.program = config::ProgramKind::in_place;
   config.sites[1].locations.push_back(programs);
   EXPECT_EQ(status(1, "/a/private/now.cgi"), 403);
   EXPECT_EQ(status(1, "/a/private/now.cgi", here), 0);
@@ -219,8 +220,8 @@ TEST_F(OtherWays, WhoSaysAllowHasDecided) {
   config.sites[1].access.allow = set({"all"});
   EXPECT_EQ(status(1, "/a/private/page.html"), 0);
   config.sites[1].access.allow.reset();
-  Location open;
-  open.match = {MatchKind::prefix, "/a/private/"};
+  config::Location open;
+  open.match = {config::MatchKind::prefix, "/a/private/"};
   open.access.allow = set({"all"});
   config.sites[1].locations.push_back(open);
   EXPECT_EQ(status(1, "/a/private/page.html"), 0);
@@ -245,4 +246,4 @@ TEST_F(OtherWays, NoRuleNoQuestion) {
 }
 
 }  // namespace
-}  // namespace cgisrv::server
+}  // namespace cgisrv::site

@@ -5,9 +5,11 @@
 #include "../temporary_directory.h"
 #include "base/check.h"
 
-namespace cgisrv::server {
+namespace cgisrv::site {
 namespace {
 
+using config::MatchKind;
+using config::ProgramKind;
 using testing::HasSubstr;
 using Kind = Located::Kind;
 
@@ -20,8 +22,9 @@ class Locate : public testing::Test {
     add(MatchKind::prefix, "/cgi-bin/", ProgramKind::in_place);
     add(MatchKind::extension, ".cgi", ProgramKind::in_place);
   }
-  Location& add(MatchKind kind, std::string text, ProgramKind program, std::string path = "") {
-    Location location;
+  config::Location& add(MatchKind kind, std::string text, ProgramKind program,
+                        std::string path = "") {
+    config::Location location;
     location.match = {kind, std::move(text)};
     location.program = program;
     location.path = std::move(path);
@@ -43,8 +46,8 @@ class Locate : public testing::Test {
 
   TemporaryDirectory tree;
   access::Peer visitor;
-  Config config{.sites = std::vector<Site>(2)};  // the second is empty
-  Site& site = config.sites.front();
+  config::Config config{.sites = std::vector<config::Site>(2)};  // the second is empty
+  config::Site& site = config.sites.front();
 };
 
 using LocateStatic = Locate;
@@ -374,9 +377,9 @@ class LocateInOneOfTwoSites : public Locate {
     for (const auto* name : {"c.py", "sub/f.py", "data.txt", "cgi-bin/data.txt"})
       tree.file(name);
   }
-  Site& other() { return config.sites.back(); }
+  config::Site& other() { return config.sites.back(); }
   // As reading the configuration finds it.
-  static void set_root(Site& of, const std::string& root) {
+  static void set_root(config::Site& of, const std::string& root) {
     of.root = root;
     of.real_root = std::filesystem::canonical(root);
   }
@@ -447,4 +450,4 @@ TEST_F(LocateConfigured, SourceIsNotSentUnderAnotherUrl) {
 }
 
 }  // namespace
-}  // namespace cgisrv::server
+}  // namespace cgisrv::site

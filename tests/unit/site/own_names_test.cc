@@ -2,7 +2,7 @@
 
 #include <gmock/gmock.h>
 
-namespace cgisrv::server {
+namespace cgisrv::site {
 namespace {
 
 using testing::Contains;
@@ -53,4 +53,4 @@ TEST(OwnNames, WhatNobodyElseCanHaveIsSafe) {
 }
 
 }  // namespace
-}  // namespace cgisrv::server
+}  // namespace cgisrv::site

@@ -2,14 +2,15 @@
 
 #include <gtest/gtest.h>
 
-namespace cgisrv::server {
+namespace cgisrv::site {
 namespace {
 
-Site site_named(std::vector<std::string> names) {
+config::Site site_named(std::vector<std::string> names) {
   return {.server_name = std::move(names)};
 }
 
-Location location(MatchKind kind, std::string text, ProgramKind program = ProgramKind::none) {
+config::Location location(config::MatchKind kind, std::string text,
+                          config::ProgramKind program = config::ProgramKind::none) {
   return {.match = {kind, std::move(text)}, .program = program};
 }
 
@@ -19,7 +20,7 @@ http::Path path(std::string text) {
 }
 
 TEST(FindSite, PrefersExactNamesThenTheLongestPatternThenTheFirstSite) {
-  Config config;
+  config::Config config;
   config.sites = {site_named({"first.example"}), site_named({"*.example.org"}),
                   site_named({"*.a.example.org"}), site_named({"x.a.example.org", "[::1]"})};
   const auto index = [&](std::string_view host) {
@@ -48,16 +49,17 @@ class FindRoute : public ::testing::Test {
   }
   using Found = std::pair<std::string, std::size_t>;
 
-  Site site_{.locations = {
-                 location(MatchKind::prefix, "/"),
-                 location(MatchKind::prefix, "/static/"),
-                 location(MatchKind::prefix, "/cgi-bin/", ProgramKind::in_place),
-                 location(MatchKind::prefix, "/cgi-bin/deep/", ProgramKind::directory),
-                 location(MatchKind::extension, ".cgi", ProgramKind::in_place),
-                 location(MatchKind::extension, ".py", ProgramKind::in_place),
-                 location(MatchKind::extension, ".x.py", ProgramKind::in_place),
-                 location(MatchKind::exact, "/cgi-bin/status", ProgramKind::single),
-             }};
+  config::Site site_{
+      .locations = {
+          location(config::MatchKind::prefix, "/"),
+          location(config::MatchKind::prefix, "/static/"),
+          location(config::MatchKind::prefix, "/cgi-bin/", config::ProgramKind::in_place),
+          location(config::MatchKind::prefix, "/cgi-bin/deep/", config::ProgramKind::directory),
+          location(config::MatchKind::extension, ".cgi", config::ProgramKind::in_place),
+          location(config::MatchKind::extension, ".py", config::ProgramKind::in_place),
+          location(config::MatchKind::extension, ".x.py", config::ProgramKind::in_place),
+          location(config::MatchKind::exact, "/cgi-bin/status", config::ProgramKind::single),
+      }};
 };
 
 TEST_F(FindRoute, PrefersExactThenProgramPrefixThenExtensionThenPrefix) {
@@ -72,34 +74,37 @@ TEST_F(FindRoute, PrefersExactThenProgramPrefixThenExtensionThenPrefix) {
 
 // Fault 24b.
 TEST_F(FindRoute, APrefixThatSaysFilesOnlyGoesBeforeAnEndingAndAShorterPrefix) {
-  const auto files_only = [&](MatchKind kind, std::string text) {
+  const auto files_only = [&](config::MatchKind kind, std::string text) {
     site_.locations.push_back(location(kind, std::move(text)));
     site_.locations.back().files_only = true;
   };
-  files_only(MatchKind::prefix, "/uploads/");
-  files_only(MatchKind::prefix, "/cgi-bin/static/");
-  files_only(MatchKind::extension, ".lib.py");
+  files_only(config::MatchKind::prefix, "/uploads/");
+  files_only(config::MatchKind::prefix, "/cgi-bin/static/");
+  files_only(config::MatchKind::extension, ".lib.py");
   EXPECT_EQ(route(path("/uploads/a.cgi")), Found("/uploads/", 9));
   EXPECT_EQ(route(path("/uploads/a.cgi/info")), Found("/uploads/", 9));
   EXPECT_EQ(route(path("/static/a.cgi")), Found(".cgi", 13)) << "which says nothing of programs";
   EXPECT_EQ(route(path("/cgi-bin/static/a.css")), Found("/cgi-bin/static/", 16));
   EXPECT_EQ(route(path("/cgi-bin/a.lib.py")), Found("/cgi-bin/", 9)) << "a prefix before an ending";
   EXPECT_EQ(route(path("/a.lib.py")), Found(".lib.py", 9));
-  site_.locations.push_back(location(MatchKind::prefix, "/uploads/run/", ProgramKind::in_place));
+  site_.locations.push_back(
+      location(config::MatchKind::prefix, "/uploads/run/", config::ProgramKind::in_place));
   EXPECT_EQ(route(path("/uploads/run/a")), Found("/uploads/run/", 13));
 }
 
 // Fault 3.
 TEST_F(FindRoute, ThePrefixOfASingleProgramIsItsAddressWithoutTheSlashToo) {
-  site_.locations.push_back(location(MatchKind::prefix, "/hook/", ProgramKind::single));
-  site_.locations.push_back(location(MatchKind::prefix, "/hook.cgi/", ProgramKind::single));
+  site_.locations.push_back(
+      location(config::MatchKind::prefix, "/hook/", config::ProgramKind::single));
+  site_.locations.push_back(
+      location(config::MatchKind::prefix, "/hook.cgi/", config::ProgramKind::single));
   EXPECT_EQ(route(path("/hook")), Found("/hook/", 5));
   EXPECT_EQ(route(path("/hook/")), Found("/hook/", 6));
   EXPECT_EQ(route(path("/hook.cgi")), Found("/hook.cgi/", 9));
   EXPECT_EQ(route(path("/hooks")), Found("/", 1));
   EXPECT_EQ(route({"/hook", 1}), Found("/", 1)) << "not all of it is plain";
   EXPECT_EQ(route(path("/cgi-bin")), Found("/", 1)) << "a directory";
-  site_.locations.push_back(location(MatchKind::exact, "/hook"));
+  site_.locations.push_back(location(config::MatchKind::exact, "/hook"));
   EXPECT_EQ(route(path("/hook")), Found("/hook", 5));
 }
 
@@ -120,11 +125,11 @@ TEST_F(FindRoute, LooksNoFurtherThanThePlainPart) {
 }
 
 TEST_F(FindRoute, FallsBackToTheSite) {
-  const Site bare;
+  const config::Site bare;
   const Route found = find_route(bare, path("/x"));
   EXPECT_EQ(&found.location, &bare.fallback);
   EXPECT_EQ(found.matched, 0);
 }
 
 }  // namespace
-}  // namespace cgisrv::server
+}  // namespace cgisrv::site

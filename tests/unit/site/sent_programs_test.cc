@@ -4,7 +4,7 @@
 
 #include "base/log.h"
 
-namespace cgisrv::server {
+namespace cgisrv::site {
 namespace {
 
 TEST(SentPrograms, AreToldOnceEachAndNotWithoutEnd) {
@@ -19,4 +19,4 @@ TEST(SentPrograms, AreToldOnceEachAndNotWithoutEnd) {
 }
 
 }  // namespace
-}  // namespace cgisrv::server
+}  // namespace cgisrv::site

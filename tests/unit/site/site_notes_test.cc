@@ -2,29 +2,32 @@
 
 #include <gmock/gmock.h>
 
-namespace cgisrv::server {
+namespace cgisrv::site {
 namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-Location location(MatchKind kind, std::string text, ProgramKind program = ProgramKind::none) {
+config::Location location(config::MatchKind kind, std::string text,
+                          config::ProgramKind program = config::ProgramKind::none) {
   return {.match = {kind, std::move(text)}, .program = program};
 }
 
-Site site_at(std::string name, std::string root) {
+config::Site site_at(std::string name, std::string root) {
   return {.server_name = {std::move(name)}, .root = root, .real_root = root};
 }
 
 // Fault 24b.
 TEST(SiteNotes, TellWhichOfAPrefixAndAnEndingDecides) {
-  Config config{.sites = {site_at("a", "/srv/a")}};
+  config::Config config{.sites = {site_at("a", "/srv/a")}};
   auto& locations = config.sites.front().locations;
-  locations = {location(MatchKind::prefix, "/uploads/"), location(MatchKind::prefix, "/pages/")};
+  locations = {location(config::MatchKind::prefix, "/uploads/"),
+               location(config::MatchKind::prefix, "/pages/")};
   locations.front().files_only = true;
   EXPECT_THAT(notes_on_sites(config), IsEmpty());
-  locations.push_back(location(MatchKind::extension, ".php", ProgramKind::in_place));
+  locations.push_back(
+      location(config::MatchKind::extension, ".php", config::ProgramKind::in_place));
   EXPECT_THAT(
       notes_on_sites(config),
       ElementsAre("cgi = false of location /uploads/ goes before *.php: there what has this ending "
@@ -36,17 +39,18 @@ TEST(SiteNotes, TellWhichOfAPrefixAndAnEndingDecides) {
 // Fault 30.
 class SitesInCommon : public testing::Test {
  protected:
-  Site& runs() { return config.sites.back(); }
-  Site& plain() { return config.sites.front(); }
+  config::Site& runs() { return config.sites.back(); }
+  config::Site& plain() { return config.sites.front(); }
   void place(const std::string& plain_root, const std::string& runs_root) {
     plain().real_root = plain_root;
     runs().real_root = runs_root;
   }
-  Config config{.sites = {site_at("plain", "/srv/a"), site_at("runs", "/srv/a")}};
+  config::Config config{.sites = {site_at("plain", "/srv/a"), site_at("runs", "/srv/a")}};
 };
 
 TEST_F(SitesInCommon, TellOfProgramsThatTheOtherAnswers403For) {
-  runs().locations = {location(MatchKind::extension, ".php", ProgramKind::in_place)};
+  runs().locations = {
+      location(config::MatchKind::extension, ".php", config::ProgramKind::in_place)};
   EXPECT_THAT(notes_on_sites(config),
               ElementsAre("the site plain has files that location *.php of the site runs runs, and "
                           "answers 403 for them; run them there too, or write cgi = false in a "
@@ -60,7 +64,8 @@ TEST_F(SitesInCommon, TellOfProgramsThatTheOtherAnswers403For) {
 }
 
 TEST_F(SitesInCommon, KnowPrefixesAndDirectoriesOfPrograms) {
-  runs().locations = {location(MatchKind::prefix, "/cgi-bin/", ProgramKind::in_place)};
+  runs().locations = {
+      location(config::MatchKind::prefix, "/cgi-bin/", config::ProgramKind::in_place)};
   for (const auto& [one, count] : {std::pair{"/srv/a", 1},
                                    {"/srv", 1},
                                    {"/srv/a/cgi-bin", 1},
@@ -70,19 +75,20 @@ TEST_F(SitesInCommon, KnowPrefixesAndDirectoriesOfPrograms) {
     EXPECT_EQ(notes_on_sites(config).size(), count) << one;
   }
   place("/srv/a", "/srv/b");
-  runs().locations = {location(MatchKind::prefix, "/run/", ProgramKind::directory)};
+  runs().locations = {location(config::MatchKind::prefix, "/run/", config::ProgramKind::directory)};
   runs().locations.front().real_path = "/srv/a/programs";
   EXPECT_THAT(notes_on_sites(config), ElementsAre(HasSubstr("location /run/ of the site runs")));
 }
 
 TEST_F(SitesInCommon, SayNothingWhereTheOtherRunsThemTooOrSendsThem) {
-  runs().locations = {location(MatchKind::extension, ".php", ProgramKind::in_place)};
+  runs().locations = {
+      location(config::MatchKind::extension, ".php", config::ProgramKind::in_place)};
   plain().locations = runs().locations;
   EXPECT_THAT(notes_on_sites(config), IsEmpty());
-  plain().locations = {location(MatchKind::prefix, "/")};
+  plain().locations = {location(config::MatchKind::prefix, "/")};
   plain().locations.front().files_only = true;
   EXPECT_THAT(notes_on_sites(config), IsEmpty());
 }
 
 }  // namespace
-}  // namespace cgisrv::server
+}  // namespace cgisrv::site

@@ -4,7 +4,7 @@
 
 #include <memory>
 
-namespace cgisrv::server {
+namespace cgisrv::status {
 namespace {
 
 using std::chrono::microseconds;
@@ -53,4 +53,4 @@ h_count{p="x"} 4
 }
 
 }  // namespace
-}  // namespace cgisrv::server
+}  // namespace cgisrv::status

@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace cgisrv::server {
+namespace cgisrv::status {
 namespace {
 
 using std::chrono::milliseconds;
@@ -69,4 +69,4 @@ TEST(Ready, NotWhenAllPlacesAreTaken) {
 }
 
 }  // namespace
-}  // namespace cgisrv::server
+}  // namespace cgisrv::status

@@ -6,7 +6,7 @@
 #include "status/report_table.h"
 #include "status/reporter.h"
 
-namespace cgisrv::server {
+namespace cgisrv::status {
 namespace {
 
 using ::testing::Each;
@@ -206,4 +206,4 @@ TEST(ServerState, IsThatOfItsWorkers) {
 }
 
 }  // namespace
-}  // namespace cgisrv::server
+}  // namespace cgisrv::status

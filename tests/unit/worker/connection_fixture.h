@@ -17,7 +17,7 @@
 #include "base/log.h"
 #include "worker/service.h"
 
-namespace cgisrv::server {
+namespace cgisrv::worker {
 
 class FakeWorker final : public pool::Worker {
  public:
@@ -27,7 +27,7 @@ class FakeWorker final : public pool::Worker {
   void check_finished() override {}
   void tell_master(std::string_view message) override {
     if (const auto said = admission::message_from(message)) said_.push_back(*said);
-    deliver_.arm_after(Duration::zero());
+    deliver_.arm_after(config::Duration::zero());
   }
   // Who hears what the master answers.
   void answer(pool::Service& service) { service_ = &service; }
@@ -55,8 +55,8 @@ class FakeWorker final : public pool::Worker {
                                            }};
 };
 
-inline Config make_config(const TemporaryDirectory& directory) {
-  auto config = directory_config(directory.path());
+inline config::Config make_config(const TemporaryDirectory& directory) {
+  auto config = config::directory_config(directory.path());
   EXPECT_TRUE(config);
   config->access_log.path = "off";
   return *config;
@@ -129,13 +129,13 @@ class ConnectionTest : public testing::Test {
 
   TemporaryDirectory directory;
   FakeWorker worker;
-  Config config = make_config(directory);
+  config::Config config = make_config(directory);
   std::vector<net::Address> addresses{*net::parse_address("unix:/test")};
   process::PidTable pid_table{1, 8};
-  AccessLog access_log = *AccessLog::open(config.access_log);
+  accesslog::AccessLog access_log = *accesslog::AccessLog::open(config.access_log);
   Service service{worker, config, addresses, pid_table, worker.table, access_log, {256, 256}};
   Fd client;
   std::string received;
 };
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::worker

@@ -3,7 +3,7 @@
 
 #include "connection_fixture.h"
 
-namespace cgisrv::server {
+namespace cgisrv::worker {
 namespace {
 
 using std::chrono::milliseconds;
@@ -147,8 +147,8 @@ TEST_F(ConnectionTest, ProgramReadsTheBody) {
 // ---- body_size ---------------------------------------------------------------------------------
 
 TEST_F(ConnectionTest, ChunkedBodyMayBeAsLargeAsAllowed) {
-  for (Site& site : config.sites)
-    for (Location& location : site.locations)
+  for (config::Site& site : config.sites)
+    for (config::Location& location : site.locations)
       location.body_size = 10;
   connect();
   const std::string head =
@@ -166,8 +166,8 @@ TEST_F(ConnectionTest, ChunkedBodyMayBeAsLargeAsAllowed) {
 
 // As of one that is read. The client is not told: it has its answer when the program has ended.
 TEST_F(ConnectionTest, ChunkedBodyThatNobodyReadsMayBeAsLargeAsAllowed) {
-  for (Site& site : config.sites)
-    for (Location& location : site.locations) {
+  for (config::Site& site : config.sites)
+    for (config::Location& location : site.locations) {
       location.body_size = 1'000'000;
       location.cgi.chunked = cgi::ChunkedBody::stream;
     }
@@ -404,4 +404,4 @@ TEST_F(ConnectionTest, StopLetsGoOfEverythingAtOnce) {
 }
 
 }  // namespace
-}  // namespace cgisrv::server
+}  // namespace cgisrv::worker
