@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "base/text.h"
-#include "http/head.h"
+#include "http/octets.h"
 
 namespace cgisrv::cgi {
 namespace {

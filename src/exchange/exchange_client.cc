@@ -5,7 +5,7 @@
 
 #include "base/text.h"
 #include "exchange/exchange.h"
-#include "http/head.h"
+#include "http/octets.h"
 #include "site/own_names.h"
 
 namespace cgisrv::exchange {

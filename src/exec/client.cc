@@ -7,7 +7,7 @@
 #include <array>
 #include <cerrno>
 
-#include "http/writer.h"
+#include "http1/writer.h"
 
 namespace cgisrv::exec {
 
@@ -54,10 +54,10 @@ bool Client::fill() {
   const auto got = static_cast<std::size_t>(std::max<ssize_t>(size, 0));
   body_sent_ += got;
   body_ended_ = got == 0 || body_sent_ == body.length;
-  if (request_.chunked && got > 0) http::write_chunk_size(output_.back(), got);
+  if (request_.chunked && got > 0) http1::write_chunk_size(output_.back(), got);
   output_.append({piece.data(), got});
-  if (request_.chunked && got > 0) output_.append(http::chunk_end);
-  if (request_.chunked && body_ended_) output_.append(http::last_chunk);
+  if (request_.chunked && got > 0) output_.append(http1::chunk_end);
+  if (request_.chunked && body_ended_) output_.append(http1::last_chunk);
   return !output_.empty();
 }
 

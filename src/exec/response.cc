@@ -92,8 +92,8 @@ void Response::take_body() {
   }
   if (chunks_) {
     const auto state = chunks_->state();
-    if (state != http::ChunkedDecoder::State::open)
-      finish(state == http::ChunkedDecoder::State::complete);
+    if (state != http1::ChunkedDecoder::State::open)
+      finish(state == http1::ChunkedDecoder::State::complete);
     return;
   }
   const auto room =

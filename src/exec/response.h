@@ -9,7 +9,7 @@
 
 #include "base/buffer.h"
 #include "exec/bounded_capture.h"
-#include "http/chunked.h"
+#include "http1/chunked.h"
 
 namespace cgisrv::exec {
 
@@ -44,7 +44,7 @@ class Response {
   std::string head_;
   int status_ = 0;
   std::optional<std::uint64_t> length_left_;
-  std::optional<http::ChunkedDecoder> chunks_;
+  std::optional<http1::ChunkedDecoder> chunks_;
   BoundedCapture body_;
   bool whole_ = false;
 };

@@ -39,6 +39,9 @@ inline constexpr ByteSet ascii = ByteSet{}.with_range(0, 0x7f);
 
 // RFC 9110 section 5.6.2.
 inline constexpr ByteSet token_bytes = alphanumeric.with("!#$%&'*+-.^_`|~");
+constexpr bool is_token(std::string_view s) {
+  return !s.empty() && token_bytes.has_all(s);
+}
 
 // What a field line may hold, RFC 9110 section 5.5: visible, obs-text, space and tab.
 inline constexpr ByteSet field_bytes = ByteSet{}.with("\t").with_range(0x20, 0xff).without("\x7f");

@@ -86,7 +86,7 @@ void Connection::close() {
   if (closed()) return;
   if (exchange_) {
     // Else the client would take the response for whole.
-    if (message_.framing == http::BodyFraming::close) stream_.reset_on_close();
+    if (message_.framing == BodyFraming::close) stream_.reset_on_close();
     exchange_->client_gone();
     drop_exchange();
   }
@@ -123,7 +123,7 @@ void Connection::resume_exchange() {
   if (exchange_ && readable_) {
     if (exchange_->body_state() == exchange::Exchange::Body::discarded)
       discard_body();
-    else if (message_.body.state() == http::BodyReader::State::open)
+    else if (message_.body.state() == BodyReader::State::open)
       exchange_->body_ready();
   }
   if (exchange_ && !half_close_timer_.armed()) watch_half_close();
@@ -263,21 +263,21 @@ bool Connection::step_head() {
     head_scanned_ = 0;
   }
   const Limits& limits = server_.limits();
-  const http::HeadLimits head_limits = {.head_bytes_max = limits.header_size,
-                                        .target_bytes_max = limits.target_size,
-                                        .fields_max = limits.header_fields};
-  const auto head = http::parse_head(input_.view(), head_scanned_, head_limits, request_);
+  const HeadLimits head_limits = {.head_bytes_max = limits.header_size,
+                                  .target_bytes_max = limits.target_size,
+                                  .fields_max = limits.header_fields};
+  const auto head = parse_head(input_.view(), head_scanned_, head_limits, request_);
   switch (head.state) {
-    case http::HeadStatus::State::complete:
+    case HeadStatus::State::complete:
       input_.drop(head.consumed);
       begin_exchange();
       watch_half_close();
       exchange_->start();
       return true;
-    case http::HeadStatus::State::refused:
+    case HeadStatus::State::refused:
       refuse(head.status, head.reason);
       return true;
-    case http::HeadStatus::State::incomplete:
+    case HeadStatus::State::incomplete:
       break;
   }
   if (input_ended_) close();
@@ -289,12 +289,12 @@ bool Connection::step_discard() {
   read_input();
   for (auto bytes = message_.body.peek(input_); !bytes.empty(); bytes = message_.body.peek(input_))
     message_.body.consume(input_, bytes.size());
-  if (message_.body.state() == http::BodyReader::State::complete) {
+  if (message_.body.state() == BodyReader::State::complete) {
     enter(State::idle);
     readable_ |= draining_;
     return true;
   }
-  if (input_ended_ || message_.body.state() == http::BodyReader::State::malformed) {
+  if (input_ended_ || message_.body.state() == BodyReader::State::malformed) {
     close();
   } else if (message_.body.received() > discard_bytes_max) {
     stream_.finish_writing();
@@ -319,7 +319,7 @@ void Connection::begin_exchange() {
   const Limits& limits = server_.limits();
   body_timer_.refill(limits.body_timeout, limits.body_rate);
   send_timer_.refill(limits.send_timeout, limits.send_rate);
-  message_ = {.body = http::BodyReader(request_)};
+  message_ = {.body = BodyReader(request_)};
   ++requests_served_;
   exchange_ = std::make_unique<exchange::Exchange>(server_.host(), *this, request_);
 }
@@ -327,10 +327,9 @@ void Connection::begin_exchange() {
 // A request that could not be read: nothing after it is read either. What there was of its request
 // line is kept for the logs.
 void Connection::refuse(int status, std::string_view reason) {
-  const bool asks_for_no_content = http::asks_for_no_content(input_.view());
-  const auto line =
-      request_.reset(http::first_line(input_.view()).substr(0, refused_line_bytes_max));
-  if (asks_for_no_content) request_.method = "HEAD";
+  const bool no_content = asks_for_no_content(input_.view());
+  const auto line = request_.reset(first_line(input_.view()).substr(0, refused_line_bytes_max));
+  if (no_content) request_.method = "HEAD";
   begin_exchange();
   input_.drop(input_.size());
   exchange_->refuse(status, reason, line);
@@ -348,10 +347,10 @@ void Connection::end_exchange() {
   const int status = exchange_->status();
   exchange_->delivered();
   drop_exchange();
-  const bool body_left = message_.body.state() != http::BodyReader::State::complete;
+  const bool body_left = message_.body.state() != BodyReader::State::complete;
   if (is_aborted) {
     // Without a length or chunks, a plain close would look like the end.
-    if (message_.framing == http::BodyFraming::close) stream_.reset_on_close();
+    if (message_.framing == BodyFraming::close) stream_.reset_on_close();
     return close();
   }
   if (message_.keep_alive) {

@@ -25,9 +25,9 @@
 #include "config/config.h"
 #include "exchange/exchange.h"
 #include "exchange/wire.h"
-#include "http/body.h"
-#include "http/head.h"
-#include "http/writer.h"
+#include "http1/body.h"
+#include "http1/head.h"
+#include "http1/writer.h"
 #include "net/min_rate_timer.h"
 #include "net/output.h"
 #include "net/stream.h"
@@ -72,10 +72,10 @@ class Connection final : public exchange::Wire {
 
   // HTTP/1.1's side of one exchange, and of what is left of its request's body.
   struct Message {
-    http::BodyReader body;
-    bool asked_for_body = false;  // the client knows that its body is wanted
-    http::BodyFraming framing = http::BodyFraming::none;  // of the response
-    bool keep_alive = false;                              // after it
+    BodyReader body;
+    bool asked_for_body = false;              // the client knows that its body is wanted
+    BodyFraming framing = BodyFraming::none;  // of the response
+    bool keep_alive = false;                  // after it
     std::uint64_t sent_bytes = 0;
     std::uint64_t overhead_bytes = 0;  // bytes of head and framing among those written
   };

@@ -44,18 +44,18 @@ exchange::Listener Connection::listener() const {
 
 void Connection::open_body() {
   message_.asked_for_body = true;
-  if (message_.body.state() != http::BodyReader::State::open) return;
+  if (message_.body.state() != BodyReader::State::open) return;
   if (request_.expects_continue && input_.empty()) {
-    message_.overhead_bytes += http::continue_head.size();
-    output_.append(http::continue_head);
+    message_.overhead_bytes += continue_head.size();
+    output_.append(continue_head);
     send_output();
   }
   if (!closed()) body_timer_.wait();
 }
 
 std::string_view Connection::body() {
-  using State = http::BodyReader::State;
-  http::BodyReader& body = message_.body;
+  using State = BodyReader::State;
+  BodyReader& body = message_.body;
   std::string_view bytes = body.peek(input_);
   while (bytes.empty() && body.state() == State::open && read_input())
     bytes = body.peek(input_);
@@ -77,7 +77,7 @@ std::string_view Connection::body() {
 
 bool Connection::body_complete() {
   message_.body.peek(input_);
-  return message_.body.state() == http::BodyReader::State::complete;
+  return message_.body.state() == BodyReader::State::complete;
 }
 
 void Connection::discard_body() {
@@ -94,39 +94,38 @@ void Connection::discard_body() {
 // ---- the response ------------------------------------------------------------------------------
 
 bool Connection::may_keep_alive(int status) const {
-  const bool unread = message_.body.state() != http::BodyReader::State::complete;
+  const bool unread = message_.body.state() != BodyReader::State::complete;
   const bool too_much = unread && !message_.asked_for_body &&
                         (request_.expects_continue || message_.body.left() > unread_body_max);
-  return request_.keep_alive && message_.framing != http::BodyFraming::close && !draining_ &&
+  return request_.keep_alive && message_.framing != BodyFraming::close && !draining_ &&
          !last_is_next_ && !server_.host().leaving() && !too_much && !exchange_->body_is_lost() &&
          status != 400 && requests_served_ < server_.limits().keepalive_requests;
 }
 
 void Connection::respond(const http::Response& response, http::Content content) {
-  message_.framing = http::choose_framing(content, request_.version);
+  message_.framing = choose_framing(content, request_.version);
   message_.keep_alive = may_keep_alive(response.status);
   const std::size_t before = output_.back().size();
-  http::write_head(output_.back(), request_.version, response, message_.framing,
-                   message_.keep_alive);
+  write_head(output_.back(), request_.version, response, message_.framing, message_.keep_alive);
   message_.overhead_bytes += output_.back().size() - before;
 }
 
 void Connection::respond_raw() {
-  message_.framing = http::BodyFraming::close;
+  message_.framing = BodyFraming::close;
   message_.keep_alive = false;
 }
 
 void Connection::write(std::string_view bytes) {
-  if (message_.framing != http::BodyFraming::chunked) return output_.append(bytes);
+  if (message_.framing != BodyFraming::chunked) return output_.append(bytes);
   const std::size_t before = output_.back().size();
-  http::write_chunk_size(output_.back(), bytes.size());
+  write_chunk_size(output_.back(), bytes.size());
   output_.append(bytes);
-  output_.append(http::chunk_end);
+  output_.append(chunk_end);
   message_.overhead_bytes += output_.back().size() - before - bytes.size();
 }
 
 void Connection::send_file(int file, std::uint64_t offset, std::uint64_t length) {
-  CGISRV_CHECK(message_.framing == http::BodyFraming::length);
+  CGISRV_CHECK(message_.framing == BodyFraming::length);
   output_.append_file(file, offset, length);
 }
 
@@ -135,9 +134,9 @@ std::uint64_t Connection::content_sent() const {
 }
 
 void Connection::end() {
-  if (message_.framing == http::BodyFraming::chunked) {
-    output_.append(http::last_chunk);
-    message_.overhead_bytes += http::last_chunk.size();
+  if (message_.framing == BodyFraming::chunked) {
+    output_.append(last_chunk);
+    message_.overhead_bytes += last_chunk.size();
   }
   send_output();
   // The client may not read before it has sent everything.

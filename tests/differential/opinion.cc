@@ -4,20 +4,20 @@
 #include <llhttp.h>
 
 #include "base/text.h"
-#include "http/head.h"
+#include "http1/head.h"
 
 namespace cgisrv::differential {
 
 Opinion ask_ours(std::string_view input) {
   http::Request request;
   std::size_t scanned = 0;
-  const auto head = http::parse_head(input, scanned,
-                                     {.head_bytes_max = head_bytes_max,
-                                      .target_bytes_max = head_bytes_max,
-                                      .fields_max = head_bytes_max},
-                                     request);
-  if (head.state == http::HeadStatus::State::incomplete) return {};
-  if (head.state == http::HeadStatus::State::refused)
+  const auto head = http1::parse_head(input, scanned,
+                                      {.head_bytes_max = head_bytes_max,
+                                       .target_bytes_max = head_bytes_max,
+                                       .fields_max = head_bytes_max},
+                                      request);
+  if (head.state == http1::HeadStatus::State::incomplete) return {};
+  if (head.state == http1::HeadStatus::State::refused)
     return {.verdict = Opinion::Verdict::refused,
             .status = head.status,
             .why = std::string(head.reason)};

@@ -1,17 +1,17 @@
 // The chunked transfer coding: in pieces as in one, the same as a plain reading of RFC 9112 finds,
 // and what was encoded is decoded.
-#include "http/body.h"
+#include "http1/body.h"
 
 #include <charconv>
 #include <optional>
 
 #include "fuzz.h"
-#include "http/writer.h"
+#include "http1/writer.h"
 
 namespace cgisrv::fuzz {
 namespace {
 
-using State = http::BodyReader::State;
+using State = http1::BodyReader::State;
 
 struct Decoded {
   std::string body;
@@ -23,7 +23,7 @@ struct Decoded {
 Decoded decode(std::string_view input, bool in_pieces) {
   http::Request request;
   request.framing = http::Framing::chunked;
-  http::BodyReader reader(request);
+  http1::BodyReader reader(request);
   Decoded result;
   Buffer buffer;
   Random random(input);
@@ -71,10 +71,10 @@ std::string encode(std::string_view body) {
   std::string out;
   for (Pieces pieces(body); !pieces.empty();) {
     const auto piece = pieces.next();
-    http::write_chunk_size(out, piece.size());
-    out.append(piece).append(http::chunk_end);
+    http1::write_chunk_size(out, piece.size());
+    out.append(piece).append(http1::chunk_end);
   }
-  return out.append(http::last_chunk);
+  return out.append(http1::last_chunk);
 }
 
 }  // namespace

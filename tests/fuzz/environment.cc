@@ -27,7 +27,7 @@ bool may_come_from_client(std::string_view name) {
 
 CGISRV_FUZZ_TARGET(environment) {
   http::Request request;
-  if (parse(input, request).state != http::HeadStatus::State::complete) return;
+  if (parse(input, request).state != http1::HeadStatus::State::complete) return;
   const cgi::Script script = {.name = "/a.cgi", .filename = "/srv/a.cgi", .root = "/srv"};
   const cgi::Endpoints ends = {"192.0.2.1", "1234", "192.0.2.2", "80"};
   const cgi::Variables configured = {{"HTTP_X_OURS", "1"}, {"CONTENT_LENGTH", "7"}, {"LANG", "C"}};

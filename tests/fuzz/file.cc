@@ -51,7 +51,7 @@ void check_status(const http::Request& request, const files::FileAnswer& answer)
 // The tags of these files are in the dictionary.
 CGISRV_FUZZ_TARGET(file) {
   http::Request request;
-  if (parse(input, request).state != http::HeadStatus::State::complete) return;
+  if (parse(input, request).state != http1::HeadStatus::State::complete) return;
   if (request.method != "GET" && request.method != "HEAD") return;
   for (const std::uint64_t size : {0ULL, 1000ULL, 1ULL << 62}) {
     struct stat file {};

@@ -1,6 +1,6 @@
 // The head of a request. In pieces it reads as in one; written again from what was read, it reads
 // the same; and what is accepted keeps to the grammar that the rest of the server relies on.
-#include "http/head.h"
+#include "http1/head.h"
 
 #include <algorithm>
 #include <array>
@@ -13,8 +13,8 @@
 namespace cgisrv::fuzz {
 namespace {
 
-using http::HeadStatus;
 using http::Request;
+using http1::HeadStatus;
 
 std::ptrdiff_t count(const Request& request, std::string_view name) {
   return std::ranges::count_if(request.fields, [&](const http::FieldView& field) {
@@ -99,7 +99,7 @@ HeadStatus parse_in_pieces(std::string_view input, Request& request) {
   std::size_t here = 0;
   for (Pieces pieces(input); !pieces.empty() && result.state == HeadStatus::State::incomplete;) {
     here += pieces.next().size();
-    result = http::parse_head(input.substr(0, here), scanned, {}, request);
+    result = http1::parse_head(input.substr(0, here), scanned, {}, request);
     CGISRV_CHECK(scanned <= here);
   }
   return result;

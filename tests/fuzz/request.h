@@ -3,14 +3,14 @@
 
 #include <string_view>
 
-#include "http/head.h"
+#include "http1/head.h"
 
 namespace cgisrv::fuzz {
 
-inline http::HeadStatus parse(std::string_view bytes, http::Request& request,
-                              const http::HeadLimits& limits = {}) {
+inline http1::HeadStatus parse(std::string_view bytes, http::Request& request,
+                               const http1::HeadLimits& limits = {}) {
   std::size_t scanned = 0;
-  return http::parse_head(bytes, scanned, limits, request);
+  return http1::parse_head(bytes, scanned, limits, request);
 }
 
 }  // namespace cgisrv::fuzz

@@ -4,8 +4,8 @@
 
 #include "base/text.h"
 #include "fuzz.h"
-#include "http/head.h"
-#include "http/writer.h"
+#include "http/octets.h"
+#include "http1/writer.h"
 
 namespace cgisrv::fuzz {
 namespace {
@@ -34,9 +34,9 @@ void check_problem(const ResponseParser& parser, std::string_view input, std::si
 // A head of the server's for the program's response.
 void check_written(const http::Response& response) {
   constexpr auto version = http::Version::http11;
-  const auto framing = http::choose_framing(http::content_of("GET", response), version);
+  const auto framing = http1::choose_framing(http::content_of("GET", response), version);
   std::string head;
-  http::write_head(head, version, response, framing, true);
+  http1::write_head(head, version, response, framing, true);
   CGISRV_CHECK(head.starts_with("HTTP/1.1 ") && head.ends_with("\r\n\r\n"));
   std::size_t lines = 0;
   for (std::string_view rest = head; !rest.empty(); ++lines) {
@@ -49,7 +49,7 @@ void check_written(const http::Response& response) {
     CGISRV_CHECK(lines == 0 || line.empty() || http::is_token(name));
   }
   const bool is_framed =
-      framing != http::BodyFraming::none || (response.status == 304 && response.content_length);
+      framing != http1::BodyFraming::none || (response.status == 304 && response.content_length);
   CGISRV_CHECK(lines == response.fields.size() + 2 + (is_framed ? 1 : 0));
 }
 

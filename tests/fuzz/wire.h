@@ -10,7 +10,7 @@
 
 #include "base/text.h"
 #include "fuzz.h"
-#include "http/body.h"
+#include "http1/body.h"
 #include "request.h"
 
 namespace cgisrv::fuzz {
@@ -27,22 +27,22 @@ struct Sent {
   bool asks_for_head = false;         // but begins as one of method HEAD
 };
 
-inline Sent read_requests(std::string_view stream, const http::HeadLimits& limits) {
+inline Sent read_requests(std::string_view stream, const http1::HeadLimits& limits) {
   Sent sent;
   while (true) {
     while (!sent.requests.empty() && stream.starts_with("\r\n"))
       stream.remove_prefix(2);
     http::Request request;
     const auto head = parse(stream, request, limits);
-    sent.malformed = head.state == http::HeadStatus::State::refused;
-    sent.asks_for_head = http::asks_for_no_content(stream);
-    if (head.state != http::HeadStatus::State::complete) return sent;
+    sent.malformed = head.state == http1::HeadStatus::State::refused;
+    sent.asks_for_head = http1::asks_for_no_content(stream);
+    if (head.state != http1::HeadStatus::State::complete) return sent;
     Buffer rest;
     rest.append(stream.substr(head.consumed));
-    http::BodyReader body(request);
+    http1::BodyReader body(request);
     for (auto bytes = body.peek(rest); !bytes.empty(); bytes = body.peek(rest))
       body.consume(rest, bytes.size());
-    const bool whole = body.state() == http::BodyReader::State::complete;
+    const bool whole = body.state() == http1::BodyReader::State::complete;
     sent.requests.push_back({std::string(request.method), std::string(request.raw_target), whole});
     if (!whole) return sent;
     stream.remove_prefix(stream.size() - rest.size());

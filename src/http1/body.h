@@ -5,17 +5,17 @@
 #include <string_view>
 
 #include "base/buffer.h"
-#include "http/chunked.h"
 #include "http/message.h"
+#include "http1/chunked.h"
 
-namespace cgisrv::http {
+namespace cgisrv::http1 {
 
 class BodyReader {
  public:
   enum class State : std::uint8_t { open, complete, malformed };
 
   BodyReader() = default;
-  explicit BodyReader(const Request& request);
+  explicit BodyReader(const http::Request& request);
 
   // The body bytes now at the front of `input`; framing before them is dropped. Chunks that are
   // there are joined, so that tiny chunks do not cost a call each. Empty when more input is needed
@@ -24,18 +24,18 @@ class BodyReader {
   // Drops that many of the bytes that peek() returned.
   void consume(Buffer& input, std::size_t bytes);
 
-  Framing framing() const { return framing_; }
+  http::Framing framing() const { return framing_; }
   State state() const { return state_; }
   // What makes it malformed; static storage.
   std::string_view problem() const { return decoder_.problem(); }
   std::uint64_t received() const { return received_; }  // body bytes seen so far
   // Bytes still to come; unknown for a chunked body.
-  std::uint64_t left() const { return framing_ == Framing::length ? left_ : UINT64_MAX; }
+  std::uint64_t left() const { return framing_ == http::Framing::length ? left_ : UINT64_MAX; }
 
  private:
   void decode(Buffer& input);
 
-  Framing framing_ = Framing::none;
+  http::Framing framing_ = http::Framing::none;
   State state_ = State::complete;
   ChunkedDecoder decoder_;
   std::uint64_t left_ = 0;  // length framing: bytes not yet consumed
@@ -43,4 +43,4 @@ class BodyReader {
   std::size_t run_ = 0;  // chunked: decoded bytes at the front of the input
 };
 
-}  // namespace cgisrv::http
+}  // namespace cgisrv::http1

@@ -1,7 +1,7 @@
 // What the fields of a well-formed head mean: host, framing, persistence, expectation.
 #include "head_cases.h"
 
-namespace cgisrv::http {
+namespace cgisrv::http1 {
 namespace {
 
 using namespace std::string_literals;
@@ -47,11 +47,11 @@ TEST(Rfc9112_3_2_2, TheAbsoluteFormOverridesHost) {
 
 TEST(Rfc9112_3_2, ConnectAndAsteriskFormsAreRead) {
   ASSERT_EQ(line("CONNECT b:443 HTTP/1.1"), accepted);
-  EXPECT_EQ(request.target.form, TargetForm::authority);
+  EXPECT_EQ(request.target.form, http::TargetForm::authority);
   EXPECT_EQ(request.host, "b");
   ASSERT_EQ(line("CONNECT [::1]:443 HTTP/1.1"), accepted);
   ASSERT_EQ(line("OPTIONS * HTTP/1.1"), accepted);
-  EXPECT_EQ(request.target.form, TargetForm::asterisk);
+  EXPECT_EQ(request.target.form, http::TargetForm::asterisk);
   EXPECT_EQ(line("GET * HTTP/1.1"), 400);
 }
 
@@ -61,7 +61,7 @@ TEST(Rfc9112_3_2, WhatBrowsersSendUnencodedIsAccepted) {
 
 TEST(Rfc9112_6_1, ChunkedIsRead) {
   ASSERT_EQ(fields("Transfer-Encoding: Chunked"), accepted);
-  EXPECT_EQ(request.framing, Framing::chunked);
+  EXPECT_EQ(request.framing, http::Framing::chunked);
 }
 
 TEST(Rfc9112_6_1, AnUnknownCodingIs501) {
@@ -113,7 +113,7 @@ TEST(Rfc9112_6_3, TheLargestContentLengthIsRead) {
 
 TEST(Rfc9112_6_3, NeitherFieldMeansNoBody) {
   ASSERT_EQ(fields("A: b"), accepted);
-  EXPECT_EQ(request.framing, Framing::none);
+  EXPECT_EQ(request.framing, http::Framing::none);
 }
 
 TEST(Rfc9112_9_3, Persistence) {
@@ -162,4 +162,4 @@ TEST(Rfc9110_10_1_1, AnotherExpectationIs417) {
 }
 
 }  // namespace
-}  // namespace cgisrv::http
+}  // namespace cgisrv::http1

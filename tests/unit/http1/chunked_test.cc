@@ -1,4 +1,4 @@
-#include "http/chunked.h"
+#include "http1/chunked.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-namespace cgisrv::http {
+namespace cgisrv::http1 {
 namespace {
 
 using State = ChunkedDecoder::State;
@@ -237,4 +237,4 @@ TEST(Rfc9112_7_1_2, TrailersAreDroppedUpToTheCap) {
 }
 
 }  // namespace
-}  // namespace cgisrv::http
+}  // namespace cgisrv::http1

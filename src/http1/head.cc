@@ -1,4 +1,4 @@
-#include "http/head.h"
+#include "http1/head.h"
 
 #include <llhttp.h>
 
@@ -7,11 +7,18 @@
 #include <system_error>
 
 #include "base/text.h"
-#include "http/foreign.h"
+#include "http/method.h"
 #include "http/octets.h"
 #include "http/target.h"
+#include "http1/foreign.h"
 
-namespace cgisrv::http {
+namespace cgisrv::http1 {
+
+using http::Framing;
+using http::is_token;
+using http::Request;
+using http::Version;
+
 namespace {
 
 // RFC 9112 section 2.2 asks to ignore "at least one"; some clients send a few after a body.
@@ -23,7 +30,6 @@ constexpr std::string_view stand_in = "POST";  // for llhttp, in place of an unk
 
 #define CGISRV_METHOD(number, name, text) #text,
 constexpr std::string_view llhttp_methods[] = {HTTP_METHOD_MAP(CGISRV_METHOD)};
-constexpr std::string_view known_methods[] = {HTTP_METHOD_MAP(CGISRV_METHOD) "QUERY"};
 #undef CGISRV_METHOD
 
 struct Fault {
@@ -37,7 +43,8 @@ constexpr Fault bad(std::string_view reason) {
 }
 
 Fault check_bytes(std::string_view line) {
-  const auto* const at = std::ranges::find_if(line, [](char c) { return !field_bytes.has(c); });
+  const auto* const at =
+      std::ranges::find_if(line, [](char c) { return !http::field_bytes.has(c); });
   if (at == line.end()) return {};
   if (*at == '\r') return bad("bare CR in the request head");
   return bad(*at == '\0' ? "NUL byte in the request head" : "control byte in the request head");
@@ -50,16 +57,12 @@ std::string_view take_line(std::string_view& lines) {
   return line;
 }
 
-// An unknown token is a method that only programs may understand. One that differs from a known
-// method only in case is refused: two readers could disagree about it.
+// An unknown token is a method that only programs may understand.
 Fault check_method(std::string_view method) {
-  if (is_known_method(method)) return {};
+  if (http::is_known_method(method)) return {};
   if (!is_token(method)) return bad("the request method is not a token");
   if (method.size() > method_bytes_max) return {501, "a request method that is too long"};
-  const auto is_it = [method](std::string_view known) {
-    return text::equals_ignoring_case(known, method);
-  };
-  if (std::ranges::any_of(known_methods, is_it))
+  if (http::is_miscased_method(method))
     return {501, "a request method in the wrong case; methods are case-sensitive"};
   return {};
 }
@@ -83,7 +86,7 @@ Fault read_request_line(std::string_view line, Request& request) {
   if (spaces > 2) return bad("a space too many in the request line");
   if (const auto fault = read_version(line, request)) return fault;
   if (const auto fault = check_method(request.method)) return fault;
-  const auto target = parse_target(request.method, request.raw_target);
+  const auto target = http::parse_target(request.method, request.raw_target);
   if (!target) return bad("malformed request target");
   request.target = *target;
   return {};
@@ -137,7 +140,7 @@ void for_each_member(const Request& request, std::string_view name, Visit visit)
 Fault read_host(Request& request) {
   if (count(request, "host") > 1) return bad("more than one Host field");
   if (const auto field = request.field("host")) {
-    const auto authority = parse_authority(*field);
+    const auto authority = http::parse_authority(*field);
     if (!authority) return bad("malformed Host field");
     request.host = authority->host;
     request.port = authority->port;
@@ -232,7 +235,7 @@ std::string with_ascii_target(std::string_view head, std::string_view target) {
   const auto begin = plain.begin() + (target.data() - head.data());
   const auto end = begin + static_cast<std::ptrdiff_t>(target.size());
   std::replace_if(
-      begin, end, [](char c) { return !ascii.has(c); }, 'x');
+      begin, end, [](char c) { return !http::ascii.has(c); }, 'x');
   return plain;
 }
 
@@ -256,7 +259,7 @@ Fault ask_llhttp(std::string_view head, const Request& request) {
   parser.data = &fields;
   parser.lenient_flags = LENIENT_VERSION;  // 1.2 and up are read as 1.1, RFC 9110 section 2.5
   std::string plain;
-  if (!ascii.has_all(request.raw_target))
+  if (!http::ascii.has_all(request.raw_target))
     head = plain = with_ascii_target(head, request.raw_target);
   auto rest = head;
   if (std::ranges::find(llhttp_methods, request.method) == std::end(llhttp_methods)) {
@@ -313,7 +316,7 @@ std::size_t target_size(std::string_view head) {
 }
 
 Fault check_start(std::string_view head, const HeadLimits& limits) {
-  if (!head.empty() && head[0] != '\r' && !token_bytes.has(head[0])) {
+  if (!head.empty() && head[0] != '\r' && !http::token_bytes.has(head[0])) {
     return bad("what was sent does not begin with a method");
   }
   if (head.size() > limits.target_bytes_max && target_size(head) > limits.target_bytes_max) {
@@ -355,12 +358,4 @@ std::string_view first_line(std::string_view bytes) {
   return line;
 }
 
-bool is_known_method(std::string_view method) {
-  return std::ranges::find(known_methods, method) != std::end(known_methods);
-}
-
-bool is_token(std::string_view s) {
-  return !s.empty() && token_bytes.has_all(s);
-}
-
-}  // namespace cgisrv::http
+}  // namespace cgisrv::http1

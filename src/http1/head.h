@@ -10,7 +10,7 @@
 
 #include "http/message.h"
 
-namespace cgisrv::http {
+namespace cgisrv::http1 {
 
 struct HeadLimits {
   std::size_t head_bytes_max = 16 * 1024;   // 431 beyond it
@@ -32,7 +32,7 @@ struct HeadStatus {
 // that a head that arrives byte by byte is not searched again from its start. On complete,
 // `request` is filled in; on any other outcome it is unspecified.
 HeadStatus parse_head(std::string_view bytes, std::size_t& scanned, const HeadLimits& limits,
-                      Request& request);
+                      http::Request& request);
 
 // Whether a head that may be cut short or refused has the method HEAD: then the response has no
 // content either (RFC 9110 section 9.3.2).
@@ -42,10 +42,4 @@ bool asks_for_no_content(std::string_view bytes);
 // the client, of any length.
 std::string_view first_line(std::string_view bytes);
 
-// Whether it is registered (or soon will be). Any other token is a method too, for programs.
-bool is_known_method(std::string_view method);
-
-// RFC 9110 section 5.6.2.
-bool is_token(std::string_view s);
-
-}  // namespace cgisrv::http
+}  // namespace cgisrv::http1

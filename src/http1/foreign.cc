@@ -1,8 +1,8 @@
-#include "http/foreign.h"
+#include "http1/foreign.h"
 
 #include "base/text.h"
 
-namespace cgisrv::http {
+namespace cgisrv::http1 {
 namespace {
 
 using namespace std::string_view_literals;
@@ -56,4 +56,4 @@ std::optional<Foreign> foreign_protocol(std::string_view bytes) {
   return {};
 }
 
-}  // namespace cgisrv::http
+}  // namespace cgisrv::http1

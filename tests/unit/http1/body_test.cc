@@ -1,15 +1,15 @@
-#include "http/body.h"
+#include "http1/body.h"
 
 #include <gtest/gtest.h>
 
-namespace cgisrv::http {
+namespace cgisrv::http1 {
 namespace {
 
 using State = BodyReader::State;
 
 // Feeds `pieces` one after the other; takes at most `bytes_max` at a time.
 struct Reading {
-  Reading(Framing framing, std::uint64_t length) {
+  Reading(http::Framing framing, std::uint64_t length) {
     request.framing = framing;
     request.content_length = length;
     reader = BodyReader(request);
@@ -22,7 +22,7 @@ struct Reading {
       reader.consume(input, bytes.size());
     }
   }
-  Request request;
+  http::Request request;
   BodyReader reader;
   Buffer input;
   std::string body;
@@ -33,11 +33,11 @@ constexpr std::string_view chunked =
 constexpr std::string_view decoded = "hello 0123456789";
 
 TEST(BodyReader, NoneIsCompleteAndTakesNothing) {
-  Reading none(Framing::none, 0);
+  Reading none(http::Framing::none, 0);
   none.feed("GET / HTTP/1.1");
   EXPECT_EQ(none.reader.state(), State::complete);
   EXPECT_EQ(none.input.view(), "GET / HTTP/1.1");
-  Reading empty(Framing::length, 0);
+  Reading empty(http::Framing::length, 0);
   empty.feed("GET");
   EXPECT_EQ(empty.reader.state(), State::complete);
   EXPECT_EQ(empty.body, "");
@@ -48,7 +48,7 @@ TEST(BodyReader, NoneIsCompleteAndTakesNothing) {
 TEST(BodyReader, LengthInEverySplit) {
   const std::string_view whole = "hello worldNEXT";
   for (std::size_t split = 0; split <= whole.size(); ++split) {
-    Reading reading(Framing::length, 11);
+    Reading reading(http::Framing::length, 11);
     EXPECT_EQ(reading.reader.left(), 11U);
     reading.feed(whole.substr(0, split));
     EXPECT_EQ(reading.reader.state(), split < 11 ? State::open : State::complete) << split;
@@ -64,7 +64,7 @@ TEST(BodyReader, LengthInEverySplit) {
 TEST(BodyReader, ChunkedInEverySplit) {
   const std::string whole = std::string(chunked) + "NEXT";
   for (std::size_t split = 0; split <= whole.size(); ++split) {
-    Reading reading(Framing::chunked, 0);
+    Reading reading(http::Framing::chunked, 0);
     reading.feed(std::string_view(whole).substr(0, split));
     EXPECT_EQ(reading.reader.state(), split < chunked.size() ? State::open : State::complete)
         << split;
@@ -78,12 +78,12 @@ TEST(BodyReader, ChunkedInEverySplit) {
 
 TEST(BodyReader, ByteByByteInAndOut) {
   for (const std::size_t bytes_max : {1, 3, 100}) {
-    Reading reading(Framing::chunked, 0);
+    Reading reading(http::Framing::chunked, 0);
     for (const char c : chunked)
       reading.feed({&c, 1}, bytes_max);
     EXPECT_EQ(reading.body, decoded);
     EXPECT_EQ(reading.reader.state(), State::complete);
-    Reading at_once(Framing::chunked, 0);
+    Reading at_once(http::Framing::chunked, 0);
     at_once.feed(chunked, bytes_max);
     EXPECT_EQ(at_once.body, decoded);
     EXPECT_EQ(at_once.reader.state(), State::complete);
@@ -93,7 +93,7 @@ TEST(BodyReader, ByteByByteInAndOut) {
 
 // Fault 9.
 TEST(BodyReader, TinyChunksComeTogether) {
-  Reading reading(Framing::chunked, 0);
+  Reading reading(http::Framing::chunked, 0);
   constexpr std::size_t chunks = 10'000;
   std::string wire;
   std::string expected;
@@ -118,7 +118,7 @@ TEST(BodyReader, TinyChunksComeTogether) {
 }
 
 TEST(BodyReader, PeekingTwiceShowsTheSame) {
-  Reading reading(Framing::chunked, 0);
+  Reading reading(http::Framing::chunked, 0);
   reading.input.append("5\r\nhello\r\n");
   EXPECT_EQ(reading.reader.peek(reading.input), "hello");
   EXPECT_EQ(reading.reader.peek(reading.input), "hello");
@@ -129,7 +129,7 @@ TEST(BodyReader, PeekingTwiceShowsTheSame) {
 }
 
 TEST(BodyReader, CompleteOnlyWhenEverythingIsConsumed) {
-  Reading reading(Framing::chunked, 0);
+  Reading reading(http::Framing::chunked, 0);
   reading.input.append("1\r\nx\r\n0\r\n\r\n");
   EXPECT_EQ(reading.reader.peek(reading.input), "x");
   EXPECT_EQ(reading.reader.state(), State::open);
@@ -141,7 +141,7 @@ TEST(BodyReader, CompleteOnlyWhenEverythingIsConsumed) {
 TEST(BodyReader, MalformedFramingStays) {
   for (const std::string_view bad : {"x\r\n", "\r\n", "5\nhello", "5\r\nhelloX", "-1\r\n",
                                      "11111111111111111\r\n", "0\r\n \r\n"}) {
-    Reading reading(Framing::chunked, 0);
+    Reading reading(http::Framing::chunked, 0);
     reading.feed(bad);
     EXPECT_EQ(reading.reader.state(), State::malformed) << bad;
     reading.feed("5\r\nhello\r\n0\r\n\r\n");
@@ -150,7 +150,7 @@ TEST(BodyReader, MalformedFramingStays) {
 }
 
 TEST(BodyReader, WhatCameBeforeTheFaultIsGiven) {
-  Reading reading(Framing::chunked, 0);
+  Reading reading(http::Framing::chunked, 0);
   reading.feed("5\r\nhello\r\nzz");
   EXPECT_EQ(reading.body, "hello");
   EXPECT_EQ(reading.reader.state(), State::malformed);
@@ -158,4 +158,4 @@ TEST(BodyReader, WhatCameBeforeTheFaultIsGiven) {
 }
 
 }  // namespace
-}  // namespace cgisrv::http
+}  // namespace cgisrv::http1

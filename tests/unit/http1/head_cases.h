@@ -6,13 +6,13 @@
 #include <string>
 #include <string_view>
 
-#include "http/head.h"
+#include "http1/head.h"
 
-namespace cgisrv::http {
+namespace cgisrv::http1 {
 
 using State = HeadStatus::State;
 
-inline Request request;  // one for all tests, as a connection uses one for all requests
+inline http::Request request;  // one for all tests, as a connection uses one for all requests
 
 inline HeadStatus parse(std::string_view bytes, const HeadLimits& limits = {}) {
   std::size_t scanned = 0;
@@ -37,4 +37,4 @@ inline int line(std::string_view line) {
   return status(std::string(line) + "\r\nHost: x\r\n\r\n");
 }
 
-}  // namespace cgisrv::http
+}  // namespace cgisrv::http1

@@ -1,11 +1,14 @@
-#include "http/chunked.h"
+#include "http1/chunked.h"
 
 #include <algorithm>
 
 #include "base/text.h"
 #include "http/octets.h"
 
-namespace cgisrv::http {
+namespace cgisrv::http1 {
+
+using http::field_bytes;
+using http::token_bytes;
 
 //   size_start ─► size ─► extensions ─► size_lf ─► data ─► data_cr ─► data_lf ─► size_start
 //   after size 0:                       size_lf ─► trailer ─► last_lf ─► complete
@@ -42,7 +45,7 @@ enum class ChunkedDecoder::Phase : std::uint8_t {
 
 namespace {
 // Inside quotes, except these and the backslash that begins a pair.
-constexpr ByteSet quoted_bytes = field_bytes.without("\"\\");
+constexpr http::ByteSet quoted_bytes = field_bytes.without("\"\\");
 }  // namespace
 
 ChunkedDecoder::Phase ChunkedDecoder::refuse(std::string_view problem) {
@@ -185,4 +188,4 @@ ChunkedDecoder::State ChunkedDecoder::state() const {
   return phase_ == Phase::malformed ? State::malformed : State::open;
 }
 
-}  // namespace cgisrv::http
+}  // namespace cgisrv::http1

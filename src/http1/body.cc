@@ -1,18 +1,19 @@
-#include "http/body.h"
+#include "http1/body.h"
 
 #include <algorithm>
 
-namespace cgisrv::http {
+namespace cgisrv::http1 {
 
-BodyReader::BodyReader(const Request& request)
+BodyReader::BodyReader(const http::Request& request)
     : framing_(request.framing), left_(request.content_length) {
-  const bool empty = framing_ == Framing::none || (framing_ == Framing::length && left_ == 0);
+  const bool empty =
+      framing_ == http::Framing::none || (framing_ == http::Framing::length && left_ == 0);
   state_ = empty ? State::complete : State::open;
 }
 
 std::string_view BodyReader::peek(Buffer& input) {
   if (state_ != State::open) return {};
-  if (framing_ == Framing::length) {
+  if (framing_ == http::Framing::length) {
     const auto here = std::min<std::uint64_t>(left_, input.size());
     return input.view().substr(0, static_cast<std::size_t>(here));
   }
@@ -46,7 +47,7 @@ void BodyReader::decode(Buffer& input) {
 
 void BodyReader::consume(Buffer& input, std::size_t bytes) {
   input.drop(bytes);
-  if (framing_ == Framing::chunked) {
+  if (framing_ == http::Framing::chunked) {
     run_ -= bytes;
     return;
   }
@@ -55,4 +56,4 @@ void BodyReader::consume(Buffer& input, std::size_t bytes) {
   if (left_ == 0) state_ = State::complete;
 }
 
-}  // namespace cgisrv::http
+}  // namespace cgisrv::http1

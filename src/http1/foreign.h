@@ -5,7 +5,7 @@
 #include <optional>
 #include <string_view>
 
-namespace cgisrv::http {
+namespace cgisrv::http1 {
 
 struct Foreign {
   int status = 400;         // of the response
@@ -16,4 +16,4 @@ struct Foreign {
 // like the protocols found here.
 std::optional<Foreign> foreign_protocol(std::string_view bytes);
 
-}  // namespace cgisrv::http
+}  // namespace cgisrv::http1

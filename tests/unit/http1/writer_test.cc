@@ -1,9 +1,9 @@
-#include "http/writer.h"
+#include "http1/writer.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace cgisrv::http {
+namespace cgisrv::http1 {
 namespace {
 
 using testing::HasSubstr;
@@ -12,16 +12,16 @@ using testing::Not;
 constexpr std::time_t now = 784111777;
 
 struct Exchange {
-  Request request;
-  Response response;
+  http::Request request;
+  http::Response response;
 
   Exchange() { request.method = "GET"; }
   BodyFraming framing() const {
-    return choose_framing(content_of(request.method, response), request.version);
+    return choose_framing(http::content_of(request.method, response), request.version);
   }
   std::string head(bool keep_alive = true, std::time_t time = now) const {
-    Response whole = response;
-    add_origin_fields(whole, time);
+    http::Response whole = response;
+    http::add_origin_fields(whole, time);
     std::string out;
     write_head(out, request.version, whole, framing(), keep_alive);
     return out;
@@ -82,7 +82,7 @@ TEST(Rfc9112_6_1, UnknownLengthIsChunkedIn11AndEndsByCloseIn10) {
   Exchange exchange;
   EXPECT_THAT(exchange.head(), HasSubstr("Transfer-Encoding: chunked\r\n"));
   EXPECT_THAT(exchange.head(), Not(HasSubstr("Content-Length")));
-  exchange.request.version = Version::http10;
+  exchange.request.version = http::Version::http10;
   EXPECT_EQ(exchange.framing(), BodyFraming::close);
   EXPECT_THAT(exchange.head(), Not(HasSubstr("Transfer-Encoding")));
   EXPECT_THAT(exchange.head(true), HasSubstr("Connection: close\r\n"));
@@ -114,7 +114,7 @@ TEST(Rfc9112_9_6, ConnectionSaysWhatHappens) {
   Exchange exchange;
   EXPECT_THAT(exchange.head(true), Not(HasSubstr("Connection")));
   EXPECT_THAT(exchange.head(false), HasSubstr("Connection: close\r\n"));
-  exchange.request.version = Version::http10;
+  exchange.request.version = http::Version::http10;
   exchange.response.content_length = 5;
   EXPECT_THAT(exchange.head(true), HasSubstr("Connection: keep-alive\r\n"));
   EXPECT_THAT(exchange.head(false), HasSubstr("Connection: close\r\n"));
@@ -139,4 +139,4 @@ TEST(Rfc9112_7_1, ChunkSizes) {
 }
 
 }  // namespace
-}  // namespace cgisrv::http
+}  // namespace cgisrv::http1

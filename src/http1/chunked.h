@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string_view>
 
-namespace cgisrv::http {
+namespace cgisrv::http1 {
 
 // Own code because llhttp accepts a bare LF after a chunk size and does not limit extensions, and
 // because back-pressure needs exact control over how many bytes are taken.
@@ -52,4 +52,4 @@ class ChunkedDecoder {
   std::string_view problem_;
 };
 
-}  // namespace cgisrv::http
+}  // namespace cgisrv::http1
