@@ -88,6 +88,8 @@ int complain(const Command& command, const Faults& faults) {
 int check(const Command& command, const Config& config) {
   const auto [lacking, expected] = config::check_start(config);
   if (lacking.empty()) std::printf("%s: the configuration is valid\n", command.config_file.c_str());
+  for (const std::string& file : config.included)
+    std::printf("%s: included\n", file.c_str());
   for (const std::string& each : lacking)
     std::fprintf(stderr, "%s: as it is here, it would not start: %s\n", command.config_file.c_str(),
                  each.c_str());

@@ -276,6 +276,10 @@ Codec<cgi::Variables> variables() {
           }};
 }
 
+std::string folder_of(const std::string& file) {
+  return std::filesystem::absolute(file).parent_path().string();
+}
+
 std::string absolute_path(const std::string& folder, const std::string& path) {
   std::string absolute = (std::filesystem::path(folder) / path).lexically_normal();
   if (absolute.size() > 1 && absolute.ends_with('/')) absolute.pop_back();

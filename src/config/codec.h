@@ -165,6 +165,8 @@ Codec<Match> match();
 Codec<Location> program();
 Codec<cgi::Variables> variables();
 
+// The absolute folder of a file.
+std::string folder_of(const std::string& file);
 // `path` relative to `folder`, without dot segments and trailing slash (except "/").
 std::string absolute_path(const std::string& folder, const std::string& path);
 

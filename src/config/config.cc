@@ -6,14 +6,14 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <functional>
 #include <memory>
 #include <set>
-#include <sstream>
 
+#include "config/codec.h"
 #include "config/document.h"
 #include "config/faults.h"
+#include "config/include.h"
 #include "config/listener_check.h"
 #include "config/parameters.h"
 #include "config/site_check.h"
@@ -70,21 +70,6 @@ void number_locations(Config& config) {
   }
 }
 
-std::expected<std::string, ConfigError> read_text(const std::string& file) {
-  const auto fault = [&](const std::string& what) {
-    return std::unexpected(ConfigError{file, 0, 0, what});
-  };
-  std::error_code ignored;
-  if (std::filesystem::is_directory(file, ignored))
-    return fault(fmt::format("this is a directory; to serve it: cgisrv {}", file));
-  std::ifstream stream(file, std::ios::binary);
-  std::ostringstream text;
-  if (stream.is_open()) text << stream.rdbuf();
-  // Reading nothing also fails, but is not bad(): an empty file has its own message.
-  if (stream.is_open() && !text.bad()) return std::move(text).str();
-  return fault(fmt::format("cannot read the configuration: {}", errno_text(errno)));
-}
-
 // Root's rights are for opening ports and logs. Unless the administrator decides otherwise,
 // programs get those of Debian's web servers, or of nobody.
 void use_default_user(ServerOptions& options) {
@@ -95,10 +80,6 @@ void use_default_user(ServerOptions& options) {
       options.user_is_default = true;
       return;
     }
-}
-
-std::string folder_of(const std::string& file) {
-  return std::filesystem::absolute(file).parent_path().string();
 }
 
 std::string without_links(const std::string& path) {
@@ -115,33 +96,11 @@ void find_real_places(Config& config) {
   }
 }
 
-}  // namespace
-
-std::expected<Config, std::vector<ConfigError>> load_config(const std::string& file) {
-  const auto text = read_text(file);
-  if (!text) return std::unexpected(std::vector{text.error()});
-  auto config = parse_config(*text, file);
-  if (config) hand_on_variables(*config);
-  return config;
-}
-
-std::string configured_runtime_dir(const std::string& file) {
-  const auto text = read_text(file);
-  if (!text) return {};
-  const auto document = parse_document(*text, file);
-  if (!document) return {};
-  Faults faults(file);  // not reported here
-  return read_config(*document, folder_of(file), faults).server.runtime_dir;
-}
-
-std::expected<Config, std::vector<ConfigError>> parse_config(std::string_view text,
-                                                             const std::string& file) {
-  const auto document = parse_document(text, file);
-  if (!document) return std::unexpected(std::vector{document.error()});
-  Faults faults(file);
-  Config config = read_config(*document, folder_of(file), faults);
-  check_listeners(*document, config, faults);
-  check_sites(*document, config, faults);
+std::expected<Config, std::vector<ConfigError>> config_of(const Value& document,
+                                                          const std::string& file, Faults faults) {
+  Config config = read_config(document, folder_of(file), faults);
+  check_listeners(document, config, faults);
+  check_sites(document, config, faults);
   if (!faults.empty()) return std::unexpected(std::move(faults).in_order_of_file());
   number_locations(config);
   find_real_places(config);
@@ -149,6 +108,35 @@ std::expected<Config, std::vector<ConfigError>> parse_config(std::string_view te
   use_default_user(config.server);
   if (config.listen.empty()) config.listen.emplace_back();
   return config;
+}
+
+}  // namespace
+
+std::expected<Config, std::vector<ConfigError>> load_config(const std::string& file) {
+  auto read = read_document(file);
+  if (!read) return std::unexpected(std::vector{read.error()});
+  Faults faults(file);
+  auto included = join_included(*read, file, faults);
+  auto config = config_of(*read, file, std::move(faults));
+  if (!config) return config;
+  config->included = std::move(included);
+  hand_on_variables(*config);
+  return config;
+}
+
+std::string configured_runtime_dir(const std::string& file) {
+  auto document = read_document(file);
+  if (!document) return {};
+  Faults faults(file);  // not reported here
+  join_included(*document, file, faults);
+  return read_config(*document, folder_of(file), faults).server.runtime_dir;
+}
+
+std::expected<Config, std::vector<ConfigError>> parse_config(std::string_view text,
+                                                             const std::string& file) {
+  const auto document = parse_document(text, file);
+  if (!document) return std::unexpected(std::vector{document.error()});
+  return config_of(*document, file, Faults(file));
 }
 
 Result<Config> directory_config(const std::string& directory, const DirectoryOptions& options) {

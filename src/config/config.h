@@ -111,6 +111,7 @@ struct Location {
 
 // [[site]]
 struct Site {
+  std::vector<std::string> include;      // as written: files of its [[location]]s
   std::vector<std::string> server_name;  // lower case; "*.example.org" allowed; empty: any
   std::string root;                      // absolute, no trailing slash
   std::string real_root;                 // the same without links
@@ -137,7 +138,9 @@ struct AdminOptions {
 };
 
 struct Config {
-  std::string file;  // its source; empty in directory mode
+  std::string file;                   // its source; empty in directory mode
+  std::vector<std::string> include;   // as written: what more belongs to it
+  std::vector<std::string> included;  // the files that were read besides
   ServerOptions server;
   std::vector<Listen> listen;
   AdminOptions admin;

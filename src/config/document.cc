@@ -12,7 +12,7 @@ namespace cgisrv::config {
 namespace {
 
 Position position(const toml::source_region& source) {
-  return {source.begin.line, source.begin.column};
+  return {source.begin.line, source.begin.column, source.path};
 }
 
 Value convert(const toml::node& node) {

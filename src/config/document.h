@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <expected>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -13,9 +14,10 @@
 
 namespace cgisrv::config {
 
-struct Position {  // both count from 1
-  unsigned line = 0;
+struct Position {
+  unsigned line = 0;  // both count from 1
   unsigned column = 0;
+  std::shared_ptr<const std::string> file;  // as it was named; null: the only one there is
 };
 
 struct KeyValue;

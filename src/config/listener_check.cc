@@ -29,11 +29,11 @@ void check_exclusive(const ConfiguredAddress& here, const std::vector<Configured
   });
   if (other == before.end()) return;
   if (other->address == here.address)
-    faults.add(here.at, "'{}': {} stands on line {} already; remove one", here.key, here.address,
-               other->at.line);
+    faults.add(here.at, "'{}': {} stands on {} already; remove one", here.key, here.address,
+               line_of(other->at, here.at));
   else
-    faults.add(here.at, "'{}': {} and {} of line {} include each other; remove one", here.key,
-               here.address, other->address, other->at.line);
+    faults.add(here.at, "'{}': {} and {} of {} include each other; remove one", here.key,
+               here.address, other->address, line_of(other->at, here.at));
 }
 
 // The position of that key, or of the table that lacks it.

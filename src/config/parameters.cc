@@ -359,6 +359,9 @@ struct Tables {
        "loopback address or a unix socket, unless the request has a field of a proxy "
        "(`Forwarded`, `X-Forwarded-*`, `X-Real-IP`, `Via`); `\"unix\"` is any client on a unix "
        "socket; `\"all\"` is everybody."},
+      {"include", &Site::include, list(check_include), unset("none"),
+       "Files, or patterns such as `\"conf.d/*.toml\"`, whose keys and `[[location]]`s belong to "
+       "this site as if they stood in it."},
       {"location", &Site::locations, tables(location, new_location), unset("none"),
        "See `[[site.location]]`."},
   }};
@@ -393,6 +396,7 @@ struct Tables {
 
   // Read in this order: [limits] and [cgi] are the initial values of locations.
   SectionOf<Config> root{"the file", "", {
+      {"include", &Config::include, list(check_include), unset("none"), ""},
       {"server", &Config::server, table(server), ""},
       {"listen", &Config::listen, tables(listen, new_listen), ""},
       {"admin", &Config::admin, table(admin), ""},

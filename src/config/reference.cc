@@ -25,6 +25,12 @@ given here.
 - A **path** that is relative begins at the folder of the configuration file; that of `cgi` begins
   at the site's `root`.
 
+`include = ["conf.d/*.toml"]`, above the first section, reads further files as if they stood in
+this one: their `[[site]]`s and `[[listen]]`s are added, the keys of their other sections joined.
+No key may be said twice. A pattern gives its files in the order of their names, and may give
+none; it begins at the folder of the file that it stands in. An `include` in a `[[site]]` reads
+files for that site alone, with `[[location]]` in place of `[[site.location]]`.
+
 )";
 
 constexpr std::string_view example =

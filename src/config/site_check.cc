@@ -14,22 +14,22 @@ namespace cgisrv::config {
 namespace {
 
 // Where each of a set of words first occurred.
-using FirstLines = std::map<std::string, unsigned>;
+using FirstPlaces = std::map<std::string, Position>;
 
-// The line of an earlier occurrence of `word`, or 0.
-unsigned seen_before(FirstLines& lines, const std::string& word, const Position& at) {
-  const auto [first, added] = lines.try_emplace(word, at.line);
-  return added ? 0 : first->second;
+// "line 12", of an earlier occurrence of `word`; or nothing.
+std::string seen_before(FirstPlaces& places, const std::string& word, const Position& at) {
+  const auto [first, added] = places.try_emplace(word, at);
+  return added ? std::string() : line_of(first->second, at);
 }
 
-void check_names(const Value& table, Site& site, FirstLines& names, Faults& faults) {
+void check_names(const Value& table, Site& site, FirstPlaces& names, Faults& faults) {
   for (std::size_t i = 0; i < site.server_name.size(); ++i) {
     std::string& name = site.server_name[i];
     std::ranges::transform(name, name.begin(), text::lower);
     const Position& at = table.find("server_name")->as<Value::List>()->at(i).at;
     if (name.empty()) continue;
-    if (const unsigned line = seen_before(names, name, at))
-      faults.add(at, "'server_name': {} stands on line {} already; remove one", name, line);
+    if (const std::string line = seen_before(names, name, at); !line.empty())
+      faults.add(at, "'server_name': {} stands on {} already; remove one", name, line);
   }
 }
 
@@ -70,14 +70,14 @@ void check_program(const Value& table, const Site& site, Location& location, Fau
 }
 
 void check_site(const Value& table, Site& site, Faults& faults) {
-  FirstLines matches;
+  FirstPlaces matches;
   for (std::size_t i = 0; i < site.locations.size(); ++i) {
     const Value& location = table.find("location")->as<Value::List>()->at(i);
     const Value* match = location.find("match");
     if (match != nullptr && !site.locations[i].match.text.empty()) {
       const std::string text = format_match(site.locations[i].match);
-      if (const unsigned line = seen_before(matches, text, match->at))
-        faults.add(match->at, "'match': \"{}\" stands on line {} already; remove one", text, line);
+      if (const std::string line = seen_before(matches, text, match->at); !line.empty())
+        faults.add(match->at, "'match': \"{}\" stands on {} already; remove one", text, line);
     }
     check_program(location, site, site.locations[i], faults);
   }
@@ -91,7 +91,7 @@ void check_sites(const Value& root, Config& config, Faults& faults) {
   if (config.sites.empty() && (sites == nullptr || tables != nullptr))
     faults.add(root.at, "there is no [[site]]; add one with root = \"/path/to/serve\"");
   if (tables == nullptr) return;
-  FirstLines names;
+  FirstPlaces names;
   for (std::size_t i = 0; i < config.sites.size(); ++i) {
     Site& site = config.sites[i];
     const Value& table = tables->at(i);

@@ -76,6 +76,12 @@ std::string check_index(const std::string& name) {
                      name.empty() ? "\"\"" : name);
 }
 
+std::string check_include(const std::string& pattern) {
+  return pattern.empty()
+             ? "\"\" leads to no file; write a name, or a pattern such as \"conf.d/*.toml\""
+             : std::string();
+}
+
 std::string check_media_type(const std::string& type) {
   const auto slash = type.find('/');
   if (slash != 0 && slash != std::string::npos && slash + 1 < type.size()) return {};
