@@ -13,7 +13,7 @@
 #include "base/text.h"
 #include "config/codec.h"
 
-namespace cgisrv::server {
+namespace cgisrv::config {
 
 namespace {
 
@@ -176,4 +176,4 @@ std::expected<Value, ConfigError> read_document(const std::string& file) {
   return text ? parse_document(*text, file) : std::unexpected(text.error());
 }
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::config

@@ -7,7 +7,7 @@
 #include "config/document.h"
 #include "config/faults.h"
 
-namespace cgisrv::server {
+namespace cgisrv::config {
 
 // Joins to `root` what the files name that are included by it or by one of its sites. A pattern
 // (glob(7)) gives its files in the order of their names, and may give none; a plain name must lead
@@ -19,4 +19,4 @@ std::vector<std::string> join_included(Value& root, const std::string& file, Fau
 // A file's table alone, or why it cannot be read.
 std::expected<Value, ConfigError> read_document(const std::string& file);
 
-}  // namespace cgisrv::server
+}  // namespace cgisrv::config
