@@ -39,33 +39,27 @@ install(FILES ${out}/cgisrv-pool-config.cmake ${out}/cgisrv-pool-config-version.
         DESTINATION ${package_dir} COMPONENT pool)
 install(FILES ${out}/cgisrv-pool.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT pool)
 
-# Manual pages, where scdoc is there to make them, and completions. Both come from the server itself.
+# Manual pages, where scdoc is there to make them, and completions. Their sources are the server's own
+# words (`cgisrv reference --scdoc`, `cgisrv completion`), kept here so that a cross build need not run
+# what it has built; tests compare them (parameters_test, test_command_line_help.py).
 set(made)
-# makes(FILE COMMAND...): a file of that name from a command's output.
-macro(makes file)
-  cmake_parse_arguments(MADE "" "" "COMMAND;DEPENDS" ${ARGN})
-  add_custom_command(OUTPUT ${share}/${file} COMMAND ${MADE_COMMAND} > ${share}/${file}
-                     DEPENDS ${MADE_DEPENDS} COMMENT "${file}" VERBATIM)
-  list(APPEND made ${share}/${file})
-endmacro()
 file(MAKE_DIRECTORY ${share})
 if(SCDOC)
-  set(manual ${PROJECT_SOURCE_DIR}/packaging/man/cgisrv.1.scd)
-  makes(cgisrv.1 COMMAND ${SCDOC} < ${manual} DEPENDS ${manual})
-  makes(cgisrv.toml.5.scd COMMAND cgisrv reference --scdoc DEPENDS cgisrv)
-  makes(cgisrv.toml.5 COMMAND ${SCDOC} < ${share}/cgisrv.toml.5.scd
-        DEPENDS ${share}/cgisrv.toml.5.scd)
+  foreach(page cgisrv.1 cgisrv.toml.5)
+    set(manual ${PROJECT_SOURCE_DIR}/packaging/man/${page}.scd)
+    add_custom_command(OUTPUT ${share}/${page} COMMAND ${SCDOC} < ${manual} > ${share}/${page}
+                       DEPENDS ${manual} COMMENT "${page}" VERBATIM)
+    list(APPEND made ${share}/${page})
+  endforeach()
   install(FILES ${share}/cgisrv.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT server)
   install(FILES ${share}/cgisrv.toml.5 DESTINATION ${CMAKE_INSTALL_MANDIR}/man5 COMPONENT server)
 endif()
-foreach(shell bash zsh fish)
-  makes(completion.${shell} COMMAND cgisrv completion ${shell} DEPENDS cgisrv)
-endforeach()
-install(FILES ${share}/completion.bash RENAME cgisrv COMPONENT server
+set(completions ${PROJECT_SOURCE_DIR}/packaging/completions)
+install(FILES ${completions}/cgisrv.bash RENAME cgisrv COMPONENT server
         DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
-install(FILES ${share}/completion.zsh RENAME _cgisrv COMPONENT server
+install(FILES ${completions}/cgisrv.zsh RENAME _cgisrv COMPONENT server
         DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/vendor-completions)
-install(FILES ${share}/completion.fish RENAME cgisrv.fish COMPONENT server
+install(FILES ${completions}/cgisrv.fish COMPONENT server
         DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
 add_custom_target(documentation ALL DEPENDS ${made})
 add_dependencies(installable cgisrv cgisrv_warm_shim cgisrv_pool_archive documentation)

@@ -22,9 +22,9 @@ if(missing)
 endif()" COMPONENT ${component})
 endfunction()
 
-# Made by the server itself and by scdoc: cmake/install.cmake.
+# Made by scdoc: cmake/install.cmake.
 set(share ${CMAKE_BINARY_DIR}/packaging/share)
-set(documents completion.bash completion.zsh completion.fish)
+set(documents)
 find_program(SCDOC scdoc)
 if(SCDOC)
   list(APPEND documents cgisrv.1 cgisrv.toml.5)

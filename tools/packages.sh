@@ -10,7 +10,7 @@ test_packages="libgtest-dev libgmock-dev libboost-dev python3 python3-pytest pyt
   gitweb cgit awstats man2html php-cgi libcgi-pm-perl goaccess logrotate zsync mimetex squid-cgi
   libcgi-fast-perl libmojolicious-perl libdancer2-perl python3-flask python3-django"
 package_packages="scdoc man-db pkg-config bash-completion zsh fish systemd
-  build-essential dpkg-dev debhelper lintian iproute2"
+  build-essential dpkg-dev debhelper lintian iproute2 busybox"
 lint_packages="clang-format-14 clang-tidy-19 pyflakes3 shellcheck nodejs"
 fuzz_packages="clang-19 libclang-rt-19-dev"
 # Other servers, that cgisrv is compared with; none of them is to run by itself.

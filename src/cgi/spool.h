@@ -1,6 +1,7 @@
 // Collects a request body, or its beginning, so that a program is started only when that is there.
 // The body stays in memory. Beyond a limit, or when all spools of the worker have used up theirs,
-// it goes to an unnamed file in $TMPDIR or /tmp (open(2), O_TMPFILE).
+// it goes to an unnamed file in $TMPDIR or /tmp (open(2), O_TMPFILE); in /dev/shm, if /tmp cannot
+// have one, as in a container whose root is read-only.
 //
 // It comes out either whole, as a file of known length that a program can seek in, or piece by
 // piece, in order.
@@ -61,7 +62,8 @@ class Spool {
   std::uint64_t size_ = 0;
   std::uint64_t start_ = 0;  // position of the first byte that has not come out
   std::string memory_;
-  Fd file_;  // instead
+  Fd file_;                      // instead
+  const char* folder_ = "/tmp";  // has the file, or was to have it
 };
 
 }  // namespace cgisrv::cgi

@@ -51,8 +51,8 @@ constexpr auto remote_usage = R"(Usage: cgisrv status [--watch [SECONDS]] [--jso
 )";
 constexpr auto remote_endings = R"(
 They are looked for in the runtime_dir of FILE or $RUNTIME_DIRECTORY; without
-those in /run/cgisrv, and for others than root in $XDG_RUNTIME_DIR/cgisrv and
-/tmp/cgisrv-UID too.
+those in /run/cgisrv, and for others than root in $XDG_RUNTIME_DIR/cgisrv,
+/tmp/cgisrv-UID and /dev/shm/cgisrv-UID too.
 Exit status: 0 done, 64 usage, 69 no such server, or it cannot do that,
 73 log not opened, 77 permission, 78 configuration.
 )";

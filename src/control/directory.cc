@@ -42,7 +42,8 @@ std::vector<std::string> runtime_directories(const std::string& configured) {
   std::vector<std::string> found;
   const std::string of_user = environment("XDG_RUNTIME_DIR");
   if (!of_user.empty()) found.push_back(of_user + "/cgisrv");
-  found.push_back(fmt::format("/tmp/cgisrv-{}", ::geteuid()));
+  for (const char* const folder : {"/tmp", "/dev/shm"})
+    found.push_back(fmt::format("{}/cgisrv-{}", folder, ::geteuid()));
   found.emplace_back("/run/cgisrv");
   return found;
 }

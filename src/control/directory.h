@@ -13,8 +13,8 @@
 namespace cgisrv::control {
 
 // Candidates, best first: only `configured`, if not empty, or only $RUNTIME_DIRECTORY of
-// systemd.exec(5). Else for root /run/cgisrv, for others $XDG_RUNTIME_DIR/cgisrv, /tmp/cgisrv-UID
-// and /run/cgisrv.
+// systemd.exec(5). Else for root /run/cgisrv, for others $XDG_RUNTIME_DIR/cgisrv, /tmp/cgisrv-UID,
+// /dev/shm/cgisrv-UID (of a container whose root is read-only) and /run/cgisrv.
 std::vector<std::string> runtime_directories(const std::string& configured);
 
 // Makes it, with mode 0755, unless it exists. It must be a directory and no link, belong to us, and

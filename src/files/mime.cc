@@ -17,43 +17,68 @@ using namespace std::string_view_literals;
 
 constexpr auto unknown = "application/octet-stream"sv;
 
+// Above the system's table, which may be missing, or have another type for an ending than the web:
+// ".ts" is a translation there. Texts that people read are text/plain, so that browsers show them.
 constexpr auto web_types = std::to_array<std::pair<std::string_view, std::string_view>>({
+    {"7z", "application/x-7z-compressed"},
+    {"aac", "audio/aac"},
+    {"apng", "image/apng"},
     {"atom", "application/atom+xml"},
     {"avif", "image/avif"},
     {"bmp", "image/bmp"},
-    {"css", "text/css; charset=utf-8"},
+    {"bz2", "application/x-bzip2"},
+    {"cfg", "text/plain; charset=utf-8"},
+    {"cjs", "text/javascript; charset=utf-8"},
+    {"conf", "text/plain; charset=utf-8"},
+    {"css", "text/css"},
     {"csv", "text/csv; charset=utf-8"},
+    {"diff", "text/x-diff; charset=utf-8"},
     {"eot", "application/vnd.ms-fontobject"},
+    {"epub", "application/epub+zip"},
     {"flac", "audio/flac"},
+    {"geojson", "application/geo+json"},
     {"gif", "image/gif"},
     {"gz", "application/gzip"},
-    {"htm", "text/html; charset=utf-8"},
-    {"html", "text/html; charset=utf-8"},
+    {"htm", "text/html"},
+    {"html", "text/html"},
     {"ico", "image/x-icon"},
     {"ics", "text/calendar; charset=utf-8"},
+    {"ini", "text/plain; charset=utf-8"},
     {"jpeg", "image/jpeg"},
     {"jpg", "image/jpeg"},
     {"js", "text/javascript; charset=utf-8"},
     {"json", "application/json"},
+    {"jsonl", "application/jsonl"},
     {"jsonld", "application/ld+json"},
+    {"jxl", "image/jxl"},
+    {"log", "text/plain; charset=utf-8"},
+    {"m3u8", "application/vnd.apple.mpegurl"},
     {"m4a", "audio/mp4"},
+    {"m4v", "video/mp4"},
     {"map", "application/json"},
     {"md", "text/markdown; charset=utf-8"},
     {"mjs", "text/javascript; charset=utf-8"},
+    {"mov", "video/quicktime"},
     {"mp3", "audio/mpeg"},
     {"mp4", "video/mp4"},
+    {"mpd", "application/dash+xml"},
+    {"ndjson", "application/x-ndjson"},
     {"oga", "audio/ogg"},
     {"ogg", "audio/ogg"},
     {"ogv", "video/ogg"},
     {"opus", "audio/ogg"},
     {"otf", "font/otf"},
+    {"patch", "text/x-diff; charset=utf-8"},
     {"pdf", "application/pdf"},
     {"png", "image/png"},
     {"rss", "application/rss+xml"},
     {"svg", "image/svg+xml"},
     {"tar", "application/x-tar"},
+    {"tgz", "application/gzip"},
     {"tif", "image/tiff"},
     {"tiff", "image/tiff"},
+    {"toml", "text/plain; charset=utf-8"},
+    {"ts", "video/mp2t"},
     {"ttf", "font/ttf"},
     {"txt", "text/plain; charset=utf-8"},
     {"vtt", "text/vtt; charset=utf-8"},
@@ -68,6 +93,8 @@ constexpr auto web_types = std::to_array<std::pair<std::string_view, std::string
     {"xhtml", "application/xhtml+xml"},
     {"xml", "application/xml"},
     {"xz", "application/x-xz"},
+    {"yaml", "text/plain; charset=utf-8"},
+    {"yml", "text/plain; charset=utf-8"},
     {"zip", "application/zip"},
     {"zst", "application/zstd"},
 });
@@ -83,7 +110,7 @@ Types read_types(const char* file) {
     std::istringstream words(line.substr(0, line.find('#')));
     std::string type;
     words >> type;
-    if (type.starts_with("text/")) type.append("; charset=utf-8");
+    if (takes_charset(type)) type.append("; charset=utf-8");
     for (std::string ending; words >> ending;)
       types.try_emplace(ending, type);
   }
@@ -96,6 +123,11 @@ const Types& system_types() {
 }
 
 }  // namespace
+
+bool takes_charset(std::string_view type) {
+  return type.starts_with("text/") && type != "text/html" && type != "text/css" &&
+         type != "text/xml";
+}
 
 void load_mime_types() {
   system_types();

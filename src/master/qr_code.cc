@@ -1,10 +1,20 @@
 #include "master/qr_code.h"
 
+#ifndef CGISRV_WITHOUT_QRENCODE
 #include <qrencode.h>
+#endif
 
 #include <memory>
 
 namespace cgisrv::master {
+
+#ifdef CGISRV_WITHOUT_QRENCODE
+
+std::string qr_code(const std::string& /*text*/) {
+  return {};
+}
+
+#else
 
 namespace {
 
@@ -43,5 +53,7 @@ std::string qr_code(const std::string& text) {
   }
   return drawn;
 }
+
+#endif
 
 }  // namespace cgisrv::master

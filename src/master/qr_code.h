@@ -6,7 +6,8 @@
 namespace cgisrv::master {
 
 // Two modules a character, dark on light whatever the terminal's colours are, with the quiet zone
-// of four modules. Empty: the text is too long, or there is no memory.
+// of four modules. Empty: the text is too long, there is no memory, or the server was built without
+// libqrencode.
 std::string qr_code(const std::string& text);
 
 }  // namespace cgisrv::master

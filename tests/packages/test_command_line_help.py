@@ -78,6 +78,15 @@ def test_options_of_commands_that_speak_to_a_server_are_those_of_the_help(comple
     assert found == expected | {"--help"}
 
 
+@pytest.mark.fault("2c")
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completions_are_what_the_server_says(shell: str):
+    """They are kept in the tree, so that a cross build need not run what it has built."""
+    file = REPOSITORY / "packaging/completions" / f"cgisrv.{shell}"
+    assert file.read_text() == run(BINARY, "completion", shell), \
+        f"`cgisrv completion {shell} > {file.relative_to(REPOSITORY)}`, and commit it"
+
+
 def test_zsh_reads_its_completion(installed: Path):
     script = installed / "share/zsh/vendor-completions/_cgisrv"
     run("zsh", "-n", script)

@@ -159,35 +159,114 @@ def test_the_files_that_the_image_copies_are_there():
         assert (REPOSITORY / source).exists(), source
 
 
-def test_the_image_serves_is_healthy_and_stops_in_time(tmp_path: Path):
-    """Its configuration, user, command, health check and stop signal; the folders are a test's."""
-    site = tmp_path / "site"
-    site.mkdir()
-    (site / "index.html").write_text("served")
-    config = tmp_path / "cgisrv.toml"
-    text = (REPOSITORY / "packaging/etc/container.toml").read_text()
-    config.write_text(text.replace('":8080"', '"127.0.0.1:0"').replace("/srv/www", str(site)))
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(folder.stat().st_mode | 0o055)
+def as_the_images_user() -> list[str]:
+    user, group = instruction("USER").split(":")
+    return ["setpriv", f"--reuid={user}", f"--regid={group}", "--clear-groups"]
+
+
+def health_check() -> list[str]:
+    return [str(BINARY), *json.loads(instruction("HEALTHCHECK").partition("CMD ")[2])[1:]]
+
+
+class Image:
+    """Its site and configuration, in a folder of the test's that its user may enter."""
+
+    def __init__(self, folder: Path, admin: bool = False):
+        site = folder / "site"
+        site.mkdir()
+        (site / "index.html").write_text("served")
+        (site / "size.cgi").write_text("#!/bin/sh\necho 'Content-Type: text/plain'\necho\nwc -c\n")
+        (site / "size.cgi").chmod(0o755)
+        text = (REPOSITORY / "packaging/etc/container.toml").read_text()
+        if admin:
+            text = re.sub(r"^# (?=\[admin]|listen = )", "", text, flags=re.MULTILINE)
+        self.config = folder / "cgisrv.toml"
+        self.config.write_text(re.sub('":(8080|9180)"', '"127.0.0.1:0"', text)
+                               .replace("/srv/www", str(site)))
+        for each in (folder, *folder.parents[:2]):
+            each.chmod(each.stat().st_mode | 0o055)
+
+    def command(self) -> list[str]:
+        return [*as_the_images_user(), str(BINARY), "-c", str(self.config)]
+
+
+@pytest.mark.fault("2m")
+def test_the_images_user_is_a_number():
+    """Or Kubernetes cannot tell that it is not root."""
+    assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", instruction("USER"))
+    assert "USER 33:33" in CONTAINERFILE and "www-data:x:33:33:" in Path("/etc/passwd").read_text()
+
+
+@pytest.mark.fault("2m")
+def test_a_read_only_root_is_enough(tmp_path: Path):
+    """With the image's user and health check; large bodies of unknown length arrive, too."""
+    image = Image(tmp_path)
+    runtime = subprocess.Popen([Path(__file__).parent / "in_read_only_root", *image.command()],
+                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, text=True, env={"PATH": "/usr/bin:/bin"})
+    try:
+        url = runtime.stdout.readline().split()[-1]
+        pid = Path(f"/proc/{runtime.pid}/task/{runtime.pid}/children").read_text().strip()
+        inside = ["nsenter", "--mount", "--pid", f"--target={pid}"]
+        written = subprocess.run([*inside, "touch", tmp_path / "file"], capture_output=True, text=True)
+        assert "Read-only file system" in written.stderr
+        size = 5 * 1024 * 1024
+        body = (b"x" * 65536 for _ in range(size // 65536))  # without a length: chunked
+        request = urllib.request.Request(url + "size.cgi", data=body, method="POST",
+                                         headers={"Content-Type": "application/octet-stream"})
+        with urllib.request.urlopen(request, timeout=60) as response:
+            assert response.read().strip() == str(size).encode()
+        run(*inside, *as_the_images_user(), *health_check(), env={"PATH": "/usr/bin:/bin"})
+        os.kill(int(pid), getattr(signal, instruction("STOPSIGNAL")))
+        assert runtime.wait(15) == 0
+    finally:
+        runtime.kill()
+        _, said = runtime.communicate()
+    assert "error" not in said, said
+
+
+@pytest.mark.fault("2m")
+def test_the_images_admin_listener_answers_probes(tmp_path: Path):
+    """As a comment of its configuration shows it."""
+    image = Image(tmp_path, admin=True)
     runtime = tmp_path / "run"
     runtime.mkdir()
-    user = instruction("USER")
-    shutil.chown(runtime, user)
+    shutil.chown(runtime, *map(int, instruction("USER").split(":")))
+    server = subprocess.Popen(image.command(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.DEVNULL, text=True,
+                              env={"RUNTIME_DIRECTORY": str(runtime), "PATH": "/usr/bin:/bin"})
+    try:
+        urls = [server.stdout.readline().split()[-1] for _ in range(2)]
+        admin = urls[1].removesuffix("status")
+        for probe in ("livez", "readyz", "metrics"):
+            with urllib.request.urlopen(admin + probe, timeout=10) as response:
+                assert response.status == 200
+    finally:
+        server.terminate()
+        assert server.wait(15) == 0
+        server.stdout.close()
+
+
+def test_the_image_serves_is_healthy_and_stops_in_time(tmp_path: Path):
+    """Its configuration, user, command, health check and stop signal; the folders are a test's."""
+    image = Image(tmp_path)
+    runtime = tmp_path / "run"
+    runtime.mkdir()
+    shutil.chown(runtime, *map(int, instruction("USER").split(":")))
     environment = {"RUNTIME_DIRECTORY": str(runtime), "PATH": "/usr/bin:/bin"}
-    as_user = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"]
-    server = subprocess.Popen([*as_user, BINARY, "-c", config], stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment)
+    check = [*as_the_images_user(), *health_check()]
+    server = subprocess.Popen(image.command(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.DEVNULL, text=True, env=environment)
     try:
         url = server.stdout.readline().split()[-1]
         with urllib.request.urlopen(url, timeout=10) as response:
             assert response.read() == b"served"
-        check = json.loads(instruction("HEALTHCHECK").partition("CMD ")[2])
-        run(*as_user, BINARY, *check[1:], env=environment)
+        run(*check, env=environment)
     finally:
         begun = time.monotonic()
         server.send_signal(getattr(signal, instruction("STOPSIGNAL")))
         assert server.wait(15) == 0
         server.stdout.close()
     assert time.monotonic() - begun < 9
-    assert subprocess.run([*as_user, BINARY, *check[1:]], env=environment,
-                          capture_output=True).returncode != 0, "healthy without a server"
+    assert subprocess.run(check, env=environment, capture_output=True).returncode != 0, \
+        "healthy without a server"

@@ -60,6 +60,18 @@ def test_what_the_build_needs_is_what_is_installed_for_it():
         "sh", "-c", ". tools/packages.sh; echo $package_packages", cwd=REPOSITORY).split())
 
 
+@pytest.mark.fault("2g")
+def test_a_fresh_package_has_a_page_to_answer_with():
+    """And no package that is upgraded puts it there, nor where a site has an index."""
+    assert "packaging/site/index.html usr/share/cgisrv/default-site" in (
+        REPOSITORY / "debian/cgisrv.install").read_text()
+    page = (REPOSITORY / "packaging/site/index.html").read_text()
+    assert "/var/www/html" in page and "/etc/cgisrv/cgisrv.toml" in page
+    fresh = re.search(r"if (.*); then\n.*default-site/index.html",
+                      (REPOSITORY / "debian/cgisrv.postinst").read_text())[1]
+    assert '-z "$2"' in fresh and "! -e /var/www/html/index.html" in fresh
+
+
 @pytest.mark.slow
 def test_lintian_has_nothing_against_them(built: Path):
     changes = next(built.glob("*.changes"))
@@ -69,6 +81,7 @@ def test_lintian_has_nothing_against_them(built: Path):
 
 
 @pytest.mark.slow
+@pytest.mark.fault("2g")  # the fresh package's first page: use_packages
 @pytest.mark.skipif(os.geteuid() != 0, reason="installing takes root")
 def test_they_are_installed_used_and_purged(built: Path, tmp_path: Path):
     changes = tmp_path / "changes"

@@ -99,6 +99,24 @@ def test_all_else_that_a_command_line_asks_for(running: Running):
     assert "running" in running.command("status")
 
 
+@pytest.mark.slow
+@pytest.mark.fault("2")
+def test_it_takes_little_room(running: Running):
+    """Without debug information: with it, 74 MB of program in 440 MB of folder."""
+    assert ".debug_info" not in run("readelf", "-S", "--wide", running.binary)
+    assert running.binary.stat().st_size < 10_000_000
+    files = [file for file in (running.clone / "build").rglob("*") if file.is_file() and not file.is_symlink()]
+    assert sum(file.stat().st_blocks * 512 for file in files) < 150_000_000
+
+
+@pytest.mark.fault("2")
+def test_documents_say_how_a_package_is_made():
+    readme = (REPOSITORY / "README.md").read_text()
+    assert "docs/guide.md#the-debian-package" in readme
+    guide = (REPOSITORY / "docs/guide.md").read_text()
+    assert "DEB_BUILD_OPTIONS=nocheck dpkg-buildpackage --no-sign -b" in guide
+
+
 # After ./run alone, or any other build of a part.
 
 
@@ -120,7 +138,7 @@ def test_what_is_not_built_is_said_before_anything_is_installed(unbuilt: Path, t
     done = subprocess.run(["cmake", "--install", unbuilt, "--prefix", prefix], capture_output=True, text=True)
     assert done.returncode != 0
     said = re.sub(r"\s+", " ", done.stderr)
-    assert "Nothing was installed, since this has not been built yet: libcgisrv-warm.so completion.bash" in said
+    assert "Nothing was installed, since this has not been built yet: libcgisrv-warm.so" in said
     assert f"cmake --build {unbuilt} --target installable" in said
     assert not prefix.exists()
 

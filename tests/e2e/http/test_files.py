@@ -71,8 +71,8 @@ def test_empty_file(shared):
 
 
 @pytest.mark.parametrize("name, content_type", [
-    ("page.html", "text/html; charset=utf-8"), ("page.HTM", "text/html; charset=utf-8"),
-    ("style.css", "text/css; charset=utf-8"), ("code.js", "text/javascript; charset=utf-8"),
+    ("page.html", "text/html"), ("page.HTM", "text/html"),
+    ("style.css", "text/css"), ("code.js", "text/javascript; charset=utf-8"),
     ("code.mjs", "text/javascript; charset=utf-8"), ("data.json", "application/json"),
     ("image.png", "image/png"), ("image.svg", "image/svg+xml"), ("photo.jpeg", "image/jpeg"),
     ("movie.mp4", "video/mp4"), ("font.woff2", "font/woff2"), ("paper.pdf", "application/pdf"),
@@ -80,6 +80,25 @@ def test_empty_file(shared):
     ("noextension", "application/octet-stream")])
 def test_types(shared, name, content_type):
     assert shared.get("/types/" + name).header("Content-Type") == content_type
+
+
+@pytest.mark.fault("24")
+@pytest.mark.parametrize("name, content_type", [
+    *[(f"a.{ending}", "text/plain; charset=utf-8")
+      for ending in ("log", "yaml", "yml", "ini", "toml", "conf", "cfg", "txt")],
+    ("segment.ts", "video/mp2t"), ("stream.m3u8", "application/vnd.apple.mpegurl")])
+def test_types_that_systems_lack_or_have_otherwise(shared, name, content_type):
+    assert shared.get("/types/" + name).header("Content-Type") == content_type
+
+
+@pytest.mark.fault("24")
+def test_a_page_says_its_own_charset(shared, shared_site):
+    """What the server says would override it: HTML and CSS say it themselves."""
+    page = '<meta charset="iso-8859-1"><title>café</title>'.encode("latin-1")
+    for name, content_type in (("latin1.html", "text/html"), ("latin1.css", "text/css")):
+        shared_site.file(name, page)
+        response = shared.get("/" + name)
+        assert response.header("Content-Type") == content_type and response.body == page
 
 
 def test_names_with_escapes(shared, shared_site):

@@ -35,7 +35,7 @@ TEST(RuntimeDirectory, OthersThanRootHaveTheirOwn) {
     const Unprivileged nobody;
     EXPECT_THAT(runtime_directories(""),
                 ElementsAre("/run/user/65534/cgisrv", fmt::format("/tmp/cgisrv-{}", ::geteuid()),
-                            "/run/cgisrv"));
+                            fmt::format("/dev/shm/cgisrv-{}", ::geteuid()), "/run/cgisrv"));
   }
   ::unsetenv("XDG_RUNTIME_DIR");
 }

@@ -1,0 +1,31 @@
+# The libraries that are not ours. All are headers alone, except fmt and toml++, of which Debian has
+# shared libraries: a static build, CGISRV_STATIC, takes these two from their headers too. So it
+# needs no library of the target but libc and libstdc++, which come with a cross compiler.
+find_package(CLI11 REQUIRED)
+find_package(nlohmann_json REQUIRED)
+if(NOT CGISRV_STATIC)
+  find_package(fmt REQUIRED)
+  find_package(tomlplusplus REQUIRED)
+  # Its package has no CMake file.
+  find_library(CGISRV_QRENCODE qrencode REQUIRED)
+  add_library(qrencode::qrencode UNKNOWN IMPORTED)
+  set_target_properties(qrencode::qrencode PROPERTIES IMPORTED_LOCATION ${CGISRV_QRENCODE})
+  return()
+endif()
+
+# Debian has no archive of it: a static server shows no QR codes.
+add_library(cgisrv_qrencode INTERFACE)
+target_compile_definitions(cgisrv_qrencode INTERFACE CGISRV_WITHOUT_QRENCODE)
+add_library(qrencode::qrencode ALIAS cgisrv_qrencode)
+
+# header_library(NAME HEADER DEFINITION): as its package would define it.
+function(header_library name header definition)
+  string(MAKE_C_IDENTIFIER ${name} variable)
+  find_path(${variable}_INCLUDE ${header} REQUIRED)
+  add_library(cgisrv_${variable} INTERFACE)
+  target_include_directories(cgisrv_${variable} SYSTEM INTERFACE ${${variable}_INCLUDE})
+  target_compile_definitions(cgisrv_${variable} INTERFACE ${definition})
+  add_library(${name} ALIAS cgisrv_${variable})
+endfunction()
+header_library(fmt::fmt fmt/core.h FMT_HEADER_ONLY=1)
+header_library(tomlplusplus::tomlplusplus toml++/toml.h TOML_HEADER_ONLY=1)

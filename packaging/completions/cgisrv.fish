@@ -1,0 +1,63 @@
+# fish completion for cgisrv, from `cgisrv completion fish`
+complete -c cgisrv -f
+complete -c cgisrv -n 'not __fish_seen_subcommand_from check status reload upgrade reopen quit stop exec reference completion' -a 'check status reload upgrade reopen quit stop exec reference completion'
+complete -c cgisrv -n 'not __fish_seen_subcommand_from check status reload upgrade reopen quit stop exec reference completion' -a '(__fish_complete_directories)'
+complete -c cgisrv -n 'not __fish_seen_subcommand_from check status reload upgrade reopen quit stop exec reference completion' -s l -l listen -x
+complete -c cgisrv -n 'not __fish_seen_subcommand_from check status reload upgrade reopen quit stop exec reference completion' -s w -l workers -x
+complete -c cgisrv -n 'not __fish_seen_subcommand_from check status reload upgrade reopen quit stop exec reference completion' -l admin -x
+complete -c cgisrv -n 'not __fish_seen_subcommand_from check status reload upgrade reopen quit stop exec reference completion' -l server-name -x
+complete -c cgisrv -n 'not __fish_seen_subcommand_from check status reload upgrade reopen quit stop exec reference completion' -l warm
+complete -c cgisrv -n 'not __fish_seen_subcommand_from check status reload upgrade reopen quit stop exec reference completion' -s E -l setenv -x
+complete -c cgisrv -n 'not __fish_seen_subcommand_from check status reload upgrade reopen quit stop exec reference completion' -l body-size -x
+complete -c cgisrv -n 'not __fish_seen_subcommand_from check status reload upgrade reopen quit stop exec reference completion' -s c -l config -rF
+complete -c cgisrv -n 'not __fish_seen_subcommand_from check status reload upgrade reopen quit stop exec reference completion' -s h -l help
+complete -c cgisrv -n 'not __fish_seen_subcommand_from check status reload upgrade reopen quit stop exec reference completion' -l version
+complete -c cgisrv -n '__fish_seen_subcommand_from check' -s c -l config -rF
+complete -c cgisrv -n '__fish_seen_subcommand_from check' -s h -l help
+complete -c cgisrv -n '__fish_seen_subcommand_from status' -l watch
+complete -c cgisrv -n '__fish_seen_subcommand_from status' -l json
+complete -c cgisrv -n '__fish_seen_subcommand_from status' -l pid -x
+complete -c cgisrv -n '__fish_seen_subcommand_from status' -s c -l config -rF
+complete -c cgisrv -n '__fish_seen_subcommand_from status' -s h -l help
+complete -c cgisrv -n '__fish_seen_subcommand_from status' -l socket -rF
+complete -c cgisrv -n '__fish_seen_subcommand_from reload' -l if-running
+complete -c cgisrv -n '__fish_seen_subcommand_from reload' -l pid -x
+complete -c cgisrv -n '__fish_seen_subcommand_from reload' -s c -l config -rF
+complete -c cgisrv -n '__fish_seen_subcommand_from reload' -s h -l help
+complete -c cgisrv -n '__fish_seen_subcommand_from reload' -l socket -rF
+complete -c cgisrv -n '__fish_seen_subcommand_from upgrade' -l if-running
+complete -c cgisrv -n '__fish_seen_subcommand_from upgrade' -l pid -x
+complete -c cgisrv -n '__fish_seen_subcommand_from upgrade' -s c -l config -rF
+complete -c cgisrv -n '__fish_seen_subcommand_from upgrade' -s h -l help
+complete -c cgisrv -n '__fish_seen_subcommand_from upgrade' -l socket -rF
+complete -c cgisrv -n '__fish_seen_subcommand_from reopen' -l if-running
+complete -c cgisrv -n '__fish_seen_subcommand_from reopen' -l pid -x
+complete -c cgisrv -n '__fish_seen_subcommand_from reopen' -s c -l config -rF
+complete -c cgisrv -n '__fish_seen_subcommand_from reopen' -s h -l help
+complete -c cgisrv -n '__fish_seen_subcommand_from reopen' -l socket -rF
+complete -c cgisrv -n '__fish_seen_subcommand_from quit' -l no-wait
+complete -c cgisrv -n '__fish_seen_subcommand_from quit' -l if-running
+complete -c cgisrv -n '__fish_seen_subcommand_from quit' -l pid -x
+complete -c cgisrv -n '__fish_seen_subcommand_from quit' -s c -l config -rF
+complete -c cgisrv -n '__fish_seen_subcommand_from quit' -s h -l help
+complete -c cgisrv -n '__fish_seen_subcommand_from quit' -l socket -rF
+complete -c cgisrv -n '__fish_seen_subcommand_from stop' -l no-wait
+complete -c cgisrv -n '__fish_seen_subcommand_from stop' -l if-running
+complete -c cgisrv -n '__fish_seen_subcommand_from stop' -l pid -x
+complete -c cgisrv -n '__fish_seen_subcommand_from stop' -s c -l config -rF
+complete -c cgisrv -n '__fish_seen_subcommand_from stop' -s h -l help
+complete -c cgisrv -n '__fish_seen_subcommand_from stop' -l socket -rF
+complete -c cgisrv -n '__fish_seen_subcommand_from exec' -s X -l method -x
+complete -c cgisrv -n '__fish_seen_subcommand_from exec' -s H -l header -x
+complete -c cgisrv -n '__fish_seen_subcommand_from exec' -l env
+complete -c cgisrv -n '__fish_seen_subcommand_from exec' -l raw
+complete -c cgisrv -n '__fish_seen_subcommand_from exec' -l json
+complete -c cgisrv -n '__fish_seen_subcommand_from exec' -l verify
+complete -c cgisrv -n '__fish_seen_subcommand_from exec' -s E -l setenv -x
+complete -c cgisrv -n '__fish_seen_subcommand_from exec' -l body-size -x
+complete -c cgisrv -n '__fish_seen_subcommand_from exec' -s c -l config -rF
+complete -c cgisrv -n '__fish_seen_subcommand_from exec' -s h -l help
+complete -c cgisrv -n '__fish_seen_subcommand_from exec' -F
+complete -c cgisrv -n '__fish_seen_subcommand_from reference' -l scdoc
+complete -c cgisrv -n '__fish_seen_subcommand_from reference' -s h -l help
+complete -c cgisrv -n '__fish_seen_subcommand_from completion' -s h -l help

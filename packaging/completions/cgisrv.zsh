@@ -1,0 +1,113 @@
+#compdef cgisrv
+# zsh completion for cgisrv, from `cgisrv completion zsh`
+local verb=${words[(r)(check|status|reload|upgrade|reopen|quit|stop|exec|reference|completion)]}
+case $verb in
+  '') _arguments -s \
+    '(-l --listen)-l:value: ' \
+    '(-l --listen)--listen:value: ' \
+    '(-w --workers)-w:value: ' \
+    '(-w --workers)--workers:value: ' \
+    '(--admin)--admin:value: ' \
+    '(--server-name)--server-name:value: ' \
+    '(--warm)--warm' \
+    '(-E --setenv)-E:value: ' \
+    '(-E --setenv)--setenv:value: ' \
+    '(--body-size)--body-size:value: ' \
+    '(-c --config)-c:FILE:_files' \
+    '(-c --config)--config:FILE:_files' \
+    '(-h --help)-h' \
+    '(-h --help)--help' \
+    '(--version)--version' \
+    '1: :{_alternative "commands:command:(check status reload upgrade reopen quit stop exec reference completion)" "dirs:DIR:_files -/"}' ;;
+  check) _arguments -s \
+    '(-c --config)-c:FILE:_files' \
+    '(-c --config)--config:FILE:_files' \
+    '(-h --help)-h' \
+    '(-h --help)--help' \
+    '1:command:(check)' ;;
+  status) _arguments -s \
+    '(--watch)--watch' \
+    '(--json)--json' \
+    '(--pid)--pid:value: ' \
+    '(-c --config)-c:FILE:_files' \
+    '(-c --config)--config:FILE:_files' \
+    '(-h --help)-h' \
+    '(-h --help)--help' \
+    '(--socket)--socket:FILE:_files' \
+    '1:command:(status)' ;;
+  reload) _arguments -s \
+    '(--if-running)--if-running' \
+    '(--pid)--pid:value: ' \
+    '(-c --config)-c:FILE:_files' \
+    '(-c --config)--config:FILE:_files' \
+    '(-h --help)-h' \
+    '(-h --help)--help' \
+    '(--socket)--socket:FILE:_files' \
+    '1:command:(reload)' ;;
+  upgrade) _arguments -s \
+    '(--if-running)--if-running' \
+    '(--pid)--pid:value: ' \
+    '(-c --config)-c:FILE:_files' \
+    '(-c --config)--config:FILE:_files' \
+    '(-h --help)-h' \
+    '(-h --help)--help' \
+    '(--socket)--socket:FILE:_files' \
+    '1:command:(upgrade)' ;;
+  reopen) _arguments -s \
+    '(--if-running)--if-running' \
+    '(--pid)--pid:value: ' \
+    '(-c --config)-c:FILE:_files' \
+    '(-c --config)--config:FILE:_files' \
+    '(-h --help)-h' \
+    '(-h --help)--help' \
+    '(--socket)--socket:FILE:_files' \
+    '1:command:(reopen)' ;;
+  quit) _arguments -s \
+    '(--no-wait)--no-wait' \
+    '(--if-running)--if-running' \
+    '(--pid)--pid:value: ' \
+    '(-c --config)-c:FILE:_files' \
+    '(-c --config)--config:FILE:_files' \
+    '(-h --help)-h' \
+    '(-h --help)--help' \
+    '(--socket)--socket:FILE:_files' \
+    '1:command:(quit)' ;;
+  stop) _arguments -s \
+    '(--no-wait)--no-wait' \
+    '(--if-running)--if-running' \
+    '(--pid)--pid:value: ' \
+    '(-c --config)-c:FILE:_files' \
+    '(-c --config)--config:FILE:_files' \
+    '(-h --help)-h' \
+    '(-h --help)--help' \
+    '(--socket)--socket:FILE:_files' \
+    '1:command:(stop)' ;;
+  exec) _arguments -s \
+    '(-X --method)-X:value: ' \
+    '(-X --method)--method:value: ' \
+    '(-H --header)-H:value: ' \
+    '(-H --header)--header:value: ' \
+    '(--env)--env' \
+    '(--raw)--raw' \
+    '(--json)--json' \
+    '(--verify)--verify' \
+    '(-E --setenv)-E:value: ' \
+    '(-E --setenv)--setenv:value: ' \
+    '(--body-size)--body-size:value: ' \
+    '(-c --config)-c:FILE:_files' \
+    '(-c --config)--config:FILE:_files' \
+    '(-h --help)-h' \
+    '(-h --help)--help' \
+    '1:command:(exec)' \
+    '2:FILE:_files' ;;
+  reference) _arguments -s \
+    '(--scdoc)--scdoc' \
+    '(-h --help)-h' \
+    '(-h --help)--help' \
+    '1:command:(reference)' ;;
+  completion) _arguments -s \
+    '(-h --help)-h' \
+    '(-h --help)--help' \
+    '1:command:(completion)' \
+    '2:value: ' ;;
+esac
