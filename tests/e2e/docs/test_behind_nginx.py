@@ -21,7 +21,7 @@ USER = "anna"
 PASSWORD = "opensesame"
 ENVIRONMENT = """
 [[site.location]]
-match = "/env"
+match = "=/env"
 cgi = "{folder}/env"
 remote_user = "X-Remote-User"
 """
