@@ -7,6 +7,7 @@ complete -c cgisrv -n 'not __fish_seen_subcommand_from check status reload upgra
 complete -c cgisrv -n 'not __fish_seen_subcommand_from check status reload upgrade reopen quit stop exec reference completion' -l admin -x
 complete -c cgisrv -n 'not __fish_seen_subcommand_from check status reload upgrade reopen quit stop exec reference completion' -l server-name -x
 complete -c cgisrv -n 'not __fish_seen_subcommand_from check status reload upgrade reopen quit stop exec reference completion' -l warm
+complete -c cgisrv -n 'not __fish_seen_subcommand_from check status reload upgrade reopen quit stop exec reference completion' -l open
 complete -c cgisrv -n 'not __fish_seen_subcommand_from check status reload upgrade reopen quit stop exec reference completion' -s E -l setenv -x
 complete -c cgisrv -n 'not __fish_seen_subcommand_from check status reload upgrade reopen quit stop exec reference completion' -l body-size -x
 complete -c cgisrv -n 'not __fish_seen_subcommand_from check status reload upgrade reopen quit stop exec reference completion' -s c -l config -rF

@@ -10,6 +10,7 @@ case $verb in
     '(--admin)--admin:value: ' \
     '(--server-name)--server-name:value: ' \
     '(--warm)--warm' \
+    '(--open)--open' \
     '(-E --setenv)-E:value: ' \
     '(-E --setenv)--setenv:value: ' \
     '(--body-size)--body-size:value: ' \

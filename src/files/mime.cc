@@ -17,19 +17,21 @@ using namespace std::string_view_literals;
 
 constexpr auto unknown = "application/octet-stream"sv;
 
+// Texts that people read, so that browsers show them.
+constexpr std::array plain_texts = {"cfg"sv,  "conf"sv, "ini"sv, "log"sv,
+                                    "toml"sv, "yaml"sv, "yml"sv};
+constexpr auto plain = "text/plain; charset=utf-8"sv;
+
 // Above the system's table, which may be missing, or have another type for an ending than the web:
-// ".ts" is a translation there. Texts that people read are text/plain, so that browsers show them.
+// ".ts" is a translation there.
 constexpr auto web_types = std::to_array<std::pair<std::string_view, std::string_view>>({
     {"7z", "application/x-7z-compressed"},
     {"aac", "audio/aac"},
-    {"apng", "image/apng"},
     {"atom", "application/atom+xml"},
     {"avif", "image/avif"},
     {"bmp", "image/bmp"},
     {"bz2", "application/x-bzip2"},
-    {"cfg", "text/plain; charset=utf-8"},
     {"cjs", "text/javascript; charset=utf-8"},
-    {"conf", "text/plain; charset=utf-8"},
     {"css", "text/css"},
     {"csv", "text/csv; charset=utf-8"},
     {"diff", "text/x-diff; charset=utf-8"},
@@ -43,15 +45,12 @@ constexpr auto web_types = std::to_array<std::pair<std::string_view, std::string
     {"html", "text/html"},
     {"ico", "image/x-icon"},
     {"ics", "text/calendar; charset=utf-8"},
-    {"ini", "text/plain; charset=utf-8"},
     {"jpeg", "image/jpeg"},
     {"jpg", "image/jpeg"},
     {"js", "text/javascript; charset=utf-8"},
     {"json", "application/json"},
     {"jsonl", "application/jsonl"},
     {"jsonld", "application/ld+json"},
-    {"jxl", "image/jxl"},
-    {"log", "text/plain; charset=utf-8"},
     {"m3u8", "application/vnd.apple.mpegurl"},
     {"m4a", "audio/mp4"},
     {"m4v", "video/mp4"},
@@ -77,7 +76,6 @@ constexpr auto web_types = std::to_array<std::pair<std::string_view, std::string
     {"tgz", "application/gzip"},
     {"tif", "image/tiff"},
     {"tiff", "image/tiff"},
-    {"toml", "text/plain; charset=utf-8"},
     {"ts", "video/mp2t"},
     {"ttf", "font/ttf"},
     {"txt", "text/plain; charset=utf-8"},
@@ -93,8 +91,6 @@ constexpr auto web_types = std::to_array<std::pair<std::string_view, std::string
     {"xhtml", "application/xhtml+xml"},
     {"xml", "application/xml"},
     {"xz", "application/x-xz"},
-    {"yaml", "text/plain; charset=utf-8"},
-    {"yml", "text/plain; charset=utf-8"},
     {"zip", "application/zip"},
     {"zst", "application/zstd"},
 });
@@ -142,6 +138,7 @@ std::string_view mime_type(std::string_view path) {
   const auto first = &std::pair<std::string_view, std::string_view>::first;
   const auto web = std::ranges::lower_bound(web_types, ending, {}, first);
   if (web != web_types.end() && web->first == ending) return web->second;
+  if (std::ranges::find(plain_texts, ending) != plain_texts.end()) return plain;
   const auto system = system_types().find(ending);
   return system == system_types().end() ? unknown : system->second;
 }
