@@ -183,7 +183,7 @@ class Image:
         self.config = folder / "cgisrv.toml"
         self.config.write_text(re.sub('":(8080|9180)"', '"127.0.0.1:0"', text)
                                .replace("/srv/www", str(site)))
-        for each in (folder, *folder.parents[:2]):
+        for each in (folder, *folder.parents[:3]):
             each.chmod(each.stat().st_mode | 0o055)
 
     def command(self) -> list[str]:
