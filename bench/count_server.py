@@ -253,8 +253,8 @@ class Server:
                 if kind.is_warm:
                     self.ask(kind)
             time.sleep(0.1)
-        for kind in kinds:
-            self.ask_often(kind, 4)
+        for kind in kinds:  # a zygote learns from its first children
+            self.ask_often(kind, 12 if kind.is_warm else 4)
 
 
 def built(root: Path, folder: Path) -> Path:

@@ -149,6 +149,17 @@ def compare(counts: Counts, committed: Counts, same_system: bool) -> tuple[list[
     return above, below
 
 
+def settled(counts: Counts, committed: Counts) -> Counts:
+    """What the table will have: its own count where this one is as much as that may spread to."""
+    def kept(row: Row, kind: str, count: int) -> int:
+        before = committed.get(row.name, {}).get(kind)
+        is_near = before is not None and abs(count - before) <= row.slack(kind, before)
+        return before if is_near else count
+    rows = {row.name: row for row in (*ROWS, *MEMORY)}
+    return {name: {kind: kept(rows[name], kind, count) for kind, count in kinds.items()}
+            for name, kinds in counts.items()}
+
+
 def least(one: Counts, other: Counts) -> Counts:
     """What a disturbance has added to one of two counts is not in the other."""
     return {row: {kind: min(count, other.get(row, {}).get(kind, count))

@@ -14,6 +14,7 @@
  *   waiting.c      children that wait for a request
  *   child.c        from a fork to a program that may begin
  *   environment.c  the environment of a child
+ *   touched.c      the pages that children write to, copied at once with the fork
  *
  * Only libc, no threads, no allocation in the zygote once it serves. All strings of text are ended
  * by NUL. */
@@ -203,6 +204,15 @@ void unwatch(int fd);
 
 /* Serves requests. Only returns in children, ready for the program. */
 void serve(void);
+
+/* ---- touched.c */
+
+/* Before the first child. */
+void prepare_learning(void);
+/* Another child, perhaps an observed one: as fork does. */
+pid_t fork_child(void);
+/* A child has ended, and has been reaped. */
+void learn_from(pid_t pid);
 
 /* ---- control.c */
 

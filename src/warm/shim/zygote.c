@@ -74,6 +74,7 @@ static bool record(uint32_t index, pid_t pid, uint64_t id, int peer) {
 static void undo(pid_t pid) {
   kill(pid, SIGKILL);
   wait4(pid, NULL, 0, NULL);
+  learn_from(pid);
 }
 
 /* Until we reap it, its pid is unique. It may not lead a group yet. */
@@ -87,6 +88,7 @@ static void reap(struct child* child) {
   if (wait4(child->pid, &ended.status, WNOHANG, &ended.usage) == 0) return; /* an old event */
   unwatch(child->pidfd);
   close(child->pidfd);
+  learn_from(child->pid);
   child->pid = 0;
   --child_count;
   if (child->peer == NO_PEER) {
@@ -161,7 +163,7 @@ static bool start(struct request* request) {
     return false;
   }
   const uint32_t index = vacancy();
-  const pid_t pid = real_fork();
+  const pid_t pid = fork_child();
   if (pid == 0) {
     prepare_child();
     become(request, peer_socket(peer));
@@ -201,7 +203,7 @@ static bool make_wait(void) {
   while (waiting_count < shim.waiting && child_count - waiting_count <= shim.waiting &&
          child_count < children_max) {
     const uint32_t index = vacancy();
-    const pid_t pid = real_fork();
+    const pid_t pid = fork_child();
     if (pid == 0) {
       await_request(index);
       return true;
@@ -256,6 +258,7 @@ static void prepare(void) {
   const int notices = open_notices();
   if (poller < 0 || notices < 0 || !watch(notices, EPOLLIN, SOURCE_NOTICE, 0))
     refuse("It has no descriptors left.");
+  prepare_learning();
 }
 
 /* The zygote makes the control socket, not the manager: else a process that had the channel open,

@@ -91,6 +91,12 @@ def test_of_two_counts_the_least_is_taken() -> None:
         "a": {"x": 2, "y": 1}}
 
 
+def test_the_table_keeps_a_count_that_is_as_near_as_it_may_spread() -> None:
+    settled = count_table.settled({"worker: calls": {"file": 7, "cold Perl": 31, "warm C": 50}},
+                                  COMMITTED)
+    assert settled == {"worker: calls": {"file": 7, "cold Perl": 26, "warm C": 50}}
+
+
 def test_the_page_has_all_rows_and_all_kinds() -> None:
     counts = count_table.read((REPOSITORY / "docs/counts.md").read_text())
     assert [row.name for row in (*count_table.ROWS, *count_table.MEMORY)] == list(counts)
