@@ -38,14 +38,14 @@ bool lacks_type(const http::Response& response) {
 void Relay::take(std::string_view output) {
   if (phase_ == Phase::head) return take_head(output);
   if (phase_ == Phase::broken) rest_ += output.substr(0, rest_bytes_max - rest_.size());
-  if (phase_ == Phase::body && !redirects()) exchange_->write(output);
+  if (phase_ == Phase::body && !redirects()) exchange_.write(output);
 }
 
 void Relay::take_head(std::string_view output) {
   if (script_.nph) {
     phase_ = Phase::body;
     account_.header_whole();
-    exchange_->respond_raw(raw_status(output));
+    exchange_.respond_raw(raw_status(output));
     return take(output);
   }
   const std::size_t taken = parser_.feed(output);
@@ -82,7 +82,7 @@ void Relay::take_without_head() {
   response.add("Content-Type", options_.headerless);
   respond(std::move(response));
   phase_ = Phase::body;
-  exchange_->write(parser_.collected());
+  exchange_.write(parser_.collected());
 }
 
 void Relay::respond(http::Response response) {
@@ -91,7 +91,7 @@ void Relay::respond(http::Response response) {
   if (lacks_type(response) && !options_.headerless.empty())
     response.add("Content-Type", options_.headerless);
   if (options_.server_timing) response.add("Server-Timing", server_timing(account_.usage()));
-  exchange_->respond(std::move(response));
+  exchange_.respond(std::move(response));
 }
 
 bool Relay::redirects() const {
@@ -104,7 +104,7 @@ void Relay::redirect() {
   std::vector<http::Field> cookies;
   for (http::Field& field : parser_.head().response.fields)
     if (text::equals_ignoring_case(field.name, "Set-Cookie")) cookies.push_back(std::move(field));
-  exchange_->redirect(parser_.head().location, std::move(cookies));
+  exchange_.redirect(parser_.head().location, std::move(cookies));
 }
 
 std::string Relay::why_no_redirect() const {
@@ -115,7 +115,7 @@ std::string Relay::why_no_redirect() const {
   if (!http::decode_path(target->path))
     return fmt::format("its Location is a path that is broken or leads out of the site: \"{}\"",
                        text::escape(location, 200));
-  if (!exchange_->may_redirect()) return "more than 10 local redirects in a row; is it a loop?";
+  if (!exchange_.may_redirect()) return "more than 10 local redirects in a row; is it a loop?";
   return {};
 }
 

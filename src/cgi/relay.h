@@ -22,14 +22,11 @@ class Relay {
 
   Relay(handler::Exchange& exchange, const Script& script, const Options& options,
         account::Account& account)
-      : exchange_(&exchange),
+      : exchange_(exchange),
         script_(script),
         options_(options),
         account_(account),
         parser_({options.response_header_size, options.response_header_fields}) {}
-
-  // From now on the response goes to `exchange`.
-  void turn_to(handler::Exchange& exchange) { exchange_ = &exchange; }
 
   Phase phase() const { return phase_; }
   void take(std::string_view output);
@@ -61,7 +58,7 @@ class Relay {
   void take_without_head();
   void respond(http::Response response);
 
-  handler::Exchange* exchange_;
+  handler::Exchange& exchange_;
   const Script& script_;
   const Options& options_;
   account::Account& account_;

@@ -33,7 +33,7 @@ constexpr unsigned reads_per_turn = 8;  // of its output, before other connectio
 Run::Run(RunContext& context, handler::Exchange& exchange, Script script,
          const Endpoints& endpoints, const Options& options, std::string redirect_url)
     : context_(context),
-      exchange_(&exchange),
+      exchange_(exchange),
       script_(std::move(script)),
       endpoints_(endpoints),
       options_(options),
@@ -74,14 +74,14 @@ void Run::body_failed() {
 }
 
 // An incomplete body would end too early for the program: then the program is ended instead.
-void Run::client_left(std::unique_ptr<handler::Handler>& self) {
-  if (state_ != State::running || context_.detached_runs == nullptr ||
-      options_.on_disconnect != OnDisconnect::finish || (stdin_ && !exchange_->body_complete()))
-    return;
+bool Run::client_left() {
+  if (state_ != State::running || options_.on_disconnect != OnDisconnect::finish ||
+      (stdin_ && !exchange_.body_complete()))
+    return false;
   log::write(log::Level::info, request_id_,
              fmt::format("{}: runs on, though its client has gone", script_.filename));
-  attend_to_nobody(std::move(self));
   resume_timer_.arm_after(Duration::zero());  // it may have waited for the client
+  return true;
 }
 
 // ---- input -------------------------------------------------------------------------------------
@@ -113,7 +113,7 @@ void Run::feed_stdin() {
     if (turn.is_over()) return resume_timer_.arm_after(Duration::zero());
   }
   if (over()) return;
-  if (exchange_->body_complete()) return close_stdin();
+  if (exchange_.body_complete()) return close_stdin();
   starved_ = true;
 }
 
@@ -124,7 +124,7 @@ void Run::stdin_writable(std::uint32_t events) {
   else
     feed_stdin();
   if (over()) return;
-  exchange_->flush();
+  exchange_.flush();
   await();
 }
 
@@ -132,7 +132,7 @@ void Run::stdin_writable(std::uint32_t events) {
 void Run::ignore_body() {
   spool_.drop(spool_.size());
   close_stdin();
-  exchange_->discard_body();
+  exchange_.discard_body();
 }
 
 // Bytes written to the program that it has not read.
@@ -181,8 +181,8 @@ void Run::decided() {
 
 void Run::launch() {
   account_->waited();
-  const bool streams = !input_ && exchange_->request().framing != http::Framing::none;
-  if (streams) exchange_->open_body();
+  const bool streams = !input_ && exchange_.request().framing != http::Framing::none;
+  if (streams) exchange_.open_body();
   start_ = std::make_unique<ProgramStart>(script_, options_, context_.pid_table, context_.zygotes,
                                           Callback::of<&Run::started>(*this));
   if (!open_pipes(streams))
@@ -190,8 +190,8 @@ void Run::launch() {
                 fmt::format("{}: no pipe to it could be opened: {}; raise the limit of open files",
                             script_.filename, errno_text(errno)));
   context_.permissions.review(script_, options_);
-  context_.fields.review(exchange_->request(), request_id_, script_, options_);
-  Environment environment = build_environment({.request = exchange_->request(),
+  context_.fields.review(exchange_.request(), request_id_, script_, options_);
+  Environment environment = build_environment({.request = exchange_.request(),
                                                .script = script_,
                                                .endpoints = endpoints_,
                                                .configured = options_.env,
@@ -289,7 +289,7 @@ void Run::await() {
                             .in_head = in_head(),
                             .broken = is_broken(),
                             .starved = starved_ && unread_input() == 0,
-                            .has_room = exchange_->room() > 0,
+                            .has_room = exchange_.room() > 0,
                             .unread = own_output_}),
                    has_progressed);
 }
@@ -310,31 +310,18 @@ void Run::pump_output() {
     --turns;
   if (over()) return;
   if (exit_ && !stdout_) return complete();  // which flushes: the end of it goes in one packet
-  leave_exchange();
-  exchange_->flush();
+  // A client that has its whole response can send its next request before the program's end.
+  if (!has_left_ && !in_head() && !stdin_) has_left_ = exchange_.leave();
+  exchange_.flush();
   if (turns == 0) resume_timer_.arm_after(Duration::zero());
-}
-
-// A client that has its whole response can send its next request before the program's end.
-void Run::leave_exchange() {
-  if (has_left_ || in_head() || stdin_ || context_.detached_runs == nullptr) return;
-  auto self = exchange_->leave();
-  if (!self) return;
-  has_left_ = true;
-  attend_to_nobody(std::move(self));
-}
-
-void Run::attend_to_nobody(std::unique_ptr<handler::Handler> self) {
-  exchange_ = &context_.detached_runs->adopt(std::move(self), request_id_);
-  relay_.turn_to(*exchange_);
 }
 
 // Returns whether there may be more to read now.
 bool Run::read_output() {
   std::size_t room = context_.scratch.size();
   if (!in_head()) {
-    if (exchange_->room() == 0) exchange_->flush();
-    room = std::min(room, exchange_->room());
+    if (exchange_.room() == 0) exchange_.flush();
+    room = std::min(room, exchange_.room());
     if (room == 0) return false;
   }
   const ssize_t size = ::read(stdout_.get(), context_.scratch.data(), room);

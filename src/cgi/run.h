@@ -7,7 +7,7 @@
 // A client that sends its body slowly holds no permit: the run collects the body before it asks for
 // one, the whole, or the first part (spool_memory) where its length is known. Standard output and
 // exit are joined: the run is over when the program has exited and its output has ended, or when
-// one of these has happened and the other does not follow in time. The exchange does not wait for
+// one of these has happened and the other does not follow in time. The client does not wait for
 // that once the response's length shows that it is whole.
 #pragma once
 
@@ -23,7 +23,6 @@
 #include "account/account.h"
 #include "admission/admission_client.h"
 #include "cgi/deadlines.h"
-#include "cgi/detached_runs.h"
 #include "cgi/environment.h"
 #include "cgi/field_review.h"
 #include "cgi/observer.h"
@@ -49,7 +48,6 @@ struct RunContext {
   std::span<char> scratch;                                 // only used during a call
   rlimit descriptors;                                      // for programs whose options set none
   admission::AdmissionClient* admission_client = nullptr;  // null: every program is admitted
-  DetachedRuns* detached_runs = nullptr;  // null: no run goes on without its client
   PermissionReview permissions{};
   FieldReview fields{};
   process::OomKills oom_kills{};
@@ -74,7 +72,7 @@ class Run final : public handler::Handler {
   void body_ready() override;
   void room_ready() override;
   void body_failed() override;
-  void client_left(std::unique_ptr<handler::Handler>& self) override;
+  bool client_left() override;
 
  private:
   enum class State : std::uint8_t { collecting, waiting, starting, running, over };
@@ -115,8 +113,6 @@ class Run final : public handler::Handler {
   void stdout_readable(std::uint32_t events);
   void pump_output();
   bool read_output();
-  void leave_exchange();
-  void attend_to_nobody(std::unique_ptr<handler::Handler> self);
   void take_output(std::string_view bytes);
   void await();
   void resume();
@@ -147,7 +143,7 @@ class Run final : public handler::Handler {
   bool is_broken() const { return relay_.phase() == Relay::Phase::broken; }
 
   RunContext& context_;
-  handler::Exchange* exchange_;
+  handler::Exchange& exchange_;
   const Script script_;
   const Endpoints& endpoints_;
   const Options& options_;
@@ -169,7 +165,7 @@ class Run final : public handler::Handler {
   WatchedFd stdin_;
   WatchedFd stdout_;
   bool all_written_ = false;      // nobody has the other end of stdout_ any more
-  bool has_left_ = false;         // its exchange is over
+  bool has_left_ = false;         // the client has its whole response
   bool body_failed_ = false;      // the reason why it is ended
   bool starved_ = false;          // it has taken the whole body so far
   std::size_t in_pipe_ = 0;       // bytes of the body, after the last write

@@ -52,7 +52,7 @@ void Run::complete() {
     return cut(Outcome::signal,
                ending(*exit_, has_left_ ? "after its response"
                                         : "after its header, so that the response is cut"));
-  if (const auto missing = exchange_->missing(); missing != 0)
+  if (const auto missing = exchange_.missing(); missing != 0)
     return cut(Outcome::too_short,
                fmt::format("{}: its output ended {} bytes short of its Content-Length{}; the "
                            "response is cut",
@@ -61,7 +61,7 @@ void Run::complete() {
                                       : std::string()));
   tell_bad_exit();
   close_well();
-  exchange_->finish();
+  exchange_.finish();
 }
 
 // For one that asks for another path.
@@ -162,11 +162,11 @@ void Run::fail(Outcome outcome, int status, std::string reason, std::string prin
   if (exit_)
     if (const auto lost = lost_privileges(script_, options_); !lost.empty()) reason += "; " + lost;
   account_->close(outcome, reason);
-  exchange_->fail({.status = status,
-                   .reason = std::move(reason),
-                   .exit = exit_ ? exit_->text() : std::string(),
-                   .stderr_tail = stderr_log_.tail(),
-                   .output_head = std::move(printed)});
+  exchange_.fail({.status = status,
+                  .reason = std::move(reason),
+                  .exit = exit_ ? exit_->text() : std::string(),
+                  .stderr_tail = stderr_log_.tail(),
+                  .output_head = std::move(printed)});
 }
 
 void Run::fail_head() {
@@ -179,7 +179,7 @@ void Run::cut(Outcome outcome, const std::string& reason) {
   state_ = State::over;
   account_->close(outcome, reason);
   end_child();  // now: the client may take long to read the rest
-  exchange_->abort();
+  exchange_.abort();
 }
 
 }  // namespace cgisrv::cgi

@@ -102,7 +102,7 @@ void Exchange::delivered() {
 void Exchange::client_gone() {
   if (is_over()) return;
   log_access();
-  if (handler_) handler_->client_left(handler_);
+  if (!is_detached_) is_detached_ = handler_ && handler_->client_left();
   let_go();
 }
 
@@ -145,7 +145,8 @@ void Exchange::consume(std::size_t bytes) {
 }
 
 bool Exchange::body_complete() {
-  return !is_over() && body_ != Body::faulted && wire_->body_complete();
+  if (is_over()) return is_detached_;
+  return body_ != Body::faulted && wire_->body_complete();
 }
 
 void Exchange::discard_body() {
@@ -208,8 +209,9 @@ void Exchange::respond_raw(int status) {
 }
 
 std::size_t Exchange::room() const {
+  if (is_detached_ || (reply_ != Reply::none && content_ == http::Content::none))
+    return unsent_room;
   if (is_over()) return 0;
-  if (reply_ != Reply::none && content_ == http::Content::none) return unsent_room;
   return wire_->room();
 }
 
@@ -241,29 +243,39 @@ void Exchange::set_account(std::shared_ptr<account::Account> account) {
   account_ = std::move(account);
 }
 
+// Whether the handler ends after the client has: then nobody hears of it.
+bool Exchange::ends_unheard() {
+  if (!is_over() && !has_ended()) return false;
+  if (std::exchange(is_detached_, false) && is_over()) host_.drop(*this);
+  return true;
+}
+
 void Exchange::finish() {
-  if (is_over() || has_ended()) return;
+  if (ends_unheard()) return;
   if (missing() != 0) return abort();
   reply_ = Reply::ended;
   wire_->end();
 }
 
-std::unique_ptr<handler::Handler> Exchange::leave() {
-  if (is_over() || reply_ != Reply::head) return nullptr;
-  if (content_ != http::Content::sized || length_left_ != 0) return nullptr;
-  auto handler = std::move(handler_);
-  finish();
-  return handler;
+bool Exchange::leave() {
+  if (is_over() || reply_ != Reply::head) return false;
+  if (content_ != http::Content::sized || length_left_ != 0) return false;
+  is_detached_ = true;
+  reply_ = Reply::ended;
+  wire_->end();
+  return true;
 }
 
 void Exchange::abort() {
-  if (is_over() || has_ended()) return;
+  if (ends_unheard()) return;
   reply_ = Reply::aborted;
   wire_->abort();
 }
 
 void Exchange::fail(handler::Failure failure) {
-  if (is_over() || has_ended()) return;
+  if (is_detached_)
+    log::write(log::Level::warn, request_id_, failure.reason + "; its client had left before");
+  if (ends_unheard()) return;
   const bool is_ours = failure.status >= 500 && failure.told.empty();  // not 501 or 505 for a head
   const auto level = is_ours ? log::Level::warn : log::Level::info;
   log::write(level, request_id_, fmt::format("{}: {}", failure.status, failure.reason));
@@ -288,7 +300,7 @@ bool Exchange::may_redirect() const {
 }
 
 void Exchange::redirect(std::string path_query, std::vector<http::Field> fields) {
-  if (is_over()) return;
+  if (ends_unheard()) return;
   ++redirects_;
   if (redirect_url_.empty()) redirect_url_ = request_.target.path;
   redirect_target_ = std::move(path_query);

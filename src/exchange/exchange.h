@@ -12,8 +12,9 @@
 //                 \          |
 //                  +---------+-----> aborted    cut short
 //
-// The wire owns it, reports events to it, and releases it by Loop::dispose(): a handler may be on
-// the stack, and its calls after the end are ignored.
+// The wire owns it, reports events to it, and hands it to Host::release() after delivered() or
+// client_gone(). Its handler may be on the stack then, or go on by itself: a program that runs on
+// to its end. The host keeps it until the handler has ended, whose other calls have no effect.
 #pragma once
 
 #include <cgisrv/loop.h>
@@ -63,6 +64,8 @@ class Exchange final : public handler::Exchange {
   Reply reply() const { return reply_; }
   bool has_ended() const { return reply_ == Reply::ended || reply_ == Reply::aborted; }
   int status() const { return status_; }  // 0 until there is one
+  // Its handler goes on, though the client is gone or has the whole response.
+  bool is_detached() const { return is_detached_; }
   // A discarded body may be as large as any other. Beyond the limit, reading stops while the
   // response is made; it resumes after it, because some clients send everything before they read.
   bool may_discard() const { return has_ended() || !is_too_large(); }
@@ -86,7 +89,7 @@ class Exchange final : public handler::Exchange {
   void flush() override;
   void set_account(std::shared_ptr<account::Account> account) override;
   void finish() override;
-  std::unique_ptr<handler::Handler> leave() override;
+  bool leave() override;
   void abort() override;
   void fail(handler::Failure failure) override;
   bool may_redirect() const override;
@@ -124,6 +127,7 @@ class Exchange final : public handler::Exchange {
   void describe_request(accesslog::AccessEntry& entry) const;
   void log_access();
   void let_go();
+  bool ends_unheard();
 
   Host& host_;
   Wire* wire_;  // null: the exchange is over, and its calls have no effect
@@ -144,6 +148,7 @@ class Exchange final : public handler::Exchange {
   std::string script_name_;      // of the last program that answered
   std::string script_filename_;  // likewise
   std::unique_ptr<handler::Handler> handler_;
+  bool is_detached_ = false;
   std::shared_ptr<account::Account> account_;  // of the program that answers
   unsigned redirects_ = 0;
   std::string redirect_target_;       // the target after a local redirect; the request refers to it

@@ -2,7 +2,11 @@
 
 #include <fmt/compile.h>
 
+#include <algorithm>
 #include <limits>
+
+#include "base/check.h"
+#include "exchange/exchange.h"
 
 namespace cgisrv::exchange {
 
@@ -21,6 +25,8 @@ Host::Host(pool::Worker& worker, const config::Config& config, accesslog::Access
       config_(config),
       access_log_(access_log),
       retires_at_(retirement(config.server.max_requests_per_worker, worker.ordinal())) {}
+
+Host::~Host() = default;
 
 void Host::connection_accepted() {
   if (request_stats_) request_stats_->accepted();
@@ -45,6 +51,19 @@ void Host::count(const config::Location* location, int status, Clock::duration d
   request_stats_->count(
       location == nullptr ? request_stats_->unrouted() : request_stats_->row(*location), status,
       duration);
+}
+
+void Host::release(std::unique_ptr<Exchange> exchange) {
+  if (!exchange->is_detached()) return loop().dispose(std::move(exchange));
+  detached_.push_back(std::move(exchange));
+}
+
+void Host::drop(const Exchange& exchange) {
+  const auto found = std::ranges::find(detached_, &exchange, &std::unique_ptr<Exchange>::get);
+  CGISRV_CHECK(found != detached_.end());
+  loop().dispose(std::move(*found));
+  detached_.erase(found);
+  if (idle()) worker_.check_finished();
 }
 
 bool Host::wants(const accesslog::AccessEntry& entry) const {

@@ -5,6 +5,7 @@
 #include <cgisrv/pool.h>
 
 #include <cstdint>
+#include <list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -37,7 +38,7 @@ class Host {
   Host(pool::Worker& worker, const config::Config& config, accesslog::AccessLog* access_log);
   Host(const Host&) = delete;
   Host& operator=(const Host&) = delete;
-  virtual ~Host() = default;
+  virtual ~Host();
 
   // Finds what answers the exchange's request, by its present host and target. Called again after
   // each local redirect.
@@ -55,6 +56,11 @@ class Host {
   // The server is about to end: each response is the last of its connection.
   bool leaving() const { return request_stats_ && request_stats_->leaving(); }
   void connection_accepted();
+  // Whether no exchange is detached. When that becomes so, the worker checks whether it has
+  // finished.
+  bool idle() const { return detached_.empty(); }
+  // Ends what goes on without a client. None may be on the call stack.
+  void end_detached() { detached_.clear(); }
 
   // ---- for exchanges
   // Unique over workers and restarts, unpredictable, and short enough to read aloud.
@@ -63,6 +69,10 @@ class Host {
   void describe(const http::Request& request);
   // A request has been answered. After a set number, the worker asks to be replaced.
   void count_answered();
+  // From the wire that has had its end: frees it, or keeps it for as long as it is detached.
+  void release(std::unique_ptr<Exchange> exchange);
+  // A detached exchange has ended. Its handler may be on the stack.
+  void drop(const Exchange& exchange);
   // An exchange has ended. `location`: null if the request was refused before it had one.
   void count(const config::Location* location, int status, Clock::duration duration);
   // Whether a log or the incidents want the entry; and the call that delivers it.
@@ -77,6 +87,7 @@ class Host {
   RandomNumbers request_ids_;
   std::uint64_t answered_ = 0;
   std::uint64_t retires_at_;
+  std::list<std::unique_ptr<Exchange>> detached_;
 };
 
 }  // namespace cgisrv::exchange

@@ -28,8 +28,7 @@ struct Failure {
   std::string told{};
 };
 
-// Answers one request. Destroyed when the exchange is over or the client is gone: what it runs for
-// the exchange ends with it, unless it keeps itself (client_left).
+// Answers one request. Its exchange owns it: what it runs ends with the exchange.
 class Handler {
  public:
   virtual ~Handler() = default;
@@ -41,9 +40,9 @@ class Handler {
   virtual void room_ready() {}
   // The request's body has failed: the handler is dropped, and the client told.
   virtual void body_failed() {}
-  // The client is gone, and the exchange ends with this call. A handler that is to go on takes
-  // `self`, which owns it, and must not use the exchange again.
-  virtual void client_left(std::unique_ptr<Handler>& /*self*/) {}
+  // The client is gone. Returns whether the handler goes on all the same. Then its exchange lives
+  // until the handler ends it: what it writes is dropped, and no more of the body comes.
+  virtual bool client_left() { return false; }
 };
 
 class Exchange {
@@ -84,9 +83,9 @@ class Exchange {
   virtual void finish() = 0;               // the response is whole; as abort() if bytes are missing
   virtual void abort() = 0;                // the response is cut short, and the client must notice
   virtual void fail(Failure failure) = 0;  // before respond(): an error page
-  // As finish(), for a handler that has more to do: the caller becomes its owner. Null, and without
-  // effect, unless the response's length shows that it is whole.
-  virtual std::unique_ptr<Handler> leave() { return nullptr; }
+  // As finish(), for a handler that has more to do: it goes on as after client_left(). False, and
+  // without effect, unless the response's length shows that it is whole.
+  virtual bool leave() { return false; }
   // False when there were too many redirects already.
   virtual bool may_redirect() const { return true; }
   // Before respond(): answer this path instead, with these fields added to the response.

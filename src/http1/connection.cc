@@ -336,9 +336,8 @@ void Connection::refuse(int status, std::string_view reason) {
   advance();
 }
 
-// Its further calls are ignored; its handler may be on the stack.
 void Connection::drop_exchange() {
-  server_.loop().dispose(std::move(exchange_));
+  server_.host().release(std::move(exchange_));
   half_close_timer_.disarm();
 }
 

@@ -24,9 +24,7 @@ Service::Service(pool::Worker& worker, const config::Config& config,
           worker.loop(), table, worker.index(),
           [&worker](const auto& message) { worker.tell_master(admission::bytes_of(message)); }),
       reaper_(worker.loop(), Callback::of<&Service::programs_gone>(*this)),
-      detached_runs_(worker.loop(), Callback::of<&Service::programs_gone>(*this)),
-      run_context_{worker.loop(),      reaper_,        pid_table, scratch_, descriptors,
-                   &admission_client_, &detached_runs_},
+      run_context_{worker.loop(), reaper_, pid_table, scratch_, descriptors, &admission_client_},
       sites_(worker, config, &access_log, run_context_),
       connections_(worker, sites_, addresses, scratch_) {
   static_assert(pool::slots_max <= admission::workers_max);
@@ -44,7 +42,7 @@ void Service::accepted(pool::Connection connection) {
 void Service::stop() {
   run_context_.stopping = true;
   connections_.close_all();
-  detached_runs_.end();
+  sites_.end_detached();
   reaper_.hurry(hurried_grace);
 }
 

@@ -36,7 +36,7 @@ class Service final : public pool::Service {
   void replaced() override { connections_.close_after_next(); }
   void stop() override;
   void on_message(std::string_view message) override;
-  bool finished() const override { return reaper_.idle() && detached_runs_.idle(); }
+  bool finished() const override { return reaper_.idle() && sites_.idle(); }
 
   cgi::RunContext& run_context() { return run_context_; }
   std::span<char> scratch() { return scratch_; }
@@ -58,7 +58,6 @@ class Service final : public pool::Service {
   std::array<char, 64 * 1024> scratch_;
   admission::AdmissionClient admission_client_;
   process::Reaper reaper_;
-  cgi::DetachedRuns detached_runs_;
   std::optional<warm::Zygotes> zygotes_;
   cgi::RunContext run_context_;
   exchange::Sites sites_;

@@ -22,6 +22,7 @@ class FakeExchange final : public handler::Exchange {
   bool all_arrived = true;           // no more of it will come
   std::size_t piece_max = SIZE_MAX;  // what body() gives at a time
   std::size_t room_max = SIZE_MAX;  // what room() begins with; write() uses it up, as a slow client
+  bool gone = false;                // the client: what is written is dropped
 
   End end = End::none;
   bool opened = false;
@@ -66,6 +67,7 @@ class FakeExchange final : public handler::Exchange {
   std::size_t room() const override { return room_max; }
   void write(std::string_view bytes) override {
     EXPECT_TRUE((response || raw) && !over());
+    if (gone) return;
     EXPECT_LE(bytes.size(), room_max);
     if (room_max != SIZE_MAX) room_max -= bytes.size();
     written += bytes;

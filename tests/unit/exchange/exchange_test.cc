@@ -20,12 +20,13 @@ class LoneWorker final : public pool::Worker {
   Loop& loop() override { return loop_; }
   unsigned index() const override { return 0; }
   void describe(std::string_view what) override { doing = what; }
-  void check_finished() override {}
+  void check_finished() override { ++checked; }
   void retire() override { ++retired; }
   void tell_master(std::string_view) override {}
 
   std::string doing;
   int retired = 0;
+  int checked = 0;
 
  private:
   void connection_opened() override {}
@@ -46,10 +47,12 @@ class TestHandler final : public handler::Handler {
   void start() override { on_start_(exchange_); }
   void body_ready() override { ++told_of_body; }
   void body_failed() override { ++told_of_fault; }
+  bool client_left() override { return goes_on; }
 
   static inline int alive = 0;
   static inline int told_of_body = 0;
   static inline int told_of_fault = 0;
+  static inline bool goes_on = false;
 
  private:
   handler::Exchange& exchange_;
@@ -72,6 +75,7 @@ class ExchangeTest : public testing::Test {
   ExchangeTest() {
     log::set_level(log::Level::fatal);
     TestHandler::told_of_body = TestHandler::told_of_fault = 0;
+    TestHandler::goes_on = false;
   }
   ~ExchangeTest() override {
     run_for(worker.loop(), Clock::duration::zero());
@@ -117,7 +121,7 @@ TEST_F(ExchangeTest, AnAnswerThatIsTooShortIsNotWhole) {
     exchange.respond({.content_length = 3});
     exchange.write("ab");
     EXPECT_EQ(exchange.missing(), 1U);
-    EXPECT_EQ(exchange.leave(), nullptr);
+    EXPECT_FALSE(exchange.leave());
     exchange.finish();
   };
   ScriptedWire wire(worker.loop(), host, get);
@@ -127,16 +131,56 @@ TEST_F(ExchangeTest, AnAnswerThatIsTooShortIsNotWhole) {
   EXPECT_FALSE(wire.result().whole);
 }
 
-TEST_F(ExchangeTest, AHandlerMayLeaveAWholeAnswerBehind) {
-  std::unique_ptr<handler::Handler> kept;
+TEST_F(ExchangeTest, AHandlerMayGoOnAfterAWholeAnswer) {
+  handler::Exchange* seen = nullptr;
   host.act = [&](handler::Exchange& exchange) {
     exchange.respond({.content_length = 0});
-    kept = exchange.leave();
+    EXPECT_TRUE(exchange.leave());
+    seen = &exchange;
   };
   ScriptedWire wire(worker.loop(), host, get);
   wire.start();
   EXPECT_TRUE(wire.over());
-  EXPECT_NE(kept, nullptr);
+  EXPECT_TRUE(wire.result().whole);
+  run_for(worker.loop(), Clock::duration::zero());
+  EXPECT_EQ(TestHandler::alive, 1);
+  EXPECT_FALSE(host.idle());
+  seen->finish();
+  EXPECT_TRUE(host.idle());
+  EXPECT_EQ(worker.checked, 1);
+}
+
+TEST_F(ExchangeTest, AHandlerThatGoesOnHasRoomAndNoClient) {
+  TestHandler::goes_on = true;
+  handler::Exchange* seen = nullptr;
+  host.act = [&](handler::Exchange& exchange) {
+    exchange.open_body();
+    seen = &exchange;
+  };
+  ScriptedWire wire(worker.loop(), host, post);
+  wire.start();
+  wire.leave();
+  EXPECT_FALSE(host.idle());
+  EXPECT_GT(seen->room(), 0U);
+  EXPECT_EQ(seen->body(), "");
+  EXPECT_TRUE(seen->body_complete());
+  seen->respond({.content_length = 3});
+  seen->write("abc");
+  seen->flush();
+  seen->fail({.reason = "nobody hears of it"});
+  EXPECT_TRUE(host.idle());
+  EXPECT_EQ(wire.result().status, 0);
+}
+
+TEST_F(ExchangeTest, AWorkerThatStopsEndsWhatGoesOn) {
+  TestHandler::goes_on = true;
+  host.act = [](handler::Exchange&) {};
+  ScriptedWire wire(worker.loop(), host, get);
+  wire.start();
+  wire.leave();
+  EXPECT_EQ(TestHandler::alive, 1);
+  host.end_detached();
+  EXPECT_EQ(TestHandler::alive, 0);
 }
 
 TEST_F(ExchangeTest, OriginFieldsAreAddedOnce) {

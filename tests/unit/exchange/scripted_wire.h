@@ -54,10 +54,7 @@ struct Result {
 class ScriptedWire final : public Wire {
  public:
   ScriptedWire(Loop& loop, Host& host, const Script& script)
-      : loop_(loop),
-        host_(host),
-        script_(script),
-        turn_(loop, Callback::of<&ScriptedWire::turn>(*this)) {}
+      : host_(host), script_(script), turn_(loop, Callback::of<&ScriptedWire::turn>(*this)) {}
   ScriptedWire(const ScriptedWire&) = delete;
   ScriptedWire& operator=(const ScriptedWire&) = delete;
   ~ScriptedWire() { leave(); }
@@ -152,9 +149,8 @@ class ScriptedWire final : public Wire {
     exchange_->delivered();
     drop_exchange();
   }
-  // Its handler may be on the stack.
   void drop_exchange() {
-    loop_.dispose(std::move(exchange_));
+    host_.release(std::move(exchange_));
     turn_.disarm();
   }
   std::uint64_t content_sent() const override { return result_.content.size(); }
@@ -181,7 +177,6 @@ class ScriptedWire final : public Wire {
     if (!script_.announces_length) received_ += piece.size();
   }
 
-  Loop& loop_;
   Host& host_;
   const Script& script_;
   Timer turn_;

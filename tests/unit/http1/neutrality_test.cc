@@ -183,7 +183,7 @@ class NeutralityTest : public testing::Test {
   }
   ~NeutralityTest() override {
     connections.close_all();
-    EXPECT_TRUE(run_until(worker.loop(), [&] { return reaper.idle() && detached_runs.idle(); }));
+    EXPECT_TRUE(run_until(worker.loop(), [&] { return reaper.idle() && sites.idle(); }));
     log::set_level(log::Level::info);
   }
 
@@ -259,9 +259,7 @@ class NeutralityTest : public testing::Test {
   process::PidTable pid_table{1, 8};
   std::array<char, 64 * 1024> scratch;
   process::Reaper reaper{worker.loop(), Callback::of<&NeutralityTest::nothing>(*this)};
-  cgi::DetachedRuns detached_runs{worker.loop(), Callback::of<&NeutralityTest::nothing>(*this)};
-  cgi::RunContext runs{worker.loop(), reaper,  pid_table,     scratch,
-                       {256, 256},    nullptr, &detached_runs};
+  cgi::RunContext runs{worker.loop(), reaper, pid_table, scratch, {256, 256}};
   accesslog::AccessLog access_log = *accesslog::AccessLog::open(config.access_log);
   exchange::Sites sites{worker, config, &access_log, runs};
   std::vector<net::Address> addresses{*net::parse_address("unix:/test")};

@@ -1,7 +1,4 @@
 // Runs whose client leaves them.
-#include "cgi/detached_runs.h"
-
-#include "cgi/run.h"
 #include "running.h"
 
 namespace cgisrv::cgi {
@@ -9,42 +6,33 @@ namespace {
 
 class DetachedRun : public Running {
  protected:
-  DetachedRun() {
-    context.detached_runs = &detached_runs;
-    options.on_disconnect = OnDisconnect::finish;
-  }
-  // As a connection does when its client is gone; returns whether the run goes on.
+  DetachedRun() { options.on_disconnect = OnDisconnect::finish; }
+  // As an exchange does when its client is gone; returns whether the run goes on.
   bool leave() {
-    std::unique_ptr<handler::Handler> handler = std::move(run);
-    handler->client_left(handler);
-    return handler == nullptr;
+    exchange.gone = run->client_left();
+    if (!exchange.gone) run.reset();
+    return exchange.gone;
   }
   bool has(const std::string& name) {
     return ::access((directory.path() + "/" + name).c_str(), F_OK) == 0;
   }
-  void idle_again() { ++idle_calls; }
-
-  unsigned idle_calls = 0;
-  DetachedRuns detached_runs{loop, Callback::of<&DetachedRun::idle_again>(*this)};
 };
 
 TEST_F(DetachedRun, GoesOnToItsEnd) {
   start(head + std::string("echo > begun; sleep 0.1; head -c 300000 /dev/zero; echo > ended"));
   ASSERT_TRUE(until([&] { return has("begun"); }));
   ASSERT_TRUE(leave());
-  EXPECT_FALSE(detached_runs.idle());
-  EXPECT_TRUE(until([&] { return detached_runs.idle(); }));
+  EXPECT_FALSE(exchange.over());
+  expect_over();
   EXPECT_TRUE(has("ended"));
-  EXPECT_EQ(idle_calls, 1U);
-  EXPECT_FALSE(exchange.over()) << "it used the exchange that was gone";
+  EXPECT_EQ(exchange.end, End::finished);
 }
 
-TEST_F(DetachedRun, IsLetGoOfWithTheOthers) {
+TEST_F(DetachedRun, EndsWithItsExchange) {
   start("trap 'echo > told; exit' TERM; sleep 100 & echo $$ > pid; wait");
   ASSERT_TRUE(until([&] { return has("pid"); }));
   ASSERT_TRUE(leave());
-  detached_runs.end();
-  EXPECT_TRUE(detached_runs.idle());
+  run.reset();
   EXPECT_FALSE(reaper.idle());
   EXPECT_TRUE(until([&] { return reaper.idle(); }));
   EXPECT_TRUE(has("told"));
@@ -74,7 +62,7 @@ TEST_F(DetachedRun, GoesOnWithAnInputThatWasCollected) {
   ASSERT_TRUE(until([&] { return has("begun"); }));
   ASSERT_TRUE(leave());
   directory.file("go");
-  EXPECT_TRUE(until([&] { return detached_runs.idle(); }));
+  expect_over();
   EXPECT_TRUE(has("ended"));
   std::ifstream file(directory.path() + "/count");
   unsigned count = 0;
