@@ -9,13 +9,15 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "base/packet.h"
+#include "process/spawn.h"
 
 namespace cgisrv::exec {
 
 namespace {
 constexpr unsigned programs_max = 16;  // local redirects, one after the other
 constexpr auto zygote_timeout = std::chrono::seconds(2);
-constexpr auto silence_max = std::chrono::seconds(3);  // then a user at a terminal wonders
+constexpr auto hurried_grace = std::chrono::seconds(1);  // of a program that a signal ends
+constexpr auto silence_max = std::chrono::seconds(3);    // then a user at a terminal wonders
 }  // namespace
 
 Session::Session(const ResolvedRequest& resolved, const ExecRequest& request, bool passes_on,
@@ -28,10 +30,14 @@ Session::Session(const ResolvedRequest& resolved, const ExecRequest& request, bo
       record_(passes_on, Callback::of<&Session::check>(*this)),
       addresses_{resolved.address},
       pid_table_(1, programs_max),
-      access_log_(*accesslog::AccessLog::open({.path = "off"})),
-      service_(*this, resolved.config, addresses_, pid_table_, table_, access_log_, descriptors) {
-  service_.run_context().admission_client = nullptr;  // no other run needs a permit
-  service_.run_context().observer = &record_;
+      reaper_(loop_, Callback::of<&Session::check>(*this)),
+      run_context_{loop_, reaper_, pid_table_, scratch_, descriptors},
+      sites_(*this, resolved.config, nullptr, run_context_),
+      connections_(*this, sites_, addresses_, scratch_) {
+  if (!process::prepare_to_spawn()) cannot_begin("opening /dev/null");
+  pid_table_.use_row(0);
+  run_context_.spool_memory = cgi::SpoolMemory(resolved.config.server.worker_body_memory);
+  run_context_.observer = &record_;
   log::set_level(log::Level::info);
   log::divert([this](log::Level level, std::string_view request_id, std::string_view text) {
     record_.logged(level, request_id, text);
@@ -43,8 +49,9 @@ Session::~Session() {
 }
 
 void Session::use_zygote_manager(int channel, const warm::ZygoteKey& key) {
-  service_.use_zygote_manager(channel);
-  service_.run_context().zygotes->wait_for(key, zygote_timeout);
+  zygotes_.emplace(loop_, channel, index());
+  zygotes_->wait_for(key, zygote_timeout);
+  run_context_.zygotes = &*zygotes_;
 }
 
 int Session::run() {
@@ -67,7 +74,7 @@ void Session::connect() {
   connection.peer_size = peer.size();
   client_.emplace(loop_, std::move(ends->second), request_,
                   Callback::of<&Session::answered>(*this));
-  service_.accepted(std::move(connection));
+  connections_.accepted(std::move(connection));
 }
 
 void Session::answered() {
@@ -82,10 +89,13 @@ void Session::stop_the_clock() {
 
 // Called again by a second signal, whose sender does not wait for any grace.
 void Session::interrupted(int signal) {
-  if (signal_ != 0) return service_.run_context().reaper.hurry(Clock::duration::zero());
+  if (signal_ != 0) return reaper_.hurry(Clock::duration::zero());
   signal_ = signal;
   stop_the_clock();
-  service_.stop();
+  run_context_.stopping = true;
+  connections_.close_all();
+  sites_.end_detached();
+  reaper_.hurry(hurried_grace);
   check_timer_.arm_after(Clock::duration::zero());  // by then the reaper has what ran
 }
 
@@ -94,7 +104,7 @@ void Session::say_what_we_wait_for() {
 }
 
 void Session::check() {
-  if (!client_ || !service_.finished() || !record_.is_final()) return;
+  if (!client_ || !reaper_.idle() || !sites_.idle() || !record_.is_final()) return;
   if (signal_ != 0 || client_->response().over()) loop_.stop();
 }
 

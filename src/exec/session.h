@@ -1,22 +1,25 @@
-// A worker's service without a pool, one connection to it, and us at the other end.
+// What answers requests in a worker, without a pool: one connection to it, and us at the other end.
 #pragma once
 
 #include <cgisrv/loop.h>
 #include <cgisrv/pool.h>
 
+#include <array>
 #include <chrono>
 #include <optional>
 #include <vector>
 
-#include "accesslog/access_log.h"
-#include "admission/table.h"
+#include "cgi/run.h"
 #include "event/signals.h"
+#include "exchange/sites.h"
 #include "exec/client.h"
 #include "exec/record.h"
 #include "exec/request.h"
 #include "exec/resolved_request.h"
+#include "http1/server.h"
 #include "process/pid_table.h"
-#include "worker/service.h"
+#include "process/reaper.h"
+#include "warm/zygotes.h"
 
 namespace cgisrv::exec {
 
@@ -66,9 +69,12 @@ class Session final : public pool::Worker {
   Record record_;
   std::vector<net::Address> addresses_;
   process::PidTable pid_table_;
-  admission::Table table_;
-  accesslog::AccessLog access_log_;
-  worker::Service service_;
+  process::Reaper reaper_;
+  std::array<char, 64 * 1024> scratch_;
+  std::optional<warm::Zygotes> zygotes_;
+  cgi::RunContext run_context_;
+  exchange::Sites sites_;
+  http1::Server connections_;
   std::optional<Client> client_;
   TimePoint began_{};
   std::chrono::microseconds took_{};

@@ -135,7 +135,7 @@ std::unique_ptr<pool::Service> Generation::make_service(pool::Worker& worker) {
   }
   auto service = std::make_unique<worker::Service>(worker, config_, addresses_, common_.pid_table,
                                                    common_.table, access_log_, common_.descriptors);
-  if (common_.cgroups) service->run_context().cgroups = &*common_.cgroups;
+  if (common_.cgroups) service->use_cgroups(*common_.cgroups);
   if (zygote_manager_) service->use_zygote_manager(zygote_manager_->workers_end());
   service->use_shared_stats(common_.shared_stats);
   return service;

@@ -6,7 +6,6 @@
 
 #include <array>
 #include <optional>
-#include <span>
 #include <string_view>
 #include <vector>
 
@@ -38,10 +37,11 @@ class Service final : public pool::Service {
   void on_message(std::string_view message) override;
   bool finished() const override { return reaper_.idle() && sites_.idle(); }
 
-  cgi::RunContext& run_context() { return run_context_; }
-  std::span<char> scratch() { return scratch_; }
+  static constexpr std::size_t scratch_bytes = 64 * 1024;
   // From now on programs are started warm if configured. `channel`: the workers' end.
   void use_zygote_manager(int channel);
+  // From now on programs are confined to it.
+  void use_cgroups(process::Cgroups& cgroups) { run_context_.cgroups = &cgroups; }
   // From now on exchanges are counted and noted in `shared_stats`.
   void use_shared_stats(telemetry::SharedStats& shared_stats) {
     sites_.use_shared_stats(shared_stats);
@@ -55,7 +55,7 @@ class Service final : public pool::Service {
   pool::Worker& worker_;
   accesslog::AccessLog& access_log_;
   Timer follow_logs_;
-  std::array<char, 64 * 1024> scratch_;
+  std::array<char, scratch_bytes> scratch_;
   admission::AdmissionClient admission_client_;
   process::Reaper reaper_;
   std::optional<warm::Zygotes> zygotes_;

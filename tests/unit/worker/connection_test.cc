@@ -108,7 +108,7 @@ TEST_F(ConnectionTest, ManyEmptyLinesDoNotHideARequest) {
   connect();
   expect_next_is_answered();
   std::string lines;
-  while (lines.size() < 2 * service.scratch().size())
+  while (lines.size() < 2 * Service::scratch_bytes)
     lines += "\r\n";
   send(lines);
   expect_next_is_answered();
