@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <cstring>
 #include <iterator>
 #include <optional>
 
@@ -118,9 +117,7 @@ void exit_status(std::string& out, const AccessEntry& entry, std::time_t) {
 
 void exit_signal(std::string& out, const AccessEntry& entry, std::time_t) {
   const auto& exit = entry.usage->exit;
-  if (!exit || !exit->signalled) return;
-  const char* const name = ::sigabbrev_np(exit->code);
-  fmt::format_to(std::back_inserter(out), "SIG{}", name ? name : std::to_string(exit->code));
+  if (exit && exit->signalled) out.append(text::signal_name(exit->code));
 }
 
 using enum Kind;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <utility>
 
 namespace cgisrv::text {
@@ -31,6 +32,15 @@ bool hides(std::string_view character) {
     return character.size() == range.first.size() && character >= range.first &&
            character <= range.second;
   });
+}
+
+// Of the first character, as it is shown; returns its length.
+std::size_t append_visible(std::string& out, std::string_view bytes) {
+  const std::size_t length = visible_length(bytes);
+  out.append(bytes.substr(0, length));
+  if (length == 0)
+    fmt::format_to(std::back_inserter(out), "\\x{:02x}", static_cast<unsigned char>(bytes[0]));
+  return std::max<std::size_t>(length, 1);
 }
 
 }  // namespace
@@ -84,17 +94,29 @@ std::size_t visible_length(std::string_view s) {
 
 std::string printable(std::string_view line, std::size_t bytes_max) {
   std::string out;
-  while (!line.empty() && bytes_max > 0) {
-    const auto length = line[0] == '\t' ? 1 : visible_length(line);
-    if (length > bytes_max) break;
-    if (length == 0) {
-      fmt::format_to(std::back_inserter(out), "\\x{:02x}", static_cast<unsigned char>(line[0]));
-    } else {
-      out.append(line[0] == '\t' ? " " : line.substr(0, length));
-    }
-    const auto taken = std::max<std::size_t>(length, 1);
+  while (!line.empty() && bytes_max > 0 && visible_length(line) <= bytes_max) {
+    const std::size_t taken = line[0] == '\t' ? 1 : append_visible(out, line);
+    if (line[0] == '\t') out.append(" ");
     line.remove_prefix(taken);
     bytes_max -= taken;
+  }
+  return out;
+}
+
+std::string printable_line(std::string_view bytes) {
+  std::string out;
+  while (!bytes.empty())
+    bytes.remove_prefix(append_visible(out, bytes));
+  return out;
+}
+
+std::string printable_text(std::string_view bytes) {
+  std::string out;
+  while (!bytes.empty()) {
+    if (bytes.starts_with("\r\n")) bytes.remove_prefix(1);
+    const bool is_layout = bytes[0] == '\n' || bytes[0] == '\t';
+    if (is_layout) out.push_back(bytes[0]);
+    bytes.remove_prefix(is_layout ? 1 : append_visible(out, bytes));
   }
   return out;
 }
@@ -108,6 +130,11 @@ std::string shell_word(std::string_view s) {
   for (const char c : s)
     c == '\'' ? word.append("'\\''") : word.append(1, c);
   return word + "'";
+}
+
+std::string signal_name(int number) {
+  const char* const name = ::sigabbrev_np(number);
+  return fmt::format("SIG{}", name != nullptr ? name : std::to_string(number));
 }
 
 std::string escape_html(std::string_view s) {

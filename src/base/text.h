@@ -46,9 +46,15 @@ std::size_t visible_length(std::string_view s);
 // The same for whole lines that people read: only bytes without visible_length() are escaped, one
 // by one, and tabs become spaces.
 std::string printable(std::string_view line, std::size_t bytes_max = 4096);
+// All of it, for a page, not yet escaped for HTML:
+std::string printable_line(std::string_view bytes);  // line ends and tabs are escaped too
+std::string printable_text(std::string_view bytes);  // they stay; CRLF becomes LF
 
 // As one word of a shell's command line: quoted if need be.
 std::string shell_word(std::string_view s);
+
+// "SIGSEGV"; "SIG37" for a signal without a name.
+std::string signal_name(int number);
 
 // For text in HTML and in quoted attributes.
 std::string escape_html(std::string_view s);

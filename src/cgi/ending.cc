@@ -203,9 +203,8 @@ std::string explain_status(const Ending& ending) {
   if (code == 127 && process::read_elf_head(executed.head) && loader_failed(ending.stderr_tail))
     return fmt::format("a library that {} needs is missing, see ldd {}{}{}", executed.subject(),
                        executed.file, said.empty() ? "" : "; its standard error: ", said);
-  const char* const signal = code > 128 ? ::sigabbrev_np(code - 128) : nullptr;
-  if (signal != nullptr)
-    return fmt::format("something that it ran was killed by SIG{}{}{}", signal,
+  if (code > 128 && ::sigabbrev_np(code - 128) != nullptr)
+    return fmt::format("something that it ran was killed by {}{}{}", text::signal_name(code - 128),
                        said.empty() ? "" : "; its standard error: ", said);
   if (script_is_unreadable(executed, said))
     return fmt::format("user {} may not read it, as its interpreter must; run: chmod a+r {}",

@@ -1,9 +1,7 @@
 #include "master/generation.h"
 
-#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
-#include <thread>
 
 #include "base/exit_status.h"
 #include "base/log.h"
@@ -11,6 +9,7 @@
 #include "config/run_as.h"
 #include "config/warm_programs.h"
 #include "master/address_url.h"
+#include "pool/worker_group.h"
 #include "process/affinity.h"
 #include "process/oom_score.h"
 #include "process/privileges.h"
@@ -19,12 +18,6 @@
 namespace cgisrv::master {
 
 namespace {
-
-unsigned worker_count(const config::Config& config) {
-  const unsigned wanted =
-      config.server.workers != 0 ? config.server.workers : std::thread::hardware_concurrency();
-  return std::clamp(wanted, 1U, pool::workers_max);
-}
 
 pool::Options pool_options(const config::ServerOptions& configured, unsigned workers) {
   pool::Options options;
@@ -65,7 +58,7 @@ Generation::Generation(config::Config config, std::vector<Listening> listening,
       common_(common),
       number_(++common.generations),
       privileges_(config::privileges_of(config_)),
-      workers_(worker_count(config_)) {
+      workers_(pool::worker_count(config_.server.workers)) {
   if (admin) admin_listener_.emplace(std::move(*admin));
 }
 

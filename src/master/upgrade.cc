@@ -20,6 +20,7 @@
 #include "base/variable.h"
 #include "net/listener.h"
 #include "net/socket_activation.h"
+#include "process/shebang.h"
 
 namespace cgisrv::master {
 
@@ -35,14 +36,12 @@ std::string absolute(const std::string& path) {
   return error ? path : found.string();
 }
 
-std::string find_in_path(const std::string& name) {
+// Of a program that was named without a slash: the file that a shell has executed.
+std::string found_in_path(const std::string& name) {
   const char* const path = std::getenv("PATH");
-  std::string_view rest = path != nullptr ? path : "/usr/local/bin:/usr/bin:/bin";
-  while (!rest.empty()) {
-    const std::string file = fmt::format("{}/{}", text::take_until(rest, ':'), name);
-    if (::access(file.c_str(), X_OK) == 0) return absolute(file);
-  }
-  return {};
+  auto file = process::find_in_path(name, path != nullptr ? path : process::default_path);
+  std::error_code error;  // a folder in PATH may depend on the working directory
+  return file.empty() ? std::filesystem::read_symlink("/proc/self/exe", error).string() : file;
 }
 
 // An inherited descriptor, if it is a socket.
@@ -96,7 +95,7 @@ Invocation Invocation::of(char** argv) {
   for (char** each = argv; *each != nullptr; ++each)
     invocation.arguments.emplace_back(*each);
   const std::string& name = invocation.arguments.front();
-  invocation.binary = name.find('/') != std::string::npos ? absolute(name) : find_in_path(name);
+  invocation.binary = name.find('/') != std::string::npos ? absolute(name) : found_in_path(name);
   return invocation;
 }
 

@@ -6,7 +6,6 @@
 #include <array>
 #include <span>
 
-#include "base/printable.h"
 #include "base/text.h"
 #include "http/target.h"
 #include "page/page_frame.h"

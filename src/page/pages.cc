@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "base/printable.h"
 #include "base/text.h"
 #include "page/error_texts.h"
 #include "page/page_frame.h"

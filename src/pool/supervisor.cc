@@ -9,7 +9,6 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <utility>
 
 #include "base/check.h"
@@ -25,8 +24,8 @@ namespace {
 
 std::string describe_end(int status) {
   if (WIFEXITED(status)) return fmt::format("exited with status {}", WEXITSTATUS(status));
-  const char* const name = ::sigabbrev_np(WTERMSIG(status));
-  return fmt::format("was killed by signal {} (SIG{})", WTERMSIG(status), name ? name : "?");
+  const int signal = WTERMSIG(status);
+  return fmt::format("was killed by signal {} ({})", signal, text::signal_name(signal));
 }
 
 bool ended_well(int status) {

@@ -18,16 +18,16 @@ namespace {
 
 constexpr unsigned beats_per_timeout = 4;
 
-unsigned worker_count(unsigned wanted) {
-  if (wanted == 0) wanted = std::max(1U, std::thread::hardware_concurrency());
-  return std::min(wanted, workers_max);
-}
-
 std::uint32_t outstanding(const WorkerHandle& handle, unsigned listener) {
   return handle.tickets_sent[listener] - handle.row.tickets_taken[listener];
 }
 
 }  // namespace
+
+unsigned worker_count(unsigned wanted) {
+  if (wanted == 0) wanted = std::max(1U, std::thread::hardware_concurrency());
+  return std::min(wanted, workers_max);
+}
 
 WorkerGroup::WorkerGroup(WorkerEvents& owner, Loop& loop, WorkerGroupSpec spec, unsigned number)
     : owner_(owner),

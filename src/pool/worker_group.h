@@ -16,6 +16,9 @@
 
 namespace cgisrv::pool {
 
+// How many workers there will be: as many as wanted, one for each processor if 0, within limits.
+unsigned worker_count(unsigned wanted);
+
 class WorkerGroup {
  public:
   enum class Phase : std::uint8_t { coming, serving, leaving };

@@ -6,15 +6,15 @@
 #include <unistd.h>
 
 #include <csignal>
-#include <cstring>
 #include <utility>
+
+#include "base/text.h"
 
 namespace cgisrv::process {
 
 std::string Exit::text() const {
   if (!signalled) return fmt::format("exit status {}", code);
-  const char* const name = ::sigabbrev_np(code);
-  return fmt::format("killed by signal {} ({}{})", code, name ? "SIG" : "?", name ? name : "");
+  return fmt::format("killed by signal {} ({})", code, text::signal_name(code));
 }
 
 Exit exit_of(int status, const rusage& usage) {

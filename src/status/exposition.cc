@@ -4,7 +4,7 @@
 
 #include <iterator>
 
-#include "base/printable.h"
+#include "base/text.h"
 
 namespace cgisrv::status {
 

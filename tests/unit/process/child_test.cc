@@ -31,7 +31,7 @@ TEST(Child, SignalByNumberAndName) {
   EXPECT_FALSE(killed.success());
   EXPECT_EQ(killed.text(), "killed by signal 9 (SIGKILL)");
   EXPECT_EQ((Exit{.signalled = true, .code = 11}).text(), "killed by signal 11 (SIGSEGV)");
-  EXPECT_EQ((Exit{.signalled = true, .code = 40}).text(), "killed by signal 40 (?)");
+  EXPECT_EQ((Exit{.signalled = true, .code = 40}).text(), "killed by signal 40 (SIG40)");
 }
 
 TEST(Child, UsageIsTold) {
