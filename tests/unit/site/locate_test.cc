@@ -8,9 +8,7 @@
 namespace cgisrv::site {
 namespace {
 
-using config::MatchKind;
-using config::ProgramKind;
-using testing::HasSubstr;
+using config::Location, config::MatchKind, config::ProgramKind, config::Site, testing::HasSubstr;
 using Kind = Located::Kind;
 
 // A site as directory mode makes it.
@@ -22,9 +20,8 @@ class Locate : public testing::Test {
     add(MatchKind::prefix, "/cgi-bin/", ProgramKind::in_place);
     add(MatchKind::extension, ".cgi", ProgramKind::in_place);
   }
-  config::Location& add(MatchKind kind, std::string text, ProgramKind program,
-                        std::string path = "") {
-    config::Location location;
+  Location& add(MatchKind kind, std::string text, ProgramKind program, std::string path = "") {
+    Location location;
     location.match = {kind, std::move(text)};
     location.program = program;
     location.path = std::move(path);
@@ -46,8 +43,8 @@ class Locate : public testing::Test {
 
   TemporaryDirectory tree;
   access::Peer visitor;
-  config::Config config{.sites = std::vector<config::Site>(2)};  // the second is empty
-  config::Site& site = config.sites.front();
+  config::Config config{.sites = std::vector<Site>(2)};  // the second is empty
+  Site& site = config.sites.front();
 };
 
 using LocateStatic = Locate;
@@ -377,9 +374,9 @@ class LocateInOneOfTwoSites : public Locate {
     for (const auto* name : {"c.py", "sub/f.py", "data.txt", "cgi-bin/data.txt"})
       tree.file(name);
   }
-  config::Site& other() { return config.sites.back(); }
+  Site& other() { return config.sites.back(); }
   // As reading the configuration finds it.
-  static void set_root(config::Site& of, const std::string& root) {
+  static void set_root(Site& of, const std::string& root) {
     of.root = root;
     of.real_root = std::filesystem::canonical(root);
   }
