@@ -59,7 +59,7 @@ class Bench:
         self.section = Section("", 0)
         shutil.copytree(tools, self.tools)  # where the other user may read them
         programs.make_files(self.site)
-        for program in (*options.programs, programs.SLEEP):
+        for program in (*options.programs, programs.SLEEP, programs.COMPUTE, programs.NAP):
             fault = program.make(self.site)
             if fault:
                 results.missing[program.name] = fault

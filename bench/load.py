@@ -47,13 +47,13 @@ def run_tool(command: Sequence[str | Path], seconds: float, **how) -> dict:
 
 
 def wrk(port: int, target: str, connections: int, seconds: float, close: bool = False,
-        closes_unannounced: bool = False) -> Rate:
+        closes_unannounced: bool = False, patience: float = PATIENCE_SECONDS) -> Rate:
     """One thread; a Fault for anything but answers of 2xx and 3xx. Where a server closes without
     having said so, wrk finds out when it sends the next request: one read error for each answer."""
     header = ["-H", "Connection: close"] if close else []
     found = run_tool(
         ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s",
-         f"--timeout={PATIENCE_SECONDS}s", "-s", WRK_REPORT, *header,
+         f"--timeout={patience:.0f}s", "-s", WRK_REPORT, *header,
          f"http://127.0.0.1:{port}{target}"], seconds)
     faults = {"connect": "refused connections", "read": "read errors", "write": "write errors",
               "status": "error statuses", "timeout": "time-outs"}

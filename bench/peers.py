@@ -65,7 +65,7 @@ PEERS = (
 # What templates are filled in with, unless a section wants it otherwise.
 WORKERS = max(2, processes.cores())
 SETTINGS = {"workers": str(WORKERS), "fcgi_processes": str(16 * WORKERS),
-            "threads": str(64 * WORKERS), "dispatch": "round-robin", "running": "256",
+            "threads": str(64 * WORKERS), "dispatch": "round-robin", "running": '"auto"',
             "start": "cold"}
 
 

@@ -58,6 +58,8 @@ PROGRAMS = (
     Program("perl", "Perl, POSIX", "now.pl"),
     Program("python", "Python, json, urllib", "now.py"),
 )
+COMPUTE = Program("compute", "computes 50 ms", "compute.c", ("musl-gcc", "-static"))
+NAP = Program("nap", "sleeps 100 ms", "nap.c", ("musl-gcc", "-static"))
 SLEEP = Program("sleep", "a program that sleeps", "sleep.c", ("musl-gcc", "-static"))
 
 FILES = {"6 B": "/hello.txt", "10 KB": "/10k.bin", "1 MB": "/1m.bin"}

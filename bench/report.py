@@ -29,6 +29,7 @@ FORMS = {
     "dispatch": Form("Dispatch policies", "program", "policy", "round-robin", "rate"),
     "worker-size": Form("Starting a program from a large worker", "program", "worker", "1 MB",
                         "start"),
+    "contention": Form("Many clients at once", "program and clients", "server", "lighttpd", "rate"),
     "zygotes": Form("Memory of a zygote", "program", "server"),
 }
 

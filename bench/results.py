@@ -6,7 +6,8 @@ import statistics
 from dataclasses import dataclass, field
 
 UNITS = {"rate": "1/s", "server": "µs", "p50": "ms", "p99": "ms", "before": "KiB", "after": "KiB",
-         "per connection": "KiB", "start": "µs", "whole run": "µs", "resident": "KiB", "own": "KiB"}
+         "per connection": "KiB", "start": "µs", "whole run": "µs", "resident": "KiB", "own": "KiB",
+         "tail": "of the least"}
 
 
 @dataclass(frozen=True)

@@ -287,5 +287,49 @@ def zygotes(bench: Bench) -> list[Step]:
             for program in bench.options.programs]
 
 
-SECTIONS = {"cold": cold, "latency": latency, "static": static, "idle": idle, "sleeping": sleeping,
-            "dispatch": dispatch, "worker-size": worker_size, "zygotes": zygotes}
+CLIENTS = {16: 1, 64: 3, 256: 10}  # and how many times as long it is measured
+FIXED = (2, 4, 64)  # max_running, beside what is found
+
+
+def contention(bench: Bench) -> list[Step]:
+    """Many clients: with the number of programs at once that is found, with fixed ones, and with
+    lighttpd, which has no limit. `tail`: p99 / (clients / rate), of which 1 is the least that first
+    come, first served can give."""
+    chosen = [program for program in bench.options.programs
+              if program.name in ("sh", "perl", "python")]
+    cases = [(program, clients) for program in (*chosen, programs.COMPUTE) for clients in CLIENTS]
+    cases.append((programs.NAP, 256))
+
+    def step(turn: int, program: programs.Program, clients: int, peer: peers.Peer,
+             fixed: int | None) -> Step:
+        case = f"{program.title}, {clients} clients"
+        name = peer.name if fixed is None else f"{peer.name}, max_running {fixed}"
+        keys = [Key(case, name, metric) for metric in ("rate", "p99", "tail")]
+        seconds = max(1, bench.options.seconds) * CLIENTS[clients]
+
+        def measure() -> None:
+            with bench.fresh_server(peer, {} if fixed is None else {"running": str(fixed)}) as server:
+                target = bench.program_target(server, program)
+                found = load.wrk(server.port, target, clients, seconds, patience=10 * seconds + 60)
+            bench.section.add(turn, keys[0], found.per_second)
+            bench.section.add(turn, keys[1], found.p99_ms)
+            bench.section.add(turn, keys[2], found.p99_ms / 1000 * found.per_second / clients)
+
+        return Step(f"{case} on {name}", seconds + 2 * OVERHEAD,
+                    lambda: bench.attempt(keys, measure))
+
+    def fixed_limits(program: programs.Program, clients: int) -> list[int]:
+        return [clients] if program == programs.NAP else list(FIXED)
+
+    return [step(turn, program, clients, peer, fixed)
+            for turn in range(bench.options.rounds) for program, clients in cases
+            for peer, fixed in rotated(
+                [(peer, limit) for peer in bench.peers(lambda peer: peer.name == "cgisrv")
+                 for limit in (None, *fixed_limits(program, clients))]
+                + [(peer, None) for peer in bench.peers(lambda peer: peer.name == "lighttpd")],
+                turn)]
+
+
+SECTIONS = {"cold": cold, "contention": contention, "latency": latency, "static": static,
+            "idle": idle, "sleeping": sleeping, "dispatch": dispatch, "worker-size": worker_size,
+            "zygotes": zygotes}

@@ -1,7 +1,9 @@
-"""The plots: for each program, each server's rate as a share of the bare loop's."""
+"""The plots: for each program, each server's rate as a share of the bare loop's; limits over time."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping, Sequence
 from html import escape
 
 import report
@@ -110,3 +112,52 @@ def bar(section: Section, case: str, subject: str, share: float | None, scale: f
             f'height="{BAR}"/>',
             f'<text class="number" x="{LABEL + share * scale + 6:.1f}" y="{base}">'
             f"{share:.2f} · {report.number(rate)}/s</text>"]
+
+
+# ---- limits over time
+
+LINES = "Limits found for a program that computes, sleeps, and computes again"
+PANEL, AXIS = 92, 44  # height of each, and the room for its numbers
+LIMIT_MOST = 256
+
+
+def limits(found: Mapping[str, Sequence[tuple[float, float]]]) -> str:
+    """A panel for each policy, ours first; the limit on a logarithmic scale."""
+    names = sorted(found, key=lambda name: name != "auto")
+    seconds = max(when for points in found.values() for when, _ in points)
+    across = (WIDTH - AXIS - 90) / seconds
+    parts, y = [], TOP + 8
+    for name in names:
+        parts += panel(name, found[name], across, y)
+        y += PANEL + 14
+    for second in range(0, int(seconds) + 1, 5):
+        parts.append(f'<text class="small" x="{AXIS + second * across:.1f}" y="{y + 6}" '
+                     f'text-anchor="middle">{second} s</text>')
+    height = y + 20
+    return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="-12 0 {WIDTH + 24} {height}" '
+            f'width="{WIDTH + 24}" height="{height}" role="img" aria-label="{LINES}">\n'
+            f"<title>{LINES}</title>\n<style>{STYLE}"
+            "  .line { fill: none; stroke: #57606a; stroke-width: 1.6 }\n"
+            "  .line.ours { stroke: #1a7f37; stroke-width: 2.2 }\n"
+            "  @media (prefers-color-scheme: dark) { .line { stroke: #9198a1 } "
+            ".line.ours { stroke: #3fb950 } }\n</style>\n"
+            f'<rect class="page" x="-12" width="{WIDTH + 24}" height="{height}"/>\n'
+            f'<text class="head" x="0" y="22">{LINES}</text>\n'
+            '<text class="small" x="0" y="42">bench/simulate_limits: two processors, 64 clients; '
+            "it sleeps from 10 s to 20 s; how many may run, logarithmic</text>\n" + "\n".join(parts) + "\n</svg>\n")
+
+
+def panel(name: str, points: Sequence[tuple[float, float]], across: float, y: int) -> list[str]:
+    def height(limit: float) -> float:
+        return y + PANEL * (1 - math.log2(max(limit, 1)) / math.log2(LIMIT_MOST))
+
+    ours = name == "auto"
+    weight = ' class="head"' if ours else ""
+    parts = [f'<line class="limit" x1="{AXIS}" x2="{WIDTH - 90}" y1="{height(limit):.1f}" '
+             f'y2="{height(limit):.1f}"/><text class="small" x="{AXIS - 6}" '
+             f'y="{height(limit) + 4:.1f}" text-anchor="end">{limit}</text>' for limit in (2, 64)]
+    path = " ".join(f"{AXIS + when * across:.1f},{height(limit):.1f}" for when, limit in points)
+    parts.append(f'<polyline class="line{" ours" if ours else ""}" points="{path}"/>')
+    parts.append(f'<text{weight} x="{WIDTH - 84}" '
+                 f'y="{height(points[-1][1]) + 4:.1f}">{escape(name)}</text>')
+    return parts

@@ -69,9 +69,10 @@ void Account::header_whole() {
 }
 
 void Account::reaped(const process::Exit& exit) {
-  if (stats_ != nullptr) stats_->add(exit);
+  const Duration run = since(mark_);
+  if (stats_ != nullptr) stats_->add(exit, run);
   if (is_final()) return;  // let go before
-  usage_.run = since(mark_);
+  usage_.run = run;
   usage_.exit = exit;
   finish();
 }

@@ -1,5 +1,7 @@
 #include "account/program_stats.h"
 
+#include <algorithm>
+
 namespace cgisrv::account {
 
 namespace {
@@ -16,9 +18,11 @@ void ProgramStats::add(const Usage& usage) {
   bytes_out.fetch_add(usage.bytes_out, relaxed);
 }
 
-void ProgramStats::add(const process::Exit& exit) {
+void ProgramStats::add(const process::Exit& exit, Duration run) {
   const auto cpu = user_time(exit) + system_time(exit);
   cpu_us.fetch_add(static_cast<std::uint64_t>(cpu.count()), relaxed);
+  run_us.fetch_add(static_cast<std::uint64_t>(std::max<Duration::rep>(run.count(), 0)), relaxed);
+  ended.fetch_add(1, relaxed);
   const auto peak = static_cast<std::uint64_t>(exit.usage.ru_maxrss);
   std::uint64_t known = peak_rss_kib.load(relaxed);
   while (peak > known && !peak_rss_kib.compare_exchange_weak(known, peak, relaxed)) {

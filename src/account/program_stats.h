@@ -16,12 +16,14 @@ struct ProgramStats {
   Histogram total;  // of runs that started: from the request to the end
   Histogram queue;
   std::atomic<std::uint64_t> cold_starts, warm_starts;
-  std::atomic<std::uint64_t> cpu_us;  // user and system
+  std::atomic<std::uint64_t> cpu_us;         // user and system
+  std::atomic<std::uint64_t> ended, run_us;  // runs whose process was reaped, and their duration
   std::atomic<std::uint64_t> peak_rss_kib;
   std::atomic<std::uint64_t> bytes_in, bytes_out;  // to and from the program
 
   void add(const Usage& usage);
-  void add(const process::Exit& exit);
+  // `run`: from its start to the exit.
+  void add(const process::Exit& exit, Duration run);
 
   std::uint64_t count() const;
   std::uint64_t with(Outcome outcome) const {

@@ -46,12 +46,21 @@ void Permit::give_back() {
 Permit AdmissionClient::try_at_once(ProgramRow& program, const Limits& limits) {
   if (limits.max_running_per_client != 0 || program.waiting != 0 || table_.total_waiting() != 0)
     return {};
-  const auto permit = program.permits.take(worker_, limits.max_running);
+  const auto permit = program.permits.take(worker_, table_.limit_of(program, limits));
   if (!permit) return {};
-  if (const auto total = table_.total().take(worker_, table_.total_limit()))
+  if (const auto total = table_.total().take(worker_, table_.total_limit())) {
+    if (limits.automatic && *permit >= table_.start_limit()) report_crowd(program, limits);
     return {*this, program, *permit, *total, 0};
+  }
   program.permits.give_back(*permit);
   return {};
+}
+
+// Whoever took no permit from the master is nothing that the master knows of. Where more run than
+// at the start, it has to see whether they compute.
+void AdmissionClient::report_crowd(ProgramRow& program, const Limits& limits) {
+  if (program.watched.exchange(true)) return;
+  tell_({.kind = Message::Kind::crowd, .program = table_.index(program), .limits = limits});
 }
 
 std::shared_ptr<ProgramRow> AdmissionClient::use(const AdmissionRequest& request,
@@ -90,15 +99,16 @@ std::optional<LimitKind> AdmissionClient::refuses(const AdmissionRequest& reques
   if (waiting < request.limits.queue_size) return std::nullopt;
   // A client that is counted may overtake others, if there is a permit.
   const bool counted = request.client != 0 && request.limits.max_running_per_client != 0;
-  const bool is_full =
-      (waiting != 0 && !counted) || program->permits.taken() >= request.limits.max_running;
+  const bool is_full = (waiting != 0 && !counted) ||
+                       program->permits.taken() >= table_.limit_of(*program, request.limits);
   if (!is_full) return std::nullopt;
   ++program->refused;
-  return table_.held_by(*program, request.limits.max_running);
+  return table_.held_by(*program, request.limits);
 }
 
 // Free first, then check for waiters: the scheduler does the reverse, so neither misses the other.
 void AdmissionClient::give_back(const Permit& permit) {
+  permit.program_->pids[permit.permit_].store(0);
   permit.program_->permits.give_back(permit.permit_);
   table_.total().give_back(permit.total_);
   if (permit.program_->waiting == 0 && table_.total_waiting() == 0 && permit.client_ == 0) return;
@@ -142,6 +152,7 @@ PendingAdmission::State PendingAdmission::proceed(std::optional<unsigned> row) {
         std::shared_ptr<account::ProgramStats>(program_, &program_->stats));
   const Limits& limits = request_.limits;
   program_->limit.store(limits.max_running, std::memory_order_relaxed);
+  program_->automatic.store(limits.automatic, std::memory_order_relaxed);
   program_->queue_size.store(limits.queue_size, std::memory_order_relaxed);
   program_->warm.store(request_.warm, std::memory_order_relaxed);
   permit_ = admission_client_.try_at_once(*program_, limits);
@@ -149,7 +160,7 @@ PendingAdmission::State PendingAdmission::proceed(std::optional<unsigned> row) {
   const bool counted = limits.max_running_per_client != 0;
   if (!counted && program_->waiting >= limits.queue_size && program_->waiting != 0) {
     ++program_->refused;
-    held_by_ = admission_client_.table_.held_by(*program_, limits.max_running);
+    held_by_ = admission_client_.table_.held_by(*program_, limits);
     return State::full;
   }
   return wait_for({.kind = Message::Kind::ask,
@@ -157,6 +168,11 @@ PendingAdmission::State PendingAdmission::proceed(std::optional<unsigned> row) {
                    .client = request_.client,
                    .limits = limits},
                   request_.timeout);
+}
+
+unsigned PendingAdmission::limit() const {
+  if (!program_) return request_.limits.max_running;
+  return admission_client_.table_.limit_of(*program_, request_.limits);
 }
 
 PendingAdmission::State PendingAdmission::wait_for(Message message,
@@ -208,8 +224,7 @@ void PendingAdmission::timer_due() {
   }
   leave();
   if (!program_) return refuse(State::unanswered);
-  refuse(State::timed_out,
-         admission_client_.table_.held_by(*program_, request_.limits.max_running));
+  refuse(State::timed_out, admission_client_.table_.held_by(*program_, request_.limits));
 }
 
 }  // namespace cgisrv::admission

@@ -35,6 +35,10 @@ class Permit {
   ~Permit() { give_back(); }
 
   void give_back();
+  // The process that it is for.
+  void runs(pid_t pid) {
+    if (admission_client_ != nullptr) program_->pids[permit_].store(pid);
+  }
   explicit operator bool() const { return admission_client_ != nullptr; }
 
  private:
@@ -95,6 +99,7 @@ class AdmissionClient {
                                   std::optional<unsigned> row = {});
   void leave(unsigned row);
   Permit try_at_once(ProgramRow& program, const Limits& limits);
+  void report_crowd(ProgramRow& program, const Limits& limits);
   void give_back(const Permit& permit);
 
   Loop& loop_;
@@ -133,6 +138,8 @@ class PendingAdmission {
   State state() const { return state_; }
   // Of who is not admitted though its row is known: what held it.
   LimitKind held_by() const { return held_by_; }
+  // How many of its program may run now.
+  unsigned limit() const;
   // Once, when admitted.
   Permit take() { return std::move(permit_); }
 

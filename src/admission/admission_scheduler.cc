@@ -44,6 +44,7 @@ void AdmissionScheduler::on_message(unsigned worker, const Message& message) {
     case Message::Kind::freed:
       if (message.client != 0) forget_client(worker, {message.program, message.client});
       return serve();
+    case Message::Kind::crowd:  // for LimitMonitor
     case Message::Kind::opened:
     case Message::Kind::crowded:
     case Message::Kind::grant:
@@ -94,7 +95,7 @@ void AdmissionScheduler::ask(unsigned worker, const Message& request) {
 // The client's limit comes first: while it holds a request, raising another limit does not help.
 LimitKind AdmissionScheduler::held_by(const Message& request) const {
   if (client_has_its_share(request)) return LimitKind::client;
-  return table_.held_by(table_.row(request.program), request.limits.max_running);
+  return table_.held_by(table_.row(request.program), request.limits);
 }
 
 // Whether its client has more in the queue than it may have, so that it cannot fill it alone.
@@ -216,8 +217,9 @@ bool AdmissionScheduler::client_has_its_share(const Message& request) const {
 
 bool AdmissionScheduler::grant(const Waiter& waiter) {
   const auto& [arrival, worker, request] = waiter;
+  const ProgramRow& row = table_.row(request.program);
   auto& permits = table_.row(request.program).permits;
-  const auto permit = permits.take(worker, request.limits.max_running);
+  const auto permit = permits.take(worker, table_.limit_of(row, request.limits));
   if (!permit) return false;
   const auto total = table_.total().take(worker, table_.total_limit());
   if (total && tell_(worker, {.kind = Message::Kind::grant,

@@ -34,6 +34,8 @@ class AdmissionScheduler {
   void worker_ended(unsigned worker);
   // At most this many programs may run now (the machine is short of something); 0: as configured.
   void limit_total(unsigned total);
+  // Programs may have got more room.
+  void limits_changed() { serve(); }
   // A new configuration: this many in total.
   void set_total(unsigned total_max);
 

@@ -11,9 +11,22 @@ namespace cgisrv::admission {
 
 inline constexpr unsigned queue_size_max = 100'000;
 
+// max_running: how many processes of a program run at a time, over all workers.
+struct MaxRunning {
+  // Of programs that sleep; each has its memory.
+  static constexpr unsigned automatic_max = 256;
+
+  unsigned most = automatic_max;
+  bool automatic =
+      true;  // how many is found from what they do (admission/auto_limit), up to `most`
+
+  bool operator==(const MaxRunning&) const = default;
+};
+
 // Limits that an administrator sets for a program.
 struct Limits {
   unsigned max_running = 64;            // at a time, over all workers
+  bool automatic = false;               // fewer, if more would only be in each other's way
   unsigned max_running_per_client = 0;  // of these for one client; 0: all of them
   unsigned queue_size = 256;            // requests that wait for the program
   unsigned queue_per_client = 0;        // of these for one client; 0: all of them
@@ -42,6 +55,7 @@ struct Message {
     ask,            // worker: this request wants to run
     leave,          // worker: it no longer does
     expire,         // worker: nor does this one, which asks what it has waited for
+    crowd,          // worker: many of this program run at a time, for which it asked nobody
     freed,          // worker: a permit is free, and somebody may be waiting for it
     grant,          // master: the request has a permit, already taken for it
     refuse,         // master: the queue is full
@@ -49,10 +63,10 @@ struct Message {
     expired,        // master: to expire
   };
   Kind kind;
-  std::uint32_t request = 0;  // all but freed: the worker's number for it
-  std::uint32_t program = 0;  // opened, ask, leave, expire, freed, grant: its row
+  std::uint32_t request = 0;  // all but crowd and freed: the worker's number for it
+  std::uint32_t program = 0;  // opened, ask, leave, expire, crowd, freed, grant: its row
   std::uint64_t client = 0;   // ask: who asks; freed, grant: who is counted; 0: nobody
-  Limits limits;              // ask
+  Limits limits;              // ask, crowd
   ProgramKey key;             // open
   std::uint32_t permit = 0;   // grant: of the program
   std::uint32_t total = 0;    // grant: of all programs

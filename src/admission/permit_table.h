@@ -40,6 +40,12 @@ class PermitTable {
     }
     return count;
   }
+  // Calls with each permit that is held.
+  template <typename Visit>
+  void each_held(Visit visit) const {
+    for (unsigned permit = 0; permit < reach_; ++permit)
+      if (held(permit)) visit(permit);
+  }
   unsigned taken() const {
     unsigned count = 0;
     for (unsigned permit = 0; permit < reach_; ++permit)

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "base/check.h"
+#include "process/affinity.h"
 
 namespace cgisrv::admission {
 
@@ -28,6 +29,7 @@ std::uint64_t bit_of(unsigned worker) {
 // Without a scheduler there is no other limit.
 Table::Table() {
   shared_->total_limit = total_max;
+  shared_->processors = process::usable_processors();
   CGISRV_CHECK(::getrandom(&seed_, sizeof seed_, 0) == sizeof seed_);
 }
 
@@ -65,10 +67,16 @@ void Table::leave(unsigned worker, unsigned row) {
   shared_->tenures[row].users[worker / 64].fetch_and(~bit_of(worker));
 }
 
+unsigned Table::limit_of(const ProgramRow& program, unsigned max_running, bool automatic) const {
+  if (!automatic) return max_running;
+  const unsigned found = program.found.load(std::memory_order_relaxed);
+  return std::min(max_running, found != 0 ? found : start_limit());
+}
+
 // Who is held by its program's limit would not run under a higher total. Where neither holds any
 // more, the program's queue was what it waited for.
-LimitKind Table::held_by(const ProgramRow& program, unsigned max_running) const {
-  if (program.permits.taken() >= max_running) return LimitKind::program;
+LimitKind Table::held_by(const ProgramRow& program, const Limits& limits) const {
+  if (program.permits.taken() >= limit_of(program, limits)) return LimitKind::program;
   if (shared_->total.taken() < shared_->total_limit) return LimitKind::program;
   return shared_->is_restrained ? LimitKind::pressure : LimitKind::total;
 }
@@ -123,6 +131,10 @@ bool Table::take_back(unsigned index) {
   ProgramRow& row = shared_->rows[index];
   row.named = false;
   row.refused = 0;
+  row.watched = false;
+  row.found = 0;
+  row.reason = LimitReason::unknown;
+  row.demand = 0;
   std::construct_at(&row.stats);
   return true;
 }

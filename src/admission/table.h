@@ -7,6 +7,8 @@
 // those that they use. A worker that finds none asks the master.
 #pragma once
 
+#include <sys/types.h>
+
 #include <array>
 #include <atomic>
 #include <chrono>
@@ -15,6 +17,7 @@
 #include <string_view>
 
 #include "account/program_stats.h"
+#include "admission/auto_limit.h"
 #include "admission/messages.h"
 #include "admission/permit_table.h"
 #include "base/shared.h"
@@ -31,13 +34,19 @@ struct ProgramRow {
   std::atomic<bool> named;                // name is complete; the user of the row sets it
   std::array<char, 247> name;             // its file, cut if need be; ends in NUL
   std::atomic<std::uint32_t> waiting;     // written by the master alone
-  std::atomic<std::uint32_t> limit;       // its max_running, for reports
+  std::atomic<std::uint32_t> limit;       // its max_running, or the bound of it; for reports
+  std::atomic<bool> automatic;            // whether that is only a bound; for reports
+  std::atomic<std::uint32_t> found;       // what the master has found for it; 0: nothing yet
+  std::atomic<LimitReason> reason;        // and why; for reports
+  std::atomic<std::uint32_t> demand;      // per thousand of its time, it computes; for reports
+  std::atomic<bool> watched;              // the master adapts `found`
   std::atomic<std::uint32_t> queue_size;  // how many may wait; for reports
   std::atomic<bool> warm;                 // it is to be started warm; for reports
   std::atomic<std::uint32_t> zygotes;     // zygotes that are ready
   std::atomic<std::uint64_t> refused;     // requests answered 503 for lack of a permit
   account::ProgramStats stats;            // its usage since it has the row
   PermitTable<running_max> permits;
+  std::array<std::atomic<pid_t>, running_max> pids;  // of each permit's process; 0: not known
 
   std::string_view text() const { return named ? name.data() : std::string_view("?"); }
 };
@@ -97,8 +106,18 @@ class Table {
   // How many requests wait for want of such a permit, whatever their program. Likewise.
   std::atomic<std::uint32_t>& total_waiting() { return shared_->total_waiting; }
 
-  // Why nobody else runs that program, of which so many may.
-  LimitKind held_by(const ProgramRow& program, unsigned max_running) const;
+  // How many of that program may run now.
+  unsigned limit_of(const ProgramRow& program, unsigned max_running, bool automatic) const;
+  unsigned limit_of(const ProgramRow& program, const Limits& limits) const {
+    return limit_of(program, limits.max_running, limits.automatic);
+  }
+  // As long as nothing is known of it, for one whose limit is automatic.
+  unsigned start_limit() const { return shared_->processors + 1; }
+  // That this process may use, with all that it starts.
+  unsigned processors() const { return shared_->processors; }
+
+  // Why nobody else runs that program.
+  LimitKind held_by(const ProgramRow& program, const Limits& limits) const;
 
  private:
   // The program that has a row, and the workers that use it.
@@ -115,6 +134,7 @@ class Table {
     std::atomic<std::uint32_t> total_limit;
     std::atomic<bool> is_restrained;
     std::atomic<std::uint32_t> total_waiting;
+    std::atomic<std::uint32_t> processors;
     std::atomic<std::uint32_t> generation;  // whose zygotes are counted
     PermitTable<total_max> total;
     std::array<std::atomic<std::uint16_t>, index_size> index;  // row + 1, near its key's position

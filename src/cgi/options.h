@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "admission/messages.h"
 #include "cgi/variables.h"
 #include "warm/options.h"
 
@@ -32,7 +33,7 @@ struct ResourceLimits {
 struct QueueOptions {
   unsigned size = 256;
   unsigned per_client = 0;  // 0: see waiting_per_client()
-  std::chrono::milliseconds timeout{5000};
+  std::chrono::milliseconds timeout{30'000};
 };
 
 // [cgi], and again in each location. Duration::max() stands for "unlimited".
@@ -40,7 +41,7 @@ struct Options {
   using Duration = std::chrono::milliseconds;
 
   std::uint32_t location = 0;           // tells locations apart: programs are counted per location
-  unsigned max_running = 64;            // of one program, over all workers; other requests wait
+  admission::MaxRunning max_running;    // of one program, over all workers; other requests wait
   unsigned max_running_per_client = 0;  // 0: no other limit
   QueueOptions queue;
   Duration header_timeout{60'000};  // from its start, or its last input, to its whole header: 504

@@ -155,7 +155,8 @@ admission::AdmissionRequest Run::admission_request() const {
           .client = endpoints_.client,
           .account = account_.get(),
           .warm = options_.warm.enabled,
-          .limits = {.max_running = options_.max_running,
+          .limits = {.max_running = options_.max_running.most,
+                     .automatic = options_.max_running.automatic,
                      .max_running_per_client = options_.max_running_per_client,
                      .queue_size = options_.queue.size,
                      .queue_per_client = waiting_per_client(options_)},
@@ -225,8 +226,9 @@ void Run::started() {
   account_->started(start_->warm() ? account::StartKind::warm : account::StartKind::cold,
                     start_->why_cold());
   if (input_) account_->wrote(content_length_.value_or(0));
-  child_.set_exit_listener(std::make_unique<ProcessResources>(
-      pending_admission_ ? pending_admission_->take() : admission::Permit(), account_));
+  admission::Permit permit = pending_admission_ ? pending_admission_->take() : admission::Permit();
+  permit.runs(child_.pid());
+  child_.set_exit_listener(std::make_unique<ProcessResources>(std::move(permit), account_));
   input_.reset();
   oom_kills_ = context_.oom_kills.recent_count(context_.loop.now());
   state_ = State::running;

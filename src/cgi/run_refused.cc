@@ -81,19 +81,25 @@ std::string Run::limit_text(admission::LimitKind held_by) const {
     case admission::LimitKind::pressure:
       return fmt::format("pressure in [server], for which {} run for now", total);
     default:
-      return fmt::format("max_running {}", options_.max_running);
+      if (options_.max_running.automatic && pending_admission_)
+        return fmt::format("max_running \"auto\", for which {} run for now",
+                           pending_admission_->limit());
+      return fmt::format("max_running {}", options_.max_running.most);
   }
 }
 
 std::string Run::advice(admission::LimitKind held_by, std::string_view queue_key) const {
   using enum admission::LimitKind;
+  const std::string_view raise =
+      options_.by_file ? "raise" : "serve by a configuration with a larger";
+  // More at a time would not be more in an hour.
+  if (held_by == program && options_.max_running.automatic)
+    return fmt::format("{} {}", raise, queue_key);
   const std::string_view key = held_by == total      ? "max_running in [server]"
                                : held_by == pressure ? "pressure in [server]"
                                : held_by == client   ? "max_running_per_client"
                                                      : "max_running";
-  return fmt::format("{} {} or {}",
-                     options_.by_file ? "raise" : "serve by a configuration with a larger", key,
-                     queue_key);
+  return fmt::format("{} {} or {}", raise, key, queue_key);
 }
 
 }  // namespace cgisrv::cgi

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <charconv>
 #include <filesystem>
 #include <limits>
 
@@ -18,6 +19,16 @@ namespace {
 
 std::string in_quotes(std::string_view text) {
   return fmt::format("\"{}\"", text);
+}
+
+constexpr std::string_view automatic_text = "auto";
+constexpr std::string_view bounded_text = "auto up to ";
+
+std::optional<std::uint64_t> whole_number(std::string_view text) {
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return number;
 }
 
 std::string shown(const std::string& text) {
@@ -121,6 +132,29 @@ Codec<std::optional<std::uint64_t>> whole_seconds(Range range, Word word) {
     return milliseconds.format(*seconds == milliseconds.word.value ? *seconds : *seconds * 1000);
   };
   return codec;
+}
+
+Codec<admission::MaxRunning> max_running(Range range) {
+  using admission::MaxRunning;
+  const Number number = integer(range, "processes", {automatic_text, 0});
+  const std::string range_text = number.range_text() + ", \"auto up to 64\"";
+  return {
+      {"whole number, or choice", range_text, "a whole number: " + range_text},
+      [number, range](const Reading& reading, const Value& value, MaxRunning& target) {
+        const auto* text = value.as<std::string>();
+        if (text != nullptr && text->starts_with(bounded_text)) {
+          const auto most = whole_number(std::string_view(*text).substr(bounded_text.size()));
+          if (!most || *most < range.min || *most > range.max) return reading.wrong(value);
+          target = MaxRunning{static_cast<unsigned>(*most), true};
+        } else if (const auto found = number.parse(reading, value)) {
+          target = *found == 0 ? MaxRunning{} : MaxRunning{static_cast<unsigned>(*found), false};
+        }
+      },
+      [](const MaxRunning& value) {
+        if (!value.automatic) return fmt::format("{}", value.most);
+        if (value == MaxRunning{}) return in_quotes(automatic_text);
+        return in_quotes(fmt::format("{}{}", bounded_text, value.most));
+      }};
 }
 
 // ---- choices

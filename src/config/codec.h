@@ -12,6 +12,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "admission/messages.h"
 #include "config/config.h"
 #include "config/document.h"
 #include "config/faults.h"
@@ -119,6 +120,8 @@ struct Number {
 Number integer(Range range, std::string_view unit, Word word = {});
 Number size(Range range, Word word = {});      // "10m"
 Number duration(Range range, Word word = {});  // "5s"
+// A number, "auto", or "auto up to N".
+Codec<admission::MaxRunning> max_running(Range range);
 // A duration in whole seconds, as the kernel counts processor time.
 Codec<std::optional<std::uint64_t>> whole_seconds(Range range, Word word);
 

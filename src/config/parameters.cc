@@ -196,7 +196,7 @@ struct Tables {
   SectionOf<QueueOptions> queue{
       "[cgi.queue]",
       "Requests for a program of which enough run already, first come, first served. Mostly "
-      "written as `queue = { size = 256, timeout = \"5s\" }`.", {
+      "written as `queue = { size = 256, timeout = \"30s\" }`.", {
       {"size", &QueueOptions::size, integer({0, admission::queue_size_max}, "requests"),
        "How many requests wait for one program; answers 503 past it."},
       {"per_client", &QueueOptions::per_client,
@@ -246,10 +246,11 @@ struct Tables {
   SectionOf<CgiOptions> cgi{
       "[cgi]",
       "How programs are run. Every key can be set again in a `[[site.location]]`.", {
-      {"max_running", &CgiOptions::max_running,
-       integer({1, admission::running_max}, "processes"),
+      {"max_running", &CgiOptions::max_running, max_running({1, admission::running_max}),
        "How many processes of one program run at a time, over all workers; further requests "
-       "wait in its queue."},
+       "wait in its queue. `\"auto\"` is found from what the program does: about as many as there "
+       "are processors if it computes, more if it sleeps, up to 256, or up to the number that is "
+       "said."},
       {"max_running_per_client", &CgiOptions::max_running_per_client,
        integer({1, admission::running_max}, "processes", unlimited_count),
        "How many of them run for one client (an IPv4 address, or the /64 of an IPv6 one), so "

@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "accesslog/logs.h"
+#include "admission/limit_monitor.h"
 #include "base/exit_status.h"
 #include "base/log.h"
 #include "base/units.h"
@@ -51,7 +52,8 @@ struct MasterProcess::Admitting {
         scheduler(table, generation.config().server.max_running,
                   [&master](unsigned worker, const admission::Message& message) {
                     return master.tell(worker, admission::bytes_of(message));
-                  }) {
+                  }),
+        limit_monitor(master.loop(), table, scheduler) {
     follow(master.loop(), generation);
   }
   void follow(Loop& loop, const Generation& generation) {
@@ -66,6 +68,7 @@ struct MasterProcess::Admitting {
 
   admission::Table& table;
   admission::AdmissionScheduler scheduler;
+  admission::LimitMonitor limit_monitor;
   std::optional<admission::PsiMonitor> psi_monitor;
 };
 
@@ -116,8 +119,10 @@ pool::Hooks MasterProcess::hooks() {
       unlink_sockets(*current_, nullptr);
   };
   hooks.on_message = [this](unsigned worker, std::string_view bytes) {
-    if (const auto message = admission::message_from(bytes))
-      admitting_->scheduler.on_message(worker, *message);
+    const auto message = admission::message_from(bytes);
+    if (!message) return;
+    admitting_->scheduler.on_message(worker, *message);
+    admitting_->limit_monitor.on_message(*message);
   };
   hooks.on_room = [this](unsigned worker) { admitting_->scheduler.has_room(worker); };
   hooks.on_worker_end = [this](unsigned worker) { worker_ended(worker); };

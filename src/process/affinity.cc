@@ -2,6 +2,13 @@
 
 #include <sched.h>
 
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <string>
+
+#include "process/cgroup.h"
+
 namespace cgisrv::process {
 
 namespace {
@@ -32,6 +39,19 @@ void stay_on_one_processor(unsigned index, unsigned workers) {
 
 void allow_all_processors() {
   if (chosen) ::sched_setaffinity(0, sizeof all, &all);
+}
+
+unsigned usable_processors() {
+  cpu_set_t usable;
+  const bool known = ::sched_getaffinity(0, sizeof usable, &usable) == 0;
+  const double all_of_them = known ? CPU_COUNT(&usable) : 1;
+  // "max 100000", or "150000 100000": of so many microseconds of each period.
+  std::ifstream file(own_cgroup() + "/cpu.max");
+  double quota = 0;
+  double period = 0;
+  const bool is_bounded = file >> quota >> period && quota > 0 && period > 0;
+  const double most = is_bounded ? std::ceil(quota / period) : all_of_them;
+  return static_cast<unsigned>(std::max(1.0, std::min(all_of_them, most)));
 }
 
 }  // namespace cgisrv::process

@@ -12,4 +12,8 @@ void stay_on_one_processor(unsigned index, unsigned workers);
 // In a child: restores what its parent had before it chose one. At most one system call.
 void allow_all_processors();
 
+// How many processors this process may keep busy: those that it may use, and of their time no more
+// than its cgroup has (cpu.max of version 2). At least 1.
+unsigned usable_processors();
+
 }  // namespace cgisrv::process

@@ -53,6 +53,12 @@ bool is_stopped(pid_t child) {
   return ::waitid(P_PID, id, &info, WSTOPPED | WNOHANG | WNOWAIT) == 0 && info.si_pid == child;
 }
 
+std::optional<bool> wants_processor(pid_t pid) {
+  const auto stat = stat_of(pid);
+  if (!stat || stat->state == 'Z' || stat->state == 'X') return std::nullopt;
+  return stat->state == 'R';
+}
+
 pid_t parent_of(pid_t pid) {
   const auto stat = stat_of(pid);
   return stat ? stat->parent : 0;

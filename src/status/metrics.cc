@@ -148,11 +148,26 @@ class Programs {
     histogram("cgisrv_program_wait_seconds", "How long requests waited for a place to run in.",
               &account::ProgramStats::queue);
   }
+  void limit_reasons() {
+    each(
+        "cgisrv_program_limit_reason", "gauge",
+        "Why so many may run: fixed, or what max_running = \"auto\" has found; always 1.",
+        [&](const Program& program, const std::string& id) {
+          out_.sample({{"program", program.file}, {"id", id}, {"reason", program.limit_reason}}, 1);
+        });
+  }
   void gauges() {
     one("cgisrv_program_running", "gauge", "Processes of the program that run now.",
         [](const Program& program) { return program.running; });
-    one("cgisrv_program_running_max", "gauge", "How many of them may run.",
+    one("cgisrv_program_running_max", "gauge", "How many of them may run now.",
         [](const Program& program) { return program.limit; });
+    one("cgisrv_program_running_bound", "gauge", "How many of them may ever run: max_running.",
+        [](const Program& program) { return program.limit_max; });
+    limit_reasons();
+    one("cgisrv_program_demand_ratio", "gauge",
+        "Of a run's time, the share that it would compute if it never waited for a processor, as "
+        "max_running = \"auto\" has found.",
+        [](const Program& program) { return program.demand; });
     one("cgisrv_program_waiting", "gauge", "Requests that wait for it.",
         [](const Program& program) { return program.waiting; });
     one("cgisrv_program_zygotes", "gauge", "Zygotes that are ready to be forked.",

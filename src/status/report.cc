@@ -30,11 +30,12 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Report::Worker, index, pid, stat
                                                 memory_bytes)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Report::Admission, running, waiting, limit)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Report::Program, id, file, running, waiting, limit,
-                                                queue_size, start, zygotes, refused, finished,
-                                                failed, outcomes, cold_starts, warm_starts,
-                                                time_p50_seconds, time_p90_seconds,
-                                                time_p99_seconds, wait_p99_seconds, cpu_seconds,
-                                                memory_peak_bytes, bytes_in, bytes_out)
+                                                limit_max, limit_reason, demand, queue_size, start,
+                                                zygotes, refused, finished, failed, outcomes,
+                                                cold_starts, warm_starts, time_p50_seconds,
+                                                time_p90_seconds, time_p99_seconds,
+                                                wait_p99_seconds, cpu_seconds, memory_peak_bytes,
+                                                bytes_in, bytes_out)
 
 void to_json(json& made, const Report& report) {
   made = {{"server", report.server},

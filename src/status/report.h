@@ -56,7 +56,10 @@ struct Report {
     std::string file;
     std::uint64_t running = 0;
     std::uint64_t waiting = 0;
-    std::uint64_t limit = 0;
+    std::uint64_t limit = 0;       // how many may run now
+    std::uint64_t limit_max = 0;   // as configured
+    std::string limit_reason;      // "fixed", or why max_running = "auto" has found that limit
+    double demand = 0;             // of a run's time, the share that it computes; of the latter
     std::uint64_t queue_size = 0;  // how many may wait
     std::string start;             // "cold", "warm": as configured
     std::uint64_t zygotes = 0;     // that are ready

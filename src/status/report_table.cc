@@ -49,6 +49,7 @@ constexpr Column<Row> program_columns[] = {
     {"RUN", 4, 0, [](const Row& row) { return human::count(row.program.running); }},
     {"WAIT", 4, 0, [](const Row& row) { return human::count(row.program.waiting); }},
     {"LIMIT", 5, 100, [](const Row& row) { return human::count(row.program.limit); }},
+    {"WHY", 7, 120, [](const Row& row) { return text::escape(row.program.limit_reason); }},
     {"REQ/S", 5, 0, [](const Row& row) { return human::rate(row.rate); }},
     {"CPU", 5, 0, [](const Row& row) { return human::percent(row.cpu); }},
     {"P50", 5, 0, [](const Row& row) { return human::duration(row.program.time_p50_seconds); }},

@@ -103,16 +103,21 @@ void Reporter::add_programs(Report& report) const {
   for (unsigned i = 0; i < admission::programs_max; ++i) {
     if (!table_.used(i)) continue;
     const admission::ProgramRow& row = table_.row(i);
-    report.programs.push_back({.id = table_.id(i),
-                               .row = i,
-                               .file = std::string(row.text()),
-                               .running = row.permits.taken(),
-                               .waiting = row.waiting,
-                               .limit = row.limit,
-                               .queue_size = row.queue_size,
-                               .start = row.warm ? "warm" : "cold",
-                               .zygotes = row.zygotes,
-                               .refused = row.refused});
+    const bool automatic = row.automatic;
+    report.programs.push_back(
+        {.id = table_.id(i),
+         .row = i,
+         .file = std::string(row.text()),
+         .running = row.permits.taken(),
+         .waiting = row.waiting,
+         .limit = table_.limit_of(row, row.limit, automatic),
+         .limit_max = row.limit,
+         .limit_reason = std::string(automatic ? admission::text(row.reason.load()) : "fixed"),
+         .demand = automatic ? row.demand / 1000.0 : 0,
+         .queue_size = row.queue_size,
+         .start = row.warm ? "warm" : "cold",
+         .zygotes = row.zygotes,
+         .refused = row.refused});
     add_stats(report.programs.back(), row.stats);
     report.admission.waiting += row.waiting;
     // The row may have passed to another program meanwhile.

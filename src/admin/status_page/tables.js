@@ -26,6 +26,18 @@ function start({ cold_starts: cold, warm_starts: warm }) {
   return share > 0.995 ? "warm" : `${percent(share)} warm`;
 }
 
+// Why so many may run: what max_running = "auto" has found. An older server says nothing of it.
+const reasons = {
+  fixed: () => "as max_running says",
+  busy: row => `they keep its share of the processors busy: ${demand(row)}`,
+  brief: () => "they are so short that this many are done at once",
+  growing: row => `and more soon: ${demand(row)}`,
+  max: row => `max_running allows no more: ${demand(row)}`,
+  unknown: () => "nothing is known of it yet",
+};
+const demand = row => `each computes ${percent(row.demand ?? NaN)} of its time`;
+const why = row => reasons[row.limit_reason]?.(row) ?? "";
+
 const programs = new Table(byId("programs"), {
   key: row => row.id,
   sorted: "Rate",
@@ -58,6 +70,7 @@ const programs = new Table(byId("programs"), {
     ["How they ended", Object.entries(row.outcomes ?? {}).map(([outcome, times]) =>
       `${exact(times)} ${outcome.replaceAll("-", " ")}`).join(", ")],
     ["Running", `${exact(row.running)} of ${exact(row.limit)}`],
+    ["Why so many may run", why(row)],
     ["Waiting", exact(row.waiting)],
     ["Time in the last minute", `p50 ${duration(row.recent_p50_seconds ?? NaN)}, ` +
       `p99 ${duration(row.recent_p99_seconds ?? NaN)}`],

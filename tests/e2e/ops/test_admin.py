@@ -160,7 +160,8 @@ def test_metrics_are_what_was_sent(busy, site):
     assert program("cgisrv_program_cpu_seconds_total", "hello.cgi") > 0
     assert program("cgisrv_program_memory_peak_bytes", "hello.cgi") > 100_000
     assert program("cgisrv_program_running", "hello.cgi") == 0
-    assert program("cgisrv_program_running_max", "hello.cgi") == 64
+    assert program("cgisrv_program_running_max", "hello.cgi") == len(os.sched_getaffinity(0)) + 1
+    assert program("cgisrv_program_running_bound", "hello.cgi") == 256
     assert seen['cgisrv_workers{state="running"}'] == 2
     assert seen['cgisrv_lost_log_lines_total{log="access"}'] == 0
 

@@ -152,6 +152,14 @@ TEST_F(ConfigFaultsTest, ChecksTypesAndRanges) {
   EXPECT_THAT(faults("[[site]]\nroot = ''"), ElementsAre(HasSubstr("must be a path")));
 }
 
+TEST_F(ConfigFaultsTest, SaysWhatMaxRunningMayBe) {
+  for (const auto value : {"0", "5000", "'64'", "'auto up to'", "'auto up to 0'", "'auto up to x'",
+                           "'auto up to 4097'", "'auto up to 64 '", "'automatic'", "true"})
+    EXPECT_THAT(faults_before_site(fmt::format("[cgi]\nmax_running = {}", value)),
+                Contains(HasSubstr("1 to 4096 processes, \"auto\", \"auto up to 64\"")))
+        << value;
+}
+
 TEST_F(ConfigFaultsTest, ChecksBrackets) {
   EXPECT_THAT(faults("[site]\nroot = 'www'"),
               ElementsAre("1:1: [[site]] may stand several times: write it with two brackets"));

@@ -49,6 +49,15 @@ TEST_F(ConfigTest, AnEmptyOneHasTheDefaultsOfTheStructs) {
   EXPECT_EQ(config.sites[0].fallback.cgi.timeout, CgiOptions{}.timeout);
 }
 
+TEST_F(ConfigTest, MaxRunningIsANumberOrIsFound) {
+  using admission::MaxRunning;
+  EXPECT_EQ(with_site("").cgi.max_running, (MaxRunning{256, true}));
+  EXPECT_EQ(with_site("[cgi]\nmax_running = 64").cgi.max_running, (MaxRunning{64, false}));
+  EXPECT_EQ(with_site("[cgi]\nmax_running = \"auto\"").cgi.max_running, MaxRunning{});
+  EXPECT_EQ(with_site("[cgi]\nmax_running = \"auto up to 64\"").cgi.max_running,
+            (MaxRunning{64, true}));
+}
+
 TEST_F(ConfigTest, DefaultsAreInRange) {
   for (const Section* section : sections()) {
     if (section->name.starts_with("[[")) continue;
