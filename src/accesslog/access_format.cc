@@ -127,8 +127,10 @@ constexpr Field fields[] = {
     {"time", word, false, iso_time, "when it was written, in UTC"},
     {"local_time", word, false, local_time, "the same as Apache writes it"},
     {"request_id", word, false, text_of<&AccessEntry::request_id>, "as on the error log and on pages"},
-    {"remote_address", foreign, false, text_of<&AccessEntry::remote_address>, "the client"},
+    {"remote_address", foreign, false, text_of<&AccessEntry::remote_address>, "the client: REMOTE_ADDR"},
     {"user", column, false, text_of<&AccessEntry::user>, "who has logged in at a proxy: REMOTE_USER by the key `remote_user`"},
+    {"client_address", foreign, false, text_of<&AccessEntry::client_address>, "the client as `allow` sees it: its address, `unix`, or `unknown` where a proxy does not tell"},
+    {"proxy_address", foreign, false, text_of<&AccessEntry::proxy_address>, "the proxy that asked for it, if it is in `trusted_proxies`: its address or `unix`"},
     {"host", foreign, false, text_of<&AccessEntry::host>, "the host asked for"},
     {"request", foreign, false, text_of<&AccessEntry::request_line>, "the request line"},
     {"method", foreign, false, text_of<&AccessEntry::method>, "its method"},
@@ -218,10 +220,11 @@ std::string json_line(const AccessEntry& entry, std::time_t now) {
 
 namespace {
 constexpr std::string_view AccessEntry::*texts[] = {
-    &AccessEntry::remote_address, &AccessEntry::user,       &AccessEntry::request_line,
-    &AccessEntry::method,         &AccessEntry::target,     &AccessEntry::host,
-    &AccessEntry::referer,        &AccessEntry::user_agent, &AccessEntry::request_id,
-    &AccessEntry::script,         &AccessEntry::program,    &AccessEntry::diagnosis};
+    &AccessEntry::remote_address, &AccessEntry::client_address, &AccessEntry::proxy_address,
+    &AccessEntry::user,           &AccessEntry::request_line,   &AccessEntry::method,
+    &AccessEntry::target,         &AccessEntry::host,           &AccessEntry::referer,
+    &AccessEntry::user_agent,     &AccessEntry::request_id,     &AccessEntry::script,
+    &AccessEntry::program,        &AccessEntry::diagnosis};
 }  // namespace
 
 StoredEntry::StoredEntry(const AccessEntry& entry) : entry_(entry) {

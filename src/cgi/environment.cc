@@ -98,7 +98,9 @@ void add_server(Environment& env, const http::Request& request, const Endpoints&
   env.add("GATEWAY_INTERFACE", "CGI/1.1");
   env.add("SERVER_SOFTWARE", "cgisrv/" CGISRV_VERSION);
   env.add("SERVER_PROTOCOL", request.version == http::Version::http10 ? "HTTP/1.0" : "HTTP/1.1");
-  if (!request.host.empty()) {
+  if (!ends.server_name.empty()) {
+    env.add("SERVER_NAME", ends.server_name);
+  } else if (!request.host.empty()) {
     env.add("SERVER_NAME", http::canonical_host(request.host));
   } else {
     env.add("SERVER_NAME", is_bare_ipv6 ? fmt::format("[{}]", ends.server_address)

@@ -21,7 +21,8 @@ struct Endpoints {
   std::string_view server_address;
   std::string_view server_port;
   bool https = false;
-  std::uint64_t client = 0;  // identifies the client in counts: access::Ip::client()
+  std::string_view server_name = {};  // SERVER_NAME; empty: the request's host
+  std::uint64_t client = 0;           // identifies the client in counts: access::Ip::client()
 };
 
 struct EnvironmentInput {

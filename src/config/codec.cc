@@ -12,6 +12,8 @@
 #include "base/units.h"
 #include "cgi/environment.h"
 #include "config/value_check.h"
+#include "http/host.h"
+#include "http/target.h"
 
 namespace cgisrv::config {
 
@@ -215,6 +217,57 @@ Codec<std::vector<std::string>> list(Check check) {
           },
           [](const std::vector<std::string>& value) {
             return value.empty() ? "" : fmt::format("{}", value);
+          }};
+}
+
+Codec<access::AddressSet> proxies() {
+  return {{"list of texts", "", "a list of addresses, such as [\"127.0.0.1\", \"unix\"]"},
+          [](const Reading& reading, const Value& value, access::AddressSet& target) {
+            const auto* found = value.as<Value::List>();
+            if (found == nullptr) return reading.wrong(value);
+            target = {};
+            for (const Value& each : *found) {
+              const auto* text = reading.text(each);
+              if (text != nullptr && *text == "all")
+                reading.fault(each.at, "everybody could say that somebody else asks; name proxies");
+              else if (text != nullptr)
+                reading.fault(each.at, target.add(*text));
+            }
+          },
+          [](const access::AddressSet& value) { return value.text(); }};
+}
+
+namespace {
+
+std::string format_url(const PublicUrl& url) {
+  const bool is_usual = url.port == (url.https ? 443 : 80);
+  return fmt::format("http{}://{}{}/", url.https ? "s" : "", url.host,
+                     is_usual ? "" : fmt::format(":{}", url.port));
+}
+
+std::optional<PublicUrl> parse_url(std::string_view text) {
+  const bool https = text.starts_with("https://");
+  if (!https && !text.starts_with("http://")) return {};
+  text.remove_prefix(https ? 8 : 7);
+  if (text.ends_with('/')) text.remove_suffix(1);
+  const auto authority = http::parse_authority(text);
+  if (!authority || authority->host.empty()) return {};
+  const std::uint16_t usual = https ? 443 : 80;
+  return PublicUrl{https, http::canonical_host(authority->host), authority->port.value_or(usual)};
+}
+
+}  // namespace
+
+Codec<std::optional<PublicUrl>> public_url() {
+  return {{"URL", "", "a URL without a path, such as \"https://example.org/\""},
+          [](const Reading& reading, const Value& value, std::optional<PublicUrl>& target) {
+            const auto* found = reading.text(value);
+            if (found == nullptr) return;
+            target = parse_url(*found);
+            if (!target) reading.wrong(value);
+          },
+          [](const std::optional<PublicUrl>& value) {
+            return value ? in_quotes(format_url(*value)) : std::string();
           }};
 }
 

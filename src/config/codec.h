@@ -162,6 +162,8 @@ Codec<std::string> text(Check check = nullptr);
 Codec<std::string> path(Check check = nullptr, std::vector<std::string_view> words = {});
 Codec<std::vector<std::string>> list(Check check);  // of texts
 Codec<std::optional<access::AddressSet>> addresses();
+Codec<access::AddressSet> proxies();
+Codec<std::optional<PublicUrl>> public_url();
 Codec<WarmOptions::Preload> preload();
 Codec<Match> match();
 // true, false, or a path, which is classified once the site's root is known.

@@ -43,6 +43,7 @@ struct ServerOptions {
   Duration quit_delay{0};  // from "not ready" to closed listeners
   Duration shutdown_timeout{30'000};
   Duration heartbeat_timeout{10'000};
+  access::AddressSet trusted_proxies;  // believed in what they say of their clients
   bool cgroups = false;
   bool cpu_affinity = true;
   std::string pid_file;
@@ -109,6 +110,13 @@ struct Location {
   CgiOptions cgi;
 };
 
+// Where clients find a site: "https://example.org:8443/".
+struct PublicUrl {
+  bool https = false;
+  std::string host;  // lower case, an IPv6 address in brackets
+  std::uint16_t port = 0;
+};
+
 // [[site]]
 struct Site {
   std::vector<std::string> include;      // as written: files of its [[location]]s
@@ -119,7 +127,8 @@ struct Site {
   bool listing = false;
   bool lists_programs = false;  // if it lists, also folders of programs: directory mode
   Links links = Links::follow;  // initial value for locations
-  AccessRules access;           // where no location for a path says otherwise
+  std::optional<PublicUrl> public_url;
+  AccessRules access;  // where no location for a path says otherwise
   std::vector<Location> locations;
   Location fallback;  // for paths without a location: static files, the [limits] and [cgi] defaults
 };
@@ -127,6 +136,7 @@ struct Site {
 // [[listen]]
 struct Listen {
   std::string address = "127.0.0.1:8888";  // read by net::parse_address
+  bool proxy_protocol = false;             // each connection begins with a PROXY header
   unsigned line = 0;                       // in the file; 0: not from a file
 };
 

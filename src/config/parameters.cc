@@ -5,24 +5,12 @@
 #include "accesslog/access_format.h"
 #include "admission/messages.h"
 #include "admission/table.h"
+#include "config/ranges.h"
 #include "config/value_check.h"
 
 namespace cgisrv::config {
 
 namespace {
-
-constexpr std::uint64_t kib = 1024, mib = 1024 * kib, gib = 1024 * mib, tib = 1024 * gib;
-constexpr std::uint64_t ms = 1, second = 1000, hour = 3600 * second, day = 24 * hour;
-constexpr Range any_size{0, 1024 * tib};
-constexpr Range any_count{0, 1'000'000'000};
-constexpr Range a_timeout{100 * ms, day};
-constexpr Range a_rate{1, gib};
-constexpr Range a_percentage{1, 99};
-constexpr Word automatic{"auto", 0};
-constexpr Word automatic_waiting{"auto", warm::Options::waiting_automatic};
-constexpr Word off{"off", 0};
-constexpr Word unlimited{"unlimited", bytes_unlimited};
-constexpr Word unlimited_count{"unlimited", 0};
 
 Choice symlinks() {
   return choice({"follow", "owner", "never"});
@@ -102,6 +90,11 @@ struct Tables {
        duration({second, hour}, unlimited),
        "A worker, the zygote manager or the admin process that shows no sign of "
        "life for this long is killed and replaced."},
+      {"trusted_proxies", &ServerOptions::trusted_proxies, proxies(),
+       "As in `allow`, without `\"all\"`: whose Forwarded, X-Forwarded-For, -Proto, -Host, -Port "
+       "are believed, and who may speak the PROXY protocol. The last address from the right that "
+       "is not listed is the client: in REMOTE_ADDR, logs, limits, `allow`. Programs see of these "
+       "fields what was believed. Name proxies alone, never clients."},
       {"runtime_dir", &ServerOptions::runtime_dir, path(), unset("see the guide"),
        "Directory of the control socket, by which `cgisrv status`, `quit` and the others "
        "reach this server. It is made if need be, and must be this user's alone."},
@@ -124,6 +117,9 @@ struct Tables {
       {"address", &Listen::address, text(check_address),
        "`\"ADDR:PORT\"`, `\":PORT\"` (every interface), `\"[v6]:PORT\"`, `\"unix:/path\"`, "
        "or `\"fd:NAME\"`: the sockets of that name that a service manager hands over."},
+      {"proxy_protocol", &Listen::proxy_protocol, boolean(),
+       "Whether each connection begins with a header of the PROXY protocol, version 1 or 2, that "
+       "names the client. Only `trusted_proxies` may connect then."},
   }};
 
   SectionOf<AdminOptions> admin{
@@ -254,7 +250,7 @@ struct Tables {
       {"max_running_per_client", &CgiOptions::max_running_per_client,
        integer({1, admission::running_max}, "processes", unlimited_count),
        "How many of them run for one client (an IPv4 address, or the /64 of an IPv6 one), so "
-       "that no client takes all. Not for servers behind a proxy, whose clients are one."},
+       "that no client takes all. Behind a proxy all are one, unless it is in `trusted_proxies`."},
       {"queue", &CgiOptions::queue, table(queue), unset("see below"),
        "Requests that wait, see `[cgi.queue]`."},
       {"header_timeout", &CgiOptions::header_timeout, duration(a_timeout, unlimited),
@@ -330,9 +326,7 @@ struct Tables {
        "they lead, followed where their owner owns what they lead to, or never; else 403."},
       {"allow", [](auto& location) -> auto& { return location.access.allow; }, addresses(),
        unset("as in `[[site]]`"),
-       "As in `[[site]]`, for what is below this location; below a longer prefix, that one's "
-       "holds. Where an ending has an `allow` too, both have to let a client in, whichever "
-       "location answers."},
+       "As in `[[site]]`, for all below; a longer prefix goes before; an ending's counts too."},
       {"body_size", &Location::body_size, size(any_size, unlimited), unset("as in `[limits]`"),
        "The body of a request; answers 413 past it."},
       {"allow_setuid", [](auto& location) -> auto& { return location.cgi.allow_setuid; },
@@ -353,13 +347,14 @@ struct Tables {
       {"listing", &Site::listing, boolean(), "Whether a directory without an index is listed."},
       {"symlinks", &Site::links, symlinks(),
        "What locations begin with, and what holds outside them."},
+      {"public_url", &Site::public_url, public_url(), unset("none"),
+       "Where clients find this site: programs are told so by SERVER_NAME, SERVER_PORT and HTTPS, "
+       "as far as no trusted proxy says otherwise. `\"https://example.org/\"`, without a path."},
       {"allow", [](auto& site) -> auto& { return site.access.allow; }, addresses(),
        unset("`[\"all\"]`"),
-       "Who is let in; all others are answered 403. Addresses (`\"192.0.2.7\"`), networks "
-       "(`\"192.0.2.0/24\"`, `\"2001:db8::/32\"`), and words: `\"local\"` is this machine, by a "
-       "loopback address or a unix socket, unless the request has a field of a proxy "
-       "(`Forwarded`, `X-Forwarded-*`, `X-Real-IP`, `Via`); `\"unix\"` is any client on a unix "
-       "socket; `\"all\"` is everybody."},
+       "Who is let in; all others get 403. Addresses, networks (`\"192.0.2.0/24\"`), and words: "
+       "`\"local\"`: by a loopback address or a unix socket, without a proxy's field (`Forwarded`, "
+       "`X-Forwarded-*`, `X-Real-IP`, `Via`). `\"unix\"`: on a unix socket. `\"all\"`: everybody."},
       {"include", &Site::include, list(check_include), unset("none"),
        "Files, or patterns such as `\"conf.d/*.toml\"`, whose keys and `[[location]]`s belong to "
        "this site as if they stood in it."},

@@ -37,6 +37,11 @@ constexpr Habit habits[] = {
     {"tls ssl https certificate ssl_certificate tls_cert",
      "there is no TLS yet: put a proxy in front, as the guide shows"},
     {"host_name hostname vhost domain ServerName", "write server_name under [[site]]"},
+    {"set_real_ip_from real_ip_header RemoteIPHeader RemoteIPTrustedProxy RemoteIPInternalProxy "
+     "extforward forwarder trust_proxy trusted_proxy proxy_trusted",
+     "write trusted_proxies = [\"127.0.0.1\", \"unix\"] under [server]"},
+    {"send_proxy send-proxy RemoteIPProxyProtocol proxy-protocol",
+     "write proxy_protocol = true under [[listen]]"},
     {"Require require Order Allow allow_from AllowFrom",
      "write allow = [\"192.0.2.0/24\", \"local\"] under [[site]] or in a [[site.location]]"},
     {"autoindex indexes dir_listing directory_listing", "write listing = true under [[site]]"},

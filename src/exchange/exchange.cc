@@ -35,6 +35,7 @@ Exchange::Exchange(Host& host, Wire& wire, http::Request& request)
       request_(request),
       request_id_(host.next_request_id()),
       began_(host.loop().now()),
+      visitor_(wire.peer()),
       asked_method_(request.method),
       body_has_length_(request.framing != http::Framing::chunked),
       fault_timer_(host.loop(), Callback::of<&Exchange::settle_body_fault>(*this)) {}
@@ -43,6 +44,7 @@ Exchange::Exchange(Host& host, Wire& wire, http::Request& request)
 
 void Exchange::start() {
   host_.describe(request_);
+  if (auto refused = find_origin()) return answer(std::move(refused));
   route();
 }
 
@@ -58,6 +60,7 @@ void Exchange::route() {
   if (redirects_ > 0) carry_over(next);
   routing_ = std::move(next);
   note_program();
+  find_ends();
   if (routing_.refusal) return answer(std::move(routing_.refusal));
   if (auto refused = refuse_large_body()) return answer(std::move(refused));
   answer(host_.answer(*this, routing_));

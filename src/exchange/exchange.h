@@ -30,6 +30,7 @@
 #include "exchange/host.h"
 #include "exchange/wire.h"
 #include "handler/exchange.h"
+#include "proxy/origin.h"
 
 namespace cgisrv::exchange {
 
@@ -96,10 +97,13 @@ class Exchange final : public handler::Exchange {
   void redirect(std::string path_query, std::vector<http::Field> fields) override;
 
   // ---- for handlers and pages (exchange_client.cc)
-  const cgi::Endpoints& endpoints() const { return wire_->endpoints(); }
+  // The client's end may be that which a proxy names, and ours the public one.
+  const cgi::Endpoints& endpoints() const { return ends_ ? ends_->view : wire_->endpoints(); }
   Listener listener() const { return wire_->listener(); }
   // Who asks, for rules of access.
-  access::Peer visitor() const;
+  const access::Peer& visitor() const { return visitor_; }
+  // A trusted proxy says that its client asked by https.
+  bool is_https_at_proxy() const { return origin_ && origin_->https.value_or(false); }
   // After a local redirect: the path of the first request. Else empty.
   const std::string& redirect_url() const { return redirect_url_; }
   // Whether the client is the author, on this machine, who may see why a program failed.
@@ -112,7 +116,15 @@ class Exchange final : public handler::Exchange {
     int status = 0;
     std::string reason;
   };
+  // As programs and logs have them, where they are not those of the connection.
+  struct Ends {
+    std::string remote_address, remote_port, server_name, server_port;
+    cgi::Endpoints view;
+  };
 
+  std::unique_ptr<handler::Handler> find_origin();
+  void show_what_is_believed();
+  void find_ends();
   void route();
   void carry_over(Routing& next) const;
   void note_program();
@@ -125,6 +137,7 @@ class Exchange final : public handler::Exchange {
   void settle_body_fault();
   std::string request_line() const;
   void describe_request(accesslog::AccessEntry& entry) const;
+  void describe_client(accesslog::AccessEntry& entry) const;
   void log_access();
   void let_go();
   bool ends_unheard();
@@ -134,6 +147,12 @@ class Exchange final : public handler::Exchange {
   http::Request& request_;
   const std::string request_id_;
   const TimePoint began_;
+
+  // ---- the client (exchange_origin.cc)
+  access::Peer visitor_;
+  bool shows_proxy_ = true;  // a field of the request does, as it came; true until it was looked at
+  std::unique_ptr<proxy::Origin> origin_;  // null: no proxy is trusted
+  std::unique_ptr<Ends> ends_;             // null: those of the connection
 
   // ---- the request
   const std::string_view asked_method_;  // before a local redirect changes it

@@ -1,8 +1,6 @@
 // The client and the first request, for the logs and the pages.
 #include <fmt/compile.h>
 
-#include <algorithm>
-
 #include "base/text.h"
 #include "exchange/exchange.h"
 #include "http/octets.h"
@@ -10,35 +8,13 @@
 
 namespace cgisrv::exchange {
 
-namespace {
-
-bool is_proxys_field(std::string_view name) {
-  constexpr std::string_view prefix = "X-Forwarded-";
-  return text::equals_ignoring_case(name.substr(0, prefix.size()), prefix) ||
-         text::equals_ignoring_case(name, "Forwarded") || text::equals_ignoring_case(name, "Via") ||
-         text::equals_ignoring_case(name, "X-Real-IP");
-}
-
-bool has_proxys_field(const http::Request& request) {
-  return std::ranges::any_of(
-      request.fields, [](const http::FieldView& field) { return is_proxys_field(field.name); });
-}
-
-}  // namespace
-
-// A proxy on this machine also connects by loopback, for any client. Most proxies leave a trace.
-access::Peer Exchange::visitor() const {
-  access::Peer peer = wire_->peer();
-  peer.is_local = peer.is_local && !has_proxys_field(request_);
-  return peer;
-}
-
-// Most proxies name another host, too.
+// A proxy on this machine also connects by loopback, for any client. Most proxies leave a trace,
+// and name another host.
 bool Exchange::shows_failures() const {
   const config::Config& config = host_.config();
   return config.show_failures && listener().loopback &&
          (request_.host.empty() || site::means_this_machine(config.own_names, request_.host)) &&
-         !has_proxys_field(request_);
+         !shows_proxy_;
 }
 
 // "is more than body_size allows for /form.cgi, 1024 bytes; ...": of a body, with the remedy.
@@ -98,7 +74,7 @@ void Exchange::describe_request(accesslog::AccessEntry& entry) const {
   }
   if (const auto* const location = routing_.located.location)
     entry.user = cgi::remote_user(request_, location->cgi.remote_user);
-  entry.remote_address = endpoints().remote_address;
+  describe_client(entry);
   entry.host = request_.host;
   entry.referer = field("Referer");
   entry.user_agent = field("User-Agent");

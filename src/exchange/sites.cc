@@ -185,7 +185,7 @@ Routing Sites::route(Exchange& exchange) {
   const http::Request& request = exchange.request();
   if (request.method == "CONNECT") return {.refusal = method_not_allowed(exchange, file_methods)};
   if (is_of_the_server(request)) return {.body_bytes_max = config().limits.body_size};
-  if (text::equals_ignoring_case(request.target.scheme, "https"))
+  if (text::equals_ignoring_case(request.target.scheme, "https") && !exchange.is_https_at_proxy())
     return {.refusal =
                 refuse(exchange, 421, "the target is an https one, but the connection has no TLS")};
   auto path = http::decode_path(request.target.path);

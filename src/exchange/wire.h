@@ -29,7 +29,9 @@ class Wire {
   // Views that live until then.
   virtual const cgi::Endpoints& endpoints() = 0;
   virtual Listener listener() const = 0;
-  virtual access::Peer peer() const = 0;  // who connected
+  virtual access::Peer peer() const = 0;  // who connected, or for whom, by the PROXY protocol
+  // Who connected, if by the PROXY protocol; else empty.
+  virtual std::string_view proxy_address() const { return {}; }
 
   // ---- the request's body
   // The handler wants it: asks the client for it where that is expected, and waits for it.

@@ -39,9 +39,11 @@ const Connection::StateRow& Connection::row(State state) {
   return rows[static_cast<std::size_t>(state)];
 }
 
-Connection::Connection(Server& server, pool::Connection accepted)
+Connection::Connection(Server& server, pool::Connection accepted,
+                       std::unique_ptr<proxy::Proxied> proxied)
     : server_(server),
       accepted_(std::move(accepted)),
+      proxied_(std::move(proxied)),
       stream_(std::move(accepted_.socket)),
       input_timer_(server.loop(), Callback::of<&Connection::input_due>(*this)),
       body_timer_(server.loop(), Callback::of<&Connection::body_due>(*this)),

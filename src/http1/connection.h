@@ -31,6 +31,7 @@
 #include "net/min_rate_timer.h"
 #include "net/output.h"
 #include "net/stream.h"
+#include "proxy/proxied.h"
 
 namespace cgisrv::http1 {
 
@@ -43,7 +44,8 @@ class Connection final : public exchange::Wire {
   enum class Use : std::uint8_t { busy, head, idle };
   static constexpr std::size_t uses = 3;
 
-  Connection(Server& server, pool::Connection accepted);
+  // `proxied`: null, or what the PROXY protocol says of the client.
+  Connection(Server& server, pool::Connection accepted, std::unique_ptr<proxy::Proxied> proxied);
   // Its position in the server's lists; set once, before start().
   void set_position(Position position) { position_ = position; }
   Position position() const { return position_; }
@@ -114,7 +116,10 @@ class Connection final : public exchange::Wire {
   // ---- exchange::Wire (connection_wire.cc)
   const cgi::Endpoints& endpoints() override;
   exchange::Listener listener() const override;
-  access::Peer peer() const override { return access::Peer::from_kernel(accepted_.peer); }
+  access::Peer peer() const override;
+  std::string_view proxy_address() const override {
+    return proxied_ ? std::string_view(proxied_->proxy_address) : std::string_view();
+  }
   void open_body() override;
   std::string_view body() override;
   void consume(std::size_t bytes) override { message_.body.consume(input_, bytes); }
@@ -134,6 +139,7 @@ class Connection final : public exchange::Wire {
 
   Server& server_;
   pool::Connection accepted_;  // peer, listener, guard; its socket has moved to stream_
+  std::unique_ptr<proxy::Proxied> proxied_;
   net::Stream stream_;
   Watch watch_;
   Position position_;

@@ -19,7 +19,6 @@ const cgi::Endpoints& Connection::endpoints() {
   net::Address server = stream_.fd() >= 0 ? net::local_address(stream_.fd()) : net::Address();
   if (server.host().empty()) server = server_.address(accepted_.listener);
   const bool local = server.family() == AF_UNIX;
-  const auto ip = access::Ip::from_kernel(accepted_.peer);
   ends_ = std::make_unique<Ends>();
   if (!local) {
     ends_->remote_address = peer.host();
@@ -27,12 +26,23 @@ const cgi::Endpoints& Connection::endpoints() {
     ends_->server_address = server.host();
     ends_->server_port = std::to_string(server.port());
   }
+  const access::Peer client = this->peer();
+  if (proxied_ && proxied_->ends) {
+    ends_->remote_address = proxied_->ends->client.ip.text();
+    ends_->remote_port = std::to_string(proxied_->ends->client.port);
+    ends_->server_address = proxied_->ends->server.ip.text();
+    ends_->server_port = std::to_string(proxied_->ends->server.port);
+  }
   ends_->view = {.remote_address = ends_->remote_address,
                  .remote_port = ends_->remote_port,
                  .server_address = ends_->server_address,
                  .server_port = ends_->server_port,
-                 .client = ip ? ip->client() : 0};
+                 .client = client.kind == access::Peer::Kind::ip ? client.ip.client() : 0};
   return ends_->view;
+}
+
+access::Peer Connection::peer() const {
+  return proxied_ ? proxied_->client : access::Peer::from_kernel(accepted_.peer);
 }
 
 exchange::Listener Connection::listener() const {

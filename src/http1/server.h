@@ -14,6 +14,7 @@
 #include "exchange/host.h"
 #include "http1/connection.h"
 #include "net/address.h"
+#include "proxy/proxied.h"
 
 namespace cgisrv::http1 {
 
@@ -24,7 +25,8 @@ class Server {
   Server(pool::Worker& worker, exchange::Host& host, const std::vector<net::Address>& addresses,
          std::span<char> scratch);
 
-  void accepted(pool::Connection connection);
+  // `proxied`: null, or what the PROXY protocol says of the client.
+  void accepted(pool::Connection connection, std::unique_ptr<proxy::Proxied> proxied = {});
   // Each connection ends after its current exchange; at once when there is none.
   void drain();
   // Each connection ends after its next response.

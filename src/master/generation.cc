@@ -46,6 +46,18 @@ std::vector<net::Address> addresses_of(const std::vector<Listening>& listening) 
   return addresses;
 }
 
+// For each of them, whether it was configured so.
+std::vector<bool> with_proxy_protocol(const std::vector<Listening>& listening,
+                                      const config::Config& config) {
+  std::vector<bool> flags;
+  flags.reserve(listening.size());
+  for (const Listening& each : listening)
+    flags.push_back(std::ranges::any_of(config.listen, [&](const config::Listen& listen) {
+      return listen.proxy_protocol && listen.address == each.configured;
+    }));
+  return flags;
+}
+
 }  // namespace
 
 Generation::Generation(config::Config config, std::vector<Listening> listening,
@@ -128,6 +140,7 @@ std::unique_ptr<pool::Service> Generation::make_service(pool::Worker& worker) {
   }
   auto service = std::make_unique<worker::Service>(worker, config_, addresses_, common_.pid_table,
                                                    common_.table, access_log_, common_.descriptors);
+  service->use_proxy_protocol(with_proxy_protocol(listening_, config_));
   if (common_.cgroups) service->use_cgroups(*common_.cgroups);
   if (zygote_manager_) service->use_zygote_manager(zygote_manager_->workers_end());
   service->use_shared_stats(common_.shared_stats);

@@ -84,6 +84,26 @@ void note_programs_in_common(const config::Site& site, const config::Site& other
   }
 }
 
+// Whoever stands in front on a unix socket is of this machine, and so are all its clients.
+void note_unix_listeners(const config::Config& config, std::vector<std::string>& notes) {
+  const auto unix_listener = std::ranges::find_if(
+      config.listen, [](const config::Listen& each) { return each.address.starts_with("unix:"); });
+  const auto& trusted = config.server.trusted_proxies;
+  if (unix_listener == config.listen.end() || trusted.has("unix") || trusted.has("local")) return;
+  const auto lets_in = [](const config::AccessRules& rules) {
+    return rules.allow && (rules.allow->has("local") || rules.allow->has("unix"));
+  };
+  const bool any = std::ranges::any_of(config.sites, [&](const config::Site& site) {
+    return lets_in(site.access) ||
+           std::ranges::any_of(site.locations, lets_in, &config::Location::access);
+  });
+  if (!any) return;
+  notes.push_back(fmt::format(
+      "allow lets in whoever connects to {}; if a proxy does, name it, or all its clients may be "
+      "let in: trusted_proxies = [\"unix\"] under [server]",
+      unix_listener->address));
+}
+
 }  // namespace
 
 std::vector<std::string> notes_on_sites(const config::Config& config) {
@@ -93,6 +113,7 @@ std::vector<std::string> notes_on_sites(const config::Config& config) {
     for (const config::Site& other : config.sites)
       if (&other != &site) note_programs_in_common(site, other, notes);
   }
+  note_unix_listeners(config, notes);
   return notes;
 }
 

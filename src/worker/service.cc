@@ -26,7 +26,11 @@ Service::Service(pool::Worker& worker, const config::Config& config,
       reaper_(worker.loop(), Callback::of<&Service::programs_gone>(*this)),
       run_context_{worker.loop(), reaper_, pid_table, scratch_, descriptors, &admission_client_},
       sites_(worker, config, &access_log, run_context_),
-      connections_(worker, sites_, addresses, scratch_) {
+      connections_(worker, sites_, addresses, scratch_),
+      proxy_listener_(worker.loop(), config,
+                      [this](pool::Connection connection, std::unique_ptr<proxy::Proxied> proxied) {
+                        accepted_by_proxy(std::move(connection), std::move(proxied));
+                      }) {
   static_assert(pool::slots_max <= admission::workers_max);
   run_context_.spool_memory = cgi::SpoolMemory(config.server.worker_body_memory);
   if (!process::prepare_to_spawn()) cannot_begin("opening /dev/null");
@@ -35,12 +39,41 @@ Service::Service(pool::Worker& worker, const config::Config& config,
   follow_logs_.arm_after(follow_interval);
 }
 
+void Service::use_proxy_protocol(std::vector<bool> listeners) {
+  with_proxy_protocol_ = std::move(listeners);
+}
+
 void Service::accepted(pool::Connection connection) {
+  const unsigned listener = connection.listener;
+  if (listener < with_proxy_protocol_.size() && with_proxy_protocol_[listener])
+    return proxy_listener_.accepted(std::move(connection));
   connections_.accepted(std::move(connection));
+}
+
+void Service::accepted_by_proxy(pool::Connection connection,
+                                std::unique_ptr<proxy::Proxied> proxied) {
+  connections_.accepted(std::move(connection), std::move(proxied));
+  if (is_replaced_) connections_.close_after_next();
+}
+
+void Service::crowded() {
+  proxy_listener_.make_room();
+  connections_.crowded();
+}
+
+void Service::drain() {
+  proxy_listener_.drain();
+  connections_.drain();
+}
+
+void Service::replaced() {
+  is_replaced_ = true;
+  connections_.close_after_next();
 }
 
 void Service::stop() {
   run_context_.stopping = true;
+  proxy_listener_.close_all();
   connections_.close_all();
   sites_.end_detached();
   reaper_.hurry(hurried_grace);

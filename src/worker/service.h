@@ -19,6 +19,7 @@
 #include "process/pid_table.h"
 #include "process/reaper.h"
 #include "warm/zygotes.h"
+#include "worker/proxy_listener.h"
 
 namespace cgisrv::worker {
 
@@ -30,14 +31,17 @@ class Service final : public pool::Service {
           admission::Table& table, accesslog::AccessLog& access_log, const rlimit& descriptors);
 
   void accepted(pool::Connection connection) override;
-  void crowded() override { connections_.crowded(); }
-  void drain() override { connections_.drain(); }
-  void replaced() override { connections_.close_after_next(); }
+  void crowded() override;
+  void drain() override;
+  void replaced() override;
   void stop() override;
   void on_message(std::string_view message) override;
   bool finished() const override { return reaper_.idle() && sites_.idle(); }
 
   static constexpr std::size_t scratch_bytes = 64 * 1024;
+  // Connections of these listeners begin with a header of the PROXY protocol: one value for each
+  // listener, in their order.
+  void use_proxy_protocol(std::vector<bool> listeners);
   // From now on programs are started warm if configured. `channel`: the workers' end.
   void use_zygote_manager(int channel);
   // From now on programs are confined to it.
@@ -48,6 +52,7 @@ class Service final : public pool::Service {
   }
 
  private:
+  void accepted_by_proxy(pool::Connection connection, std::unique_ptr<proxy::Proxied> proxied);
   void programs_gone();
   void make_room_for() { crowded(); }
   void follow_logs();
@@ -61,7 +66,10 @@ class Service final : public pool::Service {
   std::optional<warm::Zygotes> zygotes_;
   cgi::RunContext run_context_;
   exchange::Sites sites_;
-  http1::Server connections_;  // last: what runs for a client needs all of the others
+  http1::Server connections_;  // what runs for a client needs all of the others
+  std::vector<bool> with_proxy_protocol_;
+  ProxyListener proxy_listener_;
+  bool is_replaced_ = false;
 };
 
 }  // namespace cgisrv::worker

@@ -265,6 +265,8 @@ def own_server(document: Document, folder: Folder, port: int, command: bool = Tr
     elif "user =" not in text:
         text += '[server]\nuser = "root"\n'
     if behind:
+        trusted = '[server]\ntrusted_proxies = ["127.0.0.1"]\n'
+        text = text.replace("[server]\n", trusted) if "[server]\n" in text else text + trusted
         cgi = "[cgi]\nremote_user = \"X-Remote-User\"\n"
         text = text.replace("[cgi]\n", cgi) if "[cgi]\n" in text else text + cgi
     file = folder.file(f"/etc/cgisrv/{port}.toml", text)

@@ -77,7 +77,8 @@ TEST_F(AccessFormatTest, JsonOfAFile) {
   EXPECT_THAT(
       line("json"),
       MatchesRegex("\\{\"time\":\"[-0-9]+T[:0-9]+\\.[0-9]{3}Z\",\"request_id\":\"5f3a\","
-                   "\"remote_address\":\"192.0.2.7\",\"user\":null,\"host\":\"example.org\","
+                   "\"remote_address\":\"192.0.2.7\",\"user\":null,"
+                   "\"client_address\":null,\"proxy_address\":null,\"host\":\"example.org\","
                    "\"request\":\"GET /a\\?b HTTP/1.1\",\"method\":\"GET\","
                    "\"target\":\"/a\\?b\",\"status\":200,\"bytes_sent\":1234,"
                    "\"bytes_received\":5,\"duration_ms\":1.500,"
@@ -192,10 +193,11 @@ TEST_F(AccessFormatTest, LongFieldsAreCut) {
 
 TEST_F(AccessFormatTest, KeptEntryNeedsNothingOfTheFirst) {
   constexpr std::string_view AccessEntry::*texts[] = {
-      &AccessEntry::remote_address, &AccessEntry::user,       &AccessEntry::request_line,
-      &AccessEntry::method,         &AccessEntry::target,     &AccessEntry::host,
-      &AccessEntry::referer,        &AccessEntry::user_agent, &AccessEntry::request_id,
-      &AccessEntry::script,         &AccessEntry::program,    &AccessEntry::diagnosis};
+      &AccessEntry::remote_address, &AccessEntry::client_address, &AccessEntry::proxy_address,
+      &AccessEntry::user,           &AccessEntry::request_line,   &AccessEntry::method,
+      &AccessEntry::target,         &AccessEntry::host,           &AccessEntry::referer,
+      &AccessEntry::user_agent,     &AccessEntry::request_id,     &AccessEntry::script,
+      &AccessEntry::program,        &AccessEntry::diagnosis};
   std::vector<std::string> storage(std::size(texts));
   for (std::size_t i = 0; i < storage.size(); ++i) {
     storage[i] = fmt::format("text number {}, too long for a string of its own", i);

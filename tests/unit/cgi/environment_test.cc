@@ -54,6 +54,16 @@ TEST_F(Rfc3875_4_1, PlainGetHasExactlyTheseVariables) {
   EXPECT_EQ(env.size(), all.size());
 }
 
+TEST_F(Rfc3875_4_1, ThePublicAddressGoesBeforeTheHost) {
+  endpoints.server_name = "public.example";
+  endpoints.server_port = "443";
+  endpoints.https = true;
+  EXPECT_THAT(get("SERVER_NAME"), Optional(std::string("public.example")));
+  EXPECT_THAT(get("SERVER_PORT"), Optional(std::string("443")));
+  EXPECT_THAT(get("HTTPS"), Optional(std::string("on")));
+  EXPECT_THAT(get("REQUEST_SCHEME"), Optional(std::string("https")));
+}
+
 TEST_F(Rfc3875_4_1, NothingComesFromTheServersOwnEnvironment) {
   ::setenv("CGISRV_TEST_SECRET", "1", 1);
   EXPECT_FALSE(build().has("CGISRV_TEST_SECRET"));

@@ -290,6 +290,21 @@ TEST_F(ConfigFaultsTest, ChecksWhoIsLetIn) {
               ElementsAre(HasSubstr("write allow = ")));
 }
 
+TEST_F(ConfigFaultsTest, ChecksWhatIsSaidOfProxies) {
+  EXPECT_THAT(faults_before_site("[server]\ntrusted_proxies = ['all', '10.0.0.1/8']"),
+              ElementsAre(HasSubstr("2:20: 'trusted_proxies': everybody could say"),
+                          HasSubstr("2:27: 'trusted_proxies': \"10.0.0.1/8\" has bits beyond")));
+  EXPECT_THAT(faults_before_site("[[listen]]\naddress = ':80'\nproxy_protocol = true"),
+              ElementsAre(HasSubstr("3:18: 'proxy_protocol' lets in proxies alone; name them")));
+  for (const auto* url : {"example.org", "ftp://example.org", "https://", "https://a/b",
+                          "https://a b", "https://a?b", "http://a:99999/", "https://u@a/"})
+    EXPECT_THAT(faults(fmt::format("[[site]]\nroot = 'www'\npublic_url = '{}'", url)),
+                ElementsAre(HasSubstr("must be a URL without a path")))
+        << url;
+  EXPECT_THAT(faults_before_site("[server]\nset_real_ip_from = '10.0.0.0/8'"),
+              ElementsAre(HasSubstr("write trusted_proxies = ")));
+}
+
 TEST_F(ConfigFaultsTest, ChecksWhereFilesAreWritten) {
   EXPECT_THAT(faults_before_site("[log]\naccess = 'www'"),
               ElementsAre("2:10: 'path': " + path("www is a directory; name a file in it")));

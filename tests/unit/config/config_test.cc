@@ -181,6 +181,25 @@ TEST_F(ConfigTest, ReadsWhoIsLetIn) {
   EXPECT_FALSE(site.locations.at(1).access.allow) << "nothing is said";
 }
 
+TEST_F(ConfigTest, ReadsWhichProxiesAreTrusted) {
+  const auto config = good(
+      "[server]\ntrusted_proxies = ['127.0.0.1', '10.0.0.0/8', 'unix']\n"
+      "[[listen]]\naddress = ':80'\nproxy_protocol = true\n[[listen]]\naddress = ':81'\n"
+      "[[site]]\nroot = 'www'\npublic_url = 'https://Example.org'");
+  EXPECT_EQ(config.server.trusted_proxies.text(), R"(["127.0.0.1", "10.0.0.0/8", "unix"])");
+  EXPECT_TRUE(config.listen.at(0).proxy_protocol);
+  EXPECT_FALSE(config.listen.at(1).proxy_protocol);
+  const auto& url = config.sites.at(0).public_url;
+  ASSERT_TRUE(url);
+  EXPECT_TRUE(url->https);
+  EXPECT_EQ(url->host, "example.org");
+  EXPECT_EQ(url->port, 443);
+  EXPECT_EQ(
+      good("[[site]]\nroot = 'www'\npublic_url = 'http://[::1]:81/'").sites.at(0).public_url->port,
+      81);
+  EXPECT_TRUE(with_site("").server.trusted_proxies.empty());
+}
+
 TEST_F(ConfigTest, ReadsWhatIsKeptWarmAndHow) {
   const Config config = good(R"([cgi]
 start = "warm"

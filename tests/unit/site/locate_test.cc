@@ -28,9 +28,7 @@ class Locate : public testing::Test {
     return site.locations.emplace_back(std::move(location));
   }
   Located find(std::string_view raw) {
-    const auto path = http::decode_path(raw);
-    CGISRV_CHECK(path);
-    auto located = locate(config, site, *path, visitor);
+    auto located = locate(config, site, http::decode_path(raw).value(), {});
     EXPECT_NE(located.location, nullptr) << raw;
     return located;
   }
@@ -42,7 +40,6 @@ class Locate : public testing::Test {
   }
 
   TemporaryDirectory tree;
-  access::Peer visitor;
   config::Config config{.sites = std::vector<Site>(2)};  // the second is empty
   Site& site = config.sites.front();
 };

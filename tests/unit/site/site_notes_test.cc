@@ -36,6 +36,21 @@ TEST(SiteNotes, TellWhichOfAPrefixAndAnEndingDecides) {
                   "*.php says"));
 }
 
+TEST(SiteNotes, TellThatAProxyOnAUnixSocketIsLocal) {
+  config::Config config{.sites = {site_at("a", "/srv/a")}};
+  config.listen = {{.address = "127.0.0.1:80"}, {.address = "unix:/run/a.sock"}};
+  EXPECT_THAT(notes_on_sites(config), IsEmpty());
+  config.sites.front().locations = {location(config::MatchKind::prefix, "/a/")};
+  auto& allow = config.sites.front().locations.front().access.allow.emplace();
+  EXPECT_EQ(allow.add("192.0.2.0/24"), "");
+  EXPECT_THAT(notes_on_sites(config), IsEmpty());
+  EXPECT_EQ(allow.add("local"), "");
+  EXPECT_THAT(notes_on_sites(config),
+              ElementsAre(HasSubstr("whoever connects to unix:/run/a.sock")));
+  EXPECT_EQ(config.server.trusted_proxies.add("unix"), "");
+  EXPECT_THAT(notes_on_sites(config), IsEmpty());
+}
+
 // Fault 30.
 class SitesInCommon : public testing::Test {
  protected:

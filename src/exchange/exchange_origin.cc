@@ -1,0 +1,107 @@
+// For whom a request is made, and at which public address.
+#include <algorithm>
+
+#include "base/text.h"
+#include "exchange/exchange.h"
+#include "handler/handlers.h"
+
+namespace cgisrv::exchange {
+
+namespace {
+
+using access::Peer;
+
+// Stands for a peer that has no address.
+std::string_view name_of(Peer::Kind kind) {
+  return kind == Peer::Kind::unix_socket ? "unix" : "unknown";
+}
+
+std::uint16_t usual_port(bool https) {
+  return https ? 443 : 80;
+}
+
+std::uint16_t public_port(const proxy::Origin& said, const std::optional<config::PublicUrl>& url,
+                          bool https, const http::Request& request) {
+  if (said.port) return *said.port;
+  if (said.host.empty() && url && url->https == https) return url->port;
+  if (said.host.empty() && !url) return request.port.value_or(usual_port(https));
+  return usual_port(https);
+}
+
+bool is_number(std::string_view text) {
+  return !text.empty() && std::ranges::all_of(text, text::is_digit);
+}
+
+}  // namespace
+
+// Null: go on. What is not trusted is not believed; see proxy/origin.h.
+std::unique_ptr<handler::Handler> Exchange::find_origin() {
+  const access::AddressSet& trusted = host_.config().server.trusted_proxies;
+  shows_proxy_ = proxy::shows_proxy(request_);
+  if (trusted.empty()) {
+    visitor_.is_local = visitor_.is_local && !shows_proxy_;
+    return nullptr;
+  }
+  auto origin = proxy::find_origin(visitor_, trusted, request_.fields);
+  if (!origin) {
+    auto failure = clients_fault(400, origin.error().what);
+    failure.told = "a field that a proxy in front of this server has set cannot be used";
+    return std::make_unique<handler::FailureHandler>(*this, std::move(failure));
+  }
+  visitor_ = origin->client;
+  origin_ = std::make_unique<proxy::Origin>(std::move(*origin));
+  show_what_is_believed();
+  return nullptr;
+}
+
+// Programs take such fields for the truth, and so they see no more of them than we believe.
+void Exchange::show_what_is_believed() {
+  std::erase_if(request_.fields,
+                [](const http::FieldView& field) { return proxy::speaks_for_others(field.name); });
+  for (const http::Field& field : origin_->fields)
+    request_.fields.push_back({field.name, field.value});
+  if (origin_->host.empty()) return;
+  request_.host = origin_->host;
+  request_.port = origin_->port;
+  for (http::FieldView& field : request_.fields)
+    if (text::equals_ignoring_case(field.name, "Host")) field.value = origin_->authority;
+}
+
+// After routing: the site may have a public address.
+void Exchange::find_ends() {
+  const auto& url = routing_.site != nullptr ? routing_.site->public_url : std::nullopt;
+  const bool by_proxy = origin_ && origin_->by_proxy;
+  if (!by_proxy && !url) return;
+  const cgi::Endpoints& wires = wire_->endpoints();
+  if (!ends_) ends_ = std::make_unique<Ends>();
+  cgi::Endpoints& view = ends_->view;
+  view = wires;
+  if (by_proxy) {
+    const bool has_address = visitor_.kind == Peer::Kind::ip;
+    ends_->remote_address = has_address ? visitor_.ip.text() : "";
+    ends_->remote_port = is_number(origin_->client_port) ? origin_->client_port : "";
+    view.remote_address = ends_->remote_address;
+    view.remote_port = ends_->remote_port;
+    if (has_address) view.client = visitor_.ip.client();
+  }
+  // Each part from the proxy, else from the configuration, else from the connection.
+  const proxy::Origin nothing;
+  const proxy::Origin& said = by_proxy ? *origin_ : nothing;
+  view.https = said.https.value_or(url ? url->https : wires.https);
+  if (said.host.empty() && url) view.server_name = ends_->server_name = url->host;
+  if (!said.https && said.host.empty() && !said.port && !url) return;
+  ends_->server_port = std::to_string(public_port(said, url, view.https, request_));
+  view.server_port = ends_->server_port;
+}
+
+void Exchange::describe_client(accesslog::AccessEntry& entry) const {
+  entry.remote_address = endpoints().remote_address;
+  entry.client_address =
+      visitor_.kind == Peer::Kind::ip ? entry.remote_address : name_of(visitor_.kind);
+  entry.proxy_address = wire_->proxy_address();
+  if (!entry.proxy_address.empty() || !origin_ || !origin_->by_proxy) return;
+  entry.proxy_address = wire_->endpoints().remote_address;
+  if (entry.proxy_address.empty()) entry.proxy_address = name_of(Peer::Kind::unix_socket);
+}
+
+}  // namespace cgisrv::exchange

@@ -1,0 +1,50 @@
+// The connections of listeners with proxy_protocol, until their first bytes have said for whom they
+// are. Only what belongs to the header is taken from the socket, so that whatever comes after it,
+// of any protocol, is still there.
+#pragma once
+
+#include <cgisrv/loop.h>
+#include <cgisrv/pool.h>
+
+#include <functional>
+#include <list>
+#include <memory>
+#include <vector>
+
+#include "config/config.h"
+#include "proxy/proxied.h"
+
+namespace cgisrv::worker {
+
+class ProxyListener {
+ public:
+  // Called with each connection whose header is whole.
+  using Ready = std::function<void(pool::Connection, std::unique_ptr<proxy::Proxied>)>;
+
+  // `config` outlives it.
+  ProxyListener(Loop& loop, const config::Config& config, Ready ready);
+  ~ProxyListener();
+
+  // One of a listener that has proxy_protocol. Closed at once, with a line in the log, unless
+  // trusted_proxies has its peer; later, if the header is malformed or takes longer than
+  // header_timeout.
+  void accepted(pool::Connection connection);
+  // A header that is here by now is still read; the other connections are closed.
+  void drain();
+  void close_all();
+  // Closes the connection that has been silent for longest, if that is a second or more.
+  void make_room();
+
+ private:
+  class Waiting;
+  using Position = std::list<std::unique_ptr<Waiting>>::iterator;
+
+  void forget(Waiting& waiting);
+
+  Loop& loop_;
+  const config::Config& config_;
+  Ready ready_;
+  std::list<std::unique_ptr<Waiting>> waiting_;  // the oldest first
+};
+
+}  // namespace cgisrv::worker
