@@ -182,7 +182,14 @@ class Server:
     # ---- processes
 
     def children(self, parent: int) -> list[int]:
-        return [pid for pid, above in processes.parents().items() if above == parent]
+        """Its processes have a thread each."""
+        return [int(pid) for pid in first_line(f"/proc/{parent}/task/{parent}/children").split()]
+
+    def family(self) -> list[int]:
+        found = [self.process.pid]
+        for pid in found:
+            found += self.children(pid)
+        return found
 
     def is_manager(self, pid: int) -> bool:
         return first_line(f"/proc/{pid}/comm") == "cgisrv-zygotes"
@@ -210,7 +217,7 @@ class Server:
             if time.monotonic() > end:
                 raise Fault("the server does not come to rest")
             time.sleep(POLL_SECONDS)
-            family = processes.family(self.process.pid)
+            family = self.family()
             asleep = all(state_of(pid) == "S" for pid in family)
             quiet = quiet + 1 if asleep and family == before else 0
             before = family
