@@ -131,7 +131,7 @@ constexpr Field fields[] = {
     {"local_time", word, false, local_time, "the same as Apache writes it"},
     {"request_id", word, false, text_of<&AccessEntry::request_id>, "as on the error log and on pages"},
     {"remote_address", foreign, false, text_of<&AccessEntry::remote_address>, "the client"},
-    {"user", column, false, text_of<&AccessEntry::user>, "who has logged in at a proxy: REMOTE_USER by the key `remote_user`"},
+    {"user", column, false, text_of<&AccessEntry::user>, "who has logged in: REMOTE_USER, by the key `auth`, or at a proxy by `remote_user`"},
     {"host", foreign, false, text_of<&AccessEntry::host>, "the host asked for"},
     {"request", foreign, false, text_of<&AccessEntry::request_line>, "the request line"},
     {"method", foreign, false, text_of<&AccessEntry::method>, "its method"},

@@ -15,7 +15,7 @@ namespace cgisrv::accesslog {
 
 struct AccessEntry {
   std::string_view remote_address;
-  std::string_view user;          // logged in at a proxy, as in REMOTE_USER
+  std::string_view user;          // logged in, as in REMOTE_USER
   std::string_view request_line;  // "GET /path HTTP/1.1"; empty when there was none to read
   std::string_view method, target, host, referer, user_agent;
   std::string_view request_id;

@@ -5,6 +5,7 @@
 #include "accesslog/access_format.h"
 #include "admission/messages.h"
 #include "admission/table.h"
+#include "config/auth_parameters.h"
 #include "config/value_check.h"
 
 namespace cgisrv::config {
@@ -18,10 +19,8 @@ constexpr Range any_count{0, 1'000'000'000};
 constexpr Range a_timeout{100 * ms, day};
 constexpr Range a_rate{1, gib};
 constexpr Range a_percentage{1, 99};
-constexpr Word automatic{"auto", 0};
+constexpr Word automatic{"auto", 0}, off{"off", 0}, unlimited{"unlimited", bytes_unlimited};
 constexpr Word automatic_waiting{"auto", warm::Options::waiting_automatic};
-constexpr Word off{"off", 0};
-constexpr Word unlimited{"unlimited", bytes_unlimited};
 constexpr Word unlimited_count{"unlimited", 0};
 
 Choice symlinks() {
@@ -332,6 +331,9 @@ struct Tables {
        "As in `[[site]]`, for what is below this location; below a longer prefix, that one's "
        "holds. Where an ending has an `allow` too, both have to let a client in, whichever "
        "location answers."},
+      {"auth", [](auto& location) -> auto& { return location.access.auth; },
+       described_before(table_or_false(auth_section())), unset("as in `[[site]]`"),
+       "Who is let in by password, see `[site.auth]`; `false`: nobody is asked."},
       {"body_size", &Location::body_size, size(any_size, unlimited), unset("as in `[limits]`"),
        "The body of a request; answers 413 past it."},
       {"allow_setuid", [](auto& location) -> auto& { return location.cgi.allow_setuid; },
@@ -359,6 +361,8 @@ struct Tables {
        "loopback address or a unix socket, unless the request has a field of a proxy "
        "(`Forwarded`, `X-Forwarded-*`, `X-Real-IP`, `Via`); `\"unix\"` is any client on a unix "
        "socket; `\"all\"` is everybody."},
+      {"auth", [](auto& site) -> auto& { return site.access.auth; }, table_or_false(auth_section()),
+       unset("nobody is asked"), "Who is let in by password, see `[site.auth]`."},
       {"include", &Site::include, list(check_include), unset("none"),
        "Files, or patterns such as `\"conf.d/*.toml\"`, whose keys and `[[location]]`s belong to "
        "this site as if they stood in it."},
@@ -399,10 +403,9 @@ struct Tables {
       {"include", &Config::include, list(check_include), unset("none"), ""},
       {"server", &Config::server, table(server), ""},
       {"listen", &Config::listen, tables(listen, new_listen), ""},
-      {"admin", &Config::admin, table(admin), ""},
-      {"limits", &Config::limits, table(limits), ""},
-      {"cgi", &Config::cgi, table(cgi), ""},
-      {"site", &Config::sites, tables(site, new_site), ""},
+      {"admin", &Config::admin, table(admin), ""}, {"limits", &Config::limits, table(limits), ""},
+      {"auth", &Config::auth, table(auth_limits_section()), ""},
+      {"cgi", &Config::cgi, table(cgi), ""}, {"site", &Config::sites, tables(site, new_site), ""},
       {"log", std::identity{}, table(log), ""},
   }};
 };

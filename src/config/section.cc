@@ -36,6 +36,10 @@ constexpr Habit habits[] = {
      "write root = \"/path\" under [[site]]"},
     {"tls ssl https certificate ssl_certificate tls_cert",
      "there is no TLS yet: put a proxy in front, as the guide shows"},
+    {"auth_basic auth_basic_user_file AuthType AuthName AuthUserFile AuthGroupFile Require "
+     "htpasswd "
+     "basic_auth password",
+     "write auth = { passwords = \"/path\" } in a [[site]] or a [[site.location]]"},
     {"host_name hostname vhost domain ServerName", "write server_name under [[site]]"},
     {"Require require Order Allow allow_from AllowFrom",
      "write allow = [\"192.0.2.0/24\", \"local\"] under [[site]] or in a [[site.location]]"},

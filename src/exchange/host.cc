@@ -22,6 +22,10 @@ Host::Host(pool::Worker& worker, const config::Config& config, accesslog::Access
       access_log_(access_log),
       retires_at_(retirement(config.server.max_requests_per_worker, worker.ordinal())) {}
 
+std::unique_ptr<handler::Handler> Host::admit(Exchange&, const Routing&) {
+  return nullptr;
+}
+
 void Host::connection_accepted() {
   if (request_stats_) request_stats_->accepted();
 }

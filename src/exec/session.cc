@@ -32,6 +32,7 @@ Session::Session(const ResolvedRequest& resolved, const ExecRequest& request, bo
       service_(*this, resolved.config, addresses_, pid_table_, table_, access_log_, descriptors) {
   service_.run_context().admission_client = nullptr;  // no other run needs a permit
   service_.run_context().observer = &record_;
+  service_.skip_passwords();
   log::set_level(log::Level::info);
   log::divert([this](log::Level level, std::string_view request_id, std::string_view text) {
     record_.logged(level, request_id, text);

@@ -12,6 +12,7 @@
 
 #include "accesslog/access_log.h"
 #include "admission/admission_client.h"
+#include "auth/verifier.h"
 #include "cgi/run.h"
 #include "config/config.h"
 #include "exchange/sites.h"
@@ -42,6 +43,10 @@ class Service final : public pool::Service {
   std::span<char> scratch() { return scratch_; }
   // From now on programs are started warm if configured. `channel`: the workers' end.
   void use_zygote_manager(int channel);
+  // From now on passwords are checked. `channel`: the workers' end of the socket to the checker.
+  void use_password_checker(int channel, const auth::Limits& limits);
+  // For `cgisrv exec`: see exchange::Sites.
+  void skip_passwords() { sites_.skip_passwords(); }
   // From now on exchanges are counted and noted in `shared_stats`.
   void use_shared_stats(telemetry::SharedStats& shared_stats) {
     sites_.use_shared_stats(shared_stats);
@@ -61,6 +66,7 @@ class Service final : public pool::Service {
   cgi::DetachedRuns detached_runs_;
   std::optional<warm::Zygotes> zygotes_;
   cgi::RunContext run_context_;
+  std::optional<auth::Verifier> verifier_;
   exchange::Sites sites_;
   http1::Server connections_;  // last: what runs for a client needs all of the others
 };
