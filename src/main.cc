@@ -8,8 +8,10 @@
 
 #include "base/exit_status.h"
 #include "command/cli.h"
+#include "command/passwd.h"
 #include "command/remote.h"
 #include "config/config.h"
+#include "config/password_rules.h"
 #include "config/reference.h"
 #include "config/reference_manual.h"
 #include "config/start_check.h"
@@ -95,6 +97,8 @@ int check(const Command& command, const Config& config) {
                  each.c_str());
   for (const std::string& note : site::notes_on_sites(config))
     std::fprintf(stderr, "note: %s\n", note.c_str());
+  for (const std::string& note : config::notes_on_passwords(config))
+    std::fprintf(stderr, "note: %s\n", note.c_str());
   for (const std::string& limit : config::what_a_start_limits(config))
     std::fprintf(stderr, "note: as it is here, %s\n", limit.c_str());
   for (const std::string& each : expected)
@@ -102,12 +106,31 @@ int check(const Command& command, const Config& config) {
   return lacking.empty() ? exit_status::ok : exit_status::configuration;
 }
 
+// Asks for the password of --auth. False, after saying why: there is none.
+bool ask_for_password(Command& command) {
+  if (command.password_user.empty()) return true;
+  auto entry = command::ask_entry(command.password_user);
+  if (entry)
+    command.of_directory.password_entry = std::move(*entry);
+  else
+    std::fprintf(stderr, "cgisrv: %s\n", entry.error().what.c_str());
+  return entry.has_value();
+}
+
+// Who listens for others without TLS sends passwords in the clear.
+void tell_of_passwords(const Config& config) {
+  if (const auto& rule = config.sites.front().access.auth; rule && !rule->entry.empty())
+    for (const std::string& note : config::notes_on_passwords(config))
+      std::fprintf(stderr, "cgisrv: note: %s\n", note.c_str());
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  const Command command = command::parse_command_line(argc, argv);
+  Command command = command::parse_command_line(argc, argv);
   if (command.kind == Command::Kind::done) return command.status;
   if (command.kind == Command::Kind::remote) return command::run_remote(command.remote);
+  if (command.kind == Command::Kind::passwd) return command::run_passwd(command.passwd);
   if (command.kind == Command::Kind::reference) {
     const auto page = command.as_manual ? config::reference_manual() : config::reference_page();
     std::fputs(page.c_str(), stdout);
@@ -116,10 +139,12 @@ int main(int argc, char** argv) {
   const bool executes = command.kind == Command::Kind::exec;
   if (executes && command.config_file.empty()) return exec::run(command.exec, command.of_directory);
   const bool serves = command.kind == Command::Kind::serve;
+  if (serves && !ask_for_password(command)) return exit_status::no_input;
   auto config = serves ? make_serving_config(command) : make_config(command);
   if (!config) return complain(command, config.error());
   if (executes) return exec::run(command.exec, std::move(*config));
   if (command.kind == Command::Kind::check) return check(command, *config);
+  tell_of_passwords(*config);
   const std::string what = command.config_file.empty() ? config->sites.front().root : config->file;
   return master::serve(std::move(*config),
                        {.what = what,

@@ -128,7 +128,7 @@ constexpr Field fields[] = {
     {"local_time", word, false, local_time, "the same as Apache writes it"},
     {"request_id", word, false, text_of<&AccessEntry::request_id>, "as on the error log and on pages"},
     {"remote_address", foreign, false, text_of<&AccessEntry::remote_address>, "the client: REMOTE_ADDR"},
-    {"user", column, false, text_of<&AccessEntry::user>, "who has logged in at a proxy: REMOTE_USER by the key `remote_user`"},
+    {"user", column, false, text_of<&AccessEntry::user>, "who has logged in: REMOTE_USER, by the key `auth`, or at a proxy by `remote_user`"},
     {"client_address", foreign, false, text_of<&AccessEntry::client_address>, "the client as `allow` sees it: its address, `unix`, or `unknown` where a proxy does not tell"},
     {"proxy_address", foreign, false, text_of<&AccessEntry::proxy_address>, "the proxy that asked for it, if it is in `trusted_proxies`: its address or `unix`"},
     {"host", foreign, false, text_of<&AccessEntry::host>, "the host asked for"},

@@ -17,7 +17,7 @@ struct AccessEntry {
   std::string_view remote_address;
   std::string_view client_address;  // the same; "unix", "unknown" where it has no address
   std::string_view proxy_address;   // who connected, if for somebody else; "unix"
-  std::string_view user;            // logged in at a proxy, as in REMOTE_USER
+  std::string_view user;            // logged in, as in REMOTE_USER
   std::string_view request_line;    // "GET /path HTTP/1.1"; empty when there was none to read
   std::string_view method, target, host, referer, user_agent;
   std::string_view request_id;

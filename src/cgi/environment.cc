@@ -88,8 +88,9 @@ void add_git_protocol(Environment& env) {
   if (!value.empty() && std::ranges::all_of(value, is_plain)) env.add("GIT_PROTOCOL", value);
 }
 
-void add_user(Environment& env, const http::Request& request, std::string_view field) {
-  const auto user = remote_user(request, field);
+void add_user(Environment& env, const EnvironmentInput& input) {
+  if (!input.user.empty()) env.add("AUTH_TYPE", "Basic");
+  const auto user = input.user.empty() ? remote_user(input.request, input.user_field) : input.user;
   if (!user.empty()) env.add("REMOTE_USER", user);
 }
 
@@ -235,9 +236,9 @@ Environment build_environment(const EnvironmentInput& input) {
   add_server(env, input.request, input.endpoints);
   add_request(env, input);
   add_script(env, input.script);
-  add_fields(env, input.request, input.pass_authorization);
+  add_fields(env, input.request, input.pass_authorization && input.user.empty());
   add_git_protocol(env);
-  add_user(env, input.request, input.user_field);
+  add_user(env, input);
   add_configured(env, input.configured);
   return env;
 }

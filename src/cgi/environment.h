@@ -34,6 +34,7 @@ struct EnvironmentInput {
   // Length of the body after de-chunking; nothing: no body, or one that is streamed.
   std::optional<std::uint64_t> content_length;
   bool pass_authorization = false;     // else HTTP_AUTHORIZATION is withheld
+  std::string_view user = {};          // logged in with us, by Basic; empty: nobody
   std::string_view user_field = {};    // the field by which a proxy sets REMOTE_USER; empty: none
   std::string_view redirect_url = {};  // after a local redirect: the path of the first request
 };
@@ -75,9 +76,11 @@ class Environment {
 // Connection, Keep-Alive, TE, Trailer, Upgrade, Expect, Proxy and Proxy-* never become HTTP_*.
 // HTTP_HOST is the host of an absolute target where the request has one. Git-Protocol is also
 // GIT_PROTOCOL, which git http-backend reads, when it holds nothing but [A-Za-z0-9=:.-].
-// REMOTE_USER is remote_user() of user_field. Configured variables come last; the last of a name
-// wins. They cannot supersede a computed one, nor stand in for a missing CONTENT_LENGTH,
-// CONTENT_TYPE, PATH_INFO or PATH_TRANSLATED. Nothing comes from the server's own environment.
+// AUTH_TYPE and REMOTE_USER are of `user`; without one, REMOTE_USER is remote_user() of user_field.
+// Where there is a user, HTTP_AUTHORIZATION is withheld: it holds the password that we have
+// checked. Configured variables come last; the last of a name wins. They cannot supersede a
+// computed one, nor stand in for a missing CONTENT_LENGTH, CONTENT_TYPE, PATH_INFO or
+// PATH_TRANSLATED. Nothing comes from the server's own environment.
 Environment build_environment(const EnvironmentInput& input);
 
 // Whether the variable is computed for each request, or missing on purpose, so that configuring it

@@ -9,9 +9,9 @@
 namespace cgisrv::cgi {
 
 void FieldReview::review(const http::Request& request, std::string_view request_id,
-                         const Script& script, const Options& options) {
+                         const Script& script, bool takes_authorization) {
   for (const http::FieldView& field : request.fields) {
-    const auto why = why_withheld(field.name, options.authorization);
+    const auto why = why_withheld(field.name, takes_authorization);
     if (why.empty() || seen_.size() >= names_max) continue;
     std::string name(field.name);
     std::ranges::transform(name, name.begin(), text::lower);

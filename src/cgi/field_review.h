@@ -4,7 +4,6 @@
 #include <string>
 #include <unordered_set>
 
-#include "cgi/options.h"
 #include "cgi/script.h"
 #include "http/message.h"
 
@@ -12,9 +11,10 @@ namespace cgisrv::cgi {
 
 class FieldReview {
  public:
-  // Logs each name once.
+  // Logs each name once. `takes_authorization`: the program is given that field, or need not be, as
+  // the server has checked it.
   void review(const http::Request& request, std::string_view request_id, const Script& script,
-              const Options& options);
+              bool takes_authorization);
 
  private:
   static constexpr std::size_t names_max = 32;  // clients choose the names: no log beyond this

@@ -191,7 +191,8 @@ void Run::launch() {
                 fmt::format("{}: no pipe to it could be opened: {}; raise the limit of open files",
                             script_.filename, errno_text(errno)));
   context_.permissions.review(script_, options_);
-  context_.fields.review(exchange_.request(), request_id_, script_, options_);
+  context_.fields.review(exchange_.request(), request_id_, script_,
+                         options_.authorization || !exchange_.user().empty());
   Environment environment = build_environment({.request = exchange_.request(),
                                                .script = script_,
                                                .endpoints = endpoints_,
@@ -199,6 +200,7 @@ void Run::launch() {
                                                .request_id = request_id_,
                                                .content_length = content_length_,
                                                .pass_authorization = options_.authorization,
+                                               .user = exchange_->user(),
                                                .user_field = options_.remote_user,
                                                .redirect_url = redirect_url_});
   if (context_.observer != nullptr) context_.observer->starting(script_, environment, account_);

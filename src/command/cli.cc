@@ -6,6 +6,7 @@
 #include <iostream>
 #include <iterator>
 
+#include "auth/password_file.h"
 #include "base/exit_status.h"
 #include "base/text.h"
 #include "base/units.h"
@@ -13,6 +14,7 @@
 #include "command/completion.h"
 #include "command/help.h"
 #include "command/hints.h"
+#include "command/passwd_options.h"
 #include "config/value_check.h"
 
 namespace cgisrv::command {
@@ -24,6 +26,7 @@ constexpr auto usage = R"(Usage: cgisrv [DIR] [options]          serve DIR (defa
        cgisrv -c FILE                  serve by a configuration file
        cgisrv check -c FILE            check a configuration file
        cgisrv exec SCRIPT [URL]        run a program once: cgisrv exec --help
+       cgisrv passwd FILE USER         set a password in a password file
        cgisrv reference [--scdoc]      print the reference of all parameters
        cgisrv completion bash|zsh|fish print what the shell needs to complete
        cgisrv status|reload|upgrade|reopen|quit|stop  speak to a running server;
@@ -178,6 +181,11 @@ void add_start(CLI::App& app, Command& command) {
                  "answer for that host too, not just for this machine's")
       ->type_name("NAME")
       ->allow_extra_args(false);
+  app.add_option("--auth", command.password_user,
+                 "let in that user alone, by a password that is asked\n"
+                 "for now, or read as a line of standard input")
+      ->type_name("USER")
+      ->check([](const std::string& name) { return auth::check_user_name(name); });
   app.add_flag("--warm", command.of_directory.warm,
                "load each program once, fork it for each request");
   app.add_flag("--open", command.open_browser, "show the first page in your browser");
@@ -243,7 +251,14 @@ bool tells_programs(const config::DirectoryOptions& options) {
 }
 
 // Nothing, or what to write in the file instead of an option for a directory.
-std::string refused_beside_a_file(const config::DirectoryOptions& options) {
+std::string refused_beside_a_file(const Command& command) {
+  if (command.config_file.empty()) return {};
+  if (!command.hosts.empty())
+    return "--server-name is for a directory; in a configuration write server_name under [[site]]";
+  if (!command.password_user.empty())
+    return "--auth is for a directory; in a configuration write auth = { passwords = \"/path\" } "
+           "under [[site]]";
+  const auto& options = command.of_directory;
   if (options.warm)
     return "--warm is for a directory; in a configuration write start = \"warm\", under [cgi] or "
            "in "
@@ -271,13 +286,21 @@ Command exec_command(Command command, bool has_directory) {
         "exec does not listen, and starts programs cold: leave out --listen, --server-name, "
         "--admin, --workers, --open and --warm; "
         "--verify tells whether a program can be started warm");
-  if (!command.config_file.empty())
-    if (const auto refused = refused_beside_a_file(command.of_directory); !refused.empty())
-      return refuse(refused);
+  if (const auto refused = refused_beside_a_file(command); !refused.empty()) return refuse(refused);
   const std::string& method = command.exec.method;
   if (command.exec.verify && method != "GET" && method != "HEAD")
     return refuse(fmt::format(
         "--verify runs the program many times, which {} may not mean: GET and HEAD only", method));
+  return command;
+}
+
+Command passwd_command(Command command, bool has_directory) {
+  command.kind = Command::Kind::passwd;
+  if (command.passwd.file.empty() || command.passwd.user.empty())
+    return refuse("passwd needs a file and a user: cgisrv passwd FILE USER");
+  if (has_directory || is_for_a_start(command) || tells_programs(command.of_directory) ||
+      !command.config_file.empty())
+    return refuse("passwd takes FILE and USER, and no more than --delete besides");
   return command;
 }
 
@@ -369,6 +392,7 @@ Command parse_command_line(int argc, char** argv) {
   add_directory_options(*exec, command.of_directory);
   add_common(*exec, command.config_file, "by this configuration; else as in directory mode",
              wants_help);
+  auto* const passwd = add_passwd(app, command.passwd, wants_help);
   auto* const reference = app.add_subcommand("reference")->fallthrough();
   reference->add_flag("--scdoc", command.as_manual);
   reference->add_flag("-h,--help", wants_help);
@@ -391,6 +415,7 @@ Command parse_command_line(int argc, char** argv) {
     return {.kind = Command::Kind::done};
   }
   const bool has_directory = static_cast<bool>(*directory);
+  if (*passwd) return passwd_command(std::move(command), has_directory);
   if (*exec) return exec_command(std::move(command), has_directory);
   if (*check && has_directory && command.config_file.empty())
     return refuse(fmt::format("check needs a file: did you mean: cgisrv check -c {}",
@@ -401,12 +426,7 @@ Command parse_command_line(int argc, char** argv) {
   if (has_directory && !command.config_file.empty())
     return refuse("give a directory or a configuration, not both");
   if (!command.remote.verb.empty()) return remote_command(std::move(command), has_directory);
-  if (const auto refused = refused_beside_a_file(command.of_directory);
-      !refused.empty() && !command.config_file.empty())
-    return refuse(refused);
-  if (!command.hosts.empty() && !command.config_file.empty())
-    return refuse(
-        "--server-name is for a directory; in a configuration write server_name under [[site]]");
+  if (const auto refused = refused_beside_a_file(command); !refused.empty()) return refuse(refused);
   if (*reference) command.kind = Command::Kind::reference;
   if (*check) {
     command.kind = Command::Kind::check;

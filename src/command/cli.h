@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "command/passwd.h"
 #include "command/remote.h"
 #include "config/config.h"
 #include "exec/options.h"
@@ -13,7 +14,7 @@ namespace cgisrv::command {
 using exec::ExecOptions;
 
 struct Command {
-  enum class Kind { serve, check, exec, reference, remote, done };
+  enum class Kind { serve, check, exec, passwd, reference, remote, done };
   Kind kind = Kind::serve;
   int status = 0;  // done: only exit with this status (after --help, or a wrong flag)
   std::string directory = ".";
@@ -27,6 +28,8 @@ struct Command {
   bool open_browser = false;
   bool as_manual = false;  // reference: for scdoc
   RemoteCommand remote;
+  PasswdCommand passwd;
+  std::string password_user;  // --auth: whose password is asked for; empty: everybody is let in
 };
 
 Command parse_command_line(int argc, char** argv);

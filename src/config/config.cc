@@ -16,6 +16,7 @@
 #include "config/include.h"
 #include "config/listener_check.h"
 #include "config/parameters.h"
+#include "config/password_rules.h"
 #include "config/site_check.h"
 #include "config/value_check.h"
 
@@ -23,6 +24,7 @@ namespace cgisrv::config {
 
 std::string ConfigError::text() const {
   if (line == 0) return fmt::format("{}: {}", file, message);
+  if (column == 0) return fmt::format("{}:{}: {}", file, line, message);
   return fmt::format("{}:{}:{}: {}", file, line, column, message);
 }
 
@@ -101,8 +103,10 @@ std::expected<Config, std::vector<ConfigError>> config_of(const Value& document,
   Config config = read_config(document, folder_of(file), faults);
   check_listeners(document, config, faults);
   check_sites(document, config, faults);
+  check_password_rules(document, config, faults);
   if (!faults.empty()) return std::unexpected(std::move(faults).in_order_of_file());
   number_locations(config);
+  number_password_rules(config);
   find_real_places(config);
   config.file = file;
   use_default_user(config.server);
@@ -152,6 +156,7 @@ Result<Config> directory_config(const std::string& directory, const DirectoryOpt
   site.root = real.get();
   site.listing = site.lists_programs = true;
   site.fallback.body_size = options.body_size.value_or(config.limits.body_size);
+  if (!options.password_entry.empty()) site.access.auth = {.entry = options.password_entry};
   site.locations.assign(3, site.fallback);
   site.locations[0].match = {MatchKind::prefix, "/cgi-bin/"};
   site.locations[1].match = {MatchKind::prefix, "/htbin/"};

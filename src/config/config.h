@@ -15,6 +15,7 @@
 #include "access/address_set.h"
 #include "accesslog/log_target.h"
 #include "admission/pressure_limits.h"
+#include "auth/options.h"
 #include "base/result.h"
 #include "base/tree.h"
 #include "cgi/options.h"
@@ -93,6 +94,7 @@ enum class ProgramKind : std::uint8_t {
 // Who is let in, of a site or a location. Each key by itself is inherited where it is not set.
 struct AccessRules {
   std::optional<access::AddressSet> allow;  // by address; nobody else
+  std::optional<auth::Options> auth;        // by password; or nobody is asked
 };
 
 // [[site.location]]
@@ -155,6 +157,7 @@ struct Config {
   std::vector<Listen> listen;
   AdminOptions admin;
   Limits limits;
+  auth::Limits auth;        // [auth]
   CgiOptions cgi;           // [cgi]; initial value for locations, which hold their own
   std::vector<Site> sites;  // the first one answers for unknown hosts
   accesslog::LogTarget access_log;
@@ -195,6 +198,7 @@ struct DirectoryOptions {
   bool warm = false;                       // start programs warm
   std::optional<std::uint64_t> body_size;  // bytes; none: the usual limit
   cgi::Variables env;                      // for every program
+  std::string password_entry;              // a line of a password file; empty: all are let in
 };
 
 // Directory mode: static files; executables under DIR/cgi-bin/ and DIR/htbin/, and executable *.cgi

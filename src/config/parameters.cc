@@ -5,6 +5,7 @@
 #include "accesslog/access_format.h"
 #include "admission/messages.h"
 #include "admission/table.h"
+#include "config/auth_parameters.h"
 #include "config/ranges.h"
 #include "config/value_check.h"
 
@@ -327,6 +328,9 @@ struct Tables {
       {"allow", [](auto& location) -> auto& { return location.access.allow; }, addresses(),
        unset("as in `[[site]]`"),
        "As in `[[site]]`, for all below; a longer prefix goes before; an ending's counts too."},
+      {"auth", [](auto& location) -> auto& { return location.access.auth; },
+       described_before(table_or_false(auth_section())), unset("as in `[[site]]`"),
+       "Who is let in by password, see `[site.auth]`; `false`: nobody is asked."},
       {"body_size", &Location::body_size, size(any_size, unlimited), unset("as in `[limits]`"),
        "The body of a request; answers 413 past it."},
       {"allow_setuid", [](auto& location) -> auto& { return location.cgi.allow_setuid; },
@@ -355,6 +359,8 @@ struct Tables {
        "Who is let in; all others get 403. Addresses, networks (`\"192.0.2.0/24\"`), and words: "
        "`\"local\"`: by a loopback address or a unix socket, without a proxy's field (`Forwarded`, "
        "`X-Forwarded-*`, `X-Real-IP`, `Via`). `\"unix\"`: on a unix socket. `\"all\"`: everybody."},
+      {"auth", [](auto& site) -> auto& { return site.access.auth; }, table_or_false(auth_section()),
+       unset("nobody is asked"), "Who is let in by password, see `[site.auth]`."},
       {"include", &Site::include, list(check_include), unset("none"),
        "Files, or patterns such as `\"conf.d/*.toml\"`, whose keys and `[[location]]`s belong to "
        "this site as if they stood in it."},
@@ -395,10 +401,9 @@ struct Tables {
       {"include", &Config::include, list(check_include), unset("none"), ""},
       {"server", &Config::server, table(server), ""},
       {"listen", &Config::listen, tables(listen, new_listen), ""},
-      {"admin", &Config::admin, table(admin), ""},
-      {"limits", &Config::limits, table(limits), ""},
-      {"cgi", &Config::cgi, table(cgi), ""},
-      {"site", &Config::sites, tables(site, new_site), ""},
+      {"admin", &Config::admin, table(admin), ""}, {"limits", &Config::limits, table(limits), ""},
+      {"auth", &Config::auth, table(auth_limits_section()), ""},
+      {"cgi", &Config::cgi, table(cgi), ""}, {"site", &Config::sites, tables(site, new_site), ""},
       {"log", std::identity{}, table(log), ""},
   }};
 };

@@ -36,6 +36,10 @@ constexpr Habit habits[] = {
      "write root = \"/path\" under [[site]]"},
     {"tls ssl https certificate ssl_certificate tls_cert",
      "there is no TLS yet: put a proxy in front, as the guide shows"},
+    {"auth_basic auth_basic_user_file AuthType AuthName AuthUserFile AuthGroupFile Require "
+     "htpasswd "
+     "basic_auth password",
+     "write auth = { passwords = \"/path\" } in a [[site]] or a [[site.location]]"},
     {"host_name hostname vhost domain ServerName", "write server_name under [[site]]"},
     {"set_real_ip_from real_ip_header RemoteIPHeader RemoteIPTrustedProxy RemoteIPInternalProxy "
      "extforward forwarder trust_proxy trusted_proxy proxy_trusted",

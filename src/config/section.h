@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <initializer_list>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -118,6 +119,27 @@ Codec<T> table_or_path(const SectionOf<T>& section) {
             else
               table(section).parse(reading, value, target);
           }};
+}
+
+// Of rules that can be taken back below: `false` in place of the table. T has `is_open`.
+template <typename T>
+Codec<std::optional<T>> table_or_false(const SectionOf<T>& section) {
+  return {{"table, or false", "", "a table, or false", &section},
+          [&section](const Reading& reading, const Value& value, std::optional<T>& target) {
+            const bool* const said = value.as<bool>();
+            if (said != nullptr && *said) return reading.wrong(value);
+            T& rule = target.emplace();
+            rule.is_open = said != nullptr;
+            if (said == nullptr && is_one_table(reading, value))
+              section.parse(reading, value, &rule);
+          }};
+}
+
+// The same, for a second key that has it: the reference describes the section once.
+template <typename T>
+Codec<T> described_before(Codec<T> codec) {
+  codec.kind.inside = nullptr;
+  return codec;
 }
 
 // A section that may occur several times; `make` gives each its initial value. Every table makes an

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "auth/password_file.h"
 #include "base/text.h"
 #include "cgi/umask.h"
 #include "net/address.h"
@@ -150,6 +151,12 @@ std::string check_module(const std::string& name) {
       "\"{}\" is no name of a module; write it as in a program, \"package.module\" for Python, "
       "\"Package::Module\" for Perl",
       text::escape(name, 100));
+}
+
+std::string check_listed_user(const std::string& name) {
+  const bool is_group = name.starts_with('@');
+  if (is_group && name.size() == 1) return "write the name of a group after the @";
+  return auth::check_user_name(is_group ? name.substr(1) : name);
 }
 
 Result<Match> parse_match(const std::string& text) {

@@ -26,6 +26,8 @@ std::string check_module(const std::string& name);
 std::string check_umask(const std::string& mask);
 std::string check_variable_name(const std::string& name);
 std::string check_field_name(const std::string& name);
+// "alice" or "@staff"
+std::string check_listed_user(const std::string& name);
 
 // "/prefix/", "=/exact" or "*.ext".
 Result<Match> parse_match(const std::string& text);

@@ -63,6 +63,13 @@ void Exchange::route() {
   find_ends();
   if (routing_.refusal) return answer(std::move(routing_.refusal));
   if (auto refused = refuse_large_body()) return answer(std::move(refused));
+  if (auto asking = host_.admit(*this, routing_)) return answer(std::move(asking));
+  answer(host_.answer(*this, routing_));
+}
+
+void Exchange::let_in(std::string user) {
+  if (is_over()) return;
+  user_ = std::move(user);
   answer(host_.answer(*this, routing_));
 }
 
@@ -292,7 +299,11 @@ void Exchange::fail(handler::Failure failure) {
                                      details, failure.told);
   http::Response response = page::page_response(failure.status, page);
   response.add("Cache-Control", "no-store");
-  if (failure.status == 503) response.add("Retry-After", "5");
+  const bool says_when = std::ranges::any_of(
+      failure.fields, [](const http::Field& field) { return field.name == "Retry-After"; });
+  if (failure.status == 503 && !says_when) response.add("Retry-After", "5");
+  for (http::Field& field : failure.fields)
+    response.fields.push_back(std::move(field));
   answer(std::make_unique<PageHandler>(*this, std::move(response), std::move(page.body)));
 }
 

@@ -76,6 +76,7 @@ class Exchange final : public handler::Exchange {
   // ---- handler::Exchange
   const http::Request& request() const override { return request_; }
   std::string_view request_id() const override { return request_id_; }
+  std::string_view user() const override { return user_; }
   void open_body() override;
   std::string_view body() override;
   void consume(std::size_t bytes) override;
@@ -97,6 +98,11 @@ class Exchange final : public handler::Exchange {
   void redirect(std::string path_query, std::vector<http::Field> fields) override;
 
   // ---- for handlers and pages (exchange_client.cc)
+  // For the handler of Host::admit(): the client is that user, and is answered. The handler is on
+  // the stack, and dropped.
+  void let_in(std::string user);
+  // The client is that user; nobody has checked it.
+  void set_user(std::string user) { user_ = std::move(user); }
   // The client's end may be that which a proxy names, and ours the public one.
   const cgi::Endpoints& endpoints() const { return ends_ ? ends_->view : wire_->endpoints(); }
   Listener listener() const { return wire_->listener(); }
@@ -164,6 +170,7 @@ class Exchange final : public handler::Exchange {
 
   // ---- what answers
   Routing routing_;
+  std::string user_;             // who has logged in; kept over local redirects
   std::string script_name_;      // of the last program that answered
   std::string script_filename_;  // likewise
   std::unique_ptr<handler::Handler> handler_;

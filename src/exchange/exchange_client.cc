@@ -72,7 +72,10 @@ void Exchange::describe_request(accesslog::AccessEntry& entry) const {
     entry.method = http::is_token(method) ? method : "";
     entry.target = text::take_until(rest, ' ');
   }
-  if (const auto* const location = routing_.located.location)
+  // The field of a proxy counts for nothing where the server itself asks.
+  entry.user = user_;
+  if (const auto* const location = routing_.located.location;
+      location != nullptr && user_.empty() && routing_.password_rules.empty())
     entry.user = cgi::remote_user(request_, location->cgi.remote_user);
   describe_client(entry);
   entry.host = request_.host;

@@ -28,6 +28,10 @@ Host::Host(pool::Worker& worker, const config::Config& config, accesslog::Access
 
 Host::~Host() = default;
 
+std::unique_ptr<handler::Handler> Host::admit(Exchange&, const Routing&) {
+  return nullptr;
+}
+
 void Host::connection_accepted() {
   if (request_stats_) request_stats_->accepted();
 }

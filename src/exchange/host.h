@@ -9,8 +9,10 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "accesslog/access_log.h"
+#include "auth/options.h"
 #include "base/random.h"
 #include "config/config.h"
 #include "exchange/request_stats.h"
@@ -23,10 +25,11 @@ class Exchange;
 
 // Where a request leads, before anything is done for it.
 struct Routing {
-  std::unique_ptr<handler::Handler> refusal;  // if set, this answers, and no site is asked
-  const config::Site* site = nullptr;         // null: no site is involved
-  site::Located located;                      // of a site: what was found
-  http::Path path;                            // of a site: decoded
+  std::unique_ptr<handler::Handler> refusal;         // if set, this answers, and no site is asked
+  const config::Site* site = nullptr;                // null: no site is involved
+  site::Located located;                             // of a site: what was found
+  http::Path path;                                   // of a site: decoded
+  std::vector<const auth::Options*> password_rules;  // of a site: none: nobody is asked
   // A larger body is refused before anything is done.
   std::uint64_t body_bytes_max = config::bytes_unlimited;
 };
@@ -43,6 +46,9 @@ class Host {
   // Finds what answers the exchange's request, by its present host and target. Called again after
   // each local redirect.
   virtual Routing route(Exchange& exchange) = 0;
+  // Asks whoever may have to be asked who the client is. Null: go on with answer(); else this
+  // handler answers, unless it calls Exchange::let_in().
+  virtual std::unique_ptr<handler::Handler> admit(Exchange& exchange, const Routing& routing);
   // Never null. `routing` is the result of route(), and may be moved from.
   virtual std::unique_ptr<handler::Handler> answer(Exchange& exchange, Routing& routing) = 0;
 

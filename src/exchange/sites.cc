@@ -10,6 +10,7 @@
 #include "base/shortage.h"
 #include "base/text.h"
 #include "exchange/exchange.h"
+#include "exchange/password_handler.h"
 #include "files/listing.h"
 #include "files/mime.h"
 #include "files/static_file.h"
@@ -22,6 +23,7 @@
 #include "site/access_rules.h"
 #include "site/locate.h"
 #include "site/own_names.h"
+#include "site/password_rule.h"
 #include "site/router.h"
 
 namespace cgisrv::exchange {
@@ -200,9 +202,22 @@ Routing Sites::route(Exchange& exchange) {
 Routing Sites::route_in(const config::Site& site, http::Path path,
                         const access::Peer& visitor) const {
   Routing routing{.site = &site, .located = site::locate(config(), site, path, visitor)};
+  // An address that is not let in has no password to try.
+  if (!routing.located.is_kept_out)
+    routing.password_rules = site::password_rules_for(config(), site, path, routing.located);
   routing.path = std::move(path);
   routing.body_bytes_max = routing.located.location->body_size;
   return routing;
+}
+
+HandlerPtr Sites::admit(Exchange& exchange, const Routing& routing) {
+  if (routing.password_rules.empty()) return nullptr;
+  if (skips_passwords_) {
+    if (const auto given = credentials_of(exchange.request())) exchange.set_user(given->user);
+    return nullptr;
+  }
+  if (verifier_ == nullptr) return refuse(exchange, 500, "nobody can check passwords here");
+  return std::make_unique<PasswordHandler>(exchange, *verifier_, routing.password_rules);
 }
 
 HandlerPtr Sites::answer(Exchange& exchange, Routing& routing) {

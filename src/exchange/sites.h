@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "auth/verifier.h"
 #include "cgi/run.h"
 #include "exchange/host.h"
 #include "site/sent_programs.h"
@@ -17,7 +18,15 @@ class Sites final : public Host {
       : Host(worker, config, access_log), runs_(runs) {}
 
   Routing route(Exchange& exchange) override;
+  std::unique_ptr<handler::Handler> admit(Exchange& exchange, const Routing& routing) override;
   std::unique_ptr<handler::Handler> answer(Exchange& exchange, Routing& routing) override;
+
+  // From now on nobody's password is checked: users are whom they say they are, or nobody. For
+  // `cgisrv exec`, whose client has all rights already.
+  void skip_passwords() { skips_passwords_ = true; }
+  // From now on passwords are checked by it; it outlives this. Without one, nobody is let in where
+  // a password is needed.
+  void use_verifier(auth::Verifier& verifier) { verifier_ = &verifier; }
 
  private:
   using HandlerPtr = std::unique_ptr<handler::Handler>;
@@ -31,6 +40,8 @@ class Sites final : public Host {
   HandlerPtr add_slash(Exchange& exchange, Routing& routing);
 
   cgi::RunContext& runs_;
+  auth::Verifier* verifier_ = nullptr;
+  bool skips_passwords_ = false;
   site::SentPrograms sent_programs_;
 };
 

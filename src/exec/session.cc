@@ -38,6 +38,7 @@ Session::Session(const ResolvedRequest& resolved, const ExecRequest& request, bo
   pid_table_.use_row(0);
   run_context_.spool_memory = cgi::SpoolMemory(resolved.config.server.worker_body_memory);
   run_context_.observer = &record_;
+  sites_.skip_passwords();
   log::set_level(log::Level::info);
   log::divert([this](log::Level level, std::string_view request_id, std::string_view text) {
     record_.logged(level, request_id, text);

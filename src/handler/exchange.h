@@ -26,6 +26,7 @@ struct Failure {
   std::string output_head;  // of a program, raw; set where its output is at fault
   // What the client itself did wrong. Shown to every client: it reveals nothing of the server.
   std::string told{};
+  std::vector<http::Field> fields{};  // of the response besides: WWW-Authenticate
 };
 
 // Answers one request. Its exchange owns it: what it runs ends with the exchange.
@@ -51,6 +52,8 @@ class Exchange {
 
   virtual const http::Request& request() const = 0;
   virtual std::string_view request_id() const = 0;
+  // Whose password the server itself has checked; empty: nobody's.
+  virtual std::string_view user() const { return {}; }
 
   // ---- the request's body; it flows only as fast as it is consumed
   virtual void open_body() = 0;  // the handler wants it: sends 100 Continue where expected

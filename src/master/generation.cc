@@ -6,6 +6,7 @@
 #include "base/exit_status.h"
 #include "base/log.h"
 #include "config/descriptors.h"
+#include "config/password_rules.h"
 #include "config/run_as.h"
 #include "config/warm_programs.h"
 #include "master/address_url.h"
@@ -91,6 +92,8 @@ void Generation::begin(pool::Master& master, Orphans& orphans, std::string serve
   if (config::wants_zygote_manager(config_))
     zygote_manager_.emplace(master, config_, privileges_, common_.descriptors, orphans,
                             common_.table, number_, [this] { enter_cgroup(); });
+  if (!config::password_rules(config_).empty())
+    password_checker_.emplace(master, config_, privileges_);
 }
 
 void Generation::become_current() {
@@ -119,6 +122,7 @@ pool::WorkerGroupSpec Generation::for_pool(std::vector<Fd> listeners,
               [this] {
                 access_log_.keep();
                 if (zygote_manager_) zygote_manager_->keep_workers_end();
+                if (password_checker_) password_checker_->keep_workers_end();
               },
           .on_end = std::move(on_end)};
 }
@@ -143,17 +147,21 @@ std::unique_ptr<pool::Service> Generation::make_service(pool::Worker& worker) {
   service->use_proxy_protocol(with_proxy_protocol(listening_, config_));
   if (common_.cgroups) service->use_cgroups(*common_.cgroups);
   if (zygote_manager_) service->use_zygote_manager(zygote_manager_->workers_end());
+  if (password_checker_)
+    service->use_password_checker(password_checker_->workers_end(), config_.auth);
   service->use_shared_stats(common_.shared_stats);
   return service;
 }
 
 void Generation::let_go() {
   end_admin();
+  password_checker_.reset();
   if (zygote_manager_) zygote_manager_->let_go();
 }
 
 void Generation::end() {
   end_admin();
+  password_checker_.reset();
   zygote_manager_.reset();
 }
 

@@ -15,6 +15,7 @@
 #include "config/config.h"
 #include "master/admin_host.h"
 #include "master/orphans.h"
+#include "master/password_checker_host.h"
 #include "master/zygote_manager_host.h"
 #include "net/listener.h"
 #include "process/cgroup.h"
@@ -88,6 +89,7 @@ class Generation {
   std::optional<ParentOnly<net::Listener>> admin_listener_;
   std::unique_ptr<status::Reporter> reporter_;
   std::optional<ZygoteManagerHost> zygote_manager_;
+  std::optional<PasswordCheckerHost> password_checker_;
   std::optional<AdminHost> admin_;
 };
 

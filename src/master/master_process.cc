@@ -12,6 +12,7 @@
 #include "base/exit_status.h"
 #include "base/log.h"
 #include "base/units.h"
+#include "config/password_rules.h"
 #include "master/announcement.h"
 #include "master/pid_file.h"
 #include "net/interfaces.h"
@@ -340,6 +341,12 @@ void MasterProcess::upgrade(control::Reply reply) {
   if (::getpid() == 1)
     return reply(logged({exit_status::unavailable,
                          "process 1 cannot give its place to another: replace the container\n"}));
+  const auto rules = config::password_rules(config());
+  if (std::ranges::any_of(rules, [](const auto* rule) { return !rule->entry.empty(); }))
+    return reply(
+        logged({exit_status::unavailable,
+                "the password of --auth is known to this process alone: stop it, and start "
+                "another\n"}));
   Upgrade::Listeners listeners;
   for (std::size_t i = 0; i < current_->listening().size(); ++i)
     listeners.emplace_back(current_->listening()[i].configured, master_->listeners()[i].get());

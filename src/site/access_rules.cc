@@ -94,9 +94,9 @@ std::string refusal_by_file(const config::Config& config, const config::Site& si
 
 void drop_access_rules(config::Config& config) {
   for (config::Site& site : config.sites) {
-    site.access = {};
+    site.access.allow.reset();
     for (config::Location& location : site.locations)
-      location.access = {};
+      location.access.allow.reset();
   }
 }
 

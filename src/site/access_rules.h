@@ -43,7 +43,7 @@ std::string refusal_by_file(const config::Config& config, const config::Site& si
                             const http::Path& path, const std::string& file,
                             const access::Peer& visitor);
 
-// Takes all rules away, for the administrator who asks.
+// Takes all rules by address away, for the administrator who asks.
 void drop_access_rules(config::Config& config);
 
 // ---- implementation

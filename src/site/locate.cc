@@ -36,7 +36,7 @@ Located refuse(const config::Location& location, int status, std::string_view pr
 
 // For somebody who is not let in.
 Located keep_out(const config::Location& location, std::string refusal) {
-  return {.location = &location, .status = 403, .problem = std::move(refusal)};
+  return {.location = &location, .status = 403, .problem = std::move(refusal), .is_kept_out = true};
 }
 
 // A decoded path has no dot segments, so a segment with a leading dot is a dotfile, except the one
@@ -59,7 +59,9 @@ std::optional<Located> locate_index(const Within& in, const http::Path& director
     const auto text = directory.text + name;
     Located index = locate(in.config, in.site, {text, text.size()}, in.visitor);
     const bool is_file = index.kind == Kind::program || index.kind == Kind::file;
-    if (is_file || (index.kind == Kind::error && index.status != 404)) return index;
+    if (!is_file && (index.kind != Kind::error || index.status == 404)) continue;
+    index.index = text;
+    return index;
   }
   return std::nullopt;
 }

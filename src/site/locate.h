@@ -17,9 +17,11 @@ struct Located {
   const config::Location* location = nullptr;  // never null on return
   cgi::Script script;                          // program
   std::string file;                            // file, listing: absolute path
-  std::string redirect;  // redirect: the encoded path, with its trailing slash
-  int status = 404;      // error
-  std::string problem;   // error: one sentence, escaped for the log
+  std::string index;         // of a directory: the path of the index that answers for it
+  std::string redirect;      // redirect: the encoded path, with its trailing slash
+  int status = 404;          // error
+  std::string problem;       // error: one sentence, escaped for the log
+  bool is_kept_out = false;  // error: by a rule of access
 };
 
 // The one place that decides who may have what, for every path that leads to a file, a folder or a

@@ -99,4 +99,9 @@ void Service::use_zygote_manager(int channel) {
   run_context_.zygotes = &*zygotes_;
 }
 
+void Service::use_password_checker(int channel, const auth::Limits& limits) {
+  verifier_.emplace(worker_.loop(), channel, limits);
+  sites_.use_verifier(*verifier_);
+}
+
 }  // namespace cgisrv::worker

@@ -11,6 +11,7 @@
 
 #include "accesslog/access_log.h"
 #include "admission/admission_client.h"
+#include "auth/verifier.h"
 #include "cgi/run.h"
 #include "config/config.h"
 #include "exchange/sites.h"
@@ -46,6 +47,8 @@ class Service final : public pool::Service {
   void use_zygote_manager(int channel);
   // From now on programs are confined to it.
   void use_cgroups(process::Cgroups& cgroups) { run_context_.cgroups = &cgroups; }
+  // From now on passwords are checked. `channel`: the workers' end of the socket to the checker.
+  void use_password_checker(int channel, const auth::Limits& limits);
   // From now on exchanges are counted and noted in `shared_stats`.
   void use_shared_stats(telemetry::SharedStats& shared_stats) {
     sites_.use_shared_stats(shared_stats);
@@ -65,6 +68,7 @@ class Service final : public pool::Service {
   process::Reaper reaper_;
   std::optional<warm::Zygotes> zygotes_;
   cgi::RunContext run_context_;
+  std::optional<auth::Verifier> verifier_;
   exchange::Sites sites_;
   http1::Server connections_;  // what runs for a client needs all of the others
   std::vector<bool> with_proxy_protocol_;

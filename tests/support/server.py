@@ -129,6 +129,16 @@ class Server:
         """Of warm programs; 0: none runs."""
         return self.child_named("cgisrv-zygotes", everyone)
 
+    def password_checker(self, everyone: Everyone = None) -> int:
+        """Of passwords; 0: none runs."""
+        return self.child_named("cgisrv-auth", everyone)
+
+    def hashers(self, everyone: Everyone = None) -> list[int]:
+        """What compares passwords with hashes, for the password checkers of all generations."""
+        everyone = everyone or processes()
+        return [p.pid for p in everyone.values() if p.name == "cgisrv-hasher" and p.state not in "ZX"
+                and p.pid in {each.pid for each in descendants(self.pid, everyone)}]
+
     def zygotes(self, everyone: Everyone = None) -> list[int]:
         """Children of the zygote manager that have a control socket; others it has inherited."""
         everyone = everyone or processes()
@@ -147,7 +157,7 @@ class Server:
         """All that descends from the master and is neither it nor another part of the server."""
         now = processes()
         parts = [*self.workers(now), self.admin(now), self.zygote_manager(now), *self.zygotes(now),
-                 *self.waiting(now)]
+                 *self.waiting(now), self.password_checker(now), *self.hashers(now)]
         return [p for p in descendants(self.pid, now) if p.pid not in parts]
 
     def left_behind(self) -> list[Process]:
@@ -192,7 +202,8 @@ class Server:
 
     def stale_watches(self) -> list[str]:
         now = processes()
-        parts = [self.pid, *self.workers(now), self.admin(now), self.zygote_manager(now)]
+        parts = [self.pid, *self.workers(now), self.admin(now), self.zygote_manager(now),
+                 self.password_checker(now)]
         return [watch for pid in parts if pid for watch in stale_watches(pid)]
 
     def verify(self, item: pytest.Item) -> list[str]:
@@ -221,7 +232,7 @@ class Server:
         faults = [f"no line of the log matches {regex!r}" for regex in expected
                   if not re.search(regex, log, re.MULTILINE)]
         if item.get_closest_marker("kills_worker") or item.get_closest_marker("kills_master"):
-            expected.append(r"worker|master|zygote manager")
+            expected.append(r"worker|master|zygote manager|password checker")
         for line in log.splitlines():
             if BAD_LINE.search(line) and not any(re.search(regex, line) for regex in expected):
                 faults.append(f"in the log: {line}")

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from support.binary import BINARY, REPOSITORY
+from support.passwords import QUICK
 from support.programs import ENVIRONMENT, PLAIN, environment_of
 
 DOCUMENTS = ("README.md", "docs/guide.md")
@@ -22,6 +23,7 @@ FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PATH = re.compile(r'^((?:root|cgi|interpreter|pid_file) = |\w+ = \{ path = |'
                   r'address = (?="unix:))"((?:unix:)?/[^"]*)"',
                   re.MULTILINE)
+USERS = re.compile(r'\b((?:passwords|groups) = )"(/[^"]*)"')
 PROGRAM_SUFFIXES = {"sh": ".cgi", "python": ".cgi", "perl": ".cgi", "c": ".c"}
 
 
@@ -92,7 +94,13 @@ def below(folder: Path, configuration: str) -> str:
             path.chmod(0o755)
         return f'{match[1]}"{unix}{folder}{match[2].removeprefix(unix)}"'
 
-    return PATH.sub(move, configuration)
+    def move_users(match: re.Match[str]) -> str:
+        path = Path(f"{folder}{match[2]}")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("staff: alice\n" if match[1].startswith("groups") else f"alice:{QUICK}\n")
+        return f'{match[1]}"{path}"'
+
+    return USERS.sub(move_users, PATH.sub(move, configuration))
 
 
 def start_as(user: int, file: Path, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -237,7 +245,7 @@ def test_table_of_variables_is_complete(server, site):
         "POST", "/environment.cgi/more?a=b",
         [("Content-Type", "text/plain"), ("Git-Protocol", "version=2")], b"body"))
     shown = set(first_column("### What a program gets")) - {"HTTP_*"}
-    conditional = {"REDIRECT_URL", "REMOTE_USER", "TZ"}
+    conditional = {"REDIRECT_URL", "AUTH_TYPE", "REMOTE_USER", "TZ"}
     environment.pop("TZ", None)
     assert {name for name in environment if not name.startswith("HTTP_")} == shown - conditional
 

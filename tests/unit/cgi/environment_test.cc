@@ -236,6 +236,17 @@ TEST_F(Environments, RemoteUserIsWhatTheProxysFieldSaysIfItIsThereOnce) {
   EXPECT_FALSE(build().has("REMOTE_USER"));
 }
 
+TEST_F(Environments, AUserWhomTheServerHasCheckedIsToldAndThePasswordIsNot) {
+  field("Authorization", "Basic eDp5");
+  field("X-Remote-User", "root");
+  input.pass_authorization = true;
+  input.user_field = "X-Remote-User";
+  input.user = "x";
+  EXPECT_THAT(get("AUTH_TYPE"), Optional(std::string("Basic")));
+  EXPECT_THAT(get("REMOTE_USER"), Optional(std::string("x")));
+  EXPECT_FALSE(build().has("HTTP_AUTHORIZATION"));
+}
+
 TEST_F(Environments, TlsSetsHttps) {
   endpoints.https = true;
   EXPECT_THAT(get("HTTPS"), Optional(std::string("on")));

@@ -200,6 +200,32 @@ TEST_F(ConfigTest, ReadsWhichProxiesAreTrusted) {
   EXPECT_TRUE(with_site("").server.trusted_proxies.empty());
 }
 
+TEST_F(ConfigTest, ReadsWhoHasAPassword) {
+  files_.file("passwords", 0640, "alice:{SHA}tiY7sUhYKUwI5L3866kDY+ENcrQ=\n");
+  files_.file("groups", 0640, "staff: alice\n");
+  const auto config = good(
+      "[auth]\nremember = '1h'\nguesses = 'off'\nprocesses = 3\n"
+      "[[site]]\nroot = 'www'\nauth = { passwords = 'passwords' }\n"
+      "[[site.location]]\nmatch = '/a/'\n"
+      "auth = { realm = 'Staff', passwords = 'passwords', users = ['bob', '@staff'], groups = "
+      "'groups' }\n"
+      "[[site.location]]\nmatch = '/b/'\nauth = false\n[[site.location]]\nmatch = '/c/'");
+  EXPECT_EQ(config.auth.remember, std::chrono::hours(1));
+  EXPECT_EQ(config.auth.guesses, 0U);
+  EXPECT_EQ(config.auth.processes, 3U);
+  const Site& site = config.sites.at(0);
+  ASSERT_TRUE(site.access.auth);
+  EXPECT_EQ(site.access.auth->passwords, path("passwords"));
+  EXPECT_TRUE(site.access.auth->users.empty());
+  const auto& staff = site.locations.at(0).access.auth;
+  ASSERT_TRUE(staff);
+  EXPECT_EQ(staff->realm, "Staff");
+  EXPECT_EQ(staff->users, (std::vector<std::string>{"bob", "@staff"}));
+  EXPECT_EQ(staff->number, 1U);
+  EXPECT_TRUE(site.locations.at(1).access.auth->is_open);
+  EXPECT_FALSE(site.locations.at(2).access.auth);
+}
+
 TEST_F(ConfigTest, ReadsWhatIsKeptWarmAndHow) {
   const Config config = good(R"([cgi]
 start = "warm"

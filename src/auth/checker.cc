@@ -1,0 +1,226 @@
+#include "auth/checker.h"
+
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <thread>
+#include <utility>
+
+#include "base/log.h"
+#include "base/text.h"
+
+namespace cgisrv::auth {
+
+namespace {
+
+constexpr unsigned packets_per_turn = 32;
+constexpr auto poll_interval = std::chrono::seconds(5);
+
+std::chrono::seconds whole_seconds(Clock::duration duration) {
+  return std::chrono::ceil<std::chrono::seconds>(duration);
+}
+
+}  // namespace
+
+unsigned default_processes(unsigned processors) {
+  return std::clamp(processors / 2, 2U, 16U);
+}
+
+Checker::Link::Link(Checker& owner, Fd fd)
+    : checker(owner),
+      socket(owner.loop_, std::move(fd), EPOLLIN | EPOLLRDHUP,
+             WatchCallback::of<&Link::ready>(*this)) {}
+
+Checker::Slot::Slot(Checker& owner)
+    : checker(owner), deadline(owner.loop_, Callback::of<&Slot::overdue>(*this)) {}
+
+Checker::Checker(Fd workers, Fd lifeline, std::vector<const Options*> rules, const Limits& limits)
+    : signals_(loop_, {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2},
+               SignalCallback::of<&Checker::on_signal>(*this)),
+      poll_timer_(loop_, Callback::of<&Checker::poll>(*this)),
+      lifeline_(loop_, std::move(lifeline), 0, WatchCallback::of<&Checker::end>(*this)),
+      workers_(loop_, std::move(workers), EPOLLIN,
+               WatchCallback::of<&Checker::worker_ready>(*this)),
+      rules_(std::move(rules)),
+      limits_(limits),
+      guesses_(limits.guesses, limits.guess_interval) {
+  const unsigned count = limits_.processes != 0
+                             ? limits_.processes
+                             : default_processes(std::thread::hardware_concurrency());
+  for (unsigned i = 0; i < count; ++i)
+    slots_.push_back(std::make_unique<Slot>(*this));
+}
+
+Checker::~Checker() = default;
+
+int Checker::run() {
+  if (!lifeline_ || !workers_) return 1;
+  poll();
+  loop_.run();
+  return 0;
+}
+
+void Checker::poll() {
+  log::follow();
+  std::erase_if(dying_, [](pid_t pid) { return ::waitpid(pid, nullptr, WNOHANG) != 0; });
+  poll_timer_.arm_after(poll_interval);
+}
+
+// ---- workers -----------------------------------------------------------------------------------
+
+void Checker::worker_ready() {
+  std::array<char, 16> room{};
+  for (unsigned i = 0; i < packets_per_turn; ++i) {
+    auto packet = receive_packet(workers_.get(), room);
+    if (!packet) return;
+    if (!packet->descriptor) continue;
+    links_.emplace_front(*this, std::move(packet->descriptor));
+    links_.front().self = links_.begin();
+    if (!links_.front().socket) links_.pop_front();
+  }
+}
+
+void Checker::Link::ready(std::uint32_t events) {
+  std::array<char, request_bytes_max> room{};
+  bool is_empty = false;
+  for (unsigned i = 0; i < packets_per_turn && !is_empty; ++i) {
+    const auto packet = receive_packet(socket.get(), room);
+    is_empty = !packet;
+    if (!packet) break;
+    if (const auto request = unpack_request(*packet)) checker.take(*this, *request);
+  }
+  ::explicit_bzero(room.data(), room.size());
+  checker.dispatch();
+  if (is_empty && (events & (EPOLLHUP | EPOLLRDHUP)) != 0) checker.forget(self);
+}
+
+void Checker::forget(std::list<Link>::iterator link) {
+  queue_.remove_if([&](const Check& check) { return check.link == &*link; });
+  for (const auto& slot : slots_)
+    for (Check& check : slot->check)
+      if (check.link == &*link) check.link = nullptr;
+  links_.erase(link);
+}
+
+// A quarter is for one client, so that nobody else is shut out by it.
+bool Checker::is_full_for(std::uint64_t client) const {
+  if (queue_.size() >= limits_.queue) return true;
+  if (client == 0) return false;
+  const auto waiting = std::ranges::count(queue_, client, &Check::client);
+  return static_cast<std::size_t>(waiting) >= std::max(limits_.queue / 4, 1U);
+}
+
+void Checker::take(Link& link, const CheckRequest& request) {
+  if (request.kind == CheckRequest::Kind::cancel) {
+    queue_.remove_if(
+        [&](const Check& check) { return check.link == &link && check.id == request.id; });
+    return;
+  }
+  const auto answer = [&](Answer answer) { reply(&link, request.id, answer); };
+  if (request.rule >= rules_.size()) return answer({Verdict::unavailable});
+  if (const auto wait = guesses_.wait(request.client, loop_.now()); wait.count() > 0)
+    return answer({Verdict::guessed, whole_seconds(wait)});
+  if (is_full_for(request.client)) return answer({Verdict::busy});
+  queue_.push_back({.link = &link,
+                    .id = request.id,
+                    .client = request.client,
+                    .rule = *rules_[request.rule],
+                    .user = std::string(request.user),
+                    .password = Secret(request.password),
+                    .deadline = loop_.now() + limits_.timeout});
+}
+
+// A worker that does not read its answers is about to die, or to be killed.
+void Checker::reply(const Link* link, std::uint64_t id, Answer answer) {
+  if (link != nullptr) send(link->socket.get(), CheckReply{id, answer});
+}
+
+// ---- hashers -----------------------------------------------------------------------------------
+
+void Checker::dispatch() {
+  for (const auto& slot : slots_)
+    while (slot->check.empty() && !queue_.empty())
+      begin(*slot, queue_.begin());
+}
+
+// Takes the check from the queue: it is under way then, or answered.
+void Checker::begin(Slot& slot, std::list<Check>::iterator check) {
+  std::list<Check> taken;
+  taken.splice(taken.begin(), queue_, check);
+  const auto answer = [&](Answer answer) { reply(check->link, check->id, answer); };
+  if (const auto wait = guesses_.wait(check->client, loop_.now()); wait.count() > 0)
+    return answer({Verdict::guessed, whole_seconds(wait)});
+  if (check->deadline <= loop_.now()) return answer({Verdict::late});
+  const auto found = users_.find(check->rule, check->user);
+  if (!found.problem.empty() || !is_started(slot)) return answer({Verdict::unavailable});
+  if (!slot.hasher.ask(found.hash, check->password)) {
+    stop_hasher(slot);
+    return answer({Verdict::unavailable});
+  }
+  slot.is_known = found.is_known;
+  slot.is_listed = found.is_listed;
+  slot.deadline.arm(check->deadline);
+  slot.check = std::move(taken);
+}
+
+bool Checker::is_started(Slot& slot) {
+  if (slot.hasher) return true;
+  if (slot.hasher.start())
+    slot.watch = Watch(loop_, slot.hasher.socket(), EPOLLIN, WatchCallback::of<&Slot::ready>(slot));
+  else
+    log::line(log::Level::error, "a process that checks passwords cannot be started: {}",
+              errno_text(errno));
+  if (!slot.watch) stop_hasher(slot);
+  return static_cast<bool>(slot.hasher);
+}
+
+void Checker::stop_hasher(Slot& slot) {
+  slot.watch.cancel();
+  if (const pid_t pid = slot.hasher.kill(); pid > 0 && ::waitpid(pid, nullptr, WNOHANG) == 0)
+    dying_.push_back(pid);
+}
+
+void Checker::Slot::ready() {
+  const auto fit = hasher.answer();
+  if (!fit) checker.stop_hasher(*this);  // it has died
+  if (!check.empty()) checker.finish(*this, fit.value_or(Fit::failed));
+  checker.dispatch();
+}
+
+void Checker::Slot::overdue() {
+  const Check late = std::move(check.front());
+  check.clear();
+  checker.stop_hasher(*this);
+  log::line(log::Level::warn,
+            "a password of the user \"{}\" was not checked within [auth] timeout; its hash is too "
+            "expensive, or the machine is overloaded",
+            text::escape(late.user, 80));
+  reply(late.link, late.id, {Verdict::late});
+  checker.dispatch();
+}
+
+void Checker::finish(Slot& slot, Fit fit) {
+  slot.deadline.disarm();
+  const Answer answer = verdict(slot, fit);
+  const Check& check = slot.check.front();
+  if (answer.verdict == Verdict::wrong) guesses_.wrong(check.client, loop_.now());
+  if (fit == Fit::failed)
+    log::line(
+        log::Level::error,
+        "the hash for the user \"{}\" cannot be computed; it may take more memory than there is",
+        text::escape(check.user, 80));
+  reply(check.link, check.id, answer);
+  slot.check.clear();
+}
+
+Answer Checker::verdict(const Slot& slot, Fit fit) {
+  if (fit == Fit::failed) return {Verdict::unavailable};
+  if (fit == Fit::wrong || !slot.is_known) return {Verdict::wrong};
+  return {slot.is_listed ? Verdict::right : Verdict::unlisted};
+}
+
+}  // namespace cgisrv::auth

@@ -1,0 +1,32 @@
+// Who is let in by password, as an administrator configures it.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace cgisrv::auth {
+
+// auth = { ... }, of a site or a location: Basic authentication, RFC 7617.
+struct Options {
+  bool is_open = false;      // auth = false: nobody is asked
+  std::uint32_t number = 0;  // in the whole configuration: tells rules apart
+  std::string realm = "Restricted";
+  std::string passwords;           // absolute path of a password file
+  std::string groups;              // absolute path of a group file; empty: none
+  std::vector<std::string> users;  // "alice", "@staff"; empty: whoever has a right password
+  std::string entry;               // directory mode: a line of a password file, instead of a file
+};
+
+// [auth]: of the whole server.
+struct Limits {
+  unsigned processes = 0;  // that check passwords at a time; 0: by the number of processors
+  unsigned queue = 256;    // checks that wait, of all workers
+  std::chrono::milliseconds timeout{30'000};        // for one check, its wait included
+  std::chrono::milliseconds remember{300'000};      // a right password
+  unsigned guesses = 10;                            // wrong ones of a client at once; 0: any number
+  std::chrono::milliseconds guess_interval{6'000};  // after these, one in so much time
+};
+
+}  // namespace cgisrv::auth

@@ -1,0 +1,50 @@
+// The files of the configured rules, as they are now: read again when they have changed.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "auth/digest.h"
+#include "auth/group_file.h"
+#include "auth/options.h"
+#include "auth/password_file.h"
+#include "auth/text_file.h"
+
+namespace cgisrv::auth {
+
+class UserStore {
+ public:
+  UserStore();
+
+  struct Found {
+    std::string hash;       // that of the user; of an unknown one, another's that takes as long
+    bool is_known = false;  // whether there is such a user
+    bool is_listed = false;
+    std::string problem;  // why nobody can be let in: a sentence; empty: none
+  };
+  // Looks at the rule's files first. A file that has become unreadable or broken is logged, with
+  // file and line, and its last good state stays in service; if there is none, its good lines do.
+  Found find(const Options& rule, std::string_view user);
+
+ private:
+  template <typename File>
+  struct Kept {
+    FileState state{.error = -1};  // as it was last looked at; -1: never
+    File file;
+    bool is_good = false;  // some state of it was without a fault
+    std::string problem;   // it was never readable: why
+  };
+
+  template <typename File>
+  const Kept<File>& keep(std::map<std::string, Kept<File>>& files, const std::string& path,
+                         File (*parse)(std::string_view));
+  const Kept<PasswordFile>& passwords_of(const Options& rule);
+  const std::string& other_hash(const PasswordFile& file, std::string_view user) const;
+
+  std::map<std::string, Kept<PasswordFile>> passwords_;  // by path, or entry
+  std::map<std::string, Kept<GroupFile>> groups_;
+  Digest secret_{};
+};
+
+}  // namespace cgisrv::auth

@@ -1,0 +1,23 @@
+// cgisrv passwd FILE USER: writes an entry of a password file.
+#pragma once
+
+#include <string>
+
+#include "base/result.h"
+
+namespace cgisrv::command {
+
+struct PasswdCommand {
+  std::string file;
+  std::string user;
+  bool removes = false;
+};
+
+// Asks for the password, and replaces the file by a new one that has the entry. Returns the exit
+// status, after saying on standard error what went wrong.
+int run_passwd(const PasswdCommand& command);
+
+// "alice:$y$...", for a user whose password is asked for. The name has been checked.
+Result<std::string> ask_entry(const std::string& user);
+
+}  // namespace cgisrv::command

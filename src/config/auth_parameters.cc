@@ -1,0 +1,53 @@
+#include "config/auth_parameters.h"
+
+#include "config/value_check.h"
+
+namespace cgisrv::config {
+
+// clang-format off
+const SectionOf<auth::Limits>& auth_limits_section() {
+  constexpr std::uint64_t ms = 1, second = 1000, day = 24 * 3600 * second;
+  constexpr Word automatic{"auto", 0};
+  constexpr Word off{"off", 0};
+  static const SectionOf<auth::Limits> section{
+      "[auth]",
+      "How passwords are checked: by processes beside the workers, for all sites.", {
+      {"processes", &auth::Limits::processes, integer({1, 64}, "processes", automatic),
+       "How many passwords are checked at a time; `\"auto\"`: one for each two processors, but at "
+       "least two."},
+      {"queue", &auth::Limits::queue, integer({1, 65'536}, "checks"),
+       "How many checks wait, a quarter of them of one client; answers 503 past it."},
+      {"timeout", &auth::Limits::timeout, duration({100 * ms, day}),
+       "How long a check may take, its wait included; answers 503 past it."},
+      {"remember", &auth::Limits::remember, duration({0, day}),
+       "How long a worker remembers that a password was right, as a keyed hash; `\"0s\"`: not at "
+       "all. A password file that changes is obeyed at once."},
+      {"guesses", &auth::Limits::guesses, integer({1, 10'000}, "passwords", off),
+       "How many wrong passwords a client (an IPv4 address, or the /64 of an IPv6 one) may send "
+       "at once; answers 429 past it."},
+      {"guess_interval", &auth::Limits::guess_interval, duration({100 * ms, day}),
+       "In which it may send one more."},
+  }};
+  return section;
+}
+
+const SectionOf<auth::Options>& auth_section() {
+  static const SectionOf<auth::Options> section{
+      "[site.auth]",
+      "Who is let in by password (Basic, RFC 7617). Mostly written as `auth = { passwords = "
+      "\"/etc/cgisrv/passwords\" }`, in a `[[site]]` or a `[[site.location]]`.", {
+      {"realm", &auth::Options::realm, text(),
+       "What browsers show beside the question for a password."},
+      {"passwords", &auth::Options::passwords, path(), required,
+       "A file of `USER:HASH` lines, as `cgisrv passwd` and `htpasswd` write them: bcrypt, "
+       "yescrypt, SHA-crypt, `$apr1$`, `{SHA}`."},
+      {"users", &auth::Options::users, list(check_listed_user), unset("all in `passwords`"),
+       "Who of them is let in: `\"alice\"`, or a group, `\"@staff\"`."},
+      {"groups", &auth::Options::groups, path(), unset("none"),
+       "A file of `GROUP: USER USER` lines."},
+  }};
+  return section;
+}
+// clang-format on
+
+}  // namespace cgisrv::config

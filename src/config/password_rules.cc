@@ -1,0 +1,174 @@
+#include "config/password_rules.h"
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <functional>
+#include <optional>
+#include <set>
+
+#include "auth/group_file.h"
+#include "auth/password_file.h"
+#include "auth/password_hash.h"
+#include "base/text.h"
+#include "net/address.h"
+#include "process/privileges.h"
+
+namespace cgisrv::config {
+
+namespace {
+
+// Calls `visit` with each rule, in the order of the file.
+template <typename Config, typename Visit>
+void visit_rules(Config& config, const Visit& visit) {
+  for (auto& site : config.sites) {
+    if (auto& rule = site.access.auth; rule && !rule->is_open) visit(*rule);
+    for (auto& location : site.locations)
+      if (auto& rule = location.access.auth; rule && !rule->is_open) visit(*rule);
+  }
+}
+
+// What has been read already: rules may share files.
+class FileCheck {
+ public:
+  explicit FileCheck(Faults& faults) : faults_(faults) {}
+
+  void passwords(const Position& at, const std::string& path) {
+    if (!seen_.insert(path).second) return;
+    if (const auto text = read(at, "passwords", path))
+      report(path, auth::parse_password_file(*text).faults);
+  }
+
+  void groups(const Value& table, const auth::Options& rule) {
+    const Position& at = table.find("groups")->at;
+    const auto text = read(at, "groups", rule.groups);
+    if (!text) return;
+    const auth::GroupFile file = auth::parse_group_file(*text);
+    if (seen_.insert(rule.groups).second) report(rule.groups, file.faults);
+    for (const std::string& each : rule.users)
+      if (each.starts_with('@') && !file.members.contains(each.substr(1)))
+        faults_.add(table.find("users")->at,
+                    "'users': there is no group {0} in {1}; write a line \"{0}: USER USER\" there",
+                    text::escape(each.substr(1), 80), rule.groups);
+  }
+
+ private:
+  std::optional<std::string> read(const Position& at, std::string_view key,
+                                  const std::string& path) {
+    auto text = auth::read_text_file(path);
+    if (text) return std::move(*text);
+    const bool is_missing = key == "passwords" && text.error().code == ENOENT;
+    faults_.add(at, "'{}': {}{}", key, text.error().what,
+                is_missing ? fmt::format("; make it with: cgisrv passwd {} USER", path) : "");
+    return std::nullopt;
+  }
+  void report(const std::string& path, const std::vector<auth::FileFault>& faults) {
+    for (const auth::FileFault& fault : faults)
+      faults_.add(ConfigError{path, fault.line, 0, fault.what});
+  }
+
+  Faults& faults_;
+  std::set<std::string> seen_;
+};
+
+void check_rule(const Value& owner, const AccessRules& access, FileCheck& files, Faults& faults) {
+  const Value* const table = owner.find("auth");
+  if (table == nullptr || !access.auth || access.auth->is_open) return;
+  const auth::Options& rule = *access.auth;
+  if (const Value* const passwords = table->find("passwords"); passwords && !rule.passwords.empty())
+    files.passwords(passwords->at, rule.passwords);
+  const bool has_groups = std::ranges::any_of(
+      rule.users, [](const std::string& each) { return each.starts_with('@'); });
+  if (!rule.groups.empty())
+    files.groups(*table, rule);
+  else if (has_groups)
+    faults.add(table->find("users")->at,
+               "'users' names a group; write groups = \"/path\" beside it: the file that says who "
+               "belongs to it");
+}
+
+// ---- notes
+
+void note_file(const Config& config, const std::string& path, std::string_view what,
+               std::vector<std::string>& notes) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) return;
+  if ((status.st_mode & 0007) != 0)
+    notes.push_back(
+        fmt::format("{} can be read or written by every user of this machine: chmod 640 {}", path,
+                    text::shell_word(path)));
+  const std::string& user = config.server.user;
+  if (!user.empty() && !process::may_read(user, config.server.group, status))
+    notes.push_back(fmt::format(
+        "{0} cannot be read by the user {1}, as whom the server checks {2}: chgrp {1} {3}, and "
+        "chmod 640 {3}",
+        path, user, what, text::shell_word(path)));
+}
+
+void note_weak_hashes(const std::string& path, std::vector<std::string>& notes) {
+  const auto text = auth::read_text_file(path);
+  if (!text) return;
+  for (const auto& [user, entry] : auth::parse_password_file(*text).users) {
+    const auto form = auth::weak_form(entry.hash);
+    if (form.empty()) continue;
+    notes.push_back(fmt::format(
+        "{}:{}: the {} hash of {} is guessed fast by whoever has the file; make it anew with: "
+        "cgisrv passwd {} {}",
+        path, entry.line, form, text::escape(user, 80), text::shell_word(path),
+        text::shell_word(user)));
+    return;  // one line tells enough
+  }
+}
+
+bool is_heard(const Listen& listen) {
+  const auto address = net::parse_address(listen.address);
+  return address && address->family() != AF_UNIX && !address->loopback();
+}
+
+}  // namespace
+
+std::vector<const auth::Options*> password_rules(const Config& config) {
+  std::vector<const auth::Options*> rules;
+  visit_rules(config, [&](const auth::Options& rule) { rules.push_back(&rule); });
+  return rules;
+}
+
+void number_password_rules(Config& config) {
+  std::uint32_t number = 0;
+  visit_rules(config, [&](auth::Options& rule) { rule.number = number++; });
+}
+
+void check_password_rules(const Value& root, Config& config, Faults& faults) {
+  FileCheck files(faults);
+  for (std::size_t i = 0; i < config.sites.size(); ++i) {
+    const Site& site = config.sites[i];
+    const Value& table = root.find("site")->as<Value::List>()->at(i);
+    check_rule(table, site.access, files, faults);
+    for (std::size_t j = 0; j < site.locations.size(); ++j)
+      check_rule(table.find("location")->as<Value::List>()->at(j), site.locations[j].access, files,
+                 faults);
+  }
+}
+
+std::vector<std::string> notes_on_passwords(const Config& config) {
+  std::vector<std::string> notes;
+  std::set<std::string> seen;
+  for (const auth::Options* const rule : password_rules(config)) {
+    if (!rule->passwords.empty() && seen.insert(rule->passwords).second) {
+      note_file(config, rule->passwords, "passwords", notes);
+      note_weak_hashes(rule->passwords, notes);
+    }
+    if (!rule->groups.empty() && seen.insert(rule->groups).second)
+      note_file(config, rule->groups, "passwords", notes);
+  }
+  const auto heard = std::ranges::find_if(config.listen, is_heard);
+  if (!password_rules(config).empty() && heard != config.listen.end())
+    notes.push_back(fmt::format(
+        "passwords go over the network in the clear to {}, which has no TLS; put a proxy with TLS "
+        "in front, and listen on 127.0.0.1",
+        heard->address));
+  return notes;
+}
+
+}  // namespace cgisrv::config

@@ -1,0 +1,99 @@
+#include "exchange/password_handler.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/text.h"
+#include "exchange/exchange.h"
+
+namespace cgisrv::exchange {
+
+namespace {
+
+constexpr std::string_view field_name = "Authorization";
+
+}  // namespace
+
+// A request with two of them has none: it cannot be told which one somebody else has seen.
+std::expected<auth::Credentials, std::string_view> credentials_of(const http::Request& request) {
+  const auto count = std::ranges::count_if(request.fields, [](const http::FieldView& field) {
+    return text::equals_ignoring_case(field.name, field_name);
+  });
+  if (count == 0) return std::unexpected("no password was sent");
+  if (count > 1) return std::unexpected("there is more than one Authorization field");
+  return auth::parse_basic(request.field(field_name).value_or(""));
+}
+
+PasswordHandler::PasswordHandler(Exchange& exchange, auth::Verifier& verifier,
+                                 std::vector<const auth::Options*> rules)
+    : exchange_(exchange), verifier_(verifier), rules_(std::move(rules)) {}
+
+void PasswordHandler::start() {
+  check_next();
+}
+
+void PasswordHandler::check_next() {
+  auto credentials = credentials_of(exchange_.request());
+  if (!credentials) return ask_anew(credentials.error(), "");
+  user_ = credentials->user;
+  check_.emplace(verifier_, CallbackWith<auth::Answer>::of<&PasswordHandler::decided>(*this));
+  const auto known =
+      check_->ask(*rules_[current_], std::move(*credentials), exchange_.endpoints().client);
+  if (known) decided(*known);
+}
+
+// RFC 9110 section 15.5.2: also for what is malformed, and for a user who is known, but not let in:
+// another one may be.
+void PasswordHandler::ask_anew(std::string_view why, std::string_view told) {
+  handler::Failure failure = exchange_.clients_fault(401, why);
+  failure.told = told;
+  failure.fields.push_back({"WWW-Authenticate", auth::challenge(rules_[current_]->realm)});
+  exchange_.fail(std::move(failure));
+}
+
+void PasswordHandler::refuse_for_now(int status, std::string reason,
+                                     std::chrono::seconds retry_after) {
+  handler::Failure failure{.status = status, .reason = std::move(reason)};
+  failure.fields.push_back(
+      {"Retry-After", std::to_string(std::max<std::int64_t>(retry_after.count(), 1))});
+  exchange_.fail(std::move(failure));
+}
+
+void PasswordHandler::decided(auth::Answer answer) {
+  const auto user = [&] { return text::escape(user_, 80); };
+  switch (answer.verdict) {
+    case auth::Verdict::right:
+      if (++current_ < rules_.size()) return check_next();
+      return exchange_.let_in(std::move(user_));
+    case auth::Verdict::wrong:
+      return ask_anew(fmt::format("wrong user or password: \"{}\"", user()),
+                      "the user or the password is wrong");
+    case auth::Verdict::unlisted:
+      return ask_anew(fmt::format("the user \"{}\" is not among those let in here", user()),
+                      "this user is not let in here");
+    case auth::Verdict::guessed: {
+      handler::Failure failure = exchange_.clients_fault(
+          429, fmt::format("too many wrong passwords from this client, the last user \"{}\"; see "
+                           "guesses in [auth]",
+                           user()));
+      return refuse_for_now(429, std::move(failure.reason), answer.retry_after);
+    }
+    case auth::Verdict::busy:
+      return refuse_for_now(503, "too many passwords wait to be checked; see queue in [auth]",
+                            std::chrono::seconds(5));
+    case auth::Verdict::late:
+      return refuse_for_now(503, "the password was not checked in time; see timeout in [auth]",
+                            std::chrono::seconds(5));
+    case auth::Verdict::unavailable:
+      break;
+  }
+  exchange_.fail(
+      {.status = 500,
+       .reason = fmt::format("the password of \"{}\" cannot be checked; the lines before "
+                             "this one say why",
+                             user())});
+}
+
+}  // namespace cgisrv::exchange

@@ -1,0 +1,21 @@
+// Which passwords a request needs: the keys `auth` that hold for what was found.
+#pragma once
+
+#include <vector>
+
+#include "auth/options.h"
+#include "config/config.h"
+#include "http/target.h"
+#include "site/locate.h"
+
+namespace cgisrv::site {
+
+// All of them have to let the client in; none: nobody is asked. Which rules hold for a path, and
+// for a file by the other paths that lead to it, is as for `allow` (access_rules.h): it need not be
+// that of the location which answers. Of a folder's index, the index's own path counts.
+std::vector<const auth::Options*> password_rules_for(const config::Config& config,
+                                                     const config::Site& site,
+                                                     const http::Path& path,
+                                                     const Located& located);
+
+}  // namespace cgisrv::site
