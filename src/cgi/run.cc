@@ -200,7 +200,7 @@ void Run::launch() {
                                                .request_id = request_id_,
                                                .content_length = content_length_,
                                                .pass_authorization = options_.authorization,
-                                               .user = exchange_->user(),
+                                               .user = exchange_.user(),
                                                .user_field = options_.remote_user,
                                                .redirect_url = redirect_url_});
   if (context_.observer != nullptr) context_.observer->starting(script_, environment, account_);
