@@ -55,7 +55,7 @@ ROWS = (
     Row("worker: calls but for waiting, reading, sending", slow="3"),
     Row("worker: wake-ups", slow="1", warm="4"),
     Row("worker: bytes copied", warm="64"),
-    Row("worker: instructions", "5 %", cold="25 %"),
+    Row("worker: instructions", "10 %", cold="25 %"),
     Row("master: calls"),
     Row("zygote: calls", "4"),
     Row("zygote: wake-ups", "1"),

@@ -105,7 +105,7 @@ class Auto(Policy):
     BRIEF = 0.025
     DARK = 0.5
     UNUSED = 50
-    SPARE = 0.5
+    LEAST_PART = 0.1
 
     def __init__(self, processors: int = 2):
         self.start = processors + 1
@@ -159,6 +159,7 @@ class Auto(Policy):
 
     def useful(self, share: float) -> float:
         demand = max(self.demand(), 0.001)
+        share = math.ceil(share - self.LEAST_PART)
         return max((share + math.sqrt(share * (1 - demand))) / demand, self.floor())
 
     def step(self, share: float) -> None:
@@ -208,7 +209,7 @@ class Auto(Policy):
     def share_out(policies: Sequence[Policy]) -> None:
         ours = [policy for policy in policies if isinstance(policy, Auto)]
         wishes = [policy.wish() for policy in ours]
-        for policy, share in zip(ours, shares(ours[0].processors + Auto.SPARE, wishes)):
+        for policy, share in zip(ours, shares(ours[0].processors, wishes)):
             policy.step(share)
 
 

@@ -22,6 +22,7 @@ class Form:
 
 FORMS = {
     "cold": Form("Programs, started for each request", "program", "server", "bare loop", "rate"),
+    "contention": Form("Many clients at once", "program and clients", "server", "lighttpd", "rate"),
     "latency": Form("Latency at one connection", "answer", "server", "bare loop", "p50"),
     "static": Form("Files", "file", "server"),
     "idle": Form("Memory of idle connections", "connections", "server"),
@@ -29,7 +30,6 @@ FORMS = {
     "dispatch": Form("Dispatch policies", "program", "policy", "round-robin", "rate"),
     "worker-size": Form("Starting a program from a large worker", "program", "worker", "1 MB",
                         "start"),
-    "contention": Form("Many clients at once", "program and clients", "server", "lighttpd", "rate"),
     "zygotes": Form("Memory of a zygote", "program", "server"),
 }
 

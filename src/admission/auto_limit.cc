@@ -14,6 +14,7 @@ using Seconds = std::chrono::duration<double>;
 constexpr double smoothing = 0.15;  // of what is seen in one step
 constexpr double held = 0.15;       // a smaller change than this share is none
 constexpr double least_demand = 0.001;
+constexpr double least_part = 0.1;          // of a processor, that is worth a run of its own
 constexpr double growth_in_the_dark = 0.5;  // of the limit, in one step
 constexpr Seconds memory_min{1};            // what ended runs have told is believed for so long
 
@@ -94,6 +95,8 @@ void AutoLimit::step(double share, unsigned most) {
 // that telephone exchanges are staffed by; or so many that are done in no time.
 double AutoLimit::useful(double share) const {
   const double demand = std::max(this->demand(), least_demand);
+  // Part of a processor takes a whole run to be used.
+  share = std::ceil(share - least_part);
   return std::max((share + std::sqrt(share * (1 - std::min(demand, 1.0)))) / demand, floor());
 }
 

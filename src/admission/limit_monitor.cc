@@ -16,9 +16,6 @@ namespace cgisrv::admission {
 
 namespace {
 
-// So that a processor has its next run when one ends.
-constexpr double spare_processors = 0.5;
-
 std::optional<unsigned> runnable_now() {
   const Fd file(::open("/proc/loadavg", O_RDONLY | O_CLOEXEC));
   std::array<char, 128> bytes{};
@@ -113,7 +110,7 @@ bool LimitMonitor::step() {
     see(table_.row(program), watched, load, samples);
     wishes.push_back(watched.limit.wish());
   }
-  const auto shares = share_processors(table_.processors() + spare_processors, wishes);
+  const auto shares = share_processors(table_.processors(), wishes);
   auto share = shares.begin();
   for (auto& [program, watched] : watched_) {
     watched.limit.step(*share++, watched.most);

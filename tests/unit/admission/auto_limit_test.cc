@@ -102,7 +102,7 @@ struct Machine : testing::Test {
       each->see(load);
       wishes.push_back(each->limit.wish());
     }
-    const auto shares = share_processors(processors + 0.5, wishes);
+    const auto shares = share_processors(processors, wishes);
     for (std::size_t i = 0; i < clients.size(); ++i) {
       clients[i]->limit.step(shares[i], most);
       highest = std::max(highest, clients[i]->limit.limit());
