@@ -27,7 +27,7 @@ std::string check_umask(const std::string& mask);
 std::string check_variable_name(const std::string& name);
 std::string check_field_name(const std::string& name);
 
-// "/prefix/", "=/exact" or "*.ext".
+// "/prefix/", "=/exact", "*.ext", "/prefix/*.ext" or "~regular expression".
 Result<Match> parse_match(const std::string& text);
 std::string format_match(const Match& match);
 
