@@ -3,6 +3,25 @@
 # needs no library of the target but libc and libstdc++, which come with a cross compiler.
 find_package(CLI11 REQUIRED)
 find_package(nlohmann_json REQUIRED)
+
+# PCRE2 has no CMake file either. A static build for which there is no archive of it refuses regular
+# expressions.
+find_path(CGISRV_PCRE2_INCLUDE pcre2.h)
+if(CGISRV_STATIC)
+  find_library(CGISRV_PCRE2 libpcre2-8.a)
+else()
+  find_library(CGISRV_PCRE2 pcre2-8 REQUIRED)
+endif()
+if(CGISRV_PCRE2 AND CGISRV_PCRE2_INCLUDE)
+  add_library(pcre2::pcre2 UNKNOWN IMPORTED)
+  set_target_properties(pcre2::pcre2 PROPERTIES IMPORTED_LOCATION ${CGISRV_PCRE2}
+                        INTERFACE_INCLUDE_DIRECTORIES ${CGISRV_PCRE2_INCLUDE})
+else()
+  add_library(cgisrv_pcre2 INTERFACE)
+  target_compile_definitions(cgisrv_pcre2 INTERFACE CGISRV_WITHOUT_PCRE2)
+  add_library(pcre2::pcre2 ALIAS cgisrv_pcre2)
+endif()
+
 if(NOT CGISRV_STATIC)
   find_package(fmt REQUIRED)
   find_package(tomlplusplus REQUIRED)

@@ -18,6 +18,7 @@
 #include "exec/exec.h"
 #include "master/serve.h"
 #include "net/address.h"
+#include "site/explain.h"
 #include "site/own_names.h"
 #include "site/site_notes.h"
 
@@ -143,6 +144,10 @@ int main(int argc, char** argv) {
   auto config = serves ? make_serving_config(command) : make_config(command);
   if (!config) return complain(command, config.error());
   if (executes) return exec::run(command.exec, std::move(*config));
+  if (command.kind == Command::Kind::check && !command.explain.empty()) {
+    std::fputs(site::explain(*config, command.explain).c_str(), stdout);
+    return exit_status::ok;
+  }
   if (command.kind == Command::Kind::check) return check(command, *config);
   tell_of_passwords(*config);
   const std::string what = command.config_file.empty() ? config->sites.front().root : config->file;

@@ -140,7 +140,8 @@ void add_script(Environment& env, const Script& script) {
   env.add("DOCUMENT_ROOT", script.root);
   if (script.path_info.empty()) return;
   env.add("PATH_INFO", script.path_info);
-  env.add("PATH_TRANSLATED", script.root + script.path_info);
+  env.add("PATH_TRANSLATED",
+          script.translated.empty() ? script.root + script.path_info : script.translated);
 }
 
 void add_configured(Environment& env, const Variables& configured) {
@@ -153,7 +154,8 @@ void add_configured(Environment& env, const Variables& configured) {
 
 std::size_t estimated_bytes(const EnvironmentInput& input) {
   std::size_t bytes = 1024 + 2 * (input.request.raw_target.size() + input.script.filename.size() +
-                                  input.script.path_info.size() + input.script.root.size());
+                                  input.script.path_info.size() + input.script.root.size() +
+                                  input.script.translated.size());
   for (const auto& field : input.request.fields)
     bytes += field.name.size() + field.value.size() + 7;
   for (const auto& [name, value] : input.configured)

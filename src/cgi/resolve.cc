@@ -93,12 +93,18 @@ Resolution resolve_script(const std::string& directory, const http::Path& path, 
   return {.found = Found::directory};
 }
 
-Resolution single_program(const std::string& file, const http::Path& path, std::size_t prefix) {
+Resolution single_program(const std::string& file, const http::Path& path, std::size_t prefix,
+                          bool needs_execute, const Tree& tree) {
   if (prefix > 0 && path.text[prefix - 1] == '/') --prefix;
   struct stat status {};
-  if (::stat(file.c_str(), &status) != 0) return unreachable(file, errno);
+  const int error = tree.examine(file, status);
+  if (error == ELOOP && tree.links != Links::follow) return refused_link(file, tree.links);
+  if (error != 0) return unreachable(file, error);
   if (!S_ISREG(status.st_mode)) return special(file);
-  return program(file, true, path.text, prefix);
+  auto found = program(file, needs_execute, path.text, prefix);
+  found.script.links = tree.links;
+  found.script.tree = tree.root;
+  return found;
 }
 
 }  // namespace cgisrv::cgi

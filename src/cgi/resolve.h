@@ -28,8 +28,10 @@ struct Resolution {
 Resolution resolve_script(const std::string& directory, const http::Path& path, std::size_t prefix,
                           bool needs_execute, const Tree& tree = {});
 
-// One program for everything below a prefix: SCRIPT_NAME is the prefix without its last slash. The
-// administrator named the file, so links are followed.
-Resolution single_program(const std::string& file, const http::Path& path, std::size_t prefix);
+// One program for everything below a prefix: SCRIPT_NAME is the prefix without its last slash. If
+// the administrator named the file, links are followed; else `tree` holds it. `needs_execute`: as
+// for resolve_script().
+Resolution single_program(const std::string& file, const http::Path& path, std::size_t prefix,
+                          bool needs_execute = true, const Tree& tree = {});
 
 }  // namespace cgisrv::cgi

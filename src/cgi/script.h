@@ -11,6 +11,7 @@ struct Script {
   std::string name;         // SCRIPT_NAME: the URL path up to the program, decoded
   std::string filename;     // SCRIPT_FILENAME: absolute path of the script
   std::string path_info;    // decoded; empty when the URL ends at the script
+  std::string translated;   // PATH_TRANSLATED; empty: path_info below the root
   std::string root;         // DOCUMENT_ROOT: absolute, without a slash at the end
   std::string interpreter;  // absolute path of a program that runs the script; empty: none
   std::string tree;         // the directory below which `links` governs links

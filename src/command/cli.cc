@@ -25,6 +25,7 @@ constexpr auto version = "cgisrv " CGISRV_VERSION "\n";
 constexpr auto usage = R"(Usage: cgisrv [DIR] [options]          serve DIR (default: this directory)
        cgisrv -c FILE                  serve by a configuration file
        cgisrv check -c FILE            check a configuration file
+         [--explain URL]               and say how a URL is answered, and why
        cgisrv exec SCRIPT [URL]        run a program once: cgisrv exec --help
        cgisrv passwd FILE USER         set a password in a password file
        cgisrv reference [--scdoc]      print the reference of all parameters
@@ -385,6 +386,8 @@ Command parse_command_line(int argc, char** argv) {
   app.add_flag("--version", wants_version, "the version");
   auto* const check = app.add_subcommand("check")->fallthrough();
   add_common(*check, command.config_file, "the file that is checked", wants_help);
+  check->add_option("--explain", command.explain, "say how this URL is answered, step by step")
+      ->type_name("URL");
   add_remote(app, command, wants_help);
   auto* const exec = app.add_subcommand("exec", exec_usage)->fallthrough();
   exec->footer(exec_endings);

@@ -33,8 +33,8 @@ namespace {
 // Derived from its contents, so that it keeps its number, and its programs their accounts, when
 // another configuration is loaded.
 std::uint32_t number_of(const Site& site, const Location& location) {
-  std::string what =
-      fmt::format("{} {}", static_cast<int>(location.match.kind), location.match.text);
+  std::string what = fmt::format("{} {}{}", static_cast<int>(location.match.kind),
+                                 location.match.text, location.match.ending);
   for (const std::string& name : site.server_name)
     what.append("\n").append(name);
   return static_cast<std::uint32_t>(std::hash<std::string>{}(what));
@@ -93,8 +93,10 @@ std::string without_links(const std::string& path) {
 void find_real_places(Config& config) {
   for (Site& site : config.sites) {
     site.real_root = without_links(site.root);
-    for (Location& location : site.locations)
+    for (Location& location : site.locations) {
       location.real_path = without_links(location.path);
+      location.real_files = without_links(location.files);
+    }
   }
 }
 
@@ -155,6 +157,7 @@ Result<Config> directory_config(const std::string& directory, const DirectoryOpt
   Site& site = config.sites.emplace_back();
   site.root = real.get();
   site.listing = site.lists_programs = true;
+  site.fallback.index = site.index;
   site.fallback.body_size = options.body_size.value_or(config.limits.body_size);
   if (!options.password_entry.empty()) site.access.auth = {.entry = options.password_entry};
   site.locations.assign(3, site.fallback);

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <limits>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,6 +20,11 @@
 #include "base/result.h"
 #include "base/tree.h"
 #include "cgi/options.h"
+#include "config/replacement.h"
+
+namespace cgisrv::pattern {
+class Pattern;
+}
 
 namespace cgisrv::config {
 
@@ -77,11 +83,13 @@ using cgi::QueueOptions;
 using cgi::ResourceLimits;
 using WarmOptions = warm::Options;
 
-enum class MatchKind : std::uint8_t { exact, prefix, extension };
+enum class MatchKind : std::uint8_t { exact, prefix, extension, prefix_ending, regex };
 
 struct Match {
   MatchKind kind = MatchKind::prefix;
-  std::string text;  // "/exact", "/prefix/", ".ext" (with the dot)
+  std::string text;    // "/exact", "/prefix/", ".ext" (with the dot), or a regular expression
+  std::string ending;  // prefix_ending: of files below the prefix, such as ".ext"
+  std::shared_ptr<const pattern::Pattern> pattern;  // regex: never null
 };
 
 enum class ProgramKind : std::uint8_t {
@@ -97,10 +105,44 @@ struct AccessRules {
   std::optional<auth::Options> auth;        // by password; or nobody is asked
 };
 
+// forbidden: answers 403; hidden: 404, as if nothing were there.
+enum class Deny : std::uint8_t { no, forbidden, hidden };
+
+// [site.location.redirect]
+struct Redirect {
+  Replacement to;  // empty: no redirect; else "/path" or "https://host/path"
+  int status = 302;
+};
+
+// One step of `try`: a word, or a path of the site that is asked for instead.
+struct Attempt {
+  enum class Kind : std::uint8_t { file, directory, path };
+  Kind kind = Kind::path;
+  Replacement path;   // decoded
+  Replacement query;  // encoded; empty: none
+};
+
+// Where a key of a table stands; its header has an empty key.
+struct KeyLine {
+  std::string key;
+  unsigned line = 0;
+  std::string file;  // empty: the configuration's own
+
+  bool operator==(const KeyLine&) const = default;
+};
+using KeyLines = std::vector<KeyLine>;
+
 // [[site.location]]
 struct Location {
   unsigned number = 0;  // in the whole configuration, fallbacks included
   Match match;
+  Deny deny = Deny::no;
+  Redirect redirect;
+  std::vector<Attempt> attempts;  // `try`
+  std::string files;       // stands for the prefix in place of root, or for an exact path; absolute
+  std::string real_files;  // the same without links, at the time of reading
+  Replacement file_names;  // of a regular expression: the files below `files` that it leads to
+  std::vector<std::string> index = {"index.cgi", "index.html"};
   ProgramKind program = ProgramKind::none;
   bool files_only = false;  // cgi = false: no ending makes a program of a file below
   std::string path;         // directory or single: absolute; no trailing slash
@@ -110,6 +152,7 @@ struct Location {
   AccessRules access;
   std::uint64_t body_size = 0;
   CgiOptions cgi;
+  KeyLines lines;
 };
 
 // Where clients find a site: "https://example.org:8443/".
@@ -125,13 +168,14 @@ struct Site {
   std::vector<std::string> server_name;  // lower case; "*.example.org" allowed; empty: any
   std::string root;                      // absolute, no trailing slash
   std::string real_root;                 // the same without links
-  std::vector<std::string> index = {"index.cgi", "index.html"};
+  std::vector<std::string> index = {"index.cgi", "index.html"};  // initial value for locations
   bool listing = false;
   bool lists_programs = false;  // if it lists, also folders of programs: directory mode
   Links links = Links::follow;  // initial value for locations
   std::optional<PublicUrl> public_url;
   AccessRules access;  // where no location for a path says otherwise
   std::vector<Location> locations;
+  KeyLines lines;
   Location fallback;  // for paths without a location: static files, the [limits] and [cgi] defaults
 };
 

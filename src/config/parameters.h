@@ -11,6 +11,8 @@
 namespace cgisrv::config {
 
 const SectionOf<Config>& root_section();
+// [cgi] and what is inside it.
+const SectionOf<CgiOptions>& cgi_section();
 // All except the root: each is followed by those inside it.
 const std::vector<const Section*>& sections();
 

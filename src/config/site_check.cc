@@ -1,12 +1,10 @@
 #include "config/site_check.h"
 
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <map>
 
 #include "base/text.h"
-#include "config/codec.h"
+#include "config/location_check.h"
 #include "config/value_check.h"
 
 namespace cgisrv::config {
@@ -22,6 +20,18 @@ std::string seen_before(FirstPlaces& places, const std::string& word, const Posi
   return added ? std::string() : line_of(first->second, at);
 }
 
+std::string file_of(const Position& at) {
+  return at.file ? *at.file : std::string();
+}
+
+KeyLines lines_of(const Value& table) {
+  KeyLines lines = {{"", table.at.line, file_of(table.at)}};
+  if (const auto* entries = table.as<Value::Table>())
+    for (const KeyValue& entry : *entries)
+      lines.push_back({entry.key, entry.at.line, file_of(entry.at)});
+  return lines;
+}
+
 void check_names(const Value& table, Site& site, FirstPlaces& names, Faults& faults) {
   for (std::size_t i = 0; i < site.server_name.size(); ++i) {
     std::string& name = site.server_name[i];
@@ -30,42 +40,6 @@ void check_names(const Value& table, Site& site, FirstPlaces& names, Faults& fau
     if (name.empty()) continue;
     if (const std::string line = seen_before(names, name, at); !line.empty())
       faults.add(at, "'server_name': {} stands on {} already; remove one", name, line);
-  }
-}
-
-void find_program(const Value& cgi, const Site& site, Location& location, Faults& faults) {
-  if (site.root.empty()) return;  // reported already
-  const bool says_directory = location.path.ends_with('/');
-  location.path = absolute_path(site.root, location.path);
-  struct stat status {};
-  const bool is_directory = ::stat(location.path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
-  const std::string problem = says_directory || is_directory ? check_directory(location.path)
-                                                             : check_executable(location.path);
-  if (!problem.empty()) return faults.add(cgi.at, "'cgi': {}", problem);
-  if (is_directory) location.program = ProgramKind::directory;
-  const MatchKind kind = location.match.kind;
-  if (kind == MatchKind::extension)
-    faults.add(cgi.at,
-               "'cgi' names a path, which an ending cannot lead to; write cgi = true, or "
-               "interpreter = \"{}\" to have it run the files",
-               location.path);
-  else if (is_directory && kind == MatchKind::exact)
-    faults.add(cgi.at,
-               "'cgi' names a directory, which one path cannot lead to; match a prefix "
-               "such as \"{}/\"",
-               location.match.text);
-}
-
-void check_program(const Value& table, const Site& site, Location& location, Faults& faults) {
-  const Value* cgi = table.find("cgi");
-  if (const Value* interpreter = table.find("interpreter")) {
-    if (cgi != nullptr && location.program != ProgramKind::in_place)
-      faults.add(interpreter->at,
-                 "'interpreter' runs the files that match, but 'cgi' is {}; remove one of the two",
-                 cgi->describe());
-    location.program = ProgramKind::in_place;
-  } else if (location.program == ProgramKind::single) {
-    find_program(*cgi, site, location, faults);
   }
 }
 
@@ -79,7 +53,8 @@ void check_site(const Value& table, Site& site, Faults& faults) {
       if (const std::string line = seen_before(matches, text, match->at); !line.empty())
         faults.add(match->at, "'match': \"{}\" stands on {} already; remove one", text, line);
     }
-    check_program(location, site, site.locations[i], faults);
+    site.locations[i].lines = lines_of(location);
+    check_location(location, site, site.locations[i], faults);
   }
 }
 
@@ -95,6 +70,7 @@ void check_sites(const Value& root, Config& config, Faults& faults) {
   for (std::size_t i = 0; i < config.sites.size(); ++i) {
     Site& site = config.sites[i];
     const Value& table = tables->at(i);
+    site.lines = lines_of(table);
     check_names(table, site, names, faults);
     check_site(table, site, faults);
     if (i > 0 && site.server_name.empty())

@@ -14,6 +14,7 @@
 #include "cgi/umask.h"
 #include "net/address.h"
 #include "net/socket_activation.h"
+#include "pattern/pattern.h"
 
 namespace cgisrv::config {
 
@@ -160,20 +161,49 @@ std::string check_listed_user(const std::string& name) {
 }
 
 Result<Match> parse_match(const std::string& text) {
+  const auto is_ending = [](std::string_view word) {
+    return word.starts_with('.') && word.size() > 1 && !word.contains('/') && !word.contains('*');
+  };
   const std::string rest = text.substr(text.empty() ? 0 : 1);
-  if (text.starts_with("*.") && rest.size() > 1 && rest.find_first_of("/*") == std::string::npos)
-    return Match{MatchKind::extension, rest};
-  if (text.starts_with('=') && is_normal_path(rest)) return Match{MatchKind::exact, rest};
-  if (is_normal_path(text)) {
-    if (text.ends_with('/')) return Match{MatchKind::prefix, text};
-    return fail("write \"{}/\" for everything below, or \"={}\" for that path alone", text, text);
+  if (text.starts_with('~')) {
+    auto pattern = pattern::Pattern::compile(rest);
+    if (!pattern) return std::unexpected(pattern.error());
+    return Match{.kind = MatchKind::regex,
+                 .text = rest,
+                 .pattern = std::make_shared<const pattern::Pattern>(std::move(*pattern))};
   }
-  return fail("write \"/prefix/\", \"=/exact\" or \"*.ext\"");
+  if (text.starts_with("*.") && is_ending(rest))
+    return Match{.kind = MatchKind::extension, .text = rest};
+  if (text.starts_with('=') && is_normal_path(rest))
+    return Match{.kind = MatchKind::exact, .text = rest};
+  if (!is_normal_path(text))
+    return fail("write \"/prefix/\", \"/prefix/*.ext\", \"=/exact\", \"*.ext\" or \"~regex\"");
+  const auto star = text.find('*');
+  const std::string prefix = text.substr(0, star);
+  if (star == std::string::npos && text.ends_with('/'))
+    return Match{.kind = MatchKind::prefix, .text = text};
+  if (star == std::string::npos)
+    return fail("write \"{}/\" for everything below, or \"={}\" for that path alone", text, text);
+  const std::string ending = text.substr(star + 1);
+  if (prefix.ends_with('/') && is_ending(ending))
+    return Match{.kind = MatchKind::prefix_ending, .text = prefix, .ending = ending};
+  return fail("a star stands between a prefix and an ending only, as in \"/prefix/*.ext\"");
 }
 
 std::string format_match(const Match& match) {
-  constexpr const char* marks[] = {"=", "", "*"};
-  return marks[static_cast<int>(match.kind)] + match.text;
+  switch (match.kind) {
+    case MatchKind::exact:
+      return "=" + match.text;
+    case MatchKind::prefix:
+      return match.text;
+    case MatchKind::extension:
+      return "*" + match.text;
+    case MatchKind::prefix_ending:
+      return match.text + "*" + match.ending;
+    case MatchKind::regex:
+      return "~" + match.text;
+  }
+  return match.text;
 }
 
 }  // namespace cgisrv::config

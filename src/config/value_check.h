@@ -29,7 +29,7 @@ std::string check_field_name(const std::string& name);
 // "alice" or "@staff"
 std::string check_listed_user(const std::string& name);
 
-// "/prefix/", "=/exact" or "*.ext".
+// "/prefix/", "=/exact", "*.ext", "/prefix/*.ext" or "~regular expression".
 Result<Match> parse_match(const std::string& text);
 std::string format_match(const Match& match);
 

@@ -64,13 +64,25 @@ void Exchange::route() {
   if (routing_.refusal) return answer(std::move(routing_.refusal));
   if (auto refused = refuse_large_body()) return answer(std::move(refused));
   if (auto asking = host_.admit(*this, routing_)) return answer(std::move(asking));
+  use_query_of_try();
   answer(host_.answer(*this, routing_));
 }
 
 void Exchange::let_in(std::string user) {
   if (is_over()) return;
   user_ = std::move(user);
+  use_query_of_try();
   answer(host_.answer(*this, routing_));
+}
+
+// A step of `try` may have a query; the request's own follows it.
+void Exchange::use_query_of_try() {
+  const std::string& tried = routing_.located.query;
+  if (tried.empty()) return;
+  tried_query_ = tried;
+  if (!request_.target.query.empty()) tried_query_.append("&").append(request_.target.query);
+  request_.target.query = tried_query_;
+  request_.target.has_query = true;
 }
 
 // What a local redirect keeps: the body is that of the original request, and the client asked for

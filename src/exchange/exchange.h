@@ -134,6 +134,7 @@ class Exchange final : public handler::Exchange {
   void route();
   void carry_over(Routing& next) const;
   void note_program();
+  void use_query_of_try();
   std::unique_ptr<handler::Handler> refuse_large_body();
   void answer(std::unique_ptr<handler::Handler> handler);
   void drop_handler();
@@ -178,6 +179,7 @@ class Exchange final : public handler::Exchange {
   std::shared_ptr<account::Account> account_;  // of the program that answers
   unsigned redirects_ = 0;
   std::string redirect_target_;       // the target after a local redirect; the request refers to it
+  std::string tried_query_;           // with that of a step of `try`; the request refers to it
   std::string redirect_url_;          // the path of the first request
   std::vector<http::Field> carried_;  // fields that a local redirect adds to the response
 

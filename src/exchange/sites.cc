@@ -95,16 +95,27 @@ HandlerPtr check_file_method(Exchange& exchange, const std::string& reason = {})
       page::error_page(501, exchange.request_id(), page::wants_html(exchange.request())));
 }
 
-// With the trailing slash. 308 if the method must be kept.
-HandlerPtr redirect_to(Exchange& exchange, int status, std::string path) {
-  const http::Target& target = exchange.request().target;
-  if (target.has_query) path.append("?").append(http::encode_query(target.query));
+HandlerPtr redirect_to(Exchange& exchange, int status, const std::string& url,
+                       std::string_view sentence) {
   http::Response response;
   response.status = status;
-  response.add("Location", path);
+  response.add("Location", url);
   response.add("Content-Type", "text/plain; charset=utf-8");
   return std::make_unique<PageHandler>(exchange, std::move(response),
-                                       fmt::format("The address ends in a slash: {}\n", path));
+                                       fmt::format("{}: {}\n", sentence, url));
+}
+
+// The request's query goes along, unless the URL has one of its own.
+std::string with_query(const http::Request& request, std::string url) {
+  if (!request.target.has_query || url.contains('?')) return url;
+  return url.insert(std::min(url.find('#'), url.size()),
+                    "?" + http::encode_query(request.target.query));
+}
+
+// With the trailing slash. 308 if the method must be kept.
+HandlerPtr redirect_to_slash(Exchange& exchange, int status, std::string path) {
+  return redirect_to(exchange, status, with_query(exchange.request(), std::move(path)),
+                     "The address ends in a slash");
 }
 
 HandlerPtr cannot_open(Exchange& exchange, const std::string& path, int code) {
@@ -128,7 +139,8 @@ void hide_refused(const config::Site& site, const std::string& path, const acces
                   std::vector<files::ListingEntry>& entries) {
   std::erase_if(entries, [&](const files::ListingEntry& entry) {
     const std::string whole = path + entry.name;
-    return !site::refusal_by_path(site, {whole, whole.size()}, visitor).empty();
+    return !site::refusal_by_path(site, {whole, whole.size()}, visitor).empty() ||
+           site::is_denied(site, entry.directory ? whole + '/' : whole);
   });
 }
 
@@ -147,7 +159,7 @@ void mark_programs(const config::Site& site, const std::string& path,
 HandlerPtr list(Exchange& exchange, const Routing& routing) {
   if (auto other = check_file_method(exchange)) return other;
   const auto& [site, path, located] = std::tie(routing.site, routing.path, routing.located);
-  const Tree tree{site->root, located.location->links};
+  const Tree tree{located.tree, located.location->links};
   bool more = false;
   auto entries = files::list_directory(tree, located.file, more);
   if (!entries)
@@ -233,8 +245,12 @@ HandlerPtr Sites::answer(Exchange& exchange, Routing& routing) {
       return send_file(exchange, routing);
     case Located::Kind::listing:
       return list(exchange, routing);
-    case Located::Kind::redirect:
+    case Located::Kind::slash:
       return add_slash(exchange, routing);
+    case Located::Kind::redirect:
+      return redirect_to(exchange, located.status,
+                         with_query(exchange.request(), std::move(located.redirect)),
+                         "The address has moved");
     case Located::Kind::error:
       break;
   }
@@ -265,7 +281,7 @@ std::string Sites::note_program(const http::Request& request, const Routing& rou
 // Opens by the rules that found the file: what was checked is what is sent.
 HandlerPtr Sites::send_file(Exchange& exchange, const Routing& routing) {
   const std::string& path = routing.located.file;
-  const Tree tree{routing.site->root, routing.located.location->links};
+  const Tree tree{routing.located.tree, routing.located.location->links};
   auto file = tree.open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
   struct stat status {};
   const int code = !file ? file.error().code : ::fstat(file->get(), &status) == 0 ? 0 : errno;
@@ -287,11 +303,12 @@ HandlerPtr Sites::send_file(Exchange& exchange, const Routing& routing) {
 HandlerPtr Sites::add_slash(Exchange& exchange, Routing& routing) {
   std::string& redirect = routing.located.redirect;
   const std::string_view method = exchange.request().method;
-  if (method == "GET" || method == "HEAD") return redirect_to(exchange, 301, std::move(redirect));
+  if (method == "GET" || method == "HEAD")
+    return redirect_to_slash(exchange, 301, std::move(redirect));
   const http::Path with_slash{routing.path.text + '/', routing.path.text.size() + 1};
   if (site::locate(config(), *routing.site, with_slash, exchange.visitor()).kind ==
       Located::Kind::program)
-    return redirect_to(exchange, 308, std::move(redirect));
+    return redirect_to_slash(exchange, 308, std::move(redirect));
   return check_file_method(exchange);
 }
 

@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "cgi/permissions.h"
 #include "http/target.h"
+#include "site/mapping.h"
 #include "site/router.h"
 #include "site/sent_programs.h"
 
@@ -101,7 +102,10 @@ std::vector<std::string> candidates(const Site& site, const Location& location,
     case config::ProgramKind::none:
       break;
     case config::ProgramKind::in_place:
-      add(below(site.root, script));
+      site::any_path_to(site, site.root, script, [&](std::string path) {
+        add(std::move(path));
+        return false;
+      });
       break;
     case config::ProgramKind::directory:
       if (const auto rest = below(location.path, script))
@@ -194,9 +198,8 @@ Result<Found> check_at(const std::string& host, const Config& config, const Want
         Error{ENOENT, fmt::format("{} would be sent as a file: {}", wanted.path,
                                   site::why_sent(config, site, *located.location))});
   const std::string leads_to = located.kind == Located::Kind::program ? located.script.filename
-                               : located.kind == Located::Kind::redirect
-                                   ? "a redirect to " + located.redirect
-                                   : located.file;
+                               : !located.redirect.empty() ? "a redirect to " + located.redirect
+                                                           : located.file;
   return std::unexpected(Error{
       EINVAL, fmt::format("{} does not lead to {}, but to {}", wanted.path, script, leads_to)});
 }

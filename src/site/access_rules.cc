@@ -7,6 +7,7 @@
 
 #include "base/result.h"
 #include "config/value_check.h"
+#include "site/mapping.h"
 #include "site/program_source.h"
 
 namespace cgisrv::site {
@@ -78,18 +79,22 @@ std::string refusal_by_file(const config::Config& config, const config::Site& si
   const std::string real = real_path(file);
   if (real.empty())
     return fmt::format("who may have {} cannot be found out: {}", file, errno_text(errno));
+  std::string refusal;
   for (const config::Site& other : config.sites) {
     const bool is_decided = &other != &site && !own.empty();
-    if (is_decided || !has_rules(other) || !is_below(real, other.real_root)) continue;
-    std::string there = real.substr(other.real_root.size());
-    if (there.empty()) there = "/";
-    for (const AllowRule& rule :
-         rules_for(other, {there, there.size()}, &config::AccessRules::allow))
-      if (reaches(rule, site) && !rule.value->contains(visitor))
-        return fmt::format("{}, which has {} too; write allow for this path to decide otherwise",
-                           not_let_in(rule, visitor), real);
+    if (is_decided || !has_rules(other)) continue;
+    any_path_to(other, other.real_root, real, [&](const std::string& found) {
+      const std::string there = found.empty() ? "/" : found;
+      for (const AllowRule& rule :
+           rules_for(other, {there, there.size()}, &config::AccessRules::allow))
+        if (reaches(rule, site) && !rule.value->contains(visitor))
+          refusal =
+              fmt::format("{}, which has {} too; write allow for this path to decide otherwise",
+                          not_let_in(rule, visitor), real);
+      return !refusal.empty();
+    });
   }
-  return {};
+  return refusal;
 }
 
 void drop_access_rules(config::Config& config) {

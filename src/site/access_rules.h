@@ -22,9 +22,10 @@ struct Rule {
 };
 
 // Every rule of one key that holds for a path, whichever location answers for it: that of the most
-// specific exact match or prefix that has one, and that of each ending that fits and has one. All
-// of them count. Only if there is none of these, that of the site. A slash that was sent as %2F is
-// looked at both ways, for programs take it for a slash. Pure.
+// specific exact match or prefix that has one, and that of each ending (also below a prefix) and
+// regular expression that fits and has one. All of them count. Only if there is none of these, that
+// of the site. A slash that was sent as %2F is looked at both ways, for programs take it for a
+// slash. Pure.
 template <typename Value>
 std::vector<Rule<Value>> rules_for(const config::Site& site, const http::Path& path,
                                    std::optional<Value> config::AccessRules::*key);
@@ -50,6 +51,10 @@ void drop_access_rules(config::Config& config);
 
 namespace detail {
 
+// An exact path or a prefix. All other kinds say something of files.
+constexpr bool is_path(config::MatchKind kind) {
+  return kind == config::MatchKind::exact || kind == config::MatchKind::prefix;
+}
 bool is_more_specific(const config::Location& a, const config::Location* b);
 // The path with a slash for each %2F, and none twice.
 http::Path with_all_slashes(const http::Path& path);
@@ -61,7 +66,7 @@ void add_rules(const config::Site& site, const http::Path& path,
   for (const config::Location& location : site.locations) {
     const auto& value = location.access.*key;
     if (!value || !covers(location, path)) continue;
-    if (location.match.kind == config::MatchKind::extension)
+    if (!is_path(location.match.kind))
       rules.push_back({&site, &location, &*value});
     else if (is_more_specific(location, folder))
       folder = &location;

@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "access/peer.h"
 #include "cgi/script.h"
@@ -11,15 +12,23 @@
 
 namespace cgisrv::site {
 
+struct Step;  // site/trace.h
+using Trace = std::vector<Step>;
+
 struct Located {
-  enum class Kind { program, file, listing, redirect, error };
+  enum class Kind { program, file, listing, slash, redirect, error };
   Kind kind = Kind::error;
   const config::Location* location = nullptr;  // never null on return
   cgi::Script script;                          // program
   std::string file;                            // file, listing: absolute path
+  std::string_view tree;  // file, listing: the directory that holds it, see Tree
+  // slash: the path, encoded, with its trailing slash. redirect: what `to` has become, encoded.
+  std::string redirect;
+  // Of `try`: the query of the path that was tried, encoded. It goes before the request's own.
+  std::string query;
   std::string index;         // of a directory: the path of the index that answers for it
-  std::string redirect;      // redirect: the encoded path, with its trailing slash
-  int status = 404;          // error
+  std::string tried;         // of `try`: the other path that answers
+  int status = 404;          // error, redirect
   std::string problem;       // error: one sentence, escaped for the log
   bool is_kept_out = false;  // error: by a rule of access
 };
@@ -30,14 +39,20 @@ struct Located {
 // A refused `visitor` is answered 403.
 //
 // Looks at the file system once. A directory without its trailing slash, or a location of programs
-// without its own, is redirected to it. With it, the first existing file of site.index answers (an
-// index that a program location matches is run, with SCRIPT_NAME naming it); else the listing, if
-// the site lists, and lists programs where it holds those, else 404. Dotfiles, and paths through
-// one, are 404, except "/.well-known/" (RFC 8615). Special files (devices, pipes, sockets) are 403.
-// A file in a place where programs are run (cgi-bin/, *.cgi) that is not executable is 403, never
-// sent as text. A program's source is never sent, not through a link or another site that has the
-// file either, except where a location says cgi = false. `site` is one of `config`.
+// or `files` without its own, is redirected to it. With it, the first existing file of the
+// location's index answers (an index that a program location matches is run, with SCRIPT_NAME
+// naming it); else the listing, if the site lists, and lists programs where it holds those, else
+// 404. Dotfiles, and paths through one, are 404, except "/.well-known/" (RFC 8615). Special files
+// (devices, pipes, sockets) are 403. A file in a place where programs are run (cgi-bin/, *.cgi)
+// that is not executable is 403, never sent as text. A program's source is never sent, not through
+// a link or another site that has the file either, except where a location says cgi = false. What
+// is denied is 403 or 404, also as an index; an ending that is denied is so below every prefix.
+// `try` answers with the first of its steps that is there. A regular expression that gives up is
+// 500. `site` is one of `config`. `trace`, if any, is told of every step.
 Located locate(const config::Config& config, const config::Site& site, const http::Path& path,
-               const access::Peer& visitor);
+               const access::Peer& visitor, Trace* trace = nullptr);
+
+// Whether a path is denied; for listings. Asks no file system.
+bool is_denied(const config::Site& site, const std::string& path);
 
 }  // namespace cgisrv::site

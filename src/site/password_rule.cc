@@ -1,6 +1,7 @@
 #include "site/password_rule.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "site/access_rules.h"
 #include "site/program_source.h"
@@ -57,8 +58,11 @@ Rules password_rules_for(const config::Config& config, const config::Site& site,
   Rules rules;
   if (std::ranges::none_of(config.sites, asks)) return rules;
   const std::string& index = located.index;
-  const auto own = rules_for(site, index.empty() ? path : http::Path{index, index.size()},
-                             &config::AccessRules::auth);
+  auto own = rules_for(site, index.empty() ? path : http::Path{index, index.size()},
+                       &config::AccessRules::auth);
+  if (const std::string& tried = located.tried; !tried.empty())
+    std::ranges::move(rules_for(site, {tried, tried.size()}, &config::AccessRules::auth),
+                      std::back_inserter(own));
   for (const AuthRule& rule : own)
     add(rule, rules);
   add_by_file(config, site, own, file_of(located), rules);

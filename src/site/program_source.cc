@@ -5,17 +5,11 @@
 #include <cerrno>
 #include <climits>
 #include <cstdlib>
-#include <functional>
 #include <string_view>
 
-#include "site/router.h"
+#include "site/mapping.h"
 
 namespace cgisrv::site {
-
-bool is_below(std::string_view file, std::string_view directory) {
-  return !directory.empty() && file.starts_with(directory) &&
-         (file.size() == directory.size() || file[directory.size()] == '/');
-}
 
 std::string real_path(const std::string& path) {
   std::array<char, PATH_MAX> real{};
@@ -34,16 +28,35 @@ bool can_be_run(const config::Config& config, mode_t mode) {
          });
 }
 
-// The location of `site` for the file if `root`, the site's, holds it; null if not.
-const config::Location* route_below(const config::Site& site, const std::string& root,
-                                    const std::string& file) {
-  if (!is_below(file, root)) return nullptr;
-  const std::string path = file.substr(root.size());
-  return &find_route(site, {path, path.size()}).location;
+// The location for a path that names a file. A segment before it that has an ending is a folder.
+const config::Location& location_of_file(const config::Site& site, const std::string& path) {
+  Choice choice;
+  while (true) {
+    const Route route = find_route(site, {path, path.size()}, choice);
+    const bool is_folder = is_by_ending(route.location.match.kind) && route.matched < path.size();
+    if (!is_folder) return route.location;
+    choice.after = route.matched;
+  }
 }
 
-bool runs_in_place(const config::Location* location) {
-  return location != nullptr && location->program == config::ProgramKind::in_place;
+// The location of `site` that runs the file in place under one of its paths; null if none does.
+// `root` as for any_path_to().
+const config::Location* runner_in_place(const config::Site& site, std::string_view root,
+                                        const std::string& file) {
+  const config::Location* found = nullptr;
+  any_path_to(site, root, file, [&](const std::string& path) {
+    const config::Location& location = location_of_file(site, path);
+    if (location.program == config::ProgramKind::in_place) found = &location;
+    return found != nullptr;
+  });
+  return found;
+}
+
+// Whether cgi = false is said for the file.
+bool is_asked_for(const config::Site& site, std::string_view root, const std::string& file) {
+  return any_path_to(site, root, file, [&](const std::string& path) {
+    return location_of_file(site, path).files_only;
+  });
 }
 
 // A site other than `asked` that runs the file, by its present folders and by those that they led
@@ -55,9 +68,8 @@ Runs other_that_runs(const config::Config& config, const config::Site& asked,
     for (const config::Location& location : site.locations)
       if (is_below(file, location.path) || is_below(file, location.real_path))
         return {&site, &location};
-    for (const std::string& root : {std::cref(site.root), std::cref(site.real_root)})
-      if (const config::Location* location = route_below(site, root, file); runs_in_place(location))
-        return {&site, location};
+    for (const std::string_view root : {site.root, site.real_root})
+      if (const auto* location = runner_in_place(site, root, file)) return {&site, location};
   }
   return {};
 }
@@ -73,23 +85,23 @@ Result<Runs> what_runs_real(const config::Config& config, const config::Site& si
   }
   const std::string root = real_path(site.root);
   if (root.empty()) return fail_errno(errno, "{}", site.root);
-  const config::Location* location = route_below(site, root, real);
-  if (runs_in_place(location)) return Runs{&site, location};
-  if (location != nullptr && location->files_only) return Runs{};
+  if (const auto* location = runner_in_place(site, root, real)) return Runs{&site, location};
+  if (is_asked_for(site, root, real)) return Runs{};
   return other_that_runs(config, site, real);
 }
 
 }  // namespace
 
-Result<Runs> what_runs(const config::Config& config, const config::Site& site,
-                       const std::string& file, mode_t mode) {
+Result<Runs> what_runs(const config::Config& config, const Route& routed, const std::string& file,
+                       mode_t mode) {
+  const config::Site& site = routed.site;
   for (const config::Location& location : site.locations)
     if (is_below(file, location.path)) return Runs{&site, &location};
-  // Its own route has been followed already, and made it a file.
-  const config::Location* routed = route_below(site, site.root, file);
-  const bool asked_for = routed != nullptr && routed->files_only;
-  if (!asked_for)
+  if (!routed.location.files_only) {
+    // Its own route has made it a file; another path may lead to it, too.
+    if (const auto* location = runner_in_place(site, site.root, file)) return Runs{&site, location};
     if (const Runs other = other_that_runs(config, site, file); other.location) return other;
+  }
   if (!can_be_run(config, mode)) return Runs{};
   const std::string real = real_path(file);
   if (real.empty()) return fail_errno(errno, "{}", file);

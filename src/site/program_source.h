@@ -8,11 +8,9 @@
 
 #include "base/result.h"
 #include "config/config.h"
+#include "site/router.h"
 
 namespace cgisrv::site {
-
-// Whether an absolute path is in a directory (without trailing slash), or is the directory.
-bool is_below(std::string_view file, std::string_view directory);
 
 // Without links; empty, with errno set, if there is no such file or it cannot be reached.
 std::string real_path(const std::string& path);
@@ -23,11 +21,12 @@ struct Runs {
 };
 
 // Which location runs `file`, under any URL and through any links: then its source is not sent.
-// That is one of `site`, or of another site of `config` whose root or program directories hold the
-// file, unless `site` has it sent by cgi = false. An error if that cannot be found out; then it is
-// not sent either. `file` is absolute, `mode` its own. If the file is executable, or any site has
-// an interpreter, its links are followed: a call for each folder of its name.
-Result<Runs> what_runs(const config::Config& config, const config::Site& site,
-                       const std::string& file, mode_t mode);
+// That is one of the site for which `routed` led to the file, or of another site of `config` whose
+// root, `files` or program directories hold the file, unless the routed location says cgi = false.
+// An error if that cannot be found out; then it is not sent either. `file` is absolute, `mode` its
+// own. If the file is executable, or any site has an interpreter, its links are followed: a call
+// for each folder of its name.
+Result<Runs> what_runs(const config::Config& config, const Route& routed, const std::string& file,
+                       mode_t mode);
 
 }  // namespace cgisrv::site

@@ -5,10 +5,15 @@
 
 #include "base/check.h"
 #include "base/text.h"
+#include "pattern/pattern.h"
 
 namespace cgisrv::site {
 
 namespace {
+
+using config::Location;
+using config::Match;
+using config::MatchKind;
 
 // How well a site's name fits: 0 not at all, more for a longer pattern, most for the exact name.
 std::size_t fit(std::string_view name, std::string_view host) {
@@ -19,58 +24,130 @@ std::size_t fit(std::string_view name, std::string_view host) {
   return text::equals_ignoring_case(ending, end_of_host) ? name.size() : 0;
 }
 
-// Length of `path` up to the end of its first segment that ends in `ending`; 0 if there is none. A
-// segment that consists of the ending is a dotfile.
-std::size_t extension_end(std::string_view path, std::string_view ending) {
-  for (std::size_t begin = 0; begin < path.size();) {
-    const auto end = std::min(path.find('/', begin), path.size());
-    const auto segment = path.substr(begin, end - begin);
-    if (segment.size() > ending.size() && segment.ends_with(ending)) return end;
+// The part of a path that locations are matched against.
+struct Subject {
+  std::string_view plain;
+  bool whole = false;     // the path has no other part
+  std::size_t after = 0;  // endings count behind it
+};
+
+// Length of the path up to the end of its first segment behind `begin` that ends in `ending`; 0 if
+// there is none. A segment that consists of the ending is a dotfile.
+std::size_t ending_at(const Subject& subject, std::string_view ending, std::size_t begin) {
+  while (begin < subject.plain.size()) {
+    const auto end = std::min(subject.plain.find('/', begin), subject.plain.size());
+    const auto segment = subject.plain.substr(begin, end - begin);
+    if (end > subject.after && segment.size() > ending.size() && segment.ends_with(ending))
+      return end;
     begin = end + 1;
   }
   return 0;
 }
 
-// The ranks of a match. A deciding prefix determines what is run below it: programs, or nothing.
-enum Rank { none, prefix, extension, deciding_prefix, exact };
+// "/hook" where one program answers below "/hook/": also an address of that program. Likewise what
+// is denied, or sent elsewhere.
+bool is_without_slash(const Location& location, const Subject& subject) {
+  const bool has_it = location.program == config::ProgramKind::single ||
+                      location.deny != config::Deny::no || !location.redirect.to.empty();
+  return subject.whole && has_it && subject.plain.size() + 1 == location.match.text.size() &&
+         location.match.text.starts_with(subject.plain);
+}
 
-struct Candidate {
-  const config::Location* location;
-  Rank rank = none;
-  std::size_t matched = 0;
-};
-
-Candidate match(const config::Location& location, std::string_view plain, bool whole) {
+Candidate match_prefix(const Location& location, const Subject& subject) {
   const std::string& text = location.match.text;
+  if (subject.plain.starts_with(text))
+    return {&location, says_what_answers(location) ? Rank::deciding_prefix : Rank::prefix,
+            text.size()};
+  if (is_without_slash(location, subject))
+    return {&location, Rank::deciding_prefix, subject.plain.size()};
+  return {&location};
+}
+
+Candidate match(const Location& location, const Subject& subject) {
+  const std::string& text = location.match.text;
+  const std::string& ending = location.match.ending;
   switch (location.match.kind) {
-    case config::MatchKind::exact:
-      return {&location, whole && plain == text ? exact : none, text.size()};
-    case config::MatchKind::prefix: {
-      const bool decides = location.program != config::ProgramKind::none || location.files_only;
-      if (plain.starts_with(text))
-        return {&location, decides ? deciding_prefix : prefix, text.size()};
-      // "/hook" where one program answers below "/hook/": also an address of that program.
-      const bool is_the_program = whole && location.program == config::ProgramKind::single &&
-                                  plain.size() + 1 == text.size() && text.starts_with(plain);
-      return {&location, is_the_program ? deciding_prefix : none, plain.size()};
-    }
-    case config::MatchKind::extension: {
-      const std::size_t end = extension_end(plain, text);
-      return {&location, end > 0 ? extension : none, end};
-    }
+    case MatchKind::exact:
+      if (subject.whole && subject.plain == text) return {&location, Rank::exact, text.size()};
+      break;
+    case MatchKind::prefix:
+      return match_prefix(location, subject);
+    case MatchKind::extension:
+      if (const auto end = ending_at(subject, text, 0); end > 0)
+        return {&location, Rank::ending, end};
+      break;
+    case MatchKind::prefix_ending:
+      if (!subject.plain.starts_with(text)) break;
+      if (const auto end = ending_at(subject, ending, text.size()); end > 0)
+        return {&location, Rank::deciding_prefix, end};
+      break;
+    case MatchKind::regex:
+      break;  // asked last
   }
   return {&location};
 }
 
+// The ending of a location; empty for other kinds.
+std::string_view ending_of(const Location& location) {
+  return location.match.kind == MatchKind::extension ? location.match.text : location.match.ending;
+}
+
+// The first segment with an ending, and there the longest ending.
+bool better_ending(const Candidate& a, const Candidate& b) {
+  if (a.matched != b.matched) return a.matched < b.matched;
+  return ending_of(*a.location).size() > ending_of(*b.location).size();
+}
+
 bool better(const Candidate& a, const Candidate& b) {
   if (a.rank != b.rank) return a.rank > b.rank;
-  // The longest prefix; for endings, the first segment that has one, and there the longest.
-  if (a.rank != extension) return a.matched > b.matched;
-  if (a.matched != b.matched) return a.matched < b.matched;
-  return a.location->match.text.size() > b.location->match.text.size();
+  if (a.rank == Rank::ending) return better_ending(a, b);
+  if (a.rank == Rank::regex || a.rank == Rank::denying_regex) return false;  // the file's order
+  const Match& one = a.location->match;
+  const Match& other = b.location->match;
+  if (one.text.size() != other.text.size()) return one.text.size() > other.text.size();
+  if (one.ending.empty() != other.ending.empty()) return other.ending.empty();
+  return !one.ending.empty() && better_ending(a, b);
+}
+
+bool is_prefix_of(const Location& location, const Subject& subject) {
+  return location.match.kind == MatchKind::prefix && subject.plain.starts_with(location.match.text);
+}
+
+// Whether a regular expression matches; one that gives up does, for whoever asks wants to be safe.
+bool fits_pattern(const Location& location, const Subject& subject) {
+  const auto found = location.match.pattern->match(subject.plain);
+  return !found || found->matches;
+}
+
+bool is_longer(const Location& location, const Location* best) {
+  return best == nullptr || location.match.text.size() > best->match.text.size();
+}
+
+Rank rank_of_regex(const Location& location) {
+  return location.deny != config::Deny::no ? Rank::denying_regex : Rank::regex;
+}
+
+// A match that ends within a segment names all of it; one that ends behind a slash, what is before.
+std::size_t end_of_segment(std::string_view plain, std::size_t end) {
+  if (end > 1 && plain[end - 1] == '/') return end - 1;
+  return std::min(plain.find('/', end), plain.size());
+}
+
+bool counts(const Location& location, Choice choice) {
+  return !choice.without_try || location.attempts.empty();
+}
+
+Subject subject_of(const http::Path& path, std::size_t after) {
+  return {std::string_view(path.text).substr(0, path.plain), path.plain == path.text.size(), after};
 }
 
 }  // namespace
+
+bool says_what_answers(const Location& location) {
+  return location.program != config::ProgramKind::none || location.files_only ||
+         location.deny != config::Deny::no || !location.redirect.to.empty() ||
+         !location.attempts.empty();
+}
 
 const config::Site& find_site(const config::Config& config, std::string_view host) {
   CGISRV_CHECK(!config.sites.empty());
@@ -91,23 +168,79 @@ bool host_matches(std::string_view name, std::string_view host) {
   return fit(name, host) > 0;
 }
 
-Route find_route(const config::Site& site, const http::Path& path) {
-  const auto plain = std::string_view(path.text).substr(0, path.plain);
-  Candidate best{&site.fallback};
-  for (const config::Location& location : site.locations) {
-    const Candidate candidate = match(location, plain, path.plain == path.text.size());
-    if (candidate.rank != none && better(candidate, best)) best = candidate;
+namespace {
+
+struct Asked {
+  pattern::Captures captures;
+  std::optional<Error> failure;
+};
+
+// The regular expressions that would go before what has been found.
+Asked ask_patterns(const config::Site& site, const Subject& subject, Choice choice,
+                   Candidate& best) {
+  Asked asked;
+  for (const Location& location : site.locations) {
+    if (location.match.kind != MatchKind::regex || rank_of_regex(location) <= best.rank ||
+        !counts(location, choice))
+      continue;
+    auto found = location.match.pattern->match(subject.plain);
+    if (found && !found->matches) continue;
+    best = {&location, rank_of_regex(location)};
+    if (!found) return {.failure = std::move(found.error())};
+    best.matched = end_of_segment(subject.plain, found->end);
+    asked.captures = std::move(found->captures);
   }
-  return {site, *best.location, best.matched};
+  return asked;
 }
 
-bool covers(const config::Location& location, const http::Path& path) {
-  const auto plain = std::string_view(path.text).substr(0, path.plain);
-  const bool whole = path.plain == path.text.size();
-  const std::string& text = location.match.text;
-  const bool is_its_name = whole && location.match.kind == config::MatchKind::prefix &&
-                           plain.size() + 1 == text.size() && text.starts_with(plain);
-  return is_its_name || match(location, plain, whole).rank != none;
+}  // namespace
+
+Route find_route(const config::Site& site, const http::Path& path, Choice choice) {
+  const Subject subject = subject_of(path, choice.after);
+  Candidate best{&site.fallback};
+  const Location* alias = nullptr;
+  bool has_patterns = false;
+  for (const Location& location : site.locations) {
+    has_patterns = has_patterns || location.match.kind == MatchKind::regex;
+    const Candidate candidate = match(location, subject);
+    if (candidate.rank != Rank::none && counts(location, choice) && better(candidate, best))
+      best = candidate;
+    if (!is_prefix_of(location, subject)) continue;
+    if (!location.files.empty() && is_longer(location, alias)) alias = &location;
+  }
+  Asked asked;
+  if (has_patterns) asked = ask_patterns(site, subject, choice, best);
+  return {.site = site,
+          .location = *best.location,
+          .rank = best.rank,
+          .matched = best.matched,
+          .alias = alias,
+          .captures = std::move(asked.captures),
+          .failure = std::move(asked.failure)};
+}
+
+std::vector<Candidate> find_candidates(const config::Site& site, const http::Path& path,
+                                       Choice choice) {
+  const Subject subject = subject_of(path, choice.after);
+  std::vector<Candidate> found;
+  for (const Location& location : site.locations) {
+    Candidate candidate = match(location, subject);
+    if (location.match.kind == MatchKind::regex)
+      if (const auto match = location.match.pattern->match(subject.plain); match && match->matches)
+        candidate = {&location, rank_of_regex(location), end_of_segment(subject.plain, match->end)};
+    if (candidate.rank != Rank::none && counts(location, choice)) found.push_back(candidate);
+  }
+  std::ranges::stable_sort(found, better);
+  return found;
+}
+
+bool covers(const Location& location, const http::Path& path) {
+  const Subject subject = subject_of(path, 0);
+  if (location.match.kind == MatchKind::regex) return fits_pattern(location, subject);
+  const bool is_its_name = subject.whole && location.match.kind == MatchKind::prefix &&
+                           subject.plain.size() + 1 == location.match.text.size() &&
+                           location.match.text.starts_with(subject.plain);
+  return is_its_name || match(location, subject).rank != Rank::none;
 }
 
 }  // namespace cgisrv::site

@@ -6,7 +6,7 @@
 #include <optional>
 
 #include "config/value_check.h"
-#include "site/program_source.h"
+#include "site/mapping.h"
 #include "site/router.h"
 
 namespace cgisrv::site {
@@ -29,9 +29,8 @@ void note_endings(const config::Site& site, std::vector<std::string>& notes) {
   if (ending == site.locations.end()) return;
   const std::string matches = config::format_match(ending->match);
   for (const config::Location& location : site.locations) {
-    if (location.match.kind != config::MatchKind::prefix ||
-        location.program != config::ProgramKind::none)
-      continue;
+    if (location.match.kind != config::MatchKind::prefix) continue;
+    if (says_what_answers(location) && !location.files_only) continue;
     notes.push_back(
         location.files_only
             ? fmt::format("cgi = false of location {} goes before {}: there what has this ending "
@@ -59,7 +58,7 @@ std::optional<std::string> file_in_common(const config::Site& site,
     // The whole other site may be below the prefix.
     if (file.ends_with('/') && (other.real_root + '/').starts_with(file))
       file = other.real_root + '/';
-    if (file.ends_with('/')) file += 'x';
+    if (file.ends_with('/')) file += 'x' + location.match.ending;
   }
   return is_below(file, other.real_root) ? std::optional(file) : std::nullopt;
 }

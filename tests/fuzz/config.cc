@@ -26,13 +26,18 @@ void check_faults(const std::vector<ConfigError>& faults, std::string_view text)
 }
 
 void check_location(const config::Location& location) {
-  CGISRV_CHECK(location.match.text.starts_with(
-      location.match.kind == config::MatchKind::extension ? '.' : '/'));
+  const bool is_regex = location.match.kind == config::MatchKind::regex;
+  CGISRV_CHECK(is_regex == (location.match.pattern != nullptr));
+  CGISRV_CHECK(is_regex || location.match.text.starts_with(
+                               location.match.kind == config::MatchKind::extension ? '.' : '/'));
+  CGISRV_CHECK(location.files.empty() || location.files.starts_with('/'));
+  CGISRV_CHECK(location.redirect.to.empty() || location.redirect.to.front().starts_with('/') ||
+               location.redirect.to.front().starts_with("http"));
   const bool has_path = location.program == config::ProgramKind::directory ||
                         location.program == config::ProgramKind::single;
   CGISRV_CHECK(has_path == location.path.starts_with('/'));
   CGISRV_CHECK(location.interpreter.empty() || location.interpreter.starts_with('/'));
-  CGISRV_CHECK(location.interpreter.empty() || location.program == config::ProgramKind::in_place);
+  CGISRV_CHECK(location.interpreter.empty() || location.program != config::ProgramKind::none);
 }
 
 void check_warm(const config::WarmOptions& warm) {

@@ -20,7 +20,7 @@ from support.programs import ENVIRONMENT, PLAIN, environment_of
 DOCUMENTS = ("README.md", "docs/guide.md")
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # Keys of a configuration that name something in the file system.
-PATH = re.compile(r'^((?:root|cgi|interpreter|pid_file) = |\w+ = \{ path = |'
+PATH = re.compile(r'^((?:root|cgi|interpreter|files|pid_file) = |\w+ = \{ path = |'
                   r'address = (?="unix:))"((?:unix:)?/[^"]*)"',
                   re.MULTILINE)
 USERS = re.compile(r'\b((?:passwords|groups) = )"(/[^"]*)"')
@@ -92,6 +92,8 @@ def below(folder: Path, configuration: str) -> str:
         if match[1].startswith(("cgi", "interpreter")) and not path.is_dir():
             path.write_text("#!/bin/sh\n")
             path.chmod(0o755)
+        if match[1].startswith("files") and not path.is_dir():
+            path.write_text("a file\n")
         return f'{match[1]}"{unix}{folder}{match[2].removeprefix(unix)}"'
 
     def move_users(match: re.Match[str]) -> str:

@@ -209,7 +209,8 @@ TEST_F(ConfigFaultsTest, ChecksMatches) {
                           "or \"=/cgi-bin\" for that path alone"));
   for (const std::string bad : {"", "x/", "*", "*.", "*.a/b", "*.a*", "=x", "=", "//", "/a/../b/"})
     EXPECT_THAT(location_faults("match = '" + bad + "'"),
-                ElementsAre(HasSubstr("write \"/prefix/\", \"=/exact\" or \"*.ext\"")))
+                ElementsAre(HasSubstr(
+                    "write \"/prefix/\", \"/prefix/*.ext\", \"=/exact\", \"*.ext\" or \"~regex\"")))
         << bad;
 }
 
@@ -240,9 +241,87 @@ TEST_F(ConfigFaultsTest, ChecksPrograms) {
   EXPECT_THAT(location_faults("match = '*.a'\ninterpreter = '/none'"),
               ElementsAre(HasSubstr("/none does not exist")));
   EXPECT_THAT(location_faults("match = '*.a'\ninterpreter = '/bin/sh'\ncgi = 'old/'"),
-              ElementsAre(HasSubstr("but 'cgi' is \"old/\"; remove one of the two")));
+              ElementsAre(HasSubstr("which an ending cannot lead to")));
   EXPECT_THAT(location_faults("match = '*.a'\ninterpreter = '/bin/sh'\ncgi = false"),
               ElementsAre(HasSubstr("but 'cgi' is false")));
+}
+
+TEST_F(ConfigFaultsTest, ChecksStars) {
+  for (const std::string bad : {"/a*b/", "/a/*.b/c", "/a/*", "/a/*.", "/a/*.*", "/a*.b"})
+    EXPECT_THAT(location_faults("match = '" + bad + "'"),
+                ElementsAre(HasSubstr("a star stands between a prefix and an ending only")))
+        << bad;
+}
+
+TEST_F(ConfigFaultsTest, ChecksFilesOfLocations) {
+  const auto about = [&](const std::string& text) { return location_faults(text); };
+  EXPECT_THAT(about("match = '/a/'\nfiles = 'none/'"),
+              ElementsAre(HasSubstr("5:9: 'files': " + path("none does not exist"))));
+  EXPECT_THAT(about("match = '/a/'\nfiles = 'www/text'"),
+              ElementsAre(HasSubstr("is not a directory")));
+  EXPECT_THAT(about("match = '=/a'\nfiles = 'www/old/'"), ElementsAre(HasSubstr("is not a file")));
+  EXPECT_THAT(about("match = '*.a'\nfiles = 'www/old/'"), ElementsAre(HasSubstr("\"/name/*.a\"")));
+  EXPECT_THAT(about("match = '/a/'\nfiles = '/'"), ElementsAre(HasSubstr("the whole machine")));
+  EXPECT_THAT(about("match = '/a/'\nfiles = 'www/old/'\ncgi = 'old/'"),
+              ElementsAre(HasSubstr("5:9: 'files': 'cgi' names the directory or program already")));
+}
+
+TEST_F(ConfigFaultsTest, ChecksDenials) {
+  EXPECT_THAT(location_faults("match = '/a/'\ndeny = 'hid'"),
+              ElementsAre(HasSubstr("it is \"hid\"; did you mean \"hide\"?")));
+  EXPECT_THAT(location_faults("match = '/a/'\ndeny = 1"), ElementsAre(HasSubstr("it is 1")));
+  EXPECT_THAT(location_faults("match = '/a/'\ndeny = true\ncgi = 'old/'"),
+              ElementsAre("6:7: 'cgi' has no effect where 'deny' answers; remove one of the two"));
+  EXPECT_THAT(location_faults("match = '/a/'\ndeny = true\nfiles = 'www/old'"),
+              ElementsAre(HasSubstr("6:9: 'files' has no effect")));
+}
+
+TEST_F(ConfigFaultsTest, ChecksRedirects) {
+  const auto about = [&](const std::string& text) { return location_faults(text); };
+  for (const std::string bad :
+       {"new/", "//host/x", "ftp://a/", "https://", "https://a.example{path}", "/a b", "/a\\b",
+        "https://{path}/", "http:///x", "{path}"})
+    EXPECT_THAT(about("match = '/a/'\nredirect = '" + bad + "'"),
+                Contains(HasSubstr("is no path and no URL")))
+        << bad;
+  EXPECT_THAT(about("match = '/a/'\nredirect = { to = '/b/', status = 305 }"),
+              ElementsAre(HasSubstr("must be one of 301, 302, 303, 307 and 308; it is 305")));
+  EXPECT_THAT(about("match = '/a/'\nredirect = { status = 301 }"),
+              ElementsAre(HasSubstr("[site.location.redirect] needs 'to'")));
+  EXPECT_THAT(about("match = '/a/'\nredirect = '/b/{id}'"),
+              ElementsAre(HasSubstr("there is no {id} here; a prefix has {path}")));
+  EXPECT_THAT(about("match = '=/a'\nredirect = '/b/{path}'"),
+              ElementsAre(HasSubstr("only a prefix and a regular expression have names")));
+  EXPECT_THAT(about("match = '~^/(?<id>a)'\nredirect = '/b/{name}'"),
+              ElementsAre(HasSubstr("its names are the groups of the regular expression")));
+  EXPECT_THAT(about("match = '/a/'\nredirect = '/b/{path'"),
+              ElementsAre(HasSubstr("5:12: 'redirect': { stands alone")));
+  EXPECT_THAT(about("match = '/a/'\nredirect = '/b/'\ncgi = 'old/'"),
+              ElementsAre(HasSubstr("'cgi' has no effect where 'redirect' answers")));
+}
+
+TEST_F(ConfigFaultsTest, ChecksTries) {
+  const auto about = [&](const std::string& text) { return location_faults(text); };
+  EXPECT_THAT(about("match = '/a/'\ntry = []"), ElementsAre(HasSubstr("it is a list")));
+  EXPECT_THAT(about("match = '/a/'\ntry = '/x'"), ElementsAre(HasSubstr("it is \"/x\"")));
+  EXPECT_THAT(about("match = '/a/'\ntry = ['files']"),
+              ElementsAre(HasSubstr("is not \"file\", \"directory\" or a path of this site")));
+  EXPECT_THAT(about("match = '/a/'\ntry = ['/x?y={z}']"),
+              ElementsAre(HasSubstr("there is no {z} here")));
+  EXPECT_THAT(about("match = '/a/'\ntry = ['file']\nredirect = '/b/'"),
+              ElementsAre(HasSubstr("'try' has no effect where 'redirect' answers")));
+}
+
+TEST_F(ConfigFaultsTest, ChecksRegularExpressions) {
+  EXPECT_THAT(location_faults("match = '~^/(a'"),
+              ElementsAre(HasSubstr("the regular expression is wrong at character 5: missing")));
+  EXPECT_THAT(location_faults("match = '~'"), ElementsAre(HasSubstr("no regular expression")));
+  EXPECT_THAT(location_faults("match = '~^/a'\ncgi = 'old/'"),
+              ElementsAre(HasSubstr("which needs a prefix; for a regular expression write")));
+  EXPECT_THAT(location_faults("match = '~^/(a)'\nfiles = 'www/{1}/.x'"),
+              ElementsAre(HasSubstr("begin with a dot are never sent")));
+  EXPECT_THAT(location_faults("match = '~^/(a)'\nfiles = 'none/{1}'"),
+              ElementsAre(HasSubstr("none does not exist")));
 }
 
 TEST_F(ConfigFaultsTest, FindsWhatStandsTwice) {

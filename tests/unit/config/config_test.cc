@@ -4,6 +4,7 @@
 
 #include "config/parameters.h"
 #include "config/reference.h"
+#include "config/value_check.h"
 #include "config_fixture.h"
 
 namespace cgisrv::config {
@@ -281,6 +282,58 @@ TEST_F(ConfigTest, LocationsFindTheirPrograms) {
   EXPECT_EQ(found.match.text, ".sh");
   EXPECT_EQ(with_location("match = '/plain/'").program, ProgramKind::none);
   EXPECT_EQ(with_location("match = '/plain/'\ncgi = false").program, ProgramKind::none);
+}
+
+TEST_F(ConfigTest, LocationsSayWhatTheyMatchAndWhereTheirFilesAre) {
+  Location found = with_location("match = '/app/*.cgi'\ncgi = true");
+  EXPECT_EQ(found.match.kind, MatchKind::prefix_ending);
+  EXPECT_EQ(found.match.text, "/app/");
+  EXPECT_EQ(found.match.ending, ".cgi");
+  EXPECT_EQ(format_match(found.match), "/app/*.cgi");
+  found = with_location("match = '/lib/'\ndeny = true");
+  EXPECT_EQ(found.deny, Deny::forbidden);
+  EXPECT_EQ(with_location("match = '/lib/'\ndeny = 'hide'").deny, Deny::hidden);
+  EXPECT_EQ(with_location("match = '/lib/'\ndeny = false").deny, Deny::no);
+  found = with_location("match = '/old/'\nfiles = 'www/old/'\nindex = ['a.html']");
+  EXPECT_EQ(found.files, path("www/old"));
+  EXPECT_THAT(found.index, ElementsAre("a.html"));
+  EXPECT_EQ(with_location("match = '=/t'\nfiles = 'www/text'").files, path("www/text"));
+  const Config config =
+      good("[[site]]\nindex = ['b.html']\nroot = 'www'\n[[site.location]]\nmatch = '/a/'");
+  EXPECT_THAT(config.sites[0].locations[0].index, ElementsAre("b.html"));
+  EXPECT_THAT(config.sites[0].fallback.index, ElementsAre("b.html"));
+  found = with_location("match = '/t/'\ncgi = 'text'\ninterpreter = '/bin/sh'");
+  EXPECT_EQ(found.program, ProgramKind::single);
+  EXPECT_EQ(found.interpreter, "/bin/sh");
+}
+
+TEST_F(ConfigTest, LocationsLeadOn) {
+  Location found = with_location("match = '/old/'\nredirect = '/new/'");
+  EXPECT_EQ(found.redirect.to.text(), "/new/");
+  EXPECT_EQ(found.redirect.status, 302);
+  found =
+      with_location("match = '/a/'\nredirect = { to = 'https://b.example/{path}', status = 308 }");
+  EXPECT_EQ(found.redirect.status, 308);
+  EXPECT_THAT(found.redirect.to.names(), ElementsAre("path"));
+  found = with_location("match = '/wiki/'\ntry = ['file', 'directory', '/i.php?t={path}&x={{}}']");
+  ASSERT_EQ(found.attempts.size(), 3);
+  EXPECT_EQ(found.attempts[0].kind, Attempt::Kind::file);
+  EXPECT_EQ(found.attempts[1].kind, Attempt::Kind::directory);
+  EXPECT_EQ(found.attempts[2].path.text(), "/i.php");
+  EXPECT_EQ(found.attempts[2].query.fixed(), "t=&x={}");
+  found = with_location("match = '~^/(?<id>\\d+)/(.*)$'\nfiles = 'www/{id}/{2}'");
+  EXPECT_EQ(found.match.kind, MatchKind::regex);
+  ASSERT_NE(found.match.pattern, nullptr);
+  EXPECT_EQ(found.files, path("www"));
+  EXPECT_THAT(found.file_names.names(), ElementsAre("id", "2"));
+  EXPECT_EQ(format_match(found.match), "~^/(?<id>\\d+)/(.*)$");
+}
+
+TEST_F(ConfigTest, KnowsTheLinesOfItsKeys) {
+  const Config config =
+      good("[[site]]\nroot = 'www'\n[[site.location]]\n\nmatch = '/a/'\ndeny = true");
+  const KeyLines expected = {{"", 3}, {"match", 5}, {"deny", 6}};
+  EXPECT_EQ(config.sites[0].locations[0].lines, expected);
 }
 
 TEST_F(ConfigTest, TheExampleIsRight) {

@@ -1,48 +1,12 @@
-#include "site/locate.h"
-
 #include <gmock/gmock.h>
 
-#include "../temporary_directory.h"
-#include "base/check.h"
+#include "locate_fixture.h"
 
 namespace cgisrv::site {
 namespace {
 
 using config::Location, config::MatchKind, config::ProgramKind, config::Site, testing::HasSubstr;
 using Kind = Located::Kind;
-
-// A site as directory mode makes it.
-class Locate : public testing::Test {
- protected:
-  Locate() {
-    site.root = tree.path();
-    site.listing = true;
-    add(MatchKind::prefix, "/cgi-bin/", ProgramKind::in_place);
-    add(MatchKind::extension, ".cgi", ProgramKind::in_place);
-  }
-  Location& add(MatchKind kind, std::string text, ProgramKind program, std::string path = "") {
-    Location location;
-    location.match = {kind, std::move(text)};
-    location.program = program;
-    location.path = std::move(path);
-    return site.locations.emplace_back(std::move(location));
-  }
-  Located find(std::string_view raw) {
-    auto located = locate(config, site, http::decode_path(raw).value(), {});
-    EXPECT_NE(located.location, nullptr) << raw;
-    return located;
-  }
-  // The status of an error; 0 when it is none.
-  int status_of(std::string_view raw) {
-    const auto located = find(raw);
-    EXPECT_TRUE(located.kind != Kind::error || !located.problem.empty()) << raw;
-    return located.kind == Kind::error ? located.status : 0;
-  }
-
-  TemporaryDirectory tree;
-  config::Config config{.sites = std::vector<Site>(2)};  // the second is empty
-  Site& site = config.sites.front();
-};
 
 using LocateStatic = Locate;
 
@@ -152,7 +116,7 @@ using LocateDirectory = Locate;
 TEST_F(LocateDirectory, Rfc9110_15_4_2WithoutSlashIsRedirected) {
   tree.directory("a b");
   const auto located = find("/a%20b");
-  EXPECT_EQ(located.kind, Kind::redirect);
+  EXPECT_EQ(located.kind, Kind::slash);
   EXPECT_EQ(located.redirect, "/a%20b/");
 }
 
@@ -430,6 +394,18 @@ TEST_F(LocateInOneOfTwoSites, ButWhereItIsAskedFor) {
   for (const auto* raw : {"/sub/d.cgi", "/sub/f.py"})
     EXPECT_EQ(find(raw).kind, Kind::file) << raw;
   EXPECT_EQ(status_of("/a.cgi"), 403);
+}
+
+TEST_F(LocateConfigured, AnInterpreterForTheOneProgramAndForADirectoryOfThem) {
+  TemporaryDirectory programs;
+  const auto file = programs.file("app.py", 0644);
+  add(config::MatchKind::prefix, "/app/", config::ProgramKind::single, file).interpreter =
+      "/usr/bin/python3";
+  add(config::MatchKind::prefix, "/all/", config::ProgramKind::directory, programs.path())
+      .interpreter = "/usr/bin/python3";
+  EXPECT_EQ(find("/app/x").script.interpreter, "/usr/bin/python3");
+  EXPECT_EQ(find("/app/x").script.filename, file);
+  EXPECT_EQ(find("/all/app.py/x").script.path_info, "/x");
 }
 
 TEST_F(LocateConfigured, SourceIsNotSentUnderAnotherUrl) {

@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <cerrno>
+
+#include "config/value_check.h"
+
 namespace cgisrv::site {
 namespace {
 
@@ -122,6 +126,95 @@ TEST_F(FindRoute, LooksNoFurtherThanThePlainPart) {
   EXPECT_EQ(route({"/cgi-bin/status", 9}), Found("/cgi-bin/", 9));
   // "/cgi-bin/status/x%2Fy": not the exact path, though its plain part is.
   EXPECT_EQ(route({"/cgi-bin/status/x/y", 15}), Found("/cgi-bin/", 9));
+}
+
+TEST_F(FindRoute, APrefixWithAnEndingGoesByTheLengthOfItsPrefix) {
+  const auto add = [&](std::string prefix, std::string ending) -> config::Location& {
+    return site_.locations.emplace_back(config::Location{
+        .match = {config::MatchKind::prefix_ending, std::move(prefix), std::move(ending)}});
+  };
+  add("/app/", ".cgi").program = config::ProgramKind::in_place;
+  add("/app/", ".b.cgi");
+  EXPECT_EQ(route(path("/app/a.cgi")), Found("/app/", 10)) << "before the ending alone";
+  EXPECT_EQ(route(path("/app/deep/a.cgi/info")), Found("/app/", 15));
+  EXPECT_EQ(route(path("/app/a.txt")), Found("/", 1));
+  EXPECT_EQ(route(path("/app/.cgi")), Found("/", 1)) << "a dotfile";
+  EXPECT_EQ(find_route(site_, path("/app/a.b.cgi")).location.match.ending, ".b.cgi");
+  site_.locations.push_back(location(config::MatchKind::prefix, "/app/"));
+  site_.locations.back().files_only = true;
+  EXPECT_EQ(find_route(site_, path("/app/a.cgi")).location.match.ending, ".cgi");
+  EXPECT_EQ(find_route(site_, path("/app/a.py")).location.match.ending, "");
+  site_.locations.push_back(location(config::MatchKind::prefix, "/app/data/"));
+  EXPECT_EQ(find_route(site_, path("/app/data/a.cgi")).location.match.ending, ".cgi")
+      << "a longer prefix that says nothing of programs";
+  site_.locations.back().files_only = true;
+  EXPECT_EQ(find_route(site_, path("/app/data/a.cgi")).location.match.text, "/app/data/");
+}
+
+TEST_F(FindRoute, ADenialGoesBeforeEndingsAndShorterPrefixesWithOrWithoutItsSlash) {
+  site_.locations.push_back(location(config::MatchKind::prefix, "/cgi-bin/lib/"));
+  site_.locations.back().deny = config::Deny::hidden;
+  EXPECT_EQ(route(path("/cgi-bin/lib/a.cgi")), Found("/cgi-bin/lib/", 13));
+  EXPECT_EQ(route(path("/cgi-bin/lib")), Found("/cgi-bin/lib/", 12));
+  EXPECT_EQ(route(path("/cgi-bin/library")), Found("/cgi-bin/", 9));
+}
+
+TEST_F(FindRoute, KnowsTheLongestPrefixWithFilesOfItsOwn) {
+  for (const auto* prefix : {"/static/", "/static/a/", "/static/a/b/"})
+    site_.locations.push_back(location(config::MatchKind::prefix, prefix));
+  site_.locations.erase(site_.locations.begin() + 1);
+  site_.locations[site_.locations.size() - 3].files = "/usr/share/static";
+  site_.locations[site_.locations.size() - 2].files = "/usr/share/a";
+  const auto alias = [&](const char* text) {
+    const auto* found = find_route(site_, path(text)).alias;
+    return found == nullptr ? std::string() : found->files;
+  };
+  EXPECT_EQ(alias("/static/x.cgi"), "/usr/share/static") << "an ending answers there";
+  EXPECT_EQ(alias("/static/a/b/x"), "/usr/share/a");
+  EXPECT_EQ(alias("/x"), "");
+}
+
+class FindRouteByRegex : public FindRoute {
+ protected:
+  config::Location& add(const std::string& regex) {
+    config::Location location;
+    location.match = *config::parse_match("~" + regex);
+    return site_.locations.emplace_back(std::move(location));
+  }
+};
+
+TEST_F(FindRouteByRegex, GoesAfterEndingsAndBeforeOtherPrefixesInTheOrderOfTheFile) {
+  add("^/static/(?<name>[a-z]+)");
+  add("^/st");
+  EXPECT_EQ(route(path("/static/abc.css/x")), Found("^/static/(?<name>[a-z]+)", 15));
+  EXPECT_EQ(route(path("/static/1")), Found("^/st", 9));
+  EXPECT_EQ(route(path("/static/a.cgi")), Found(".cgi", 13));
+  EXPECT_EQ(route(path("/cgi-bin/st")), Found("/cgi-bin/", 9));
+  EXPECT_EQ(route(path("/x")), Found("/", 1));
+  const Route found = find_route(site_, path("/static/abc.css"));
+  ASSERT_EQ(found.captures.size(), 2);
+  EXPECT_EQ(found.captures[1].name, "name");
+  EXPECT_EQ(found.captures[1].text, "abc");
+}
+
+TEST_F(FindRouteByRegex, ADenialGoesBeforeAllButExactPaths) {
+  add("/lib").deny = config::Deny::forbidden;
+  EXPECT_EQ(route(path("/cgi-bin/lib/x")).first, "/lib");
+  EXPECT_EQ(route(path("/lib.cgi")).first, "/lib");
+  site_.locations.push_back(location(config::MatchKind::exact, "/lib.cgi"));
+  EXPECT_EQ(route(path("/lib.cgi")).first, "/lib.cgi");
+}
+
+TEST_F(FindRouteByRegex, GivesUpInAKnownWay) {
+  add("^/w/(a+)+$");
+  const std::string evil = "/w/" + std::string(2000, 'a') + "!";
+  const Route found = find_route(site_, path(evil));
+  ASSERT_TRUE(found.failure);
+  EXPECT_EQ(found.failure->code, ELOOP);
+  EXPECT_EQ(found.location.match.kind, config::MatchKind::regex);
+  EXPECT_FALSE(find_route(site_, path("/cgi-bin" + evil)).failure) << "it is not asked";
+  EXPECT_EQ(find_route(site_, path("/" + std::string(5000, 'x'))).failure->code, EMSGSIZE);
+  EXPECT_TRUE(covers(site_.locations.back(), path(evil))) << "for access, the safe side";
 }
 
 TEST_F(FindRoute, FallsBackToTheSite) {

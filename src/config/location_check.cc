@@ -1,0 +1,206 @@
+#include "config/location_check.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <string_view>
+
+#include "base/text.h"
+#include "config/codec.h"
+#include "config/value_check.h"
+#include "pattern/pattern.h"
+
+namespace cgisrv::config {
+
+namespace {
+
+// An interpreter reads its program; without one it is executed.
+std::string check_readable(const std::string& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0)
+    return fmt::format("{} does not exist; create it or correct the path", path);
+  return S_ISREG(status.st_mode) ? std::string() : fmt::format("{} is not a file", path);
+}
+
+void find_program(const Value& cgi, const Site& site, Location& location, Faults& faults) {
+  if (site.root.empty()) return;  // reported already
+  const bool says_directory = location.path.ends_with('/');
+  location.path = absolute_path(site.root, location.path);
+  struct stat status {};
+  const bool is_directory = ::stat(location.path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
+  const std::string problem = says_directory || is_directory ? check_directory(location.path)
+                              : location.interpreter.empty() ? check_executable(location.path)
+                                                             : check_readable(location.path);
+  if (!problem.empty()) return faults.add(cgi.at, "'cgi': {}", problem);
+  if (is_directory) location.program = ProgramKind::directory;
+  const MatchKind kind = location.match.kind;
+  if (kind == MatchKind::extension || kind == MatchKind::prefix_ending)
+    faults.add(cgi.at,
+               "'cgi' names a path, which an ending cannot lead to; write cgi = true, or "
+               "interpreter = \"{}\" to have it run the files",
+               location.path);
+  else if (is_directory && kind == MatchKind::exact)
+    faults.add(cgi.at,
+               "'cgi' names a directory, which one path cannot lead to; match a prefix "
+               "such as \"{}/\"",
+               location.match.text);
+  else if (is_directory && kind == MatchKind::regex)
+    faults.add(cgi.at,
+               "'cgi' names a directory, which needs a prefix; for a regular expression write "
+               "files = \"{}/{{name}}\" and cgi = true",
+               location.path);
+}
+
+void check_program(const Value& table, const Site& site, Location& location, Faults& faults) {
+  const Value* cgi = table.find("cgi");
+  const Value* interpreter = table.find("interpreter");
+  if (interpreter != nullptr && location.files_only)
+    faults.add(
+        interpreter->at,
+        "'interpreter' runs the files that match, but 'cgi' is false; remove one of the two");
+  if (location.program == ProgramKind::single)
+    find_program(*cgi, site, location, faults);
+  else if (interpreter != nullptr)
+    location.program = ProgramKind::in_place;
+}
+
+// Keys of which each says by itself what answers: two of them contradict each other.
+void check_answers(const Value& table, const Location& location, Faults& faults) {
+  const char* answer = nullptr;
+  if (location.deny != Deny::no) answer = "deny";
+  for (const char* const key : {"redirect", "try"})
+    if (answer == nullptr && table.find(key) != nullptr) answer = key;
+  if (answer == nullptr) return;
+  for (const std::string_view other : {"redirect", "try", "cgi", "interpreter", "files"}) {
+    const Value* value = table.find(other);
+    const bool says_nothing = value == nullptr || value->as<bool>() != nullptr || other == answer;
+    if (says_nothing || (other == "files" && std::string_view(answer) == "try")) continue;
+    faults.add(value->at, "'{}' has no effect where '{}' answers; remove one of the two", other,
+               answer);
+  }
+}
+
+// Names that are none of the location's own.
+void check_names_in(const Replacement& replacement, const Location& location, const Value& value,
+                    std::string_view key, Faults& faults) {
+  const MatchKind kind = location.match.kind;
+  const bool is_prefix = kind == MatchKind::prefix || kind == MatchKind::prefix_ending;
+  for (const std::string_view name : replacement.names()) {
+    const bool is_known = location.match.pattern != nullptr
+                              ? location.match.pattern->has_group(name)
+                              : is_prefix && name == "path";
+    if (is_known) continue;
+    faults.add(value.at, "'{}': there is no {{{}}} here; {}", key, name,
+               location.match.pattern != nullptr
+                   ? "its names are the groups of the regular expression, such as (?<id>...)"
+               : is_prefix ? "a prefix has {path}, which is what follows it"
+                           : "only a prefix and a regular expression have names");
+  }
+}
+
+// "/path", without a host behind two slashes, in characters that a URL may hold.
+bool is_url_path(std::string_view text) {
+  return text.starts_with('/') && !text.starts_with("//") &&
+         std::ranges::all_of(text, [](unsigned char c) {
+           return c > 0x20 && c < 0x7f && c != '\\' && c != '"' && c != '<' && c != '>';
+         });
+}
+
+// Whether it is a whole URL whose host no request can change.
+bool is_url(const Replacement& to) {
+  for (const std::string_view scheme : {"http://", "https://"}) {
+    const std::string fixed = to.fixed();
+    if (!fixed.starts_with(scheme)) continue;
+    const auto path = to.front().find_first_of("/?#", scheme.size());
+    const bool has_host = path != scheme.size() && fixed.size() > scheme.size();
+    return has_host && (to.names().empty() || path != std::string_view::npos) &&
+           is_url_path("/" + fixed.substr(scheme.size()));
+  }
+  return false;
+}
+
+void check_redirect(const Value& table, Location& location, Faults& faults) {
+  const Value* value = table.find("redirect");
+  if (value == nullptr || location.redirect.to.empty()) return;
+  const Replacement& to = location.redirect.to;
+  if (!is_url(to) && !(to.front().starts_with('/') && is_url_path(to.fixed())))
+    faults.add(value->at,
+               "'redirect': \"{}\" is no path and no URL; write \"/path\" or "
+               "\"https://host/path\", percent-encoded",
+               text::escape(to.text(), 100));
+  check_names_in(to, location, *value, "redirect", faults);
+  constexpr int known[] = {301, 302, 303, 307, 308};
+  if (std::ranges::find(known, location.redirect.status) == std::end(known))
+    faults.add(value->at, "'status' must be one of 301, 302, 303, 307 and 308; it is {}",
+               location.redirect.status);
+}
+
+void check_try(const Value& table, const Location& location, Faults& faults) {
+  const Value* value = table.find("try");
+  if (value == nullptr) return;
+  for (const Attempt& attempt : location.attempts) {
+    if (attempt.kind != Attempt::Kind::path) continue;
+    const std::string fixed = attempt.path.fixed();
+    if (!attempt.path.front().starts_with('/') || !is_url_path(fixed + attempt.query.fixed()) ||
+        fixed.contains('#'))
+      faults.add(value->at,
+                 "'try': \"{}\" is not \"file\", \"directory\" or a path of this site, such as "
+                 "\"/index.php\"",
+                 text::escape(attempt.path.text(), 100));
+    check_names_in(attempt.path, location, *value, "try", faults);
+    check_names_in(attempt.query, location, *value, "try", faults);
+  }
+}
+
+// The files of a regular expression: the folder before the first name holds all of them.
+void check_file_names(const Value& files, Location& location, Faults& faults) {
+  auto names = Replacement::parse(location.files);
+  if (!names) return faults.add(files.at, "'files': {}", names.error().what);
+  check_names_in(*names, location, files, "files", faults);
+  const std::string front(names->front());
+  location.files = front.substr(0, front.rfind('/'));
+  if (const auto problem = check_directory(location.files); !problem.empty())
+    faults.add(files.at, "'files': {}", problem);
+  if (location.files.size() < names->text().size() &&
+      std::string_view(names->text()).substr(location.files.size()).contains("/."))
+    faults.add(files.at,
+               "'files': names that begin with a dot are never sent; name another folder");
+  location.file_names = std::move(*names);
+}
+
+void check_files(const Value& table, Location& location, Faults& faults) {
+  const Value* files = table.find("files");
+  if (files == nullptr || location.files.empty()) return;
+  const auto fault = [&](const std::string& problem) {
+    if (!problem.empty()) faults.add(files->at, "'files': {}", problem);
+  };
+  const Value* cgi = table.find("cgi");
+  if (cgi != nullptr && cgi->as<std::string>() != nullptr)
+    fault("'cgi' names the directory or program already; remove one of the two");
+  switch (location.match.kind) {
+    case MatchKind::prefix:
+    case MatchKind::prefix_ending:
+      return fault(check_directory(location.files));
+    case MatchKind::exact:
+      return fault(check_readable(location.files));
+    case MatchKind::extension:
+      return fault(
+          fmt::format("an ending alone is in no directory; match a prefix, such as "
+                      "\"/name/\" or \"/name/*{}\"",
+                      location.match.text));
+    case MatchKind::regex:
+      return check_file_names(*files, location, faults);
+  }
+}
+
+}  // namespace
+
+void check_location(const Value& table, const Site& site, Location& location, Faults& faults) {
+  check_program(table, site, location, faults);
+  check_files(table, location, faults);
+  check_redirect(table, location, faults);
+  check_try(table, location, faults);
+  check_answers(table, location, faults);
+}
+
+}  // namespace cgisrv::config

@@ -1,0 +1,137 @@
+#include "pattern/pattern.h"
+
+#ifndef CGISRV_WITHOUT_PCRE2
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+namespace cgisrv::pattern {
+
+struct Pattern::Code {
+  ~Code() {
+    pcre2_match_context_free(context);
+    pcre2_jit_stack_free(stack);
+    pcre2_match_data_free(data);
+    pcre2_code_free(code);
+  }
+
+  pcre2_code* code = nullptr;
+  pcre2_match_context* context = nullptr;
+  pcre2_jit_stack* stack = nullptr;
+  pcre2_match_data* data = nullptr;  // one match at a time
+  bool is_anchored = false;          // matches at the start alone
+  std::vector<std::string> names;    // of group N at N; its number if it has no name
+};
+
+namespace {
+
+std::string message_of(int code) {
+  std::array<PCRE2_UCHAR, 256> text{};
+  pcre2_get_error_message(code, text.data(), text.size());
+  return reinterpret_cast<const char*>(text.data());
+}
+
+// "0", "1" and so on, and the names of those groups that have one.
+std::vector<std::string> names_of(const pcre2_code* code) {
+  std::uint32_t groups = 0, named = 0, entry_bytes = 0;
+  PCRE2_SPTR table = nullptr;
+  pcre2_pattern_info(code, PCRE2_INFO_CAPTURECOUNT, &groups);
+  pcre2_pattern_info(code, PCRE2_INFO_NAMECOUNT, &named);
+  pcre2_pattern_info(code, PCRE2_INFO_NAMEENTRYSIZE, &entry_bytes);
+  pcre2_pattern_info(code, PCRE2_INFO_NAMETABLE, &table);
+  std::vector<std::string> names;
+  for (std::uint32_t group = 0; group <= groups; ++group)
+    names.push_back(std::to_string(group));
+  // Each entry: the group's number in two bytes, then its name (pcre2api(3)).
+  for (std::uint32_t i = 0; i < named; ++i, table += entry_bytes)
+    names.at(table[0] * 256U + table[1]) = reinterpret_cast<const char*>(table + 2);
+  return names;
+}
+
+}  // namespace
+
+Result<Pattern> Pattern::compile(const std::string& text) {
+  if (text.empty()) return fail("there is no regular expression behind the ~");
+  if (text.size() > pattern_bytes_max)
+    return fail("a regular expression has at most {} bytes", pattern_bytes_max);
+  auto made = std::make_shared<Code>();
+  int error = 0;
+  PCRE2_SIZE offset = 0;
+  made->code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(),
+                             PCRE2_NEVER_BACKSLASH_C | PCRE2_NEVER_UTF | PCRE2_DOLLAR_ENDONLY,
+                             &error, &offset, nullptr);
+  if (made->code == nullptr)
+    return fail("the regular expression is wrong at character {}: {}", offset + 1,
+                message_of(error));
+  constexpr std::size_t kib = 1024;
+  pcre2_jit_compile(made->code, PCRE2_JIT_COMPLETE);  // without it, matching is slower
+  made->stack = pcre2_jit_stack_create(32 * kib, 512 * kib, nullptr);
+  made->data = pcre2_match_data_create_from_pattern(made->code, nullptr);
+  made->context = pcre2_match_context_create(nullptr);
+  if (made->data == nullptr || made->context == nullptr) return fail_errno(ENOMEM, "a pattern");
+  std::uint32_t options = 0;
+  pcre2_pattern_info(made->code, PCRE2_INFO_ALLOPTIONS, &options);
+  made->is_anchored = (options & PCRE2_ANCHORED) != 0;
+  pcre2_set_depth_limit(made->context, steps_max);
+  pcre2_set_heap_limit(made->context, kib);  // a MiB: it counts in KiB
+  pcre2_jit_stack_assign(made->context, nullptr, made->stack);
+  made->names = names_of(made->code);
+  return Pattern(std::move(made));
+}
+
+Result<Matched> Pattern::match(std::string_view text) const {
+  if (text.size() > text_bytes_max)
+    return std::unexpected(
+        Error{EMSGSIZE, fmt::format("it is longer than {} bytes", text_bytes_max)});
+  const auto positions = static_cast<std::uint32_t>(text.size()) + 1;
+  pcre2_set_match_limit(
+      code_->context,
+      code_->is_anchored ? steps_max : std::clamp(all_steps_max / positions, steps_min, steps_max));
+  const int found = pcre2_match(code_->code, reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(),
+                                0, 0, code_->data, code_->context);
+  Matched matched;
+  if (found == PCRE2_ERROR_NOMATCH) return matched;
+  if (found < 0) return std::unexpected(Error{ELOOP, message_of(found)});
+  const PCRE2_SIZE* const offsets = pcre2_get_ovector_pointer(code_->data);
+  matched.matches = true;
+  matched.end = offsets[1];
+  for (int group = 0; group < found; ++group) {
+    const PCRE2_SIZE begin = offsets[2 * group], end = offsets[2 * group + 1];
+    if (begin == PCRE2_UNSET || end < begin) continue;
+    matched.captures.push_back({code_->names[static_cast<std::size_t>(group)],
+                                std::string(text.substr(begin, end - begin))});
+  }
+  return matched;
+}
+
+bool Pattern::has_group(std::string_view name) const {
+  return std::ranges::find(code_->names, name) != code_->names.end();
+}
+
+}  // namespace cgisrv::pattern
+
+#else
+
+namespace cgisrv::pattern {
+
+struct Pattern::Code {};
+
+Result<Pattern> Pattern::compile(const std::string&) {
+  return fail("this server was built without PCRE2, and so has no regular expressions");
+}
+
+Result<Matched> Pattern::match(std::string_view) const {
+  return Matched{};
+}
+
+bool Pattern::has_group(std::string_view) const {
+  return false;
+}
+
+}  // namespace cgisrv::pattern
+
+#endif

@@ -1,0 +1,16 @@
+// How a URL is answered, step by step: `cgisrv check --explain URL`. Formats what locate() itself
+// has noted.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "config/config.h"
+
+namespace cgisrv::site {
+
+// `url`: "http://HOST/PATH" or a path, for the first site. A line for each step, with the file and
+// line of its rule. Looks at the file system as locate() does.
+std::string explain(const config::Config& config, std::string_view url);
+
+}  // namespace cgisrv::site

@@ -1,0 +1,123 @@
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <optional>
+
+#include "base/result.h"
+#include "base/shortage.h"
+#include "base/tree.h"
+#include "config/value_check.h"
+#include "site/access_rules.h"
+#include "site/program_source.h"
+#include "site/within.h"
+
+namespace cgisrv::site {
+
+namespace {
+
+// For the log.
+std::string name_of(const config::Site& site) {
+  return site.server_name.empty() ? site.root : site.server_name.front();
+}
+
+// The first existing index file, located like any file: it may be a program.
+std::optional<Located> locate_index(const Within& in, const config::Location& location,
+                                    const http::Path& directory) {
+  for (const auto& name : location.index) {
+    const auto text = directory.text + name;
+    in.note(Step::Kind::index, &location, text);
+    Located index = locate_in(in, {text, text.size()});
+    const bool is_file = index.kind == Located::Kind::program || index.kind == Located::Kind::file;
+    if (!is_file && (index.kind != Located::Kind::error || index.status == 404)) continue;
+    index.index = text;
+    return index;
+  }
+  return std::nullopt;
+}
+
+int status_for(int code) {
+  switch (code) {
+    case ENOENT:
+    case ENOTDIR:
+    case ENAMETOOLONG:
+    case ELOOP:
+      return 404;
+    case EACCES:
+      return 403;
+    default:
+      return failure_status(code);
+  }
+}
+
+// Why the source of a program is not sent.
+std::string sentence_about(const Within& in, const std::string& file, const Runs& runs) {
+  const std::string whose =
+      runs.site == &in.site
+          ? "; its source is not sent"
+          : fmt::format(" of site {}; its source is sent here only where cgi = false is said",
+                        name_of(*runs.site));
+  return fmt::format("{} belongs to the programs of location {}{}", file,
+                     config::format_match(runs.location->match), whose);
+}
+
+}  // namespace
+
+// `path` names a directory.
+Located locate_directory(const Within& in, const Route& route, const http::Path& path) {
+  const config::Location& location = route.location;
+  if (!path.text.ends_with('/')) {
+    return {.kind = Located::Kind::slash,
+            .location = &location,
+            .redirect = http::encode_path(path.text) + '/'};
+  }
+  if (auto index = locate_index(in, location, path)) return std::move(*index);
+  const bool has_files =
+      location.program == config::ProgramKind::none ||
+      (location.program == config::ProgramKind::in_place && in.site.lists_programs);
+  if (in.site.listing && has_files) {
+    const Mapping mapping = find_mapping(route);
+    return {.kind = Located::Kind::listing,
+            .location = &location,
+            .file = mapping.file(path.text),
+            .tree = mapping.tree};
+  }
+  return refuse(location, 404, fmt::format("{} has no index and is not listed", path.text));
+}
+
+Located locate_static(const Within& in, const Route& route, const http::Path& path) {
+  const config::Location& location = route.location;
+  if (path.plain < path.text.size()) {
+    return refuse(location, 404, fmt::format("{} holds an encoded slash", path.text));
+  }
+  if (has_dotfile(path.text)) return refuse(location, 404, path.text + " is or is in a dotfile");
+  const Mapping mapping = find_mapping(route);
+  std::string file = mapping.file(path.text);
+  if (is_unsafe(route, mapping))
+    return refuse(location, 404, file + " is no name of a file to serve");
+  if (!mapping.tree.empty() && mapping.tree.data() != in.site.root.data())
+    in.note(Step::Kind::files, mapping.name.empty() ? route.alias : &location, file);
+  struct stat status {};
+  if (const int error = Tree{mapping.tree, location.links}.examine(file, status); error != 0) {
+    const bool a_link = error == ELOOP && location.links != Links::follow;
+    return refuse(location, a_link ? 403 : status_for(error),
+                  fmt::format("{}: {}", file,
+                              a_link ? "a symbolic link in it may not be followed; see symlinks"
+                                     : errno_text(error)));
+  }
+  if (auto refusal = refusal_by_file(in.config, in.site, path, file, in.visitor); !refusal.empty())
+    return keep_out(location, std::move(refusal));
+  if (S_ISDIR(status.st_mode)) return locate_directory(in, route, path);
+  if (!S_ISREG(status.st_mode)) {
+    return refuse(location, 403, file + " is neither a file nor a directory");
+  }
+  const auto runs = what_runs(in.config, route, file, status.st_mode);
+  if (!runs) return refuse(location, status_for(runs.error().code), runs.error().what);
+  if (runs->location != nullptr) return refuse(location, 403, sentence_about(in, file, *runs));
+  return {.kind = Located::Kind::file,
+          .location = &location,
+          .file = std::move(file),
+          .tree = mapping.tree};
+}
+
+}  // namespace cgisrv::site
