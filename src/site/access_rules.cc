@@ -6,6 +6,7 @@
 #include <cerrno>
 
 #include "base/result.h"
+#include "base/text.h"
 #include "config/value_check.h"
 #include "site/program_source.h"
 
@@ -77,7 +78,8 @@ std::string refusal_by_file(const config::Config& config, const config::Site& si
   if (!own.empty() && own.front().location != nullptr) return {};
   const std::string real = real_path(file);
   if (real.empty())
-    return fmt::format("who may have {} cannot be found out: {}", file, errno_text(errno));
+    return fmt::format("who may have {} cannot be found out: {}", text::escape(file),
+                       errno_text(errno));
   for (const config::Site& other : config.sites) {
     const bool is_decided = &other != &site && !own.empty();
     if (is_decided || !has_rules(other) || !is_below(real, other.real_root)) continue;
@@ -87,7 +89,7 @@ std::string refusal_by_file(const config::Config& config, const config::Site& si
          rules_for(other, {there, there.size()}, &config::AccessRules::allow))
       if (reaches(rule, site) && !rule.value->contains(visitor))
         return fmt::format("{}, which has {} too; write allow for this path to decide otherwise",
-                           not_let_in(rule, visitor), real);
+                           not_let_in(rule, visitor), text::escape(real));
   }
   return {};
 }
