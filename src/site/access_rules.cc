@@ -6,6 +6,7 @@
 #include <cerrno>
 
 #include "base/result.h"
+#include "base/text.h"
 #include "config/value_check.h"
 #include "site/mapping.h"
 #include "site/program_source.h"
@@ -78,7 +79,8 @@ std::string refusal_by_file(const config::Config& config, const config::Site& si
   if (!own.empty() && own.front().location != nullptr) return {};
   const std::string real = real_path(file);
   if (real.empty())
-    return fmt::format("who may have {} cannot be found out: {}", file, errno_text(errno));
+    return fmt::format("who may have {} cannot be found out: {}", text::escape(file),
+                       errno_text(errno));
   std::string refusal;
   for (const config::Site& other : config.sites) {
     const bool is_decided = &other != &site && !own.empty();
@@ -90,7 +92,7 @@ std::string refusal_by_file(const config::Config& config, const config::Site& si
         if (reaches(rule, site) && !rule.value->contains(visitor))
           refusal =
               fmt::format("{}, which has {} too; write allow for this path to decide otherwise",
-                          not_let_in(rule, visitor), real);
+                          not_let_in(rule, visitor), text::escape(real));
       return !refusal.empty();
     });
   }

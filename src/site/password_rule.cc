@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "site/access_rules.h"
+#include "site/mapping.h"
 #include "site/program_source.h"
 
 namespace cgisrv::site {
@@ -40,14 +41,16 @@ void add_by_file(const config::Config& config, const config::Site& site,
   const std::string real = real_path(file);  // empty: it is gone, and will not be sent either
   for (const config::Site& other : config.sites) {
     const bool is_decided = &other != &site && !own.empty();
-    if (is_decided || !asks(other) || !is_below(real, other.real_root)) continue;
-    std::string there = real.substr(other.real_root.size());
-    if (there.empty()) there = "/";
-    for (const AuthRule& rule :
-         rules_for(other, {there, there.size()}, &config::AccessRules::auth)) {
-      const bool is_narrower = &other != &site && !is_below(site.real_root, other.real_root);
-      if (rule.location != nullptr || is_narrower) add(rule, rules);
-    }
+    if (is_decided || !asks(other)) continue;
+    any_path_to(other, other.real_root, real, [&](const std::string& found) {
+      const std::string there = found.empty() ? "/" : found;
+      for (const AuthRule& rule :
+           rules_for(other, {there, there.size()}, &config::AccessRules::auth)) {
+        const bool is_narrower = &other != &site && !is_below(site.real_root, other.real_root);
+        if (rule.location != nullptr || is_narrower) add(rule, rules);
+      }
+      return false;
+    });
   }
 }
 

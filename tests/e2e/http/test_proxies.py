@@ -277,7 +277,7 @@ def test_who_only_looks_leaves_no_line(proxied):
     assert "PROXY" not in proxied.log()
 
 
-@pytest.mark.kills_master
+@pytest.mark.kills_worker
 def test_a_server_with_waiting_headers_ends(proxied):
     waiting = client.Connection(("127.0.0.1", proxied.port), source=PROXY)
     waiting.send(b"PROXY ")

@@ -74,7 +74,8 @@ TEST_F(ConfigFaultsTest, SuggestsKeys) {
       faults_before_site("[server]\n  body_size = 3"),
       ElementsAre("2:3: 'body_size' belongs in [limits] or [[site.location]], not in [server]"));
   EXPECT_THAT(faults_before_site("[[listen]]\ncolour = 3"),
-              ElementsAre("2:1: unknown key 'colour' in [[listen]]; its keys are address"));
+              ElementsAre("2:1: unknown key 'colour' in [[listen]]; its keys are address, "
+                          "proxy_protocol"));
   EXPECT_THAT(faults_before_site("[limit]"),
               ElementsAre("1:2: unknown key 'limit' in the file; did you mean 'limits'?"));
   EXPECT_THAT(faults_before_site("[[location]]"),

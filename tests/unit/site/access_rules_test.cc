@@ -216,6 +216,12 @@ TEST_F(OtherWays, Program) {
   EXPECT_EQ(status(1, "/a/private/now.cgi", here), 0);
 }
 
+TEST_F(OtherWays, ANameCannotForgeALogLine) {
+  tree.file("a/private/b\nc");
+  EXPECT_EQ(status(1, "/a/private/b\nc"), 403);
+  EXPECT_THAT(problem, testing::Not(HasSubstr("\n")));
+}
+
 TEST_F(OtherWays, WhoSaysAllowHasDecided) {
   config.sites[1].access.allow = set({"all"});
   EXPECT_EQ(status(1, "/a/private/page.html"), 0);
