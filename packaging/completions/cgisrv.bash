@@ -16,6 +16,7 @@ _cgisrv() {
     :--body-size) :; return ;;
     :-c | :--config) compopt -o filenames; COMPREPLY=($(compgen -f -- "$word")); return ;;
     check:-c | check:--config) compopt -o filenames; COMPREPLY=($(compgen -f -- "$word")); return ;;
+    check:--explain) :; return ;;
     status:--pid) :; return ;;
     status:-c | status:--config) compopt -o filenames; COMPREPLY=($(compgen -f -- "$word")); return ;;
     status:--socket) compopt -o filenames; COMPREPLY=($(compgen -f -- "$word")); return ;;
@@ -43,7 +44,7 @@ _cgisrv() {
   case $verb:$word in
     :-*) COMPREPLY=($(compgen -W '-l --listen -w --workers --admin --server-name --warm --open -E --setenv --body-size -c --config -h --help --version' -- "$word")) ;;
     :*) compopt -o filenames; COMPREPLY=($(compgen -d -- "$word")) ;;
-    check:-*) COMPREPLY=($(compgen -W '-c --config -h --help' -- "$word")) ;;
+    check:-*) COMPREPLY=($(compgen -W '-c --config -h --help --explain' -- "$word")) ;;
     check:*) : ;;
     status:-*) COMPREPLY=($(compgen -W '--watch --json --pid -c --config -h --help --socket' -- "$word")) ;;
     status:*) : ;;

@@ -25,6 +25,7 @@ case $verb in
     '(-c --config)--config:FILE:_files' \
     '(-h --help)-h' \
     '(-h --help)--help' \
+    '(--explain)--explain:value: ' \
     '1:command:(check)' ;;
   status) _arguments -s \
     '(--watch)--watch' \

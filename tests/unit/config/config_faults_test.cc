@@ -296,7 +296,7 @@ TEST_F(ConfigFaultsTest, ChecksRedirects) {
   EXPECT_THAT(about("match = '~^/(?<id>a)'\nredirect = '/b/{name}'"),
               ElementsAre(HasSubstr("its names are the groups of the regular expression")));
   EXPECT_THAT(about("match = '/a/'\nredirect = '/b/{path'"),
-              ElementsAre(HasSubstr("5:12: 'redirect': { stands alone")));
+              ElementsAre(HasSubstr("5:12: 'to': { stands alone")));
   EXPECT_THAT(about("match = '/a/'\nredirect = '/b/'\ncgi = 'old/'"),
               ElementsAre(HasSubstr("'cgi' has no effect where 'redirect' answers")));
 }

@@ -61,7 +61,7 @@ TEST_F(ConfigTest, MaxRunningIsANumberOrIsFound) {
 
 TEST_F(ConfigTest, DefaultsAreInRange) {
   for (const Section* section : sections()) {
-    if (section->name.starts_with("[[")) continue;
+    if (section->name.starts_with("[[") || section->name.starts_with("[site.")) continue;
     for (const Parameter& row : section->parameters) {
       if (!row.initial.empty())
         with_site(fmt::format("{}\n{} = {}", section->name, row.key, row.initial));
@@ -332,7 +332,8 @@ TEST_F(ConfigTest, LocationsLeadOn) {
 TEST_F(ConfigTest, KnowsTheLinesOfItsKeys) {
   const Config config =
       good("[[site]]\nroot = 'www'\n[[site.location]]\n\nmatch = '/a/'\ndeny = true");
-  const KeyLines expected = {{"", 3}, {"match", 5}, {"deny", 6}};
+  const std::string file = path("test.toml");
+  const KeyLines expected = {{"", 3, file}, {"match", 5, file}, {"deny", 6, file}};
   EXPECT_EQ(config.sites[0].locations[0].lines, expected);
 }
 

@@ -187,7 +187,7 @@ TEST_F(FindRouteByRegex, GoesAfterEndingsAndBeforeOtherPrefixesInTheOrderOfTheFi
   add("^/static/(?<name>[a-z]+)");
   add("^/st");
   EXPECT_EQ(route(path("/static/abc.css/x")), Found("^/static/(?<name>[a-z]+)", 15));
-  EXPECT_EQ(route(path("/static/1")), Found("^/st", 9));
+  EXPECT_EQ(route(path("/static/1")), Found("^/st", 7));
   EXPECT_EQ(route(path("/static/a.cgi")), Found(".cgi", 13));
   EXPECT_EQ(route(path("/cgi-bin/st")), Found("/cgi-bin/", 9));
   EXPECT_EQ(route(path("/x")), Found("/", 1));
