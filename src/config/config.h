@@ -19,6 +19,7 @@
 #include "base/result.h"
 #include "base/tree.h"
 #include "cgi/options.h"
+#include "config/answer_rules.h"
 
 namespace cgisrv::config {
 
@@ -110,6 +111,7 @@ struct Location {
   AccessRules access;
   std::uint64_t body_size = 0;
   CgiOptions cgi;
+  AnswerRules answers;
 };
 
 // Where clients find a site: "https://example.org:8443/".

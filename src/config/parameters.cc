@@ -5,8 +5,11 @@
 #include "accesslog/access_format.h"
 #include "admission/messages.h"
 #include "admission/table.h"
+#include "config/answer_codecs.h"
+#include "config/answer_section.h"
 #include "config/auth_parameters.h"
 #include "config/ranges.h"
+#include "config/rlimits_section.h"
 #include "config/value_check.h"
 
 namespace cgisrv::config {
@@ -35,6 +38,7 @@ Site new_site(const Config& config) {
 Location new_location(const Config& config) {
   Location location = new_fallback(config);
   location.links = config.sites.back().links;
+  location.answers = config.sites.back().fallback.answers;
   return location;
 }
 
@@ -168,28 +172,6 @@ struct Tables {
        "How many requests one connection carries; 1 turns keep-alive off."},
   }};
 
-  SectionOf<ResourceLimits> rlimits{
-      "[cgi.rlimits]",
-      "The resource limits of programs, setrlimit(2). Mostly written as `rlimits = { cpu = "
-      "\"60s\", as = \"1g\" }`.", {
-      {"cpu", &ResourceLimits::cpu_seconds,
-       whole_seconds({second, 365 * day}, unlimited), unset("inherited"),
-       "Processor time, in whole seconds (`RLIMIT_CPU`)."},
-      {"as", &ResourceLimits::address_space,
-       size({mib, any_size.max}, unlimited), unset("inherited"),
-       "Address space of each process (`RLIMIT_AS`)."},
-      {"nofile", &ResourceLimits::open_files,
-       integer({3, any_count.max}, "descriptors", unlimited), unset("inherited"),
-       "Open descriptors of each process (`RLIMIT_NOFILE`)."},
-      {"nproc", &ResourceLimits::processes,
-       integer(any_count, "processes", unlimited), unset("inherited"),
-       "Processes of the user, counted over the whole machine (`RLIMIT_NPROC`)."},
-      {"fsize", &ResourceLimits::file_size, size(any_size, unlimited), unset("inherited"),
-       "Size of a file that is written (`RLIMIT_FSIZE`)."},
-      {"core", &ResourceLimits::core, size(any_size, unlimited), unset("inherited"),
-       "Size of a core dump (`RLIMIT_CORE`)."},
-  }};
-
   SectionOf<QueueOptions> queue{
       "[cgi.queue]",
       "Requests for a program of which enough run already, first come, first served. Mostly "
@@ -270,7 +252,7 @@ struct Tables {
        "where the name is the same."},
       {"umask", &CgiOptions::umask, text(check_umask), unset("the server's own"),
        "The umask of programs, in octal digits: `\"027\"`."},
-      {"rlimits", &CgiOptions::rlimits, table(rlimits), unset("inherited"),
+      {"rlimits", &CgiOptions::rlimits, table(rlimits_section()), unset("inherited"),
        "Resource limits of programs, see `[cgi.rlimits]`; those of a location change single "
        "limits of `[cgi]`."},
       {"start", [](auto& cgi) -> auto& { return cgi.warm.enabled; }, choice({"cold", "warm"}),
@@ -302,6 +284,8 @@ struct Tables {
        "the program took to start, and to print its header; browsers show it."},
       {"authorization", &CgiOptions::authorization, boolean(),
        "Whether programs are given the Authorization field, and with it passwords."},
+      {"sendfile_roots", &CgiOptions::sendfile_roots, directories(), unset("none"),
+       "Below these a program may name a file in `X-Sendfile`, which the server then sends."},
       {"remote_user", &CgiOptions::remote_user, text(check_field_name), unset("none"),
        "The field in which a proxy says who has logged in there, such as "
        "`\"X-Remote-User\"`: programs have it as REMOTE_USER. Only where nobody but the "
@@ -337,6 +321,7 @@ struct Tables {
        boolean(),
        "Whether setuid and setgid programs and those with file capabilities get what their "
        "mode grants, also when the program itself starts them (as `sendmail` does)."},
+      {"", &Location::answers, merged(answer_section()), ""},
       {"", &Location::cgi, merged(cgi), ""},
   }};
 
@@ -364,6 +349,7 @@ struct Tables {
       {"include", &Site::include, list(check_include), unset("none"),
        "Files, or patterns such as `\"conf.d/*.toml\"`, whose keys and `[[location]]`s belong to "
        "this site as if they stood in it."},
+      {"", [](auto& site) -> auto& { return site.fallback.answers; }, merged(answer_section()), ""},
       {"location", &Site::locations, tables(location, new_location), unset("none"),
        "See `[[site.location]]`."},
   }};
