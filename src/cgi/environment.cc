@@ -21,13 +21,31 @@ constexpr std::array withheld_fields = {
     "TE"sv,           "Trailer"sv,        "Upgrade"sv,           "Expect"sv,     "Proxy"sv};
 
 // They are always set, or their absence has a meaning, so configuration must not set them.
-constexpr std::array computed_variables = {
-    "CONTENT_LENGTH"sv,  "CONTENT_TYPE"sv,    "DOCUMENT_ROOT"sv, "GATEWAY_INTERFACE"sv,
-    "PATH_INFO"sv,       "PATH_TRANSLATED"sv, "QUERY_STRING"sv,  "REDIRECT_STATUS"sv,
-    "REDIRECT_URL"sv,    "REMOTE_ADDR"sv,     "REMOTE_PORT"sv,   "REQUEST_ID"sv,
-    "REQUEST_METHOD"sv,  "REQUEST_SCHEME"sv,  "REQUEST_URI"sv,   "SCRIPT_FILENAME"sv,
-    "SCRIPT_NAME"sv,     "SERVER_ADDR"sv,     "SERVER_NAME"sv,   "SERVER_PORT"sv,
-    "SERVER_PROTOCOL"sv, "SERVER_SOFTWARE"sv, "UNIQUE_ID"sv};
+constexpr std::array computed_variables = {"CONTENT_LENGTH"sv,
+                                           "CONTENT_TYPE"sv,
+                                           "DOCUMENT_ROOT"sv,
+                                           "GATEWAY_INTERFACE"sv,
+                                           "PATH_INFO"sv,
+                                           "PATH_TRANSLATED"sv,
+                                           "QUERY_STRING"sv,
+                                           "REDIRECT_STATUS"sv,
+                                           "REDIRECT_QUERY_STRING"sv,
+                                           "REDIRECT_REQUEST_METHOD"sv,
+                                           "REDIRECT_URL"sv,
+                                           "REMOTE_ADDR"sv,
+                                           "REMOTE_PORT"sv,
+                                           "REQUEST_ID"sv,
+                                           "REQUEST_METHOD"sv,
+                                           "REQUEST_SCHEME"sv,
+                                           "REQUEST_URI"sv,
+                                           "SCRIPT_FILENAME"sv,
+                                           "SCRIPT_NAME"sv,
+                                           "SERVER_ADDR"sv,
+                                           "SERVER_NAME"sv,
+                                           "SERVER_PORT"sv,
+                                           "SERVER_PROTOCOL"sv,
+                                           "SERVER_SOFTWARE"sv,
+                                           "UNIQUE_ID"sv};
 
 // In the original request: a local redirect replaces the target.
 bool was_absolute(const http::Request& request) {
@@ -129,9 +147,13 @@ void add_request(Environment& env, const EnvironmentInput& input) {
   if (const auto type = request.field("Content-Type")) env.add("CONTENT_TYPE", *type);
   if (input.content_length) env.add("CONTENT_LENGTH", std::to_string(*input.content_length));
   // If REDIRECT_URL and PATH_TRANSLATED are both set, php-cgi runs the latter as its script.
-  if (!input.redirect_url.empty() && input.script.path_info.empty())
-    env.add("REDIRECT_URL", input.redirect_url);
-  env.add("REDIRECT_STATUS", "200");
+  static const Redirected none;
+  const Redirected& redirected = input.redirected != nullptr ? *input.redirected : none;
+  if (!redirected.url.empty() && input.script.path_info.empty())
+    env.add("REDIRECT_URL", redirected.url);
+  env.add("REDIRECT_STATUS", std::to_string(redirected.status));
+  if (!redirected.query.empty()) env.add("REDIRECT_QUERY_STRING", redirected.query);
+  if (!redirected.method.empty()) env.add("REDIRECT_REQUEST_METHOD", redirected.method);
 }
 
 void add_script(Environment& env, const Script& script) {

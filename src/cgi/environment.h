@@ -25,6 +25,14 @@ struct Endpoints {
   std::uint64_t client = 0;           // identifies the client in counts: access::Ip::client()
 };
 
+// What led to a program that nobody has asked for by its name, as Apache says it.
+struct Redirected {
+  std::string url;     // the path of the first request; empty: it is this program's
+  int status = 200;    // of the failure whose page the program is
+  std::string query;   // of the request that failed
+  std::string method;  // likewise; empty: none has failed
+};
+
 struct EnvironmentInput {
   const http::Request& request;
   const Script& script;
@@ -33,10 +41,10 @@ struct EnvironmentInput {
   std::string_view request_id;
   // Length of the body after de-chunking; nothing: no body, or one that is streamed.
   std::optional<std::uint64_t> content_length;
-  bool pass_authorization = false;     // else HTTP_AUTHORIZATION is withheld
-  std::string_view user = {};          // logged in with us, by Basic; empty: nobody
-  std::string_view user_field = {};    // the field by which a proxy sets REMOTE_USER; empty: none
-  std::string_view redirect_url = {};  // after a local redirect: the path of the first request
+  bool pass_authorization = false;         // else HTTP_AUTHORIZATION is withheld
+  std::string_view user = {};              // logged in with us, by Basic; empty: nobody
+  std::string_view user_field = {};        // by which a proxy sets REMOTE_USER; empty: none
+  const Redirected* redirected = nullptr;  // null: asked for by its own name
 };
 
 // The user whom the proxy names in `field`; empty: none, no such field, or more than one of it.
@@ -65,10 +73,11 @@ class Environment {
 
 // Always: GATEWAY_INTERFACE QUERY_STRING REMOTE_ADDR REMOTE_PORT REQUEST_METHOD REQUEST_URI
 // SCRIPT_NAME SCRIPT_FILENAME DOCUMENT_ROOT SERVER_ADDR SERVER_NAME SERVER_PORT SERVER_PROTOCOL
-// SERVER_SOFTWARE REQUEST_SCHEME REQUEST_ID UNIQUE_ID REDIRECT_STATUS=200 (php-cgi refuses to run
-// without it) PATH (configured, or a safe default). Where they apply: CONTENT_LENGTH CONTENT_TYPE
-// PATH_INFO PATH_TRANSLATED HTTPS REDIRECT_URL; then HTTP_* from the fields. SERVER_NAME is the
-// request's host, else the server's address.
+// SERVER_SOFTWARE REQUEST_SCHEME REQUEST_ID UNIQUE_ID REDIRECT_STATUS (200, or the status of the
+// failure whose page it is; php-cgi refuses to run without it) PATH (configured, or a safe
+// default). Where they apply: CONTENT_LENGTH CONTENT_TYPE PATH_INFO PATH_TRANSLATED HTTPS
+// REDIRECT_URL REDIRECT_QUERY_STRING REDIRECT_REQUEST_METHOD; then HTTP_* from the fields.
+// SERVER_NAME is the request's host, else the server's address.
 //
 // Fields become HTTP_*: letters upper-cased, '-' to '_', same names merged with ", " (Cookie with
 // "; "). A field whose name holds anything but letters, digits and '-' is dropped, since '_', '.'

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "admission/messages.h"
 #include "cgi/variables.h"
@@ -62,7 +63,9 @@ struct Options {
   bool allow_setuid = false;   // setuid bits and file capabilities take effect
   bool authorization = false;  // pass the Authorization field to programs
   std::string remote_user;     // field by which a proxy sets REMOTE_USER; empty: none
-  bool by_file = true;         // advice refers to a configuration; false: to the command line
+  // Below these a program may name a file with X-Sendfile; absolute, no trailing slash.
+  std::vector<std::string> sendfile_roots;
+  bool by_file = true;  // advice refers to a configuration; false: to the command line
 };
 
 // How many waiting requests one client may have. By default: limited only where running programs

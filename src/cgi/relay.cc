@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <vector>
 
+#include "base/log.h"
 #include "base/text.h"
+#include "cgi/sent_file.h"
 #include "http/target.h"
 
 namespace cgisrv::cgi {
@@ -38,7 +40,7 @@ bool lacks_type(const http::Response& response) {
 void Relay::take(std::string_view output) {
   if (phase_ == Phase::head) return take_head(output);
   if (phase_ == Phase::broken) rest_ += output.substr(0, rest_bytes_max - rest_.size());
-  if (phase_ == Phase::body && !redirects()) exchange_.write(output);
+  if (phase_ == Phase::body && !hands_on()) exchange_.write(output);
 }
 
 void Relay::take_head(std::string_view output) {
@@ -87,7 +89,12 @@ void Relay::take_without_head() {
 
 void Relay::respond(http::Response response) {
   account_.header_whole();
-  if (redirects()) return;
+  if (hands_on()) return;
+  if (!parser_.head().send_file.empty())
+    log::write(
+        log::Level::notice, exchange_.request_id(),
+        fmt::format("{}: its X-Sendfile is not followed; set sendfile_roots for its location",
+                    script_.filename));
   if (lacks_type(response) && !options_.headerless.empty())
     response.add("Content-Type", options_.headerless);
   if (options_.server_timing) response.add("Server-Timing", server_timing(account_.usage()));
@@ -99,12 +106,25 @@ bool Relay::redirects() const {
          parser_.head().kind == ResponseKind::local_redirect;
 }
 
+bool Relay::sends_file() const {
+  return parser_.state() == ResponseParser::State::complete && !redirects() &&
+         !parser_.head().send_file.empty() && !options_.sendfile_roots.empty();
+}
+
 // Cookies of a redirect are for the client, whatever answers in the end.
-void Relay::redirect() {
+void Relay::hand_on() {
+  if (sends_file())
+    return exchange_.send_instead(std::move(parser_.head().response),
+                                  plain_path(parser_.head().send_file));
   std::vector<http::Field> cookies;
   for (http::Field& field : parser_.head().response.fields)
     if (text::equals_ignoring_case(field.name, "Set-Cookie")) cookies.push_back(std::move(field));
   exchange_.redirect(parser_.head().location, std::move(cookies));
+}
+
+std::string Relay::why_not_handed_on() const {
+  if (redirects()) return why_no_redirect();
+  return why_not_sent(parser_.head().send_file, options_.sendfile_roots);
 }
 
 std::string Relay::why_no_redirect() const {

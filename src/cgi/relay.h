@@ -33,13 +33,13 @@ class Relay {
   // The output has ended. In the head: becomes body where it was a response, else broken.
   void end();
 
-  // The head asks for another path instead. The body, if any, is dropped.
-  bool redirects() const;
-  // Ends the exchange with the redirect. Only after the program has ended.
-  void redirect();
+  // The head asks for another path instead, or for a file. The body, if any, is dropped.
+  bool hands_on() const { return redirects() || sends_file(); }
+  // Ends the exchange with that. Only after the program has ended.
+  void hand_on();
 
-  // Why the redirect is impossible, in one sentence; empty: it is possible.
-  std::string why_no_redirect() const;
+  // Why that is impossible, in one sentence; empty: it is possible.
+  std::string why_not_handed_on() const;
 
   // One sentence, with the faulty line.
   std::string problem() const;
@@ -57,6 +57,9 @@ class Relay {
   void take_head(std::string_view output);
   void take_without_head();
   void respond(http::Response response);
+  bool redirects() const;
+  bool sends_file() const;
+  std::string why_no_redirect() const;
 
   handler::Exchange& exchange_;
   const Script& script_;

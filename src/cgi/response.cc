@@ -205,6 +205,7 @@ void ResponseParser::take_field(std::string_view line) {
   if ((is("Status") && is_repeated(has_status_)) ||
       (is("Location") && is_repeated(has_location_)) ||
       (is("Content-Type") && is_repeated(has_content_type_)) ||
+      (is("X-Sendfile") && is_repeated(has_send_file_)) ||
       (is("Content-Length") && head_.response.content_length)) {
     return refuse(fmt::format("the program's header has {} twice", name), line);
   }
@@ -217,6 +218,9 @@ void ResponseParser::take_field(std::string_view line) {
   } else if (is("Location")) {
     head_.location = value;
     if (value.empty()) refuse("the program's Location is empty", line);
+  } else if (is("X-Sendfile")) {
+    head_.send_file = value;
+    if (value.empty()) refuse("the program's X-Sendfile is empty", line);
   } else if (!is_dropped(name)) {
     head_.response.add(name, value);
   }

@@ -20,6 +20,7 @@ struct ResponseHead {
   ResponseKind kind = ResponseKind::document;
   http::Response response;  // status, reason, fields to forward, content_length where given
   std::string location;     // local_redirect: path and query; the other fields may go along
+  std::string send_file;    // X-Sendfile, which never reaches the client; empty: none
 };
 
 // A larger head is refused: response_header_size and response_header_fields.
@@ -31,7 +32,7 @@ struct ResponseLimits {
 // Collects a program's output until its head is whole. Lines end in LF or CRLF. Any field makes a
 // head, even without the Content-Type that RFC 3875 requires, as in other servers. A Location
 // without a Status is 302. X-CGI-*, fields that concern a connection (RFC 9110 section 7.6.1), Date
-// and Server are dropped.
+// and Server are dropped; X-Sendfile is the server's to follow.
 class ResponseParser {
  public:
   explicit ResponseParser(ResponseLimits limits = {}) : limits_(limits) {}
@@ -79,6 +80,7 @@ class ResponseParser {
   bool has_status_ = false;
   bool has_content_type_ = false;
   bool has_location_ = false;
+  bool has_send_file_ = false;
 };
 
 // Whether a line of a program's output looks like a CGI header field.

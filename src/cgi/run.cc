@@ -31,13 +31,13 @@ constexpr unsigned reads_per_turn = 8;  // of its output, before other connectio
 }  // namespace
 
 Run::Run(RunContext& context, handler::Exchange& exchange, Script script,
-         const Endpoints& endpoints, const Options& options, std::string redirect_url)
+         const Endpoints& endpoints, const Options& options, Redirected redirected)
     : context_(context),
       exchange_(exchange),
       script_(std::move(script)),
       endpoints_(endpoints),
       options_(options),
-      redirect_url_(std::move(redirect_url)),
+      redirected_(std::move(redirected)),
       request_id_(exchange.request_id()),
       spool_(options.spool_memory, context.spool_memory),
       account_(std::make_shared<account::Account>()),
@@ -202,7 +202,7 @@ void Run::launch() {
                                                .pass_authorization = options_.authorization,
                                                .user = exchange_.user(),
                                                .user_field = options_.remote_user,
-                                               .redirect_url = redirect_url_});
+                                               .redirected = &redirected_});
   if (context_.observer != nullptr) context_.observer->starting(script_, environment, account_);
   state_ = State::starting;
   start_->begin(std::move(environment), input_.get(), context_.descriptors, context_.cgroups);

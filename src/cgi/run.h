@@ -62,9 +62,9 @@ struct RunContext {
 class Run final : public handler::Handler {
  public:
   // `options` outlive the run; what `endpoints` refers to lives until the client has gone.
-  // `redirect_url`: after a local redirect.
+  // `redirected`: after a local redirect, and for an error page.
   Run(RunContext& context, handler::Exchange& exchange, Script script, const Endpoints& endpoints,
-      const Options& options, std::string redirect_url);
+      const Options& options, Redirected redirected);
   // Ends the program with its group, if it still runs.
   ~Run() override;
 
@@ -125,7 +125,7 @@ class Run final : public handler::Handler {
   void exited();
   bool reap();
   void complete();
-  void redirect();
+  void hand_on();
   const process::Exit* bad_exit() const;  // its exit, if that was a failure
   void tell_bad_exit() const;
   void close_well();
@@ -147,7 +147,7 @@ class Run final : public handler::Handler {
   const Script script_;
   const Endpoints& endpoints_;
   const Options& options_;
-  const std::string redirect_url_;
+  const Redirected redirected_;
   const std::string request_id_;
 
   State state_ = State::collecting;

@@ -47,7 +47,7 @@ void Run::complete() {
     relay_.end();
     if (is_broken()) return fail_head();
   }
-  if (relay_.redirects()) return redirect();
+  if (relay_.hands_on()) return hand_on();
   if (exit_ && exit_->signalled)
     return cut(Outcome::signal,
                ending(*exit_, has_left_ ? "after its response"
@@ -64,15 +64,15 @@ void Run::complete() {
   exchange_.finish();
 }
 
-// For one that asks for another path.
-void Run::redirect() {
+// For one that asks for another path, or for a file.
+void Run::hand_on() {
   if (exit_ && exit_->signalled)
-    return fail(Outcome::signal, 502, ending(*exit_, "after its Location"));
-  if (const auto why = relay_.why_no_redirect(); !why.empty())
+    return fail(Outcome::signal, 502, ending(*exit_, "after its header, which names what to send"));
+  if (const auto why = relay_.why_not_handed_on(); !why.empty())
     return fail(Outcome::bad_header, 502, fmt::format("{}: {}", script_.filename, why));
   tell_bad_exit();
   close_well();
-  relay_.redirect();
+  relay_.hand_on();
 }
 
 const process::Exit* Run::bad_exit() const {
@@ -150,7 +150,7 @@ void Run::overdue(std::string_view what, std::string_view limit, Duration durati
       fmt::format("{}: {} within {} ({}); it was ended; {} {} if it needs longer", script_.filename,
                   what, seconds_text(duration), limit,
                   options_.by_file ? "raise" : "serve by a configuration with a larger", limit);
-  if (in_head() || is_broken() || relay_.redirects())
+  if (in_head() || is_broken() || relay_.hands_on())
     return fail(Outcome::timeout, 504, std::move(reason));
   cut(Outcome::timeout, reason);
 }

@@ -20,6 +20,7 @@
 #include "base/result.h"
 #include "base/tree.h"
 #include "cgi/options.h"
+#include "config/answer_rules.h"
 #include "config/replacement.h"
 
 namespace cgisrv::pattern {
@@ -152,6 +153,7 @@ struct Location {
   AccessRules access;
   std::uint64_t body_size = 0;
   CgiOptions cgi;
+  AnswerRules answers;
   KeyLines lines;
 };
 

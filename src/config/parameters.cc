@@ -4,6 +4,8 @@
 
 #include "accesslog/access_format.h"
 #include "admission/table.h"
+#include "config/answer_codecs.h"
+#include "config/answer_section.h"
 #include "config/auth_parameters.h"
 #include "config/ranges.h"
 #include "config/value_check.h"
@@ -35,6 +37,7 @@ Location new_location(const Config& config) {
   Location location = new_fallback(config);
   location.links = config.sites.back().links;
   location.index = config.sites.back().index;
+  location.answers = config.sites.back().fallback.answers;
   return location;
 }
 
@@ -227,6 +230,7 @@ struct Tables {
        boolean(),
        "Whether setuid and setgid programs and those with file capabilities get what their "
        "mode grants, also when the program itself starts them (as `sendmail` does)."},
+      {"", &Location::answers, merged(answer_section()), ""},
       {"", &Location::cgi, merged(cgi_section()), ""},
   }};
 
@@ -254,6 +258,7 @@ struct Tables {
       {"include", &Site::include, list(check_include), unset("none"),
        "Files, or patterns such as `\"conf.d/*.toml\"`, whose keys and `[[location]]`s belong to "
        "this site as if they stood in it."},
+      {"", [](auto& site) -> auto& { return site.fallback.answers; }, merged(answer_section()), ""},
       {"location", &Site::locations, tables(location, new_location), unset("none"),
        "See `[[site.location]]`."},
   }};

@@ -106,16 +106,22 @@ program has ended.
 |---|---|
 )";
 
+// Of a section without a name, the keys stand among those of the section that it is merged into.
+void append_rows(std::string& page, const Section& section) {
+  for (const Parameter& row : section.parameters) {
+    if (row.key.empty() && row.kind.inside->name.empty()) append_rows(page, *row.kind.inside);
+    if (row.key.empty()) continue;
+    fmt::format_to(std::back_inserter(page), "| `{}` | {} | {} | {} | {} |\n", row.key,
+                   row.kind.type, row.default_text(), row.kind.range, row.about);
+  }
+}
+
 void append_section(std::string& page, const Section& section) {
   fmt::format_to(std::back_inserter(page),
                  "\n## `{}`\n\n{}\n\n"
                  "| Key | Type | Default | Range | Description |\n|---|---|---|---|---|\n",
                  section.name, section.about);
-  for (const Parameter& row : section.parameters) {
-    if (row.key.empty()) continue;
-    fmt::format_to(std::back_inserter(page), "| `{}` | {} | {} | {} | {} |\n", row.key,
-                   row.kind.type, row.default_text(), row.kind.range, row.about);
-  }
+  append_rows(page, section);
 }
 
 }  // namespace

@@ -71,9 +71,9 @@ void append_item(std::string& page, std::string_view term, std::string_view abou
   fmt::format_to(std::back_inserter(page), "{}\n\t{}\n\n", term, scdoc(about));
 }
 
-void append_manual_section(std::string& page, const Section& section) {
-  fmt::format_to(std::back_inserter(page), "# {}\n\n{}\n\n", section.name, scdoc(section.about));
+void append_keys(std::string& page, const Section& section) {
   for (const Parameter& row : section.parameters) {
+    if (row.key.empty() && row.kind.inside->name.empty()) append_keys(page, *row.kind.inside);
     if (row.key.empty()) continue;
     append_item(page,
                 fmt::format("*{}* ({}{}; {}{})", scdoc(row.key), row.kind.type,
@@ -81,6 +81,11 @@ void append_manual_section(std::string& page, const Section& section) {
                             row.absent.is_fault ? "" : "default: ", scdoc(row.default_text())),
                 row.about);
   }
+}
+
+void append_manual_section(std::string& page, const Section& section) {
+  fmt::format_to(std::back_inserter(page), "# {}\n\n{}\n\n", section.name, scdoc(section.about));
+  append_keys(page, section);
 }
 
 }  // namespace

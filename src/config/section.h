@@ -72,7 +72,7 @@ struct Row : Parameter {
 };
 
 struct Section {
-  std::string_view name;  // as in a file: "[server]"
+  std::string_view name;  // as in a file: "[server]"; empty: its keys stand in others (merged())
   std::string_view about;
   std::vector<Parameter> parameters;
 

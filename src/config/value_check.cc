@@ -12,6 +12,7 @@
 #include "auth/password_file.h"
 #include "base/text.h"
 #include "cgi/umask.h"
+#include "http/octets.h"
 #include "net/address.h"
 #include "net/socket_activation.h"
 #include "pattern/pattern.h"
@@ -88,6 +89,11 @@ std::string check_media_type(const std::string& type) {
   const auto slash = type.find('/');
   if (slash != 0 && slash != std::string::npos && slash + 1 < type.size()) return {};
   return "write a media type such as \"text/html; charset=utf-8\"";
+}
+
+std::string check_charset(const std::string& name) {
+  if (http::is_token(name)) return {};
+  return "write the name of a character encoding such as \"utf-8\" or \"iso-8859-1\", or \"none\"";
 }
 
 std::string check_directory(const std::string& path) {

@@ -8,7 +8,9 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "exchange/answer_fields.h"
 #include "handler/handlers.h"
+#include "http/conditional.h"
 #include "page/pages.h"
 
 namespace cgisrv::exchange {
@@ -20,6 +22,11 @@ namespace {
 
 constexpr unsigned redirects_max = 10;
 constexpr std::size_t unsent_room = 128 * 1024;  // for content that is not sent
+
+// Not 501 or 505 for a head, which is the client's.
+bool is_servers_fault(const handler::Failure& failure) {
+  return failure.status >= 500 && failure.told.empty() && !failure.reason.empty();
+}
 
 std::unique_ptr<handler::Handler> refusal(handler::Exchange& exchange, int status,
                                           std::string reason) {
@@ -94,6 +101,7 @@ void Exchange::carry_over(Routing& next) const {
 
 // Its handler takes the script with it.
 void Exchange::note_program() {
+  if (failed_ && !script_name_.empty()) return;  // the program that failed is the one to name
   if (routing_.site == nullptr || routing_.located.kind != site::Located::Kind::program) return;
   script_name_ = routing_.located.script.name;
   script_filename_ = routing_.located.script.filename;
@@ -214,9 +222,14 @@ void Exchange::respond(http::Response response) {
   reply_ = Reply::head;
   for (http::Field& field : carried_)
     response.fields.push_back(std::move(field));
+  if (failed_ && response.status == 200 && response.reason.empty())
+    response.status = failed_->failure.status;
   status_ = response.status;
   if (status_ == 205) response.content_length = 0;  // whatever the program prints: RFC 9110 15.3.6
   http::add_origin_fields(response, std::time(nullptr));
+  if (const auto* const location = routing_.located.location;
+      location != nullptr && !location->answers.fields.empty())
+    apply_field_rules(location->answers.fields, response);
   content_ = http::content_of(request_.method, response);
   if (content_ == http::Content::sized) length_left_ = response.content_length.value_or(0);
   wire_->respond(response, content_);
@@ -262,6 +275,7 @@ void Exchange::flush() {
 }
 
 void Exchange::set_account(std::shared_ptr<account::Account> account) {
+  if (failed_ && account_) return;  // the log tells of the program that failed
   account_ = std::move(account);
 }
 
@@ -298,24 +312,54 @@ void Exchange::fail(handler::Failure failure) {
   if (is_detached_)
     log::write(log::Level::warn, request_id_, failure.reason + "; its client had left before");
   if (ends_unheard()) return;
-  const bool is_ours = failure.status >= 500 && failure.told.empty();  // not 501 or 505 for a head
+  const bool is_ours = is_servers_fault(failure);
   const auto level = is_ours ? log::Level::warn : log::Level::info;
-  log::write(level, request_id_, fmt::format("{}: {}", failure.status, failure.reason));
-  if (is_ours) diagnosis_ = failure.reason;
+  if (!failure.reason.empty())
+    log::write(level, request_id_, fmt::format("{}: {}", failure.status, failure.reason));
+  if (is_ours && diagnosis_.empty()) diagnosis_ = failure.reason;
   if (reply_ != Reply::none) return abort();
+  const bool says_when = std::ranges::any_of(
+      failure.fields, [](const http::Field& field) { return field.name == "Retry-After"; });
+  if (failure.status == 503 && !says_when) failure.fields.push_back({"Retry-After", "5"});
+  if (!show_error_page(failure)) send_failure(failed_ ? failed_->failure : failure);
+}
+
+// The page of the site for it, once: if that fails, the server's own page tells of the first
+// failure.
+bool Exchange::show_error_page(handler::Failure& failure) {
+  const config::Location* const location = routing_.located.location;
+  if (failed_ || location == nullptr) return false;
+  const auto path = error_page_for(location->answers.error_pages, failure.status);
+  if (path.empty()) return false;
+  for (const http::Field& field : failure.fields)
+    carried_.push_back(field);
+  carried_.push_back({"Cache-Control", "no-store"});
+  failed_ = std::make_unique<Failed>(std::move(failure), location, std::string(request_.method),
+                                     std::string(request_.target.query));
+  // They are about what was asked for, not about this page.
+  std::erase_if(request_.fields, [](const http::FieldView& field) {
+    return http::is_precondition(field.name) || text::equals_ignoring_case(field.name, "Range");
+  });
+  turn_to(std::string(path));
+  return true;
+}
+
+// By a page of the server's own.
+void Exchange::send_failure(const handler::Failure& failure) {
   std::optional<page::Failure> details;
-  if (shows_failures() && (is_ours || failure.status == 403 || failure.status == 413))
+  const bool may_be_shown = is_servers_fault(failure) || failure.status == 403 ||
+                            failure.status == 405 || failure.status == 413;
+  if (may_be_shown && !failure.reason.empty() && shows_failures())
     details = page::Failure{script_name_, script_filename_,    failure.reason,
                             failure.exit, failure.stderr_tail, failure.output_head};
   page::Page page = page::error_page(failure.status, request_id_, page::wants_html(request_),
                                      details, failure.told);
   http::Response response = page::page_response(failure.status, page);
-  response.add("Cache-Control", "no-store");
-  const bool says_when = std::ranges::any_of(
-      failure.fields, [](const http::Field& field) { return field.name == "Retry-After"; });
-  if (failure.status == 503 && !says_when) response.add("Retry-After", "5");
-  for (http::Field& field : failure.fields)
-    response.fields.push_back(std::move(field));
+  if (!failed_) {  // else they are among those that are carried
+    response.add("Cache-Control", "no-store");
+    for (const http::Field& field : failure.fields)
+      response.fields.push_back(field);
+  }
   answer(std::make_unique<PageHandler>(*this, std::move(response), std::move(page.body)));
 }
 
@@ -327,13 +371,18 @@ bool Exchange::may_redirect() const {
 
 void Exchange::redirect(std::string path_query, std::vector<http::Field> fields) {
   if (ends_unheard()) return;
+  for (http::Field& field : fields)
+    carried_.push_back(std::move(field));
+  turn_to(std::move(path_query));
+}
+
+// Answers that path by GET, with a body of nothing, as if it had been asked for.
+void Exchange::turn_to(std::string path_query) {
   ++redirects_;
   if (redirect_url_.empty()) redirect_url_ = request_.target.path;
   redirect_target_ = std::move(path_query);
   const auto target = http::parse_target("GET", redirect_target_);
   CGISRV_CHECK(target && target->form == http::TargetForm::origin);
-  for (http::Field& field : fields)
-    carried_.push_back(std::move(field));
   request_.target = *target;
   if (request_.method != "HEAD") request_.method = "GET";
   request_.framing = http::Framing::none;
@@ -343,6 +392,16 @@ void Exchange::redirect(std::string path_query, std::vector<http::Field> fields)
   });
   discard_body();
   route();
+}
+
+cgi::Redirected Exchange::redirected() const {
+  if (!failed_) return {.url = redirect_url_};
+  return {redirect_url_, failed_->failure.status, failed_->query, failed_->method};
+}
+
+void Exchange::send_instead(http::Response head, std::string file) {
+  if (ends_unheard()) return;
+  answer(host_.send_named_file(*this, routing_, std::move(head), std::move(file)));
 }
 
 }  // namespace cgisrv::exchange

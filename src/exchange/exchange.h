@@ -96,6 +96,7 @@ class Exchange final : public handler::Exchange {
   void fail(handler::Failure failure) override;
   bool may_redirect() const override;
   void redirect(std::string path_query, std::vector<http::Field> fields) override;
+  void send_instead(http::Response head, std::string file) override;
 
   // ---- for handlers and pages (exchange_client.cc)
   // For the handler of Host::admit(): the client is that user, and is answered. The handler is on
@@ -112,12 +113,23 @@ class Exchange final : public handler::Exchange {
   bool is_https_at_proxy() const { return origin_ && origin_->https.value_or(false); }
   // After a local redirect: the path of the first request. Else empty.
   const std::string& redirect_url() const { return redirect_url_; }
+  // What led to this request's present target.
+  cgi::Redirected redirected() const;
+  // The answer is the page of a failure that has happened.
+  bool is_error_page() const { return failed_ != nullptr; }
   // Whether the client is the author, on this machine, who may see why a program failed.
   bool shows_failures() const;
   // A fault of the client: the client is told of it, and the log says who sent what.
   handler::Failure clients_fault(int status, std::string_view reason) const;
 
  private:
+  // A failure for which a page of the site answers.
+  struct Failed {
+    handler::Failure failure;
+    const config::Location* location = nullptr;  // where it happened
+    std::string method;                          // of the request then
+    std::string query;                           // likewise
+  };
   struct BodyFault {
     int status = 0;
     std::string reason;
@@ -132,6 +144,9 @@ class Exchange final : public handler::Exchange {
   void show_what_is_believed();
   void find_ends();
   void route();
+  void turn_to(std::string path_query);
+  bool show_error_page(handler::Failure& failure);
+  void send_failure(const handler::Failure& failure);
   void carry_over(Routing& next) const;
   void note_program();
   void use_query_of_try();
@@ -143,6 +158,7 @@ class Exchange final : public handler::Exchange {
   std::string too_much() const;
   void settle_body_fault();
   std::string request_line() const;
+  const config::Location* location() const;
   void describe_request(accesslog::AccessEntry& entry) const;
   void describe_client(accesslog::AccessEntry& entry) const;
   void log_access();
@@ -182,6 +198,7 @@ class Exchange final : public handler::Exchange {
   std::string tried_query_;           // with that of a step of `try`; the request refers to it
   std::string redirect_url_;          // the path of the first request
   std::vector<http::Field> carried_;  // fields that a local redirect adds to the response
+  std::unique_ptr<Failed> failed_;    // its page answers now
 
   // ---- the response
   Reply reply_ = Reply::none;

@@ -40,11 +40,16 @@ std::string Exchange::request_line() const {
                      request_.version == http::Version::http11 ? 1 : 0);
 }
 
+// Of the request that was made, also if a page for its failure stands elsewhere.
+const config::Location* Exchange::location() const {
+  return failed_ ? failed_->location : routing_.located.location;
+}
+
 // ---- the log entry -----------------------------------------------------------------------------
 
 void Exchange::log_access() {
   const Clock::duration duration = Clock::now() - began_;
-  host_.count(routing_.located.location, status_, duration);
+  host_.count(location(), status_, duration);
   accesslog::AccessEntry entry = {.diagnosis = diagnosis_,
                                   .status = status_,
                                   .duration = duration,
@@ -74,9 +79,9 @@ void Exchange::describe_request(accesslog::AccessEntry& entry) const {
   }
   // The field of a proxy counts for nothing where the server itself asks.
   entry.user = user_;
-  if (const auto* const location = routing_.located.location;
-      location != nullptr && user_.empty() && routing_.password_rules.empty())
-    entry.user = cgi::remote_user(request_, location->cgi.remote_user);
+  if (const auto* const place = location();
+      place != nullptr && user_.empty() && routing_.password_rules.empty())
+    entry.user = cgi::remote_user(request_, place->cgi.remote_user);
   describe_client(entry);
   entry.host = request_.host;
   entry.referer = field("Referer");

@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "exchange/exchange.h"
+#include "handler/handlers.h"
 
 namespace cgisrv::exchange {
 
@@ -30,6 +31,14 @@ Host::~Host() = default;
 
 std::unique_ptr<handler::Handler> Host::admit(Exchange&, const Routing&) {
   return nullptr;
+}
+
+// Where there are no programs, nobody names a file.
+std::unique_ptr<handler::Handler> Host::send_named_file(Exchange& exchange,
+                                                        const Routing& /*routing*/,
+                                                        http::Response /*head*/, std::string file) {
+  return std::make_unique<handler::FailureHandler>(
+      exchange, handler::Failure{.status = 500, .reason = file + " is not to be sent here"});
 }
 
 void Host::connection_accepted() {

@@ -51,6 +51,10 @@ class Host {
   virtual std::unique_ptr<handler::Handler> admit(Exchange& exchange, const Routing& routing);
   // Never null. `routing` is the result of route(), and may be moved from.
   virtual std::unique_ptr<handler::Handler> answer(Exchange& exchange, Routing& routing) = 0;
+  // Never null: sends a file that the program which answered has named, under its head.
+  virtual std::unique_ptr<handler::Handler> send_named_file(Exchange& exchange,
+                                                            const Routing& routing,
+                                                            http::Response head, std::string file);
 
   // From now on exchanges are counted and noted in `shared_stats`.
   void use_shared_stats(telemetry::SharedStats& shared_stats) {

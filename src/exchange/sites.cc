@@ -3,12 +3,17 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <algorithm>
+#include <array>
 #include <ctime>
 #include <tuple>
 
 #include "base/log.h"
 #include "base/shortage.h"
 #include "base/text.h"
+#include "cgi/sent_file.h"
+#include "exchange/answer_fields.h"
+#include "exchange/content_type.h"
 #include "exchange/exchange.h"
 #include "exchange/password_handler.h"
 #include "files/listing.h"
@@ -65,16 +70,9 @@ HandlerPtr send_page(Exchange& exchange, int status, Page page) {
 // `reason`: for the author, if any.
 HandlerPtr method_not_allowed(Exchange& exchange, std::string_view allowed,
                               const std::string& reason = {}) {
-  std::optional<page::Failure> details;
-  if (!reason.empty()) {
-    log::write(log::Level::info, exchange.request_id(), "405: " + reason);
-    if (exchange.shows_failures()) details.emplace().reason = reason;
-  }
-  Page body =
-      page::error_page(405, exchange.request_id(), page::wants_html(exchange.request()), details);
-  http::Response response = page::page_response(405, body);
-  response.add("Allow", allowed);
-  return std::make_unique<PageHandler>(exchange, std::move(response), std::move(body.body));
+  handler::Failure failure{.status = 405, .reason = reason};
+  failure.fields.push_back({"Allow", std::string(allowed)});
+  return std::make_unique<FailureHandler>(exchange, std::move(failure));
 }
 
 HandlerPtr allowed_methods(Exchange& exchange, std::string_view allowed) {
@@ -90,9 +88,7 @@ HandlerPtr check_file_method(Exchange& exchange, const std::string& reason = {})
   if (method == "OPTIONS") return allowed_methods(exchange, file_methods);
   if (method == "GET" || method == "HEAD") return nullptr;
   if (http::is_known_method(method)) return method_not_allowed(exchange, file_methods, reason);
-  return send_page(
-      exchange, 501,
-      page::error_page(501, exchange.request_id(), page::wants_html(exchange.request())));
+  return refuse(exchange, 501, {});
 }
 
 HandlerPtr redirect_to(Exchange& exchange, int status, const std::string& url,
@@ -184,6 +180,66 @@ HandlerPtr answer_for_the_server(Exchange& exchange) {
                                               : allowed_methods(exchange, program_methods);
 }
 
+bool may_be_cached(int status) {
+  return status == 200 || status == 206 || status == 304;
+}
+
+// With the type and the time to keep it that the location has for it. The page of a failure is
+// whole, and nobody's to keep.
+files::FileAnswer answer_for(const Exchange& exchange, const config::AnswerRules& rules,
+                             const struct stat& status, const std::string& path) {
+  const http::Request& request = exchange.request();
+  const std::string configured =
+      rules.types.empty() ? std::string() : content_type(rules.types, path);
+  const std::string_view type = configured.empty() ? files::mime_type(path) : configured;
+  if (exchange.is_error_page()) return files::whole_file(request, status, type);
+  const std::time_t now = std::time(nullptr);
+  auto answer = files::answer_file(request, status, type, now);
+  if (!rules.cache.empty() && may_be_cached(answer.response.status))
+    add_cache_fields(rules.cache, type, answer.response, now);
+  return answer;
+}
+
+std::string_view field_of(const http::Response& response, std::string_view name) {
+  for (const http::Field& field : response.fields)
+    if (text::equals_ignoring_case(field.name, name)) return field.value;
+  return {};
+}
+
+// The file's own: a program that names it cannot know better.
+bool is_of_the_file(std::string_view field) {
+  constexpr std::array names = {
+      std::string_view("Content-Type"), std::string_view("ETag"), std::string_view("Last-Modified"),
+      std::string_view("Accept-Ranges"), std::string_view("Content-Range")};
+  return std::ranges::any_of(
+      names, [field](auto name) { return text::equals_ignoring_case(name, field); });
+}
+
+// Under the head that a program has printed: conditions and ranges hold where that is a plain
+// answer to GET or HEAD.
+files::FileAnswer answer_under(const Exchange& exchange, const config::AnswerRules& rules,
+                               const struct stat& status, const std::string& path,
+                               http::Response head) {
+  const http::Request& request = exchange.request();
+  const bool is_read = request.method == "GET" || request.method == "HEAD";
+  std::string type(field_of(head, "Content-Type"));
+  if (type.empty()) type = content_type(rules.types, path);
+  const std::time_t now = std::time(nullptr);
+  const bool is_plain = is_read && head.status == 200 && !exchange.is_error_page();
+  auto answer = is_plain ? files::answer_file(request, status, type, now)
+                         : files::whole_file(request, status, type);
+  if (!is_plain) {
+    answer.response.status = head.status;
+    answer.response.reason = std::move(head.reason);
+  }
+  for (http::Field& field : head.fields)
+    if (!is_of_the_file(field.name)) answer.response.fields.push_back(std::move(field));
+  if (may_be_cached(answer.response.status) && field_of(answer.response, "Cache-Control").empty() &&
+      field_of(answer.response, "Expires").empty())
+    add_cache_fields(rules.cache, type, answer.response, now);
+  return answer;
+}
+
 }  // namespace
 
 // ---- routing -----------------------------------------------------------------------------------
@@ -262,7 +318,7 @@ HandlerPtr Sites::answer(Exchange& exchange, Routing& routing) {
 HandlerPtr Sites::run_program(Exchange& exchange, Located& located) {
   return std::make_unique<cgi::Run>(runs_, exchange, std::move(located.script),
                                     exchange.endpoints(), located.location->cgi,
-                                    exchange.redirect_url());
+                                    exchange.redirected());
 }
 
 // A program that is sent as a file: logs it once, and each request that a program would have taken.
@@ -294,8 +350,21 @@ HandlerPtr Sites::send_file(Exchange& exchange, const Routing& routing) {
     return refuse(exchange, failure_status(code),
                   fmt::format("{} cannot be looked at: {}", path, errno_text(code)));
   if (!S_ISREG(status.st_mode)) return refuse(exchange, 403, path + " is not a regular file");
-  auto answer =
-      files::answer_file(exchange.request(), status, files::mime_type(path), std::time(nullptr));
+  auto answer = answer_for(exchange, routing.located.location->answers, status, path);
+  return std::make_unique<handler::FileHandler>(exchange, std::move(*file), std::move(answer));
+}
+
+// What a program names is below its location's roots: cgi::why_not_sent() has said so.
+HandlerPtr Sites::send_named_file(Exchange& exchange, const Routing& routing, http::Response head,
+                                  std::string path) {
+  const config::Location& location = *routing.located.location;
+  const std::string root(cgi::root_of(path, location.cgi.sendfile_roots));
+  auto file = Tree{root, location.links}.open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+  if (!file) return cannot_open(exchange, path, file.error().code);
+  struct stat status {};
+  if (::fstat(file->get(), &status) != 0) return cannot_open(exchange, path, errno);
+  if (!S_ISREG(status.st_mode)) return refuse(exchange, 403, path + " is not a regular file");
+  auto answer = answer_under(exchange, location.answers, status, path, std::move(head));
   return std::make_unique<handler::FileHandler>(exchange, std::move(*file), std::move(answer));
 }
 

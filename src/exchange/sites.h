@@ -20,6 +20,8 @@ class Sites final : public Host {
   Routing route(Exchange& exchange) override;
   std::unique_ptr<handler::Handler> admit(Exchange& exchange, const Routing& routing) override;
   std::unique_ptr<handler::Handler> answer(Exchange& exchange, Routing& routing) override;
+  std::unique_ptr<handler::Handler> send_named_file(Exchange& exchange, const Routing& routing,
+                                                    http::Response head, std::string file) override;
 
   // From now on nobody's password is checked: users are whom they say they are, or nobody. For
   // `cgisrv exec`, whose client has all rights already.

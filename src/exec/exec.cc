@@ -45,6 +45,15 @@ std::string stay_who_we_are(Config& config) {
   return fmt::format("the server runs it as {}; only root can try that", user);
 }
 
+// A failure is what its author wants to see here, and not the page that visitors see instead.
+void drop_error_pages(Config& config) {
+  for (config::Site& site : config.sites) {
+    site.fallback.answers.error_pages.clear();
+    for (config::Location& location : site.locations)
+      location.answers.error_pages.clear();
+  }
+}
+
 Result<Standing> take_standing(Config& config) {
   if (auto clean = process::clean_inheritance(); !clean) return std::unexpected(clean.error());
   set_default_dispositions();
@@ -132,6 +141,7 @@ int run(const ExecOptions& options, const config::DirectoryOptions& directory) {
 
 int run(const ExecOptions& options, Config config) {
   site::drop_access_rules(config);  // who may execute this may execute the program
+  drop_error_pages(config);
   const auto standing = take_standing(config);
   if (!standing)
     return complain(standing.error(), standing.error().code == EPERM ? exit_status::permission

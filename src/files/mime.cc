@@ -15,8 +15,6 @@ namespace {
 
 using namespace std::string_view_literals;
 
-constexpr auto unknown = "application/octet-stream"sv;
-
 // Texts that people read, so that browsers show them.
 constexpr std::array plain_texts = {"cfg"sv,  "conf"sv, "ini"sv, "log"sv,
                                     "toml"sv, "yaml"sv, "yml"sv};
@@ -131,7 +129,7 @@ void load_mime_types() {
 
 std::string_view mime_type(std::string_view path) {
   const auto dot = path.find_last_of("./");
-  if (dot == path.npos || path[dot] == '/') return unknown;
+  if (dot == path.npos || path[dot] == '/') return unknown_type;
   std::string ending(path.substr(dot + 1));
   std::ranges::transform(ending, ending.begin(), text::lower);
 
@@ -140,7 +138,7 @@ std::string_view mime_type(std::string_view path) {
   if (web != web_types.end() && web->first == ending) return web->second;
   if (std::ranges::find(plain_texts, ending) != plain_texts.end()) return plain;
   const auto system = system_types().find(ending);
-  return system == system_types().end() ? unknown : system->second;
+  return system == system_types().end() ? unknown_type : system->second;
 }
 
 }  // namespace cgisrv::files

@@ -11,6 +11,7 @@ namespace cgisrv::files {
 // carry
 // "; charset=utf-8". Unknown: application/octet-stream.
 std::string_view mime_type(std::string_view path);
+inline constexpr std::string_view unknown_type = "application/octet-stream";
 
 // Text that cannot say by itself how it is written. HTML, CSS and XML can (<meta charset>,
 // @charset, <?xml encoding?>), and what a server says would override it: RFC 2854 section 6,

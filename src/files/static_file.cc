@@ -121,4 +121,12 @@ FileAnswer answer_file(const http::Request& request, const struct stat& file,
   return answer;
 }
 
+FileAnswer whole_file(const http::Request& request, const struct stat& file,
+                      std::string_view content_type) {
+  FileAnswer answer;
+  send_whole(answer, static_cast<std::uint64_t>(file.st_size), content_type);
+  if (request.method == "HEAD") answer.pieces.clear();
+  return answer;
+}
+
 }  // namespace cgisrv::files

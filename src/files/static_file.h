@@ -35,4 +35,8 @@ struct FileAnswer {
 FileAnswer answer_file(const http::Request& request, const struct stat& file,
                        std::string_view content_type, std::time_t now);
 
+// The whole file, 200, whatever the request's conditions: for answers of which they are none.
+FileAnswer whole_file(const http::Request& request, const struct stat& file,
+                      std::string_view content_type);
+
 }  // namespace cgisrv::files

@@ -26,7 +26,8 @@ struct Failure {
   std::string output_head;  // of a program, raw; set where its output is at fault
   // What the client itself did wrong. Shown to every client: it reveals nothing of the server.
   std::string told{};
-  std::vector<http::Field> fields{};  // of the response besides: WWW-Authenticate
+  // They go with the page, whichever that is: Allow, WWW-Authenticate, Retry-After.
+  std::vector<http::Field> fields{};
 };
 
 // Answers one request. Its exchange owns it: what it runs ends with the exchange.
@@ -93,6 +94,8 @@ class Exchange {
   virtual bool may_redirect() const { return true; }
   // Before respond(): answer this path instead, with these fields added to the response.
   virtual void redirect(std::string path_query, std::vector<http::Field> fields) = 0;
+  // Before respond(): the file is the content, under this head. It is checked where files are sent.
+  virtual void send_instead(http::Response head, std::string file) = 0;
 };
 
 }  // namespace cgisrv::handler

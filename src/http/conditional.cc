@@ -1,9 +1,11 @@
 #include "http/conditional.h"
 
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <string_view>
 
+#include "base/text.h"
 #include "http/date.h"
 
 namespace cgisrv::http {
@@ -63,6 +65,15 @@ std::optional<std::time_t> date_in(const Request& request, std::string_view name
 }
 
 }  // namespace
+
+bool is_precondition(std::string_view field) {
+  constexpr std::array names = {std::string_view("If-Match"), std::string_view("If-None-Match"),
+                                std::string_view("If-Modified-Since"),
+                                std::string_view("If-Unmodified-Since"),
+                                std::string_view("If-Range")};
+  return std::ranges::any_of(
+      names, [field](auto name) { return text::equals_ignoring_case(name, field); });
+}
 
 Precondition evaluate(const Request& request, const Validators& current, std::time_t now) {
   const bool reads = request.method == "GET" || request.method == "HEAD";

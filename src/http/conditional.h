@@ -3,6 +3,7 @@
 
 #include <ctime>
 #include <string>
+#include <string_view>
 
 #include "http/message.h"
 
@@ -19,6 +20,9 @@ enum class Precondition { proceed, not_modified, failed };  // 200/206, 304, 412
 // for GET and HEAD, else failed), If-Modified-Since (GET and HEAD; ignored when invalid or later
 // than `now`).
 Precondition evaluate(const Request& request, const Validators& current, std::time_t now);
+
+// Whether a field of that name is such a condition.
+bool is_precondition(std::string_view field);
 
 // Whether to honour Range: there is no If-Range, or it matches strongly, section 13.1.5.
 bool range_applies(const Request& request, const Validators& current, std::time_t now);

@@ -21,7 +21,7 @@ DOCUMENTS = ("README.md", "docs/guide.md")
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # Keys of a configuration that name something in the file system.
 PATH = re.compile(r'^((?:root|cgi|interpreter|files|pid_file) = |\w+ = \{ path = |'
-                  r'address = (?="unix:))"((?:unix:)?/[^"]*)"',
+                  r'sendfile_roots = \[|address = (?="unix:))"((?:unix:)?/[^"]*)"',
                   re.MULTILINE)
 USERS = re.compile(r'\b((?:passwords|groups) = )"(/[^"]*)"')
 PROGRAM_SUFFIXES = {"sh": ".cgi", "python": ".cgi", "perl": ".cgi", "c": ".c"}
@@ -85,7 +85,7 @@ def below(folder: Path, configuration: str) -> str:
     def move(match: re.Match[str]) -> str:
         unix = "unix:" if match[2].startswith("unix:") else ""
         path = Path(f"{folder}{match[2].removeprefix(unix)}")
-        if match[1].startswith("root") or match[2].endswith("/"):
+        if match[1].startswith(("root", "sendfile_roots")) or match[2].endswith("/"):
             path.mkdir(parents=True, exist_ok=True)
         else:
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -254,13 +254,27 @@ TEST_F(Environments, TlsSetsHttps) {
 }
 
 TEST_F(Environments, RedirectUrlAfterALocalRedirect) {
-  input.redirect_url = "/first";
+  const Redirected redirected{.url = "/first"};
+  input.redirected = &redirected;
   EXPECT_THAT(get("REDIRECT_URL"), Optional(std::string("/first")));
+}
+
+TEST_F(Environments, OfAnErrorPageTellTheFailureAsApacheDoes) {
+  const Redirected redirected{.url = "/first", .status = 404, .query = "a=b", .method = "POST"};
+  input.redirected = &redirected;
+  EXPECT_THAT(get("REDIRECT_STATUS"), Optional(std::string("404")));
+  EXPECT_THAT(get("REDIRECT_URL"), Optional(std::string("/first")));
+  EXPECT_THAT(get("REDIRECT_QUERY_STRING"), Optional(std::string("a=b")));
+  EXPECT_THAT(get("REDIRECT_REQUEST_METHOD"), Optional(std::string("POST")));
+  input.redirected = nullptr;
+  EXPECT_THAT(get("REDIRECT_STATUS"), Optional(std::string("200")));
+  EXPECT_FALSE(build().has("REDIRECT_REQUEST_METHOD"));
 }
 
 // Fault 14: php-cgi would run what PATH_TRANSLATED names.
 TEST_F(Environments, RedirectUrlIsNotThereBesidePathTranslated) {
-  input.redirect_url = "/first";
+  const Redirected redirected{.url = "/first"};
+  input.redirected = &redirected;
   script.path_info = "/hello.txt";
   EXPECT_FALSE(build().has("REDIRECT_URL"));
   EXPECT_THAT(get("PATH_INFO"), Optional(std::string("/hello.txt")));

@@ -14,7 +14,7 @@ namespace cgisrv::cgi {
 
 class FakeExchange final : public handler::Exchange {
  public:
-  enum class End { none, finished, aborted, failed, redirected };
+  enum class End { none, finished, aborted, failed, redirected, handed_to_file };
 
   // ---- for the test
   http::Request asked;
@@ -88,6 +88,12 @@ class FakeExchange final : public handler::Exchange {
     EXPECT_FALSE(response || raw);
     failure = std::move(why);
     conclude(End::failed);
+  }
+  std::string sent_file;  // after send_instead()
+  void send_instead(http::Response head, std::string file) override {
+    response = std::move(head);
+    sent_file = std::move(file);
+    conclude(End::handed_to_file);
   }
   void redirect(std::string path_query, std::vector<http::Field> fields) override {
     EXPECT_FALSE(response || raw);

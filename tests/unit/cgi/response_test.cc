@@ -352,5 +352,18 @@ TEST(Headerless, HeadsAreNotHeaderlessWhateverTheirFault) {
   }
 }
 
+TEST(ResponseParser, XSendfileIsForTheServerAlone) {
+  ResponseParser parser;
+  parser.feed("x-sendfile: /srv/a b\nContent-Type: text/plain\n\n");
+  ASSERT_EQ(parser.state(), ResponseParser::State::complete);
+  EXPECT_EQ(parser.head().send_file, "/srv/a b");
+  EXPECT_EQ(parser.head().response.fields.size(), 1U);
+  for (const auto* wrong : {"X-Sendfile: /a\nX-Sendfile: /b\n\n", "X-Sendfile:\n\n"}) {
+    ResponseParser refused;
+    refused.feed(wrong);
+    EXPECT_EQ(refused.state(), ResponseParser::State::malformed) << wrong;
+  }
+}
+
 }  // namespace
 }  // namespace cgisrv::cgi

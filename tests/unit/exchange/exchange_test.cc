@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <functional>
 
 #include "../run_until.h"
@@ -62,11 +63,16 @@ class TestHandler final : public handler::Handler {
 class TestHost final : public Host {
  public:
   using Host::Host;
-  Routing route(Exchange&) override { return {.body_bytes_max = body_bytes_max}; }
+  Routing route(Exchange&) override {
+    Routing routing{.body_bytes_max = body_bytes_max};
+    routing.located.location = location.answers.error_pages.empty() ? nullptr : &location;
+    return routing;
+  }
   std::unique_ptr<handler::Handler> answer(Exchange& exchange, Routing&) override {
     return std::make_unique<TestHandler>(exchange, act);
   }
   std::function<void(handler::Exchange&)> act;
+  config::Location location;
   std::uint64_t body_bytes_max = config::bytes_unlimited;
 };
 
@@ -265,6 +271,65 @@ TEST_F(ExchangeTest, WhatIsTooLargeReachesNoHandler) {
   ScriptedWire wire(worker.loop(), host, post);
   wire.start();
   EXPECT_EQ(wire.result().status, 413);
+}
+
+TEST_F(ExchangeTest, AFailureIsAnsweredByThePageOfItsLocationWithItsStatus) {
+  host.location.answers.error_pages = {{500, 599, "/sorry?from=pages"}};
+  int asked = 0;
+  host.act = [&](handler::Exchange& exchange) {
+    auto& self = dynamic_cast<Exchange&>(exchange);
+    if (++asked == 1) {
+      EXPECT_FALSE(self.is_error_page());
+      exchange.open_body();
+      return exchange.fail({.status = 503, .reason = "busy"});
+    }
+    const http::Request& request = exchange.request();
+    EXPECT_EQ(request.method, "GET");
+    EXPECT_EQ(request.target.path, "/sorry");
+    EXPECT_EQ(request.target.query, "from=pages");
+    EXPECT_EQ(request.framing, http::Framing::none);
+    EXPECT_TRUE(self.is_error_page());
+    const cgi::Redirected redirected = self.redirected();
+    EXPECT_EQ(redirected.url, "/x");
+    EXPECT_EQ(redirected.status, 503);
+    EXPECT_EQ(redirected.query, "a=b");
+    EXPECT_EQ(redirected.method, "POST");
+    exchange.respond({.content_length = 0});
+    exchange.finish();
+  };
+  const Script form{.method = "POST", .target = "/x?a=b", .body = {"abc"}};
+  ScriptedWire wire(worker.loop(), host, form);
+  wire.start();
+  run(wire);
+  EXPECT_EQ(asked, 2);
+  EXPECT_EQ(wire.result().status, 503);
+  EXPECT_TRUE(std::ranges::any_of(
+      wire.result().fields, [](const http::Field& field) { return field.name == "Retry-After"; }));
+}
+
+TEST_F(ExchangeTest, APageThatFailsIsNotAskedForAgain) {
+  host.location.answers.error_pages = {{400, 599, "/sorry"}};
+  int asked = 0;
+  host.act = [&](handler::Exchange& exchange) {
+    exchange.fail({.status = ++asked == 1 ? 404 : 500, .reason = "there is none"});
+  };
+  ScriptedWire wire(worker.loop(), host, get);
+  wire.start();
+  EXPECT_EQ(asked, 2);
+  EXPECT_EQ(wire.result().status, 404);
+}
+
+TEST_F(ExchangeTest, APageMayHaveAStatusOfItsOwn) {
+  host.location.answers.error_pages = {{404, 404, "/sorry"}};
+  int asked = 0;
+  host.act = [&](handler::Exchange& exchange) {
+    if (++asked == 1) return exchange.fail({.status = 404, .reason = "there is none"});
+    exchange.respond({.status = 410, .content_length = 0});
+    exchange.finish();
+  };
+  ScriptedWire wire(worker.loop(), host, get);
+  wire.start();
+  EXPECT_EQ(wire.result().status, 410);
 }
 
 TEST_F(ExchangeTest, ARefusedHeadHasAnErrorPage) {

@@ -1,0 +1,68 @@
+#include "exchange/answer_fields.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "http/date.h"
+
+namespace cgisrv::exchange {
+
+namespace {
+
+using config::CacheRule;
+using config::FieldRule;
+
+void remove_field(http::Response& response, std::string_view name) {
+  std::erase_if(response.fields, [name](const http::Field& field) {
+    return text::equals_ignoring_case(field.name, name);
+  });
+  if (text::equals_ignoring_case(name, "Server")) response.server = {};
+}
+
+// The rank of a match: 0 none, 1 any, 2 "image/*", 3 the type itself.
+int fit(std::string_view pattern, std::string_view type) {
+  if (pattern == "*") return 1;
+  if (text::equals_ignoring_case(pattern, type)) return 3;
+  if (!pattern.ends_with("/*")) return 0;
+  const auto family = pattern.substr(0, pattern.size() - 1);
+  return text::equals_ignoring_case(type.substr(0, family.size()), family) ? 2 : 0;
+}
+
+}  // namespace
+
+void apply_field_rules(const std::vector<FieldRule>& rules, http::Response& response) {
+  for (const FieldRule& rule : rules) {
+    if (rule.kind != FieldRule::Kind::add) remove_field(response, rule.name);
+    if (rule.kind != FieldRule::Kind::remove) response.add(rule.name, rule.value);
+  }
+}
+
+void add_cache_fields(const std::vector<CacheRule>& rules, std::string_view type,
+                      http::Response& response, std::time_t now) {
+  type = text::trim(type.substr(0, type.find(';')));
+  const CacheRule* best = nullptr;
+  int best_fit = 0;
+  for (const CacheRule& rule : rules) {
+    const int found = fit(rule.type, type);
+    if (found <= best_fit) continue;
+    best = &rule;
+    best_fit = found;
+  }
+  if (best == nullptr) return;
+  if (best->age == CacheRule::no_store) return response.add("Cache-Control", "no-store");
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(best->age).count();
+  if (seconds == 0) return response.add("Cache-Control", "no-cache");
+  response.add("Cache-Control", fmt::format("max-age={}", seconds));
+  response.add("Expires", http::format_date(now + seconds));
+}
+
+std::string_view error_page_for(const std::vector<config::ErrorPage>& pages, int status) {
+  const auto found = std::ranges::find_if(pages, [status](const config::ErrorPage& page) {
+    return status >= page.first && status <= page.last;
+  });
+  return found == pages.end() ? std::string_view() : found->path;
+}
+
+}  // namespace cgisrv::exchange

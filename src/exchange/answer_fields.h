@@ -1,0 +1,25 @@
+// What a location's rules do to the head of an answer, and which page answers for a failure. Pure.
+#pragma once
+
+#include <ctime>
+#include <string_view>
+#include <vector>
+
+#include "config/answer_rules.h"
+#include "http/message.h"
+
+namespace cgisrv::exchange {
+
+// Sets, adds and removes fields. Date stays; Server may be replaced or removed. After
+// http::add_origin_fields().
+void apply_field_rules(const std::vector<config::FieldRule>& rules, http::Response& response);
+
+// Cache-Control and, for caches of HTTP/1.0, Expires, by the most specific rule for the type, which
+// may have parameters; nothing if no rule is about it.
+void add_cache_fields(const std::vector<config::CacheRule>& rules, std::string_view type,
+                      http::Response& response, std::time_t now);
+
+// The path that answers for that status; empty: the server's own page.
+std::string_view error_page_for(const std::vector<config::ErrorPage>& pages, int status);
+
+}  // namespace cgisrv::exchange
