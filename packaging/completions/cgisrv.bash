@@ -4,7 +4,7 @@ _cgisrv() {
   COMPREPLY=()
   for each in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     case $each in
-      check | status | reload | upgrade | reopen | quit | stop | exec | reference | completion) verb=$each; break ;;
+      check | status | reload | upgrade | reopen | quit | stop | exec | passwd | reference | completion) verb=$each; break ;;
     esac
   done
   case $verb:${COMP_WORDS[COMP_CWORD-1]} in
@@ -12,6 +12,7 @@ _cgisrv() {
     :-w | :--workers) :; return ;;
     :--admin) :; return ;;
     :--server-name) :; return ;;
+    :--auth) :; return ;;
     :-E | :--setenv) :; return ;;
     :--body-size) :; return ;;
     :-c | :--config) compopt -o filenames; COMPREPLY=($(compgen -f -- "$word")); return ;;
@@ -42,7 +43,7 @@ _cgisrv() {
     exec:-c | exec:--config) compopt -o filenames; COMPREPLY=($(compgen -f -- "$word")); return ;;
   esac
   case $verb:$word in
-    :-*) COMPREPLY=($(compgen -W '-l --listen -w --workers --admin --server-name --warm --open -E --setenv --body-size -c --config -h --help --version' -- "$word")) ;;
+    :-*) COMPREPLY=($(compgen -W '-l --listen -w --workers --admin --server-name --auth --warm --open -E --setenv --body-size -c --config -h --help --version' -- "$word")) ;;
     :*) compopt -o filenames; COMPREPLY=($(compgen -d -- "$word")) ;;
     check:-*) COMPREPLY=($(compgen -W '-c --config -h --help --explain' -- "$word")) ;;
     check:*) : ;;
@@ -60,12 +61,14 @@ _cgisrv() {
     stop:*) : ;;
     exec:-*) COMPREPLY=($(compgen -W '-X --method -H --header --env --raw --json --verify -E --setenv --body-size -c --config -h --help' -- "$word")) ;;
     exec:*) compopt -o filenames; COMPREPLY=($(compgen -f -- "$word")) ;;
+    passwd:-*) COMPREPLY=($(compgen -W '--delete -h --help' -- "$word")) ;;
+    passwd:*) compopt -o filenames; COMPREPLY=($(compgen -f -- "$word")) ;;
     reference:-*) COMPREPLY=($(compgen -W '--scdoc -h --help' -- "$word")) ;;
     reference:*) : ;;
     completion:-*) COMPREPLY=($(compgen -W '-h --help' -- "$word")) ;;
     completion:*) : ;;
   esac
   [ -n "$verb" ] || [[ $word = -* ]] ||
-    COMPREPLY+=($(compgen -W 'check status reload upgrade reopen quit stop exec reference completion' -- "$word"))
+    COMPREPLY+=($(compgen -W 'check status reload upgrade reopen quit stop exec passwd reference completion' -- "$word"))
 }
 complete -F _cgisrv cgisrv

@@ -1,6 +1,6 @@
 #compdef cgisrv
 # zsh completion for cgisrv, from `cgisrv completion zsh`
-local verb=${words[(r)(check|status|reload|upgrade|reopen|quit|stop|exec|reference|completion)]}
+local verb=${words[(r)(check|status|reload|upgrade|reopen|quit|stop|exec|passwd|reference|completion)]}
 case $verb in
   '') _arguments -s \
     '(-l --listen)-l:value: ' \
@@ -9,6 +9,7 @@ case $verb in
     '(-w --workers)--workers:value: ' \
     '(--admin)--admin:value: ' \
     '(--server-name)--server-name:value: ' \
+    '(--auth)--auth:value: ' \
     '(--warm)--warm' \
     '(--open)--open' \
     '(-E --setenv)-E:value: ' \
@@ -19,7 +20,7 @@ case $verb in
     '(-h --help)-h' \
     '(-h --help)--help' \
     '(--version)--version' \
-    '1: :{_alternative "commands:command:(check status reload upgrade reopen quit stop exec reference completion)" "dirs:DIR:_files -/"}' ;;
+    '1: :{_alternative "commands:command:(check status reload upgrade reopen quit stop exec passwd reference completion)" "dirs:DIR:_files -/"}' ;;
   check) _arguments -s \
     '(-c --config)-c:FILE:_files' \
     '(-c --config)--config:FILE:_files' \
@@ -101,6 +102,12 @@ case $verb in
     '(-h --help)-h' \
     '(-h --help)--help' \
     '1:command:(exec)' \
+    '2:FILE:_files' ;;
+  passwd) _arguments -s \
+    '(--delete)--delete' \
+    '(-h --help)-h' \
+    '(-h --help)--help' \
+    '1:command:(passwd)' \
     '2:FILE:_files' ;;
   reference) _arguments -s \
     '(--scdoc)--scdoc' \
