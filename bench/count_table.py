@@ -51,9 +51,9 @@ class Row:
 
 # Of a warm start the worker hears in three events, which may come one by one or together.
 ROWS = (
-    Row("worker: calls", slow="5", warm="9"),
+    Row("worker: calls", slow="12", warm="9"),
     Row("worker: calls but for waiting, reading, sending", slow="3"),
-    Row("worker: wake-ups", slow="1", warm="4"),
+    Row("worker: wake-ups", slow="4", warm="4"),
     Row("worker: bytes copied", warm="64"),
     Row("worker: instructions", "10 %", cold="25 %"),
     Row("master: calls"),
