@@ -29,6 +29,10 @@ Host::Host(pool::Worker& worker, const config::Config& config, accesslog::Access
 
 Host::~Host() = default;
 
+void Host::end_detached() {
+  detached_.clear();
+}
+
 std::unique_ptr<handler::Handler> Host::admit(Exchange&, const Routing&) {
   return nullptr;
 }

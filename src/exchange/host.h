@@ -70,7 +70,7 @@ class Host {
   // finished.
   bool idle() const { return detached_.empty(); }
   // Ends what goes on without a client. None may be on the call stack.
-  void end_detached() { detached_.clear(); }
+  void end_detached();
 
   // ---- for exchanges
   // Unique over workers and restarts, unpredictable, and short enough to read aloud.

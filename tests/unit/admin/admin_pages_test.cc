@@ -5,7 +5,7 @@
 namespace cgisrv::admin {
 namespace {
 
-TEST(master::AdminHost, AddressesAndNamesThatAreConfigured) {
+TEST(AdminHost, AddressesAndNamesThatAreConfigured) {
   const config::AdminOptions options{.listen = "", .server_name = {"status.example.org", "*.lan"}};
   for (const char* const host : {"", "127.0.0.1", "10.1.2.3", "[::1]", "localhost", "LocalHost",
                                  "status.example.org", "a.lan"})
