@@ -36,8 +36,7 @@ constexpr Habit habits[] = {
      "write root = \"/path\" under [[site]]"},
     {"tls ssl https certificate ssl_certificate tls_cert",
      "there is no TLS yet: put a proxy in front, as the guide shows"},
-    {"auth_basic auth_basic_user_file AuthType AuthName AuthUserFile AuthGroupFile Require "
-     "htpasswd "
+    {"auth_basic auth_basic_user_file AuthType AuthName AuthUserFile AuthGroupFile htpasswd "
      "basic_auth password",
      "write auth = { passwords = \"/path\" } in a [[site]] or a [[site.location]]"},
     {"host_name hostname vhost domain ServerName", "write server_name under [[site]]"},
@@ -47,7 +46,8 @@ constexpr Habit habits[] = {
     {"send_proxy send-proxy RemoteIPProxyProtocol proxy-protocol",
      "write proxy_protocol = true under [[listen]]"},
     {"Require require Order Allow allow_from AllowFrom",
-     "write allow = [\"192.0.2.0/24\", \"local\"] under [[site]] or in a [[site.location]]"},
+     "write allow = [\"192.0.2.0/24\", \"local\"] under [[site]] or in a [[site.location]]; for "
+     "users auth = { passwords = \"/path\" }"},
     {"autoindex indexes dir_listing directory_listing", "write listing = true under [[site]]"},
     {"processes worker_processes threads", "write workers under [server]"},
     {"access_log error_log log_file", "write access = \"/path\" or error = \"/path\" under [log]"},

@@ -130,6 +130,7 @@ void load_mime_types() {
 std::string_view mime_type(std::string_view path) {
   const auto dot = path.find_last_of("./");
   if (dot == path.npos || path[dot] == '/') return unknown_type;
+  if (dot == 0 || path[dot - 1] == '/') return unknown_type;  // ".gz" is a name, not an ending
   std::string ending(path.substr(dot + 1));
   std::ranges::transform(ending, ending.begin(), text::lower);
 
