@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "config/value_check.h"
 #include "site/locate.h"
+#include "site/password_rule.h"
 #include "site/trace.h"
 
 namespace cgisrv::site {
@@ -172,6 +173,9 @@ std::string explain(const config::Config& config, std::string_view url) {
   const Located located = locate(config, site, *path, visitor, &trace);
   for (const Step& step : trace)
     add_step(page, site, step);
+  if (!located.is_kept_out)
+    for (const auth::Options* rule : password_rules_for(config, site, *path, located))
+      page.add(nullptr, "a password is asked for first: realm \"{}\"", rule->realm);
   add_answer(page, located);
   return std::move(page).take();
 }

@@ -60,10 +60,13 @@ Rules password_rules_for(const config::Config& config, const config::Site& site,
                          const http::Path& path, const Located& located) {
   Rules rules;
   if (std::ranges::none_of(config.sites, asks)) return rules;
+  // An index answers in place of its folder, be it the one asked for or one that was tried.
   const std::string& index = located.index;
-  auto own = rules_for(site, index.empty() ? path : http::Path{index, index.size()},
+  const std::string& tried = index.empty() ? located.tried : index;
+  const bool is_index_of_path = located.tried.empty() && !index.empty();
+  auto own = rules_for(site, is_index_of_path ? http::Path{index, index.size()} : path,
                        &config::AccessRules::auth);
-  if (const std::string& tried = located.tried; !tried.empty())
+  if (!located.tried.empty())
     std::ranges::move(rules_for(site, {tried, tried.size()}, &config::AccessRules::auth),
                       std::back_inserter(own));
   for (const AuthRule& rule : own)

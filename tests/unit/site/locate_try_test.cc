@@ -6,6 +6,7 @@
 #include "config/value_check.h"
 #include "site/explain.h"
 #include "site/locate.h"
+#include "site/password_rule.h"
 
 namespace cgisrv::site {
 namespace {
@@ -179,6 +180,31 @@ TEST_F(LocateOn, AccessHoldsForWhatIsTried) {
   add("/wiki/x/").access.allow.emplace();
   EXPECT_EQ(find("/wiki/x/Title").status, 403);
   EXPECT_EQ(find("/wiki/Title").kind, Kind::program);
+}
+
+TEST_F(LocateOn, PasswordsAreAskedForByBothPaths) {
+  tree.file("w/index.php");
+  tree.file("app/index.html");
+  tree.file("secret/a.txt");
+  attempts("/wiki/", {"file", "/w/index.php"});
+  attempts("/spa/", {"/app/"});
+  const auto asked = [&](const std::string& text) {
+    const http::Path path{text, text.size()};
+    return password_rules_for(config, site, path, find(text)).size();
+  };
+  EXPECT_EQ(asked("/wiki/Title"), 0);
+  add("/w/").access.auth.emplace();
+  EXPECT_EQ(asked("/wiki/Title"), 1);
+  add("/wiki/x/").access.auth.emplace();
+  EXPECT_EQ(asked("/wiki/x/Title"), 2);
+  EXPECT_EQ(asked("/spa/x/a"), 0);
+  add("/spa/x/").access.auth.emplace();
+  EXPECT_EQ(asked("/spa/x/a"), 1) << "though the index of another folder answers";
+  add("/app/").access.auth.emplace();
+  EXPECT_EQ(asked("/spa/x/a"), 2);
+  add("/secret/").access.auth.emplace();
+  add("/share/").files = tree.path() + "/secret";
+  EXPECT_EQ(asked("/share/a.txt"), 1) << "the file has the rules of all its paths";
 }
 
 TEST_F(LocateOn, AccessHoldsByEndingsBelowPrefixesAndByRegularExpressions) {
