@@ -24,14 +24,12 @@ constexpr auto version = "cgisrv " CGISRV_VERSION "\n";
 
 constexpr auto usage = R"(Usage: cgisrv [DIR] [options]          serve DIR (default: this directory)
        cgisrv -c FILE                  serve by a configuration file
-       cgisrv check -c FILE            check a configuration file
-         [--explain URL]               and say how a URL is answered, and why
+       cgisrv check -c FILE            check it; --explain URL: say how it goes
        cgisrv exec SCRIPT [URL]        run a program once: cgisrv exec --help
        cgisrv passwd FILE USER         set a password in a password file
        cgisrv reference [--scdoc]      print the reference of all parameters
        cgisrv completion bash|zsh|fish print what the shell needs to complete
-       cgisrv status|reload|upgrade|reopen|quit|stop  speak to a running server;
-                                       see cgisrv status --help
+       cgisrv status|reload|upgrade|reopen|quit|stop    see cgisrv status --help
 
 Static files are served, but dotfiles; executable files in DIR/cgi-bin/ and
 DIR/htbin/, and executable *.cgi anywhere, are run as CGI programs.
@@ -40,8 +38,7 @@ DIR/htbin/, and executable *.cgi anywhere, are run as CGI programs.
 constexpr auto endings = R"(
 Signals: TERM, INT stop; QUIT quits; HUP reloads, without -c it stops;
 USR1 reopens; USR2 upgrades.
-Exit status: 0 stopped, 64 usage, 69 address unavailable, 77 permission,
-78 configuration.
+Exit status: 0 stopped, 64 usage, 69 address, 77 permission, 78 configuration.
 )";
 
 constexpr auto remote_usage = R"(Usage: cgisrv status [--watch [SECONDS]] [--json]
@@ -183,8 +180,7 @@ void add_start(CLI::App& app, Command& command) {
       ->type_name("NAME")
       ->allow_extra_args(false);
   app.add_option("--auth", command.password_user,
-                 "let in that user alone, by a password that is asked\n"
-                 "for now, or read as a line of standard input")
+                 "let in that user alone, by a password asked for now")
       ->type_name("USER")
       ->check([](const std::string& name) { return auth::check_user_name(name); });
   app.add_flag("--warm", command.of_directory.warm,

@@ -82,7 +82,7 @@ def test_what_a_page_needs(shared):
     target = "/wiki/load.php?lang=en&modules=skins.vector.styles.legacy&only=styles&skin=vector"
     shared.get(target)  # once it is made, its ETag stays
     style = shared.get(target)
-    assert style.status == 200 and style.header("Content-Type") == "text/css"
+    assert style.status == 200 and style.header("Content-Type") == "text/css; charset=utf-8"
     again = shared.get(target, [("If-None-Match", style.header("ETag"))])
     assert again.status == 304 and not again.body
     logo = shared.get("/wiki/resources/assets/change-your-logo.svg")
