@@ -9,7 +9,8 @@ namespace cgisrv::config {
 const SectionOf<AnswerRules>& answer_section() {
   static const SectionOf<AnswerRules> section{"", "", {
       {"headers", &AnswerRules::fields, field_rules(), unset("none"),
-       "Fields of every answer, failures too: `{ \"X-Frame-Options\" = \"DENY\" }` sets one, in the "
+       "Fields of every answer of the site, failures too: `{ \"X-Frame-Options\" = \"DENY\" }` "
+       "sets one, in the "
        "place of a program's own; `{ add = \"text\" }` adds one beside it; `false` removes it. A "
        "location adds to its site."},
       {"types", &AnswerRules::types, types(), unset("a table, then /etc/mime.types"),

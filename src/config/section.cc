@@ -26,8 +26,27 @@ constexpr Habit habits[] = {
     {"fastcgi_pass fastcgi_param fastcgi cgi_pass proxy_pass uwsgi_pass scgi_pass",
      "programs are run by cgisrv itself: write cgi, or interpreter, in a [[site.location]], and "
      "what they need as env = { NAME = \"value\" }"},
-    {"script_alias scriptalias ScriptAlias cgi_bin cgi-bin cgi_dir cgi_assign alias Alias",
+    {"script_alias scriptalias ScriptAlias cgi_bin cgi-bin cgi_dir cgi_assign",
      "write [[site.location]] with match = \"/cgi-bin/\" and cgi = \"/usr/lib/cgi-bin/\""},
+    {"alias Alias alias.url",
+     "write [[site.location]] with match = \"/icons/\" and files = \"/usr/share/icons/\""},
+    {"AliasMatch ScriptAliasMatch",
+     "write [[site.location]] with match = \"~^/~([a-z]+)/(.*)$\" and files = "
+     "\"/home/{1}/public_html/{2}\"; with cgi = true too for programs"},
+    {"Redirect RedirectPermanent RedirectMatch rewrite return url.redirect",
+     "write [[site.location]] with match = \"/old/\" and redirect = { to = \"/new/\", status = 301 "
+     "}; match = \"~...\" takes a regular expression"},
+    {"RewriteRule RewriteCond RewriteEngine RewriteBase FallbackResource try_files url.rewrite",
+     "write redirect = \"/new\", or try = [\"file\", \"directory\", \"/index.php\"], in a "
+     "[[site.location]]; docs/from-apache.md has what stands for each form"},
+    {"AddHandler SetHandler Action ExecCGI Options",
+     "write [[site.location]] with match = \"*.cgi\" and cgi = true; with interpreter = "
+     "\"/usr/bin/php-cgi\" for files that are not executable"},
+    {"DirectoryIndex index_file indexfile", "write index = [\"index.html\"], under [[site]]"},
+    {"ErrorLog CustomLog LogFormat LogLevel",
+     "write access = \"/path\" or error = \"/path\" under [log]"},
+    {"Deny deny_from Satisfy",
+     "write deny = true, or allow = [\"192.0.2.0/24\"], in a [[site.location]]"},
     {"client_max_body_size max_body_size LimitRequestBody post_max_size max_body",
      "write body_size, under [limits] or in a [[site.location]]"},
     {"environment setenv SetEnv environ variables",
@@ -38,8 +57,9 @@ constexpr Habit habits[] = {
      "there is no TLS yet: put a proxy in front, as the guide shows"},
     {"auth_basic auth_basic_user_file AuthType AuthName AuthUserFile AuthGroupFile htpasswd "
      "basic_auth password",
-     "write auth = { passwords = \"/path\" } in a [[site]] or a [[site.location]]"},
-    {"host_name hostname vhost domain ServerName", "write server_name under [[site]]"},
+     "write auth = { passwords = \"/path\", groups = \"/path\" } in a [[site]] or a "
+     "[[site.location]]"},
+    {"host_name hostname vhost domain ServerName ServerAlias", "write server_name under [[site]]"},
     {"set_real_ip_from real_ip_header RemoteIPHeader RemoteIPTrustedProxy RemoteIPInternalProxy "
      "extforward forwarder trust_proxy trusted_proxy proxy_trusted",
      "write trusted_proxies = [\"127.0.0.1\", \"unix\"] under [server]"},
@@ -93,8 +113,12 @@ void report_unknown(const Section& section, const KeyValue& entry, Faults& fault
   } else if (const auto meant = nearest(entry.key, known)) {
     faults.add(entry.at, "unknown key '{}' in {}; did you mean '{}'?", key, section.name, *meant);
   } else if (!homes.empty()) {
-    faults.add(entry.at, "'{}' belongs in {}, not in {}", key, fmt::join(homes, " or "),
-               section.name);
+    // A key belongs to the last header above it, wherever it was meant to stand.
+    faults.add(entry.at, "'{}' belongs in {}, not in {}{}", key, fmt::join(homes, " or "),
+               section.name,
+               section.name == "[[site.location]]" ? "; move it up, above the site's first "
+                                                     "[[site.location]]"
+                                                   : "");
   } else {
     faults.add(entry.at, "unknown key '{}' in {}; its keys are {}", key, section.name,
                fmt::join(known, ", "));

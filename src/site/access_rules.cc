@@ -43,8 +43,13 @@ std::string title_of(const AllowRule& rule) {
 }
 
 std::string not_let_in(const AllowRule& rule, const access::Peer& visitor) {
-  return fmt::format("{} is not let in by allow = {} of {}", visitor.text(), rule.value->text(),
-                     title_of(rule));
+  std::string text = fmt::format("{} is not let in by allow = {} of {}", visitor.text(),
+                                 rule.value->text(), title_of(rule));
+  const bool is_on_this_machine =
+      visitor.kind == access::Peer::Kind::unix_socket || visitor.ip.is_loopback();
+  if (rule.value->has("local") && is_on_this_machine && !visitor.is_local)
+    text += "; it asks for somebody else, as a field of a proxy shows: see trusted_proxies";
+  return text;
 }
 
 bool has_rule(const config::Location& location) {

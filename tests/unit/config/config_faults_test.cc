@@ -51,7 +51,9 @@ TEST_F(ConfigFaultsTest, SaysWhatToDoAboutTextThatIsNotToml) {
 TEST_F(ConfigFaultsTest, KnowsKeysOfOtherServers) {
   const std::pair<const char*, const char*> keys[] = {
       {"[cgi]\nfastcgi_pass = 'unix:/x'", "programs are run by cgisrv itself"},
-      {"[cgi]\nalias = '/x'", "write [[site.location]] with match = \"/cgi-bin/\" and cgi = "},
+      {"[cgi]\nalias = '/x'", "write [[site.location]] with match = \"/icons/\" and files = "},
+      {"RewriteRule = '^/a$ /b'", "write redirect = "},
+      {"Redirect = '/a /b'", "write [[site.location]] with match = \"/old/\" and redirect = "},
       {"script_alias = '/x'", "write [[site.location]] with match = \"/cgi-bin/\" and cgi = "},
       {"client_max_body_size = '1m'", "write body_size, under [limits]"},
       {"[cgi]\nenvironment = { A = 'b' }", "write env = { NAME = \"value\" }"},
