@@ -16,7 +16,7 @@ class GuessLimiter {
   // `guesses` 0: nobody is limited.
   GuessLimiter(unsigned guesses, Clock::duration interval, std::size_t clients_max = 16 * 1024)
       : interval_(interval),
-        burst_(interval * (guesses - 1)),
+        burst_(interval * (guesses == 0 ? 0 : guesses - 1)),
         guesses_(guesses),
         clients_max_(clients_max) {}
 

@@ -70,6 +70,10 @@ void Exchange::route() {
   find_ends();
   if (routing_.refusal) return answer(std::move(routing_.refusal));
   if (auto refused = refuse_large_body()) return answer(std::move(refused));
+  // The page for a wrong password asks for none again: that would be another guess.
+  const bool has_failed_here =
+      failed_ && (failed_->failure.status == 401 || failed_->failure.status == 429);
+  if (has_failed_here && !routing_.password_rules.empty()) return send_failure(failed_->failure);
   if (auto asking = host_.admit(*this, routing_)) return answer(std::move(asking));
   use_query_of_try();
   answer(host_.answer(*this, routing_));

@@ -61,9 +61,10 @@ Result<Pattern> Pattern::compile(const std::string& text) {
   auto made = std::make_shared<Code>();
   int error = 0;
   PCRE2_SIZE offset = 0;
-  made->code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(),
-                             PCRE2_NEVER_BACKSLASH_C | PCRE2_NEVER_UTF | PCRE2_DOLLAR_ENDONLY,
-                             &error, &offset, nullptr);
+  made->code =
+      pcre2_compile(reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(),
+                    PCRE2_NEVER_BACKSLASH_C | PCRE2_NEVER_UTF | PCRE2_DOLLAR_ENDONLY | PCRE2_DOTALL,
+                    &error, &offset, nullptr);
   if (made->code == nullptr)
     return fail("the regular expression is wrong at character {}: {}", offset + 1,
                 message_of(error));

@@ -67,6 +67,46 @@ Located refuse_unknown(const Route& route, const http::Path& path) {
                             match, path.text.substr(0, 200), route.failure->what));
 }
 
+// A regular expression with a rule of access gave up: nobody knows who may have the path.
+std::optional<Located> refuse_unknown_rules(const Within& in, const http::Path& path) {
+  for (const config::Location& location : in.site.locations) {
+    const auto& pattern = location.match.pattern;
+    if (pattern == nullptr || (!location.access.allow && !location.access.auth)) continue;
+    auto found = pattern->match(std::string_view(path.text).substr(0, path.plain));
+    if (!found)
+      return refuse_unknown(
+          {.site = in.site, .location = location, .failure = std::move(found.error())}, path);
+  }
+  return std::nullopt;
+}
+
+// A slash that was sent as %2F is one for programs: what is denied is looked for both ways.
+std::optional<Located> refuse_by_any_spelling(const Within& in, const config::Location& location,
+                                              const http::Path& path) {
+  if (auto refused = refuse_unknown_rules(in, path)) return refused;
+  if (path.plain == path.text.size()) return std::nullopt;
+  const http::Path with_slashes = detail::with_all_slashes(path);
+  if (auto refused = refuse_unknown_rules(in, with_slashes)) return refused;
+  const Route other = find_route(in.site, with_slashes);
+  if (other.failure) return refuse_unknown(other, with_slashes);
+  if (other.location.deny == config::Deny::no) return std::nullopt;
+  return refuse_denied(location, other.location, with_slashes);
+}
+
+// What holds for the program's own path holds for each path that goes on behind it.
+std::optional<Located> refuse_program(const Within& in, const config::Location& location,
+                                      const http::Path& name) {
+  if (auto refused = refuse_unknown_rules(in, name)) return refused;
+  if (auto refusal = refusal_by_path(in.site, name, in.visitor); !refusal.empty())
+    return keep_out(location, std::move(refusal));
+  const Route own = find_route(in.site, name, {0, in.without_try});
+  if (own.failure) return refuse_unknown(own, name);
+  if (own.location.deny != config::Deny::no) return refuse_denied(location, own.location, name);
+  if (own.location.files_only)
+    return refuse(location, 404, name.text + " is a file, which no path goes on behind");
+  return std::nullopt;
+}
+
 int status_of(cgi::Found found) {
   if (found == cgi::Found::unavailable) return 503;
   return found == cgi::Found::missing ? 404 : 403;
@@ -80,9 +120,12 @@ Located run(const Within& in, const Route& route, const http::Path& path, cgi::R
             .status = status_of(found.found),
             .problem = std::move(found.problem)};
   }
+  const http::Path name{found.script.name, found.script.name.size()};
+  if (location.program != config::ProgramKind::single && name.text != path.text)
+    if (auto refused = refuse_program(in, location, name)) return std::move(*refused);
   // A program that a location names is that location's, wherever it is.
   if (location.program == config::ProgramKind::in_place)
-    if (auto refusal = refusal_by_file(in.config, in.site, path, found.script.filename, in.visitor);
+    if (auto refusal = refusal_by_file(in.config, in.site, name, found.script.filename, in.visitor);
         !refusal.empty())
       return keep_out(location, std::move(refusal));
   found.script.root = in.site.root;
@@ -100,6 +143,7 @@ cgi::Resolution resolve_exactly(const Route& route, const http::Path& path, std:
   if (!mapping.name.empty())
     return cgi::single_program(mapping.name, path, end, needs_execute,
                                {mapping.tree, route.location.links});
+  if (mapping.prefix > end) return {.found = cgi::Found::directory};  // its files are elsewhere
   const http::Path file{path.text.substr(0, end), end};
   const auto slash = std::max(file.text.rfind('/'), mapping.prefix);
   auto found = cgi::resolve_script(mapping.file(file.text.substr(0, slash)), file, slash,
@@ -151,6 +195,7 @@ std::optional<Located> locate_exactly(const Within& in, const Route& route,
 
 std::optional<Located> locate_by(const Within& in, const Route& route, const http::Path& path) {
   const config::Location& location = route.location;
+  if (auto refused = refuse_by_any_spelling(in, location, path)) return refused;
   if (auto refusal = refusal_by_path(in.site, path, in.visitor); !refusal.empty())
     return keep_out(location, std::move(refusal));
   if (route.failure) return refuse_unknown(route, path);
@@ -159,7 +204,7 @@ std::optional<Located> locate_by(const Within& in, const Route& route, const htt
   if (lacks_the_slash(in.site, route, path))
     return Located{
         .kind = Kind::slash, .location = &location, .redirect = http::encode_path(path.text + "/")};
-  if (!location.attempts.empty()) return locate_attempts(in, route, path);
+  if (!location.attempts.empty() && !in.without_try) return locate_attempts(in, route, path);
   const bool needs_execute = location.interpreter.empty();
   switch (location.program) {
     case config::ProgramKind::single:

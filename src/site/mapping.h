@@ -2,6 +2,7 @@
 // the way back. Pure.
 #pragma once
 
+#include <initializer_list>
 #include <string>
 #include <string_view>
 
@@ -39,6 +40,11 @@ bool is_safe(std::string_view path);
 // Whether an absolute path is in a directory (without trailing slash), or is the directory.
 bool is_below(std::string_view file, std::string_view directory);
 
+// A directory of programs, and nothing for other kinds.
+inline std::string_view directory_of(const config::Location& location, std::string_view path) {
+  return location.program == config::ProgramKind::directory ? path : std::string_view();
+}
+
 // Calls `visit` with each decoded path by which `file`, absolute, may be asked for, until that
 // returns true; returns whether it did. `root` is the site's, in the form that `file` has.
 template <typename Visit>
@@ -46,9 +52,12 @@ bool any_path_to(const config::Site& site, std::string_view root, const std::str
                  Visit visit) {
   if (is_below(file, root) && visit(file.substr(root.size()))) return true;
   for (const config::Location& location : site.locations) {
+    if (location.match.kind == config::MatchKind::regex) continue;  // its text is no path
     std::string_view match = location.match.text;
     if (match.ends_with('/')) match.remove_suffix(1);
-    for (const std::string_view files : {location.files, location.real_files})
+    for (const std::string_view files : std::initializer_list<std::string_view>{
+             location.files, location.real_files, directory_of(location, location.path),
+             directory_of(location, location.real_path)})
       if (is_below(file, files) && visit(std::string(match).append(file, files.size())))
         return true;
   }

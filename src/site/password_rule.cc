@@ -1,7 +1,6 @@
 #include "site/password_rule.h"
 
 #include <algorithm>
-#include <iterator>
 
 #include "site/access_rules.h"
 #include "site/mapping.h"
@@ -34,6 +33,12 @@ const std::string& file_of(const Located& located) {
   return is_in_place ? located.script.filename : located.file;
 }
 
+// A program whose own path the request may go on behind.
+bool is_of_a_file(const Located& located) {
+  return located.kind == Located::Kind::program &&
+         located.location->program != config::ProgramKind::single;
+}
+
 // Rules of other paths to the file, if no location has one for the path that was asked for.
 void add_by_file(const config::Config& config, const config::Site& site,
                  const std::vector<AuthRule>& own, const std::string& file, Rules& rules) {
@@ -60,18 +65,19 @@ Rules password_rules_for(const config::Config& config, const config::Site& site,
                          const http::Path& path, const Located& located) {
   Rules rules;
   if (std::ranges::none_of(config.sites, asks)) return rules;
-  // An index answers in place of its folder, be it the one asked for or one that was tried.
-  const std::string& index = located.index;
-  const std::string& tried = index.empty() ? located.tried : index;
-  const bool is_index_of_path = located.tried.empty() && !index.empty();
-  auto own = rules_for(site, is_index_of_path ? http::Path{index, index.size()} : path,
-                       &config::AccessRules::auth);
-  if (!located.tried.empty())
-    std::ranges::move(rules_for(site, {tried, tried.size()}, &config::AccessRules::auth),
-                      std::back_inserter(own));
+  auto own = rules_for(site, path, &config::AccessRules::auth);
+  auto of_found = own;  // those of the path that leads to the file by itself
+  const auto count = [&](const std::string& text) {
+    if (text.empty()) return;
+    of_found = rules_for(site, {text, text.size()}, &config::AccessRules::auth);
+    own.insert(own.end(), of_found.begin(), of_found.end());
+  };
+  count(located.tried);
+  count(located.index);
+  if (is_of_a_file(located)) count(located.script.name);
   for (const AuthRule& rule : own)
     add(rule, rules);
-  add_by_file(config, site, own, file_of(located), rules);
+  add_by_file(config, site, of_found, file_of(located), rules);
   return rules;
 }
 

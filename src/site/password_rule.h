@@ -12,8 +12,8 @@ namespace cgisrv::site {
 
 // All of them have to let the client in; none: nobody is asked. Which rules hold for a path, and
 // for a file by the other paths that lead to it, is as for `allow` (access_rules.h): it need not be
-// that of the location which answers. Of a folder's index, the index's own path counts; of what
-// `try` leads to, both paths do.
+// that of the location which answers. The path that was asked for counts, and each that it leads
+// to: what `try` has found, a folder's index, the program that the path goes on behind.
 std::vector<const auth::Options*> password_rules_for(const config::Config& config,
                                                      const config::Site& site,
                                                      const http::Path& path,

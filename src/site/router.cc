@@ -134,7 +134,7 @@ std::size_t end_of_segment(std::string_view plain, std::size_t end) {
 }
 
 bool counts(const Location& location, Choice choice) {
-  return !choice.without_try || location.attempts.empty();
+  return !choice.without_try || location.attempts.empty() || location.files_only;
 }
 
 Subject subject_of(const http::Path& path, std::size_t after) {

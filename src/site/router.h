@@ -66,7 +66,7 @@ constexpr bool is_by_ending(config::MatchKind kind) {
 // What counts for one question.
 struct Choice {
   std::size_t after = 0;     // endings count only in segments that end behind it
-  bool without_try = false;  // locations with `try` do not count
+  bool without_try = false;  // locations with `try` do not count, but for their cgi = false
 };
 
 // Order: exact; a regular expression that denies; the longest deciding prefix, at the same length

@@ -17,7 +17,8 @@ Pattern compiled(const std::string& text) {
 
 // "name=text" of what was captured; "none" if it does not match.
 std::string captured(const std::string& pattern, std::string_view text) {
-  const auto found = compiled(pattern).match(text);
+  const Pattern compiled_pattern = compiled(pattern);  // what is captured names its groups
+  const auto found = compiled_pattern.match(text);
   if (!found) return found.error().what;
   if (!found->matches) return "none";
   std::string all;
