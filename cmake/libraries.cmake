@@ -47,14 +47,14 @@ add_library(cgisrv_qrencode INTERFACE)
 target_compile_definitions(cgisrv_qrencode INTERFACE CGISRV_WITHOUT_QRENCODE)
 add_library(qrencode::qrencode ALIAS cgisrv_qrencode)
 
-# header_library(NAME HEADER DEFINITION): as its package would define it.
+# header_library(NAME HEADER DEFINITION): as its package would define it. Imported, as that is, so that
+# what is exported for others may name it.
 function(header_library name header definition)
   string(MAKE_C_IDENTIFIER ${name} variable)
   find_path(${variable}_INCLUDE ${header} REQUIRED)
-  add_library(cgisrv_${variable} INTERFACE)
-  target_include_directories(cgisrv_${variable} SYSTEM INTERFACE ${${variable}_INCLUDE})
-  target_compile_definitions(cgisrv_${variable} INTERFACE ${definition})
-  add_library(${name} ALIAS cgisrv_${variable})
+  add_library(${name} INTERFACE IMPORTED GLOBAL)
+  target_include_directories(${name} INTERFACE ${${variable}_INCLUDE})
+  target_compile_definitions(${name} INTERFACE ${definition})
 endfunction()
 header_library(fmt::fmt fmt/core.h FMT_HEADER_ONLY=1)
 header_library(tomlplusplus::tomlplusplus toml++/toml.h TOML_HEADER_ONLY=1)
