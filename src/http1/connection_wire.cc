@@ -27,11 +27,11 @@ const cgi::Endpoints& Connection::endpoints() {
     ends_->server_port = std::to_string(server.port());
   }
   const access::Peer client = this->peer();
-  if (proxied_ && proxied_->ends) {
-    ends_->remote_address = proxied_->ends->client.ip.text();
-    ends_->remote_port = std::to_string(proxied_->ends->client.port);
-    ends_->server_address = proxied_->ends->server.ip.text();
-    ends_->server_port = std::to_string(proxied_->ends->server.port);
+  if (const auto named = proxied_ ? proxied_->ends : std::nullopt) {
+    ends_->remote_address = named->client.ip.text();
+    ends_->remote_port = std::to_string(named->client.port);
+    ends_->server_address = named->server.ip.text();
+    ends_->server_port = std::to_string(named->server.port);
   }
   ends_->view = {.remote_address = ends_->remote_address,
                  .remote_port = ends_->remote_port,

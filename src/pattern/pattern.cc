@@ -42,7 +42,7 @@ std::vector<std::string> names_of(const pcre2_code* code) {
   pcre2_pattern_info(code, PCRE2_INFO_CAPTURECOUNT, &groups);
   pcre2_pattern_info(code, PCRE2_INFO_NAMECOUNT, &named);
   pcre2_pattern_info(code, PCRE2_INFO_NAMEENTRYSIZE, &entry_bytes);
-  pcre2_pattern_info(code, PCRE2_INFO_NAMETABLE, &table);
+  pcre2_pattern_info(code, PCRE2_INFO_NAMETABLE, static_cast<void*>(&table));
   std::vector<std::string> names;
   for (std::uint32_t group = 0; group <= groups; ++group)
     names.push_back(std::to_string(group));

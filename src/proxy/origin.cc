@@ -100,6 +100,7 @@ Result<Said> said_by_forwarded(const access::Peer& peer, const access::AddressSe
   Said said;
   if (hops.empty()) return said;
   std::vector<std::string_view> nodes;
+  nodes.reserve(hops.size());
   for (const Element& hop : hops)
     nodes.push_back(hop.node);
   auto found = walk(peer, trusted, nodes, forwarded);
@@ -149,8 +150,10 @@ Result<std::string_view> agreed(std::string_view a, std::string_view b, std::str
       part, text::escape(a, 100), is(part, "proto") ? "Proto" : "Host", text::escape(b, 100));
 }
 
+// One of them has a walk.
 Result<Walk> agreed(const Said& a, const Said& b) {
-  if (!a.walk || !b.walk) return a.walk ? *a.walk : *b.walk;
+  if (!a.walk) return b.walk.value_or(Walk{});
+  if (!b.walk) return *a.walk;
   const access::Peer& one = a.walk->client;
   const access::Peer& other = b.walk->client;
   if (one.kind == other.kind && one.ip == other.ip) return *a.walk;

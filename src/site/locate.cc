@@ -55,16 +55,17 @@ Located refuse_denied(const config::Location& location, const config::Location& 
 }
 
 // Nobody knows which location would answer.
-Located refuse_unknown(const Route& route, const http::Path& path) {
-  const std::string match = config::format_match(route.location.match);
-  if (route.failure->code == EMSGSIZE)
-    return refuse(route.location, 414,
+Located refuse_unknown(const config::Location& location, const Error& failure,
+                       const http::Path& path) {
+  const std::string match = config::format_match(location.match);
+  if (failure.code == EMSGSIZE)
+    return refuse(location, 414,
                   fmt::format("location {} cannot tell whether it matches this path: {}", match,
-                              route.failure->what));
-  return refuse(route.location, 500,
+                              failure.what));
+  return refuse(location, 500,
                 fmt::format("location {} gave up on {}: {}; its regular expression takes too many "
                             "steps, write a simpler one",
-                            match, path.text.substr(0, 200), route.failure->what));
+                            match, path.text.substr(0, 200), failure.what));
 }
 
 // A regular expression with a rule of access gave up: nobody knows who may have the path.
@@ -72,10 +73,8 @@ std::optional<Located> refuse_unknown_rules(const Within& in, const http::Path& 
   for (const config::Location& location : in.site.locations) {
     const auto& pattern = location.match.pattern;
     if (pattern == nullptr || (!location.access.allow && !location.access.auth)) continue;
-    auto found = pattern->match(std::string_view(path.text).substr(0, path.plain));
-    if (!found)
-      return refuse_unknown(
-          {.site = in.site, .location = location, .failure = std::move(found.error())}, path);
+    const auto found = pattern->match(std::string_view(path.text).substr(0, path.plain));
+    if (!found) return refuse_unknown(location, found.error(), path);
   }
   return std::nullopt;
 }
@@ -88,7 +87,7 @@ std::optional<Located> refuse_by_any_spelling(const Within& in, const config::Lo
   const http::Path with_slashes = detail::with_all_slashes(path);
   if (auto refused = refuse_unknown_rules(in, with_slashes)) return refused;
   const Route other = find_route(in.site, with_slashes);
-  if (other.failure) return refuse_unknown(other, with_slashes);
+  if (other.failure) return refuse_unknown(other.location, *other.failure, with_slashes);
   if (other.location.deny == config::Deny::no) return std::nullopt;
   return refuse_denied(location, other.location, with_slashes);
 }
@@ -100,7 +99,7 @@ std::optional<Located> refuse_program(const Within& in, const config::Location& 
   if (auto refusal = refusal_by_path(in.site, name, in.visitor); !refusal.empty())
     return keep_out(location, std::move(refusal));
   const Route own = find_route(in.site, name, {0, in.without_try});
-  if (own.failure) return refuse_unknown(own, name);
+  if (own.failure) return refuse_unknown(own.location, *own.failure, name);
   if (own.location.deny != config::Deny::no) return refuse_denied(location, own.location, name);
   if (own.location.files_only)
     return refuse(location, 404, name.text + " is a file, which no path goes on behind");
@@ -198,7 +197,7 @@ std::optional<Located> locate_by(const Within& in, const Route& route, const htt
   if (auto refused = refuse_by_any_spelling(in, location, path)) return refused;
   if (auto refusal = refusal_by_path(in.site, path, in.visitor); !refusal.empty())
     return keep_out(location, std::move(refusal));
-  if (route.failure) return refuse_unknown(route, path);
+  if (route.failure) return refuse_unknown(route.location, *route.failure, path);
   if (location.deny != config::Deny::no) return refuse_denied(location, location, path);
   if (!location.redirect.to.empty()) return locate_redirect(route, path);
   if (lacks_the_slash(in.site, route, path))
