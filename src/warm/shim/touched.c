@@ -5,7 +5,7 @@
  * observes its first children. At its end, an observed child notes the pages that it has written
  * to, in memory that it shares with the zygote. Those that all of them have written to, the zygote
  * pins: it registers them as buffers of an io_uring, which it uses for nothing else. A pinned page
- * is not shared but copied when the process is forked, which costs a third of a fault, and spares
+ * is not shared but copied when the process is forked, which costs less than a fault, and spares
  * the zygote one, too (io_uring_register(2), IORING_REGISTER_BUFFERS).
  *
  * Whatever fails here leaves everything as it is; only no fault is spared. What a child notes is
