@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <utility>
 
 #include "base/packet.h"
@@ -67,8 +68,13 @@ void Verifier::connect() {
     settle(id, {Verdict::unavailable});
 }
 
+// False: it takes no more. One that has died takes nothing; ready() is about to hear of that, and
+// asks the next one.
 bool Verifier::send_to_checker(Asked& asked) {
-  return asked.times_sent++ < times_sent_max && send(socket_.get(), asked.request());
+  if (asked.times_sent >= times_sent_max) return false;
+  if (!send(socket_.get(), asked.request())) return errno == EPIPE || errno == ECONNRESET;
+  ++asked.times_sent;
+  return true;
 }
 
 void Verifier::ready(std::uint32_t events) {

@@ -299,6 +299,15 @@ TEST_F(VerifierTest, AsksTheNextCheckerAgainButNotForEver) {
   EXPECT_FALSE(request(link));
 }
 
+TEST_F(VerifierTest, WaitsForTheNextCheckerBeforeItHasHeardOfADeath) {
+  link.reset();
+  const auto check = pending();
+  EXPECT_FALSE(check->ask(rule, pair("alice", "wonderland"), 1));
+  link = accept();
+  answer(link, request(link)->id, Verdict::right);
+  EXPECT_EQ(answers, std::vector{Verdict::right});
+}
+
 TEST_F(VerifierTest, DoesNotWaitForEver) {
   Limits hasty = limits;
   hasty.timeout = std::chrono::milliseconds(1);
