@@ -142,7 +142,7 @@ constexpr Field fields[] = {
     {"duration_ms", number, false, duration, "from the whole request to the whole answer"},
     {"referer", foreign, false, text_of<&AccessEntry::referer>, "the field Referer"},
     {"user_agent", foreign, false, text_of<&AccessEntry::user_agent>, "the field User-Agent"},
-    {"script", foreign, true, text_of<&AccessEntry::script>, "SCRIPT_NAME"},
+    {"script", foreign, true, text_of<&AccessEntry::script>, "SCRIPT_NAME, or the program's file if that is empty, as of a program at `/`"},
     {"outcome", word, true, outcome, "answered, bad-exit (answered, then ended with a status other than 0), not-started, exit-status (before a header), bad-header, too-short (of its Content-Length), signal, timeout, client-left, bad-body (the request's) or refused (no place to run)"},
     {"start", word, true, start, "cold: it was executed; warm: it was forked from its zygote, see `start = \"warm\"`"},
     {"cold_reason", word, true, cold_reason, "why it was started cold where it was to be warm: booting, changed, refused, busy, failed, symlinks, allow_setuid, cgroup or no-zygotes; see docs/warm-start.md"},

@@ -1,10 +1,17 @@
 #include "config/start_check.h"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
-#include <filesystem>
+#include <iterator>
+#include <optional>
+#include <string_view>
+#include <utility>
 
+#include "base/text.h"
 #include "config/descriptors.h"
 #include "config/run_as.h"
 #include "process/privileges.h"
@@ -12,6 +19,13 @@
 namespace cgisrv::config {
 
 namespace {
+
+// The path of `unix:PATH`; else nothing.
+std::optional<std::filesystem::path> socket_path(std::string_view address) {
+  constexpr std::string_view unix_form = "unix:";
+  if (!address.starts_with(unix_form)) return std::nullopt;
+  return address.substr(unix_form.size());
+}
 
 void look_for_folder(const std::filesystem::path& path, std::string_view key, StartCheck& check) {
   const auto folder = path.parent_path();
@@ -36,14 +50,36 @@ StartCheck check_start(const Config& config) {
   for (const auto& [key, path] : written)
     look_for_folder(path, key, check);
   for (const auto& listen : config.listen)
-    if (constexpr std::string_view unix_form = "unix:"; listen.address.starts_with(unix_form))
-      look_for_folder(listen.address.substr(unix_form.size()), "[[listen]] address", check);
+    if (const auto socket = socket_path(listen.address))
+      look_for_folder(*socket, "[[listen]] address", check);
   return check;
 }
 
+std::vector<std::string> closed_folders(const std::filesystem::path& socket) {
+  std::vector<std::string> closed;
+  if (::geteuid() != 0) return closed;
+  for (auto folder = socket.parent_path(); folder.has_relative_path();
+       folder = folder.parent_path()) {
+    struct stat status {};
+    if (::stat(folder.c_str(), &status) != 0 || status.st_uid != 0 || (status.st_mode & 011) != 0)
+      continue;
+    closed.push_back(
+        fmt::format("unix:{}: only root may enter {}, so a proxy that runs as another user cannot "
+                    "connect; run: chmod a+x {}",
+                    socket.string(), folder.string(), text::shell_word(folder.string())));
+  }
+  return closed;
+}
+
 std::vector<std::string> what_a_start_limits(const Config& config) {
-  const auto lacking = connections_lacking(config.server, process::descriptor_limit());
-  return lacking.empty() ? std::vector<std::string>() : std::vector{lacking};
+  std::vector<std::string> limits;
+  if (auto lacking = connections_lacking(config.server, process::descriptor_limit());
+      !lacking.empty())
+    limits.push_back(std::move(lacking));
+  for (const auto& listen : config.listen)
+    if (const auto socket = socket_path(listen.address))
+      std::ranges::move(closed_folders(*socket), std::back_inserter(limits));
+  return limits;
 }
 
 }  // namespace cgisrv::config

@@ -1,6 +1,7 @@
 // What a valid configuration does not show: whether the server could start with it here and now.
 #pragma once
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,10 @@ struct StartCheck {
 
 // That another user must start it is not an obstacle: checking a file does not take root.
 StartCheck check_start(const Config& config);
+
+// Folders on the way to a unix socket that only root may enter, a sentence each. A client that may
+// not enter one is refused by the kernel, in words that do not name the folder.
+std::vector<std::string> closed_folders(const std::filesystem::path& socket);
 
 // Where a server started by this user would fall short of the configuration, a sentence each.
 std::vector<std::string> what_a_start_limits(const Config& config);

@@ -87,7 +87,7 @@ void Exchange::describe_request(accesslog::AccessEntry& entry) const {
   entry.referer = field("Referer");
   entry.user_agent = field("User-Agent");
   entry.request_id = request_id_;
-  entry.script = script_name_;
+  entry.script = script_name_.empty() ? script_filename_ : script_name_;  // empty: a program at /
   entry.program = script_filename_;
   entry.bytes_sent = wire_->content_sent();
   entry.bytes_received = wire_->body_received();

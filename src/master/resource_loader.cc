@@ -1,16 +1,14 @@
 #include "master/resource_loader.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <filesystem>
 
 #include "base/log.h"
-#include "base/text.h"
 #include "config/descriptors.h"
 #include "config/run_as.h"
+#include "config/start_check.h"
 #include "files/mime.h"
 #include "process/privileges.h"
 
@@ -42,21 +40,6 @@ std::string held_at(const Generation& generation, const std::string& wanted) {
   for (const Listening& each : generation.listening())
     if (is_it(each.address)) return each.address.text();
   return {};
-}
-
-// A unix socket is for everybody. But a client that may not enter a folder on the way to it is
-// refused by the kernel, in words that do not name the folder.
-void warn_of_closed_folder(const net::Address& address) {
-  if (address.family() != AF_UNIX || ::geteuid() != 0) return;
-  std::filesystem::path folder = std::filesystem::path(address.host()).parent_path();
-  for (; folder.has_relative_path(); folder = folder.parent_path()) {
-    struct stat status {};
-    if (::stat(folder.c_str(), &status) == 0 && status.st_uid == 0 && (status.st_mode & 011) == 0)
-      log::line(log::Level::warn,
-                "{}: only root may enter {}, so a proxy that runs as another user cannot connect; "
-                "run: chmod a+x {}",
-                address.text(), folder.string(), text::shell_word(folder.string()));
-  }
 }
 
 // Adds where to change an address that cannot be opened.
@@ -166,7 +149,9 @@ Result<std::vector<net::Listener>> ResourceLoader::open_listeners(const std::str
                                         address, held)});
   if (!listener) return std::unexpected(listener.error());
   made_.push_back(listener->address);
-  warn_of_closed_folder(listener->address);
+  if (listener->address.family() == AF_UNIX)
+    for (const std::string& closed : config::closed_folders(listener->address.host()))
+      log::line(log::Level::warn, "{}", closed);
   listeners.push_back(std::move(*listener));
   return listeners;
 }

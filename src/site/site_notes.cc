@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <ranges>
 
 #include "config/value_check.h"
 #include "site/mapping.h"
@@ -25,19 +26,20 @@ bool runs_by_ending(const config::Location& location) {
 
 // An ending that runs programs, and a prefix for files that may hold some of these.
 void note_endings(const config::Site& site, std::vector<std::string>& notes) {
-  const auto ending = std::ranges::find_if(site.locations, runs_by_ending);
-  if (ending == site.locations.end()) return;
-  const std::string matches = config::format_match(ending->match);
+  std::string matches;
+  for (const config::Location& location : site.locations | std::views::filter(runs_by_ending))
+    matches += (matches.empty() ? "" : ", ") + config::format_match(location.match);
+  if (matches.empty()) return;
   for (const config::Location& location : site.locations) {
     if (location.match.kind != config::MatchKind::prefix) continue;
     if (says_what_answers(location) && !location.files_only) continue;
     notes.push_back(
         location.files_only
-            ? fmt::format("cgi = false of location {} goes before {}: there what has this ending "
-                          "is sent as a file, source and all",
+            ? fmt::format("cgi = false of location {} goes before {}: there what has such an "
+                          "ending is sent as a file, source and all",
                           location.match.text, matches)
-            : fmt::format("location {0} does not say cgi = false: {1} below it is run, as location "
-                          "{1} says",
+            : fmt::format("location {} does not say cgi = false: below it {} is run, as the "
+                          "location of that ending says",
                           location.match.text, matches));
   }
 }

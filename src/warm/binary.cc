@@ -46,7 +46,8 @@ std::string why_not_loader(const std::string& loader, const std::string& of_syst
     return "was built for the C library musl, which does not load what was built for that of this "
            "system; build it for glibc to have it kept warm";
   std::error_code ignored;
-  if (!std::filesystem::equivalent(loader, of_system, ignored))
+  // A static server has none, and does not know which the library was made for.
+  if (!of_system.empty() && !std::filesystem::equivalent(loader, of_system, ignored))
     return fmt::format("has a loader of its own, {}, where that of this system is {}",
                        text::escape(loader, 200), text::escape(of_system, 200));
   return {};

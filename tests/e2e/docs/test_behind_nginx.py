@@ -95,7 +95,7 @@ def front(start):
     text = re.sub(r'(?<=["\:])/(?=(?:run|srv)/)', f"{folder.path}/", block("/etc/cgisrv/git-push.toml"))
     folder.give_away()
     if os.geteuid() == 0:
-        text = '[server]\nuser = "www-data"\n' + text
+        text = text.replace("[server]\n", '[server]\nuser = "www-data"\n', 1)
     text = f'[log]\naccess = "{folder.path}/access.log"\n' + text + ENVIRONMENT.format(folder=folder.path)
     start(config=text)
     ports = (free_port(), free_port())
@@ -123,6 +123,18 @@ def test_who_pushes_needs_a_password_and_nobody_else(front):
     assert "first" in front.git("-C", "again", "log", "--oneline")
     log = (front.folder / "access.log").read_text()
     assert re.search(rf'^\S* - {USER} .*"POST /git/project\.git/git-receive-pack ', log, re.MULTILINE)
+
+
+def test_programs_are_told_of_the_client_and_of_tls(front):
+    """And only nginx says so: what a client claims of itself is not handed on."""
+    claims = ("X-Forwarded-For: 192.0.2.66", "X-Forwarded-Proto: http", "X-Forwarded-Host: evil",
+              "X-Forwarded-Port: 1", "Forwarded: for=192.0.2.67;proto=http;host=evil")
+    status, text = front.curl("/env", *(word for claim in claims for word in ("-H", claim)))
+    port = front.tls.rpartition(":")[2]
+    assert status == 200
+    assert {"REMOTE_ADDR=127.0.0.1", "HTTPS=on", "REQUEST_SCHEME=https", "SERVER_NAME=localhost",
+            f"SERVER_PORT={port}"} <= set(text.splitlines())
+    assert "evil" not in text and "192.0.2." not in text
 
 
 def test_a_name_that_nobody_has_checked_is_no_user(front):

@@ -246,10 +246,13 @@ def test_field_that_programs_are_not_given_is_told_once(server, site):
 
 
 @pytest.mark.fault("38")
-def test_program_without_a_name_of_its_own_is_named_by_its_file(start, site):
+def test_program_without_a_name_of_its_own_is_named_by_its_file(start, site, tmp_path):
     """One that answers for a whole site: SCRIPT_NAME is empty there."""
     program = site.program("app", "#!/bin/sh\necho complaint >&2\nprintf 'Status: 204\\n\\n'\n")
+    access = tmp_path / "access.json"
     server = start(config=f'''
+[log]
+access = {{ path = "{access}", format = "json" }}
 [[site]]
 root = "{site.root}"
 [[site.location]]
@@ -258,3 +261,5 @@ cgi = "app"
 ''')
     assert server.get("/anything").status == 204
     server.wait_log(rf"\] {re.escape(str(program))}: stderr: complaint$")
+    assert until(lambda: access.exists() and access.read_text())
+    assert json.loads(access.read_text())["script"] == str(program)

@@ -302,7 +302,7 @@ def test_others_reach_a_site_beside_the_control_socket(start, site, runtime):
 
 @pytest.mark.fault("2h")
 @pytest.mark.skipif(os.geteuid() != 0, reason="root alone shuts others out so")
-def test_a_socket_that_nobody_else_can_reach_is_warned_about(start, site, runtime):
+def test_a_socket_that_nobody_else_can_reach_is_warned_about(start, site, runtime, run):
     closed = runtime / "closed"
     (closed / "in").mkdir(parents=True)
     closed.chmod(0o700)
@@ -310,6 +310,8 @@ def test_a_socket_that_nobody_else_can_reach_is_warned_about(start, site, runtim
                    f'[[listen]]\naddress = "unix:{closed}/in/site.sock"\n')
     server.wait_log(f"warn .*unix:{closed}/in/site.sock: only root may enter {closed}, so a proxy "
                     f"that runs as another user cannot connect; run: chmod a\\+x {closed}$")
+    checked = run("check", "-c", server.stdout.parent / "cgisrv.toml")
+    assert f"note: as it is here, unix:{closed}/in/site.sock: only root may enter {closed}," in checked.stderr
 
 
 def test_server_is_found_by_a_file_that_has_become_wrong(start, site, runtime, ask, status):

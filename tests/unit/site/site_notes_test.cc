@@ -28,12 +28,14 @@ TEST(SiteNotes, TellWhichOfAPrefixAndAnEndingDecides) {
   EXPECT_THAT(notes_on_sites(config), IsEmpty());
   locations.push_back(
       location(config::MatchKind::extension, ".php", config::ProgramKind::in_place));
+  locations.push_back(
+      location(config::MatchKind::extension, ".cgi", config::ProgramKind::in_place));
   EXPECT_THAT(
       notes_on_sites(config),
-      ElementsAre("cgi = false of location /uploads/ goes before *.php: there what has this ending "
-                  "is sent as a file, source and all",
-                  "location /pages/ does not say cgi = false: *.php below it is run, as location "
-                  "*.php says"));
+      ElementsAre("cgi = false of location /uploads/ goes before *.php, *.cgi: there what has such "
+                  "an ending is sent as a file, source and all",
+                  "location /pages/ does not say cgi = false: below it *.php, *.cgi is run, as the "
+                  "location of that ending says"));
 }
 
 TEST(SiteNotes, TellThatAProxyOnAUnixSocketIsLocal) {
