@@ -118,45 +118,64 @@ def bar(section: Section, case: str, subject: str, share: float | None, scale: f
 
 LINES = "Limits found for a program that computes, sleeps, and computes again"
 PANEL, AXIS = 92, 44  # height of each, and the room for its numbers
-LIMIT_MOST = 256
+LIMIT_MARKS = (2, 64)
+LIVE = "How many of a program run at once, while it computes, sleeps, and computes again"
 
 
 def limits(found: Mapping[str, Sequence[tuple[float, float]]]) -> str:
     """A panel for each policy, ours first; the limit on a logarithmic scale."""
-    names = sorted(found, key=lambda name: name != "auto")
-    seconds = max(when for points in found.values() for when, _ in points)
+    return panels(LINES, "bench/simulate_limits: two processors, 64 clients; it sleeps from 10 s to 20 s; "
+                  "how many may run, logarithmic",
+                  [(name, found[name], LIMIT_MARKS)
+                   for name in sorted(found, key=lambda name: name != "auto")], {"auto"})
+
+
+def live(counts: Mapping[str, Sequence[tuple[float, float]]],
+         latency: Sequence[tuple[float, float]], note: str) -> str:
+    """How many may run and do, and how long answers took, as a server was seen."""
+    return panels(LIVE, f"bench/watch_limit: it sleeps from 10 s to 20 s; logarithmic; {note}",
+                  [*((name, points, LIMIT_MARKS) for name, points in counts.items()),
+                   ("latency, ms", sorted(latency), (100, 1000, 10_000))], {"limit"})
+
+
+def panels(title: str, note: str, drawn: Sequence[tuple[str, Sequence[tuple[float, float]], tuple]],
+           ours: set[str]) -> str:
+    """Each with its name, its points, and the values that are marked."""
+    seconds = max(when for _, points, _ in drawn for when, _ in points)
     across = (WIDTH - AXIS - 90) / seconds
     parts, y = [], TOP + 8
-    for name in names:
-        parts += panel(name, found[name], across, y)
+    for name, points, marks in drawn:
+        parts += panel(name, points, marks, name in ours, across, y)
         y += PANEL + 14
     for second in range(0, int(seconds) + 1, 5):
         parts.append(f'<text class="small" x="{AXIS + second * across:.1f}" y="{y + 6}" '
                      f'text-anchor="middle">{second} s</text>')
     height = y + 20
     return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="-12 0 {WIDTH + 24} {height}" '
-            f'width="{WIDTH + 24}" height="{height}" role="img" aria-label="{LINES}">\n'
-            f"<title>{LINES}</title>\n<style>{STYLE}"
+            f'width="{WIDTH + 24}" height="{height}" role="img" aria-label="{title}">\n'
+            f"<title>{title}</title>\n<style>{STYLE}"
             "  .line { fill: none; stroke: #57606a; stroke-width: 1.6 }\n"
             "  .line.ours { stroke: #1a7f37; stroke-width: 2.2 }\n"
             "  @media (prefers-color-scheme: dark) { .line { stroke: #9198a1 } "
             ".line.ours { stroke: #3fb950 } }\n</style>\n"
             f'<rect class="page" x="-12" width="{WIDTH + 24}" height="{height}"/>\n'
-            f'<text class="head" x="0" y="22">{LINES}</text>\n'
-            '<text class="small" x="0" y="42">bench/simulate_limits: two processors, 64 clients; '
-            "it sleeps from 10 s to 20 s; how many may run, logarithmic</text>\n" + "\n".join(parts) + "\n</svg>\n")
+            f'<text class="head" x="0" y="22">{title}</text>\n'
+            f'<text class="small" x="0" y="42">{escape(note)}</text>\n' + "\n".join(parts) + "\n</svg>\n")
 
 
-def panel(name: str, points: Sequence[tuple[float, float]], across: float, y: int) -> list[str]:
-    def height(limit: float) -> float:
-        return y + PANEL * (1 - math.log2(max(limit, 1)) / math.log2(LIMIT_MOST))
+def panel(name: str, points: Sequence[tuple[float, float]], marks: tuple, ours: bool, across: float,
+          y: int) -> list[str]:
+    most = max(marks[-1] * 4, *(value for _, value in points))
+    least = marks[0] / 2
 
-    ours = name == "auto"
+    def height(value: float) -> float:
+        return y + PANEL * (1 - math.log(max(value, least) / least) / math.log(most / least))
+
     weight = ' class="head"' if ours else ""
-    parts = [f'<line class="limit" x1="{AXIS}" x2="{WIDTH - 90}" y1="{height(limit):.1f}" '
-             f'y2="{height(limit):.1f}"/><text class="small" x="{AXIS - 6}" '
-             f'y="{height(limit) + 4:.1f}" text-anchor="end">{limit}</text>' for limit in (2, 64)]
-    path = " ".join(f"{AXIS + when * across:.1f},{height(limit):.1f}" for when, limit in points)
+    parts = [f'<line class="limit" x1="{AXIS}" x2="{WIDTH - 90}" y1="{height(mark):.1f}" '
+             f'y2="{height(mark):.1f}"/><text class="small" x="{AXIS - 6}" '
+             f'y="{height(mark) + 4:.1f}" text-anchor="end">{mark}</text>' for mark in marks]
+    path = " ".join(f"{AXIS + when * across:.1f},{height(value):.1f}" for when, value in points)
     parts.append(f'<polyline class="line{" ours" if ours else ""}" points="{path}"/>')
     parts.append(f'<text{weight} x="{WIDTH - 84}" '
                  f'y="{height(points[-1][1]) + 4:.1f}">{escape(name)}</text>')
