@@ -317,7 +317,12 @@ void Exchange::fail(handler::Failure failure) {
     log::write(log::Level::warn, request_id_, failure.reason + "; its client had left before");
   if (ends_unheard()) return;
   const bool is_ours = is_servers_fault(failure);
-  const auto level = is_ours ? log::Level::warn : log::Level::info;
+  // Who was kept out, and why, is of more interest than what a client got wrong.
+  const bool is_kept_out = failure.status == 403 || failure.status == 429 ||
+                           (failure.status == 401 && request_.field("Authorization"));
+  const auto level = is_ours       ? log::Level::warn
+                     : is_kept_out ? log::Level::notice
+                                   : log::Level::info;
   if (!failure.reason.empty())
     log::write(level, request_id_, fmt::format("{}: {}", failure.status, failure.reason));
   if (is_ours && diagnosis_.empty()) diagnosis_ = failure.reason;

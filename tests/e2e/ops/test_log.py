@@ -9,6 +9,7 @@ import pytest
 
 from support.client import head
 from support.configuration import cgi_site
+from support.passwords import QUICK, basic, password_file
 from support.programs import ENVIRONMENT, environment_of
 from support.waiting import until
 
@@ -263,3 +264,28 @@ cgi = "app"
     server.wait_log(rf"\] {re.escape(str(program))}: stderr: complaint$")
     assert until(lambda: access.exists() and access.read_text())
     assert json.loads(access.read_text())["script"] == str(program)
+
+
+def test_why_somebody_was_kept_out_is_a_notice(start, site, tmp_path):
+    """And so in a log that leaves out what clients get wrong all day."""
+    site.program("run.cgi", "#!/bin/sh\n").chmod(0o644)
+    site.file("private.txt", "words")
+    log = tmp_path / "error.log"
+    users = password_file(tmp_path / "users", alice=QUICK)
+    server = start(config=cgi_site(site.root, log=f'error = {{ path = "{log}", level = "notice" }}') + f'''
+[[site.location]]
+match = "=/private.txt"
+auth = {{ passwords = "{users}" }}
+[[site.location]]
+match = "=/local.txt"
+allow = ["192.0.2.1"]
+''')
+    assert server.get("/missing").status == 404
+    assert server.get("/private.txt").status == 401
+    assert server.get("/private.txt", basic("alice", "wrong")).status == 401
+    assert server.get("/local.txt").status == 403
+    assert server.get("/run.cgi").status == 403
+    assert until(lambda: "is not executable" in log.read_text())
+    said = log.read_text()
+    assert 'wrong user or password: "alice"' in said and "allow" in said
+    assert "missing" not in said and "no password was sent" not in said
