@@ -66,6 +66,8 @@ int Checker::run() {
 
 void Checker::poll() {
   log::follow();
+  for (const auto& slot : slots_)
+    slot->hasher.wake();
   std::erase_if(dying_, [](pid_t pid) { return ::waitpid(pid, nullptr, WNOHANG) != 0; });
   poll_timer_.arm_after(poll_interval);
 }
@@ -157,6 +159,7 @@ void Checker::begin(Slot& slot, std::list<Check>::iterator check) {
   if (check->deadline <= loop_.now()) return answer({Verdict::late});
   const auto found = users_.find(check->rule, check->user);
   if (!found.problem.empty() || !is_started(slot)) return answer({Verdict::unavailable});
+  slot.hasher.wake();
   if (!slot.hasher.ask(found.hash, check->password)) {
     stop_hasher(slot);
     return answer({Verdict::unavailable});
@@ -184,11 +187,23 @@ void Checker::stop_hasher(Slot& slot) {
     dying_.push_back(pid);
 }
 
+// A hasher that has died, or cannot compute, may be another process's doing, which has killed it or
+// lowered its limits. So the next hasher gets the check, too, once: one that kills hashers kills no
+// third.
 void Checker::Slot::ready() {
-  const auto fit = hasher.answer();
-  if (!fit) checker.stop_hasher(*this);  // it has died
-  if (!check.empty()) checker.finish(*this, fit.value_or(Fit::failed));
+  const Fit fit = hasher.answer().value_or(Fit::failed);
+  if (fit == Fit::failed) checker.stop_hasher(*this);
+  if (!check.empty() && fit == Fit::failed && !check.front().was_tried)
+    checker.try_again(*this);
+  else if (!check.empty())
+    checker.finish(*this, fit);
   checker.dispatch();
+}
+
+void Checker::try_again(Slot& slot) {
+  slot.deadline.disarm();
+  slot.check.front().was_tried = true;
+  queue_.splice(queue_.begin(), slot.check);
 }
 
 void Checker::Slot::overdue() {

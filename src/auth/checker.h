@@ -48,6 +48,7 @@ class Checker {
     std::string user;
     Secret password;
     TimePoint deadline;
+    bool was_tried = false;
   };
   // A worker's socket.
   struct Link {
@@ -79,6 +80,7 @@ class Checker {
   void begin(Slot& slot, std::list<Check>::iterator check);
   bool is_started(Slot& slot);
   void finish(Slot& slot, Fit fit);
+  void try_again(Slot& slot);
   void stop_hasher(Slot& slot);
   Answer verdict(const Slot& slot, Fit fit);
   static void reply(const Link* link, std::uint64_t id, Answer answer);

@@ -75,6 +75,10 @@ std::optional<Fit> Hasher::answer() const {
   return packet ? unpack_fit(*packet) : std::nullopt;
 }
 
+void Hasher::wake() const {
+  if (pid_ > 0) ::kill(pid_, SIGCONT);
+}
+
 // Nobody else reaps it, so that the pid is still its own.
 pid_t Hasher::kill() {
   socket_.reset();

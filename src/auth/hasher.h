@@ -24,6 +24,8 @@ class Hasher {
 
   explicit operator bool() const { return pid_ > 0; }
   int socket() const { return socket_.get(); }
+  // Any process of the same user may have stopped it.
+  void wake() const;
   // One job at a time.
   bool ask(std::string_view hash, const Secret& password) const;
   // Nothing: it has died.

@@ -1,5 +1,6 @@
 #include "auth/verdict_cache.h"
 
+#include <fmt/format.h>
 #include <sys/random.h>
 
 #include <cstring>
@@ -29,9 +30,9 @@ VerdictCache::~VerdictCache() {
 }
 
 // A user's name holds no NUL, so that no two pairs make one text.
-Digest VerdictCache::key_of(std::uint32_t rule, std::string_view user,
+Digest VerdictCache::key_of(std::uint32_t rule, std::uint64_t client, std::string_view user,
                             std::string_view password) const {
-  std::string text = std::to_string(rule);
+  std::string text = fmt::format("{} {}", rule, client);
   text.reserve(text.size() + 2 + user.size() + password.size());
   text.append("\0", 1).append(user).append("\0", 1).append(password);
   const Digest key = keyed_digest(secret_, text);

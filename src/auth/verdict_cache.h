@@ -25,8 +25,9 @@ class VerdictCache {
   VerdictCache(const VerdictCache&) = delete;
   VerdictCache& operator=(const VerdictCache&) = delete;
 
-  // `rule`: its number.
-  Digest key_of(std::uint32_t rule, std::string_view user, std::string_view password) const;
+  // `rule`: its number. `client`: net::Address::client(); what one has proved lets no other guess.
+  Digest key_of(std::uint32_t rule, std::uint64_t client, std::string_view user,
+                std::string_view password) const;
 
   // The files that a verdict rests on, as they were before it was asked for.
   struct Basis {

@@ -92,18 +92,21 @@ void Verifier::ready(std::uint32_t events) {
 
 // ---- requests ----------------------------------------------------------------------------------
 
-Verifier::Asked* Verifier::find(const Digest& key) {
-  const auto same =
-      std::ranges::find_if(asked_, [&](const auto& each) { return each.second->key == key; });
+// One that was asked for before a file changed may be answered by the file as it was.
+Verifier::Asked* Verifier::find(const Digest& key, const VerdictCache::Basis& basis) {
+  const auto same = std::ranges::find_if(asked_, [&](const auto& each) {
+    return each.second->key == key && each.second->basis == basis;
+  });
   return same == asked_.end() ? nullptr : same->second.get();
 }
 
 std::optional<Answer> Verifier::ask(PendingCheck& pending, const Options& rule,
                                     Credentials credentials, std::uint64_t client) {
   const auto basis = basis_of(rule);
-  const Digest key = cache_.key_of(rule.number, credentials.user, credentials.password.view());
+  const Digest key =
+      cache_.key_of(rule.number, client, credentials.user, credentials.password.view());
   if (const auto known = cache_.find(key, basis, loop_.now())) return Answer{*known};
-  Asked* asked = find(key);
+  Asked* asked = find(key, basis);
   if (asked == nullptr) {
     if (asked_.size() >= limits_.queue) return Answer{Verdict::busy};
     auto made = std::make_unique<Asked>(*this, rule, std::move(credentials), client);

@@ -48,7 +48,7 @@ class Verifier {
 
   std::optional<Answer> ask(PendingCheck& pending, const Options& rule, Credentials credentials,
                             std::uint64_t client);
-  Asked* find(const Digest& key);
+  Asked* find(const Digest& key, const VerdictCache::Basis& basis);
   void cancel(PendingCheck& pending);
   bool send_to_checker(Asked& asked);
   void settle(std::uint64_t id, Answer answer);

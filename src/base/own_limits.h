@@ -24,12 +24,18 @@ class OwnLimits {
     const char* name;
     rlimit meant{};
   };
-  // Limits that end no process, but make it useless.
-  std::array<Limit, 5> limits_{{{RLIMIT_NOFILE, "nofile"},
-                                {RLIMIT_FSIZE, "fsize"},
-                                {RLIMIT_NPROC, "nproc"},
-                                {RLIMIT_AS, "as"},
-                                {RLIMIT_DATA, "data"}}};
+  // Those that make this process useless, and those that the programs it starts inherit.
+  std::array<Limit, 11> limits_{{{RLIMIT_NOFILE, "nofile"},
+                                 {RLIMIT_FSIZE, "fsize"},
+                                 {RLIMIT_NPROC, "nproc"},
+                                 {RLIMIT_AS, "as"},
+                                 {RLIMIT_DATA, "data"},
+                                 {RLIMIT_STACK, "stack"},
+                                 {RLIMIT_CPU, "cpu"},
+                                 {RLIMIT_CORE, "core"},
+                                 {RLIMIT_MEMLOCK, "memlock"},
+                                 {RLIMIT_SIGPENDING, "sigpending"},
+                                 {RLIMIT_MSGQUEUE, "msgqueue"}}};
 };
 
 }  // namespace cgisrv

@@ -343,7 +343,7 @@ def test_workers_keep_to_a_processor_each_and_programs_to_none(pool, site):
     assert all(os.sched_getaffinity(worker) == processors for worker in server.workers())
 
 
-@pytest.mark.parametrize("what", [resource.RLIMIT_NOFILE, resource.RLIMIT_FSIZE])
+@pytest.mark.parametrize("what", [resource.RLIMIT_NOFILE, resource.RLIMIT_FSIZE, resource.RLIMIT_STACK])
 def test_a_limit_that_was_lowered_is_set_back(pool, what):
     """A program may do that to whom it shares its user with."""
     server = pool(1, 'heartbeat_timeout = "1s"')

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "../run_until.h"
+#include "../temporary_directory.h"
 #include "auth/password_hash.h"
 #include "auth/verifier.h"
 #include "base/packet.h"
@@ -236,6 +237,8 @@ TEST_F(VerifierTest, AsksOnceAndRemembersWhatIsRight) {
   EXPECT_FALSE(request(link));
   const auto other = pending();
   EXPECT_FALSE(other->ask(rule, pair("alice", "wonderlanD"), 1));
+  const auto elsewhere = pending();  // where it is a guess
+  EXPECT_FALSE(elsewhere->ask(rule, pair("alice", "wonderland"), 2));
 }
 
 TEST_F(VerifierTest, RemembersNothingWrong) {
@@ -256,6 +259,18 @@ TEST_F(VerifierTest, JoinsRequestsWithOnePassword) {
   EXPECT_FALSE(request(link));
   answer(link, id, Verdict::right);
   EXPECT_EQ(answers.size(), 2U);
+}
+
+TEST_F(VerifierTest, JoinsNoCheckFromBeforeAChangeOfTheFile) {
+  TemporaryDirectory folder;
+  rule.passwords = folder.file("passwords", 0644, "alice:x\n");
+  const auto first = pending();
+  const auto second = pending();
+  EXPECT_FALSE(first->ask(rule, pair("alice", "wonderland"), 1));
+  folder.file("passwords", 0644, "bob:longer\n");
+  EXPECT_FALSE(second->ask(rule, pair("alice", "wonderland"), 1));
+  EXPECT_TRUE(request(link));
+  EXPECT_TRUE(request(link));
 }
 
 TEST_F(VerifierTest, CancelsWhatNobodyWaitsFor) {
