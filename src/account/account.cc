@@ -7,14 +7,6 @@
 
 namespace cgisrv::account {
 
-namespace {
-
-Duration time_of(const timeval& value) {
-  return std::chrono::seconds(value.tv_sec) + Duration(value.tv_usec);
-}
-
-}  // namespace
-
 std::string_view text(Outcome outcome) {
   static constexpr std::array<std::string_view, outcomes> names = {
       "answered", "not-started", "exit-status", "bad-header", "too-short", "signal",
@@ -31,13 +23,6 @@ bool is_failure(Outcome outcome) {
 std::string_view text(StartKind start) {
   static constexpr std::array<std::string_view, 3> names = {"", "cold", "warm"};
   return names[static_cast<unsigned>(start)];
-}
-
-Duration user_time(const process::Exit& exit) {
-  return time_of(exit.usage.ru_utime);
-}
-Duration system_time(const process::Exit& exit) {
-  return time_of(exit.usage.ru_stime);
 }
 
 void Account::reaped(const process::Exit& exit) {

@@ -47,10 +47,6 @@ enum class StartKind : std::uint8_t {
 // "", "cold", "warm"
 std::string_view text(StartKind start);
 
-// From getrusage(2); includes the program's children that it waited for.
-Duration user_time(const process::Exit& exit);
-Duration system_time(const process::Exit& exit);
-
 struct Usage {
   using Clock = std::chrono::steady_clock;
 

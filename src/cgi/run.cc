@@ -11,7 +11,6 @@
 #include "base/shortage.h"
 #include "cgi/diagnosis.h"
 #include "cgi/ending.h"
-#include "cgi/process_resources.h"
 #include "event/turn.h"
 
 namespace cgisrv::cgi {
@@ -27,6 +26,16 @@ constexpr Duration unwatched_time{20};
 constexpr Duration look_again{100};  // if the kernel refuses to watch it
 
 constexpr unsigned reads_per_turn = 8;  // of its output, before other connections' turn
+
+// What a program holds for as long as its process lives. The permit is released when the process is
+// gone, not when the response is sent. Only then is its usage final, too.
+struct ProcessResources final : process::ExitListener {
+  ProcessResources(admission::Permit taken, std::shared_ptr<account::Account> accounted)
+      : permit(std::move(taken)), account(std::move(accounted)) {}
+  void on_exit(const process::Exit& exit) override { account->reaped(exit); }
+  admission::Permit permit;
+  std::shared_ptr<account::Account> account;
+};
 
 }  // namespace
 

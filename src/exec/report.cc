@@ -194,8 +194,8 @@ void add_resources(Text& text, const ProgramRun& program, bool one_of_many) {
   if (!usage.exit) return;
   const rusage& resources = usage.exit->usage;
   text.heading(one_of_many ? "Resources of " + program.script.label() : "Resources");
-  text.row("CPU", fmt::format("{} user, {} system", duration_text(account::user_time(*usage.exit)),
-                              duration_text(account::system_time(*usage.exit))));
+  text.row("CPU", fmt::format("{} user, {} system", duration_text(usage.exit->user_time()),
+                              duration_text(usage.exit->system_time())));
   text.row("memory",
            fmt::format("{:.1f} MiB at its peak", static_cast<double>(resources.ru_maxrss) / 1024));
   text.row("faults", fmt::format("{} minor, {} major", resources.ru_minflt, resources.ru_majflt));

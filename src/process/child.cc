@@ -12,6 +12,22 @@
 
 namespace cgisrv::process {
 
+namespace {
+
+std::chrono::microseconds time_of(const timeval& value) {
+  return std::chrono::seconds(value.tv_sec) + std::chrono::microseconds(value.tv_usec);
+}
+
+}  // namespace
+
+std::chrono::microseconds Exit::user_time() const {
+  return time_of(usage.ru_utime);
+}
+
+std::chrono::microseconds Exit::system_time() const {
+  return time_of(usage.ru_stime);
+}
+
 std::string Exit::text() const {
   if (!signalled) return fmt::format("exit status {}", code);
   return fmt::format("killed by signal {} ({})", code, text::signal_name(code));

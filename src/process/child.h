@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -20,6 +21,10 @@ struct Exit {
   rusage usage{};
 
   bool success() const { return !signalled && code == 0; }
+  // From getrusage(2); includes the program's children that it waited for.
+  std::chrono::microseconds user_time() const;
+  std::chrono::microseconds system_time() const;
+  std::chrono::microseconds processor_time() const { return user_time() + system_time(); }
   // "exit status 3", "killed by signal 11 (SIGSEGV)"
   std::string text() const;
 };

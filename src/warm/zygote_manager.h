@@ -17,6 +17,7 @@
 
 #include "event/heartbeat.h"
 #include "event/signals.h"
+#include "process/child.h"
 #include "warm/boot.h"
 #include "warm/manager_message.h"
 #include "warm/options.h"
@@ -106,7 +107,8 @@ class ZygoteManager {
   void kill_all();
   void reap();
   void lose(const ZygoteKey& key, ManagedZygote& managed);
-  void died(const ZygoteKey& key, ManagedZygote& managed, bool was_serving, int status);
+  void died(const ZygoteKey& key, ManagedZygote& managed, bool was_serving,
+            const process::Exit& exit);
   void put_off(const ZygoteKey& key, ManagedZygote& managed, std::string_view why);
   void on_boot_status();
   void poll();
