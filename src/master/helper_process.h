@@ -49,11 +49,7 @@ class HelperProcess {
   Fd let_go();
 
  private:
-  void restart() { start(); }
   [[noreturn]] void become(Fd lifeline);
-  void send_signal(int signal) const;
-  void tell_to_end();
-  void forget_process();
   void ended();
   void listen();
 

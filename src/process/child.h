@@ -107,6 +107,13 @@ class Child {
   Cgroup cgroup_;
 };
 
+// pidfd_open(2). Unlike its number, the descriptor never stands for another process. Empty, with
+// errno set: there is no such process, or no descriptor is left.
+Fd open_pidfd(pid_t pid);
+void send_signal(int pidfd, int signal);
+// Whether it has ended, or does within that time.
+bool ends_within(int pidfd, int timeout_ms);
+
 // Signals a process and the group that it leads by its pidfd, so that no other process is hit even
 // if it has been reaped. Where the kernel cannot do that (before Linux 6.9), the group is signalled
 // by number; its leader was not yet reaped a moment before. `pid`: that of the pidfd.

@@ -152,11 +152,11 @@ std::expected<Child, SpawnFailure> spawn(const SpawnSpec& program, PidSlotOwner 
   SpawnArguments start{program, ::getpid(), {}};
   // CLONE_CHILD_SETTID stores the child's pid in shared memory before the child first runs, so that
   // the master can find it if we die. The child itself checks whether we died before that.
-  const int flags = CLONE_VM | CLONE_FILES | CLONE_VFORK | SIGCHLD |
-                    (pid_slot.slot() != nullptr ? CLONE_CHILD_SETTID : 0);
+  const int flags =
+      CLONE_VM | CLONE_FILES | CLONE_VFORK | SIGCHLD | (pid_slot ? CLONE_CHILD_SETTID : 0);
   const ProgramsOomScore score;
   const pid_t pid = ::clone(become_program, stack.data() + stack.size(), flags, &start, nullptr,
-                            nullptr, pid_slot.slot());
+                            nullptr, pid_slot.get());
   if (pid < 0) return std::unexpected(SpawnFailure{SpawnStep::clone, errno});
   if (start.failure.step == SpawnStep::none) return Child(pid, std::move(pid_slot));
   ::waitpid(pid, nullptr, 0);
