@@ -49,17 +49,15 @@ class Text {
   // A readable part, and how much more there is. `more` says how to see it.
   void block(const BoundedCapture& capture, std::string_view more) {
     if (!is_text(capture.bytes()))
-      return note(fmt::format("{}, binary; {}", bytes_text(capture.total()), more));
+      return note(fmt::format("{}, binary; {}", text::counted(capture.total(), "byte"), more));
     std::string_view rest = shown_of(capture);
     std::uint64_t left = capture.total() - rest.size();
     for (std::size_t lines = 0; !rest.empty(); ++lines) {
       if (style_.terminal && lines == terminal_lines_max) break;
-      std::string_view next = text::take_until(rest, '\n');
-      if (next.ends_with('\r')) next.remove_suffix(1);
-      line(next);
+      line(text::take_line(rest));
     }
     left += rest.size();
-    if (left > 0) note(fmt::format("and {} more; {}", bytes_text(left), more));
+    if (left > 0) note(fmt::format("and {} more; {}", text::counted(left, "byte"), more));
   }
 
   void verdict(const Verdict& verdict) {
@@ -86,17 +84,14 @@ class Text {
 };
 
 void add_head(Text& text, std::string_view head) {
-  while (!head.empty()) {
-    std::string_view line = text::take_until(head, '\n');
-    if (line.ends_with('\r')) line.remove_suffix(1);
-    if (!line.empty()) text.line(line);
-  }
+  while (!head.empty())
+    if (const auto line = text::take_line(head); !line.empty()) text.line(line);
 }
 
 void add_request(Text& text, const ExecRequest& request) {
   text.heading("Request");
   add_head(text, request.head);
-  if (request.body) text.note(bytes_text(request.body->length) + " of body");
+  if (request.body) text.note(text::counted(request.body->length, "byte") + " of body");
 }
 
 void add_environment(Text& text, const ProgramRun& program) {
@@ -199,8 +194,8 @@ void add_resources(Text& text, const ProgramRun& program, bool one_of_many) {
   text.row("memory",
            fmt::format("{:.1f} MiB at its peak", static_cast<double>(resources.ru_maxrss) / 1024));
   text.row("faults", fmt::format("{} minor, {} major", resources.ru_minflt, resources.ru_majflt));
-  text.row("input", bytes_text(usage.bytes_in));
-  text.row("output", bytes_text(usage.bytes_out));
+  text.row("input", text::counted(usage.bytes_in, "byte"));
+  text.row("output", text::counted(usage.bytes_out, "byte"));
 }
 
 }  // namespace

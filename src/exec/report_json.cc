@@ -113,8 +113,7 @@ Json fields(std::string_view head) {
   text::take_until(head, '\n');
   Json json = Json::array();
   while (!head.empty()) {
-    std::string_view value = text::take_until(head, '\n');
-    if (value.ends_with('\r')) value.remove_suffix(1);
+    std::string_view value = text::take_line(head);
     const auto name = text::take_until(value, ':');
     json.push_back(Json::array({name, text::trim(value)}));
   }

@@ -89,10 +89,6 @@ void let_a_second_pass() {
 
 // ---- what is shown ------------------------------------------------------------------------------
 
-std::string counted(std::size_t count, std::string_view what) {
-  return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
-}
-
 microseconds median(const std::vector<Trace>& traces, microseconds Trace::*time) {
   std::vector<microseconds> times;
   times.reserve(traces.size());
@@ -111,14 +107,14 @@ std::string times_of(const std::vector<Trace>& traces) {
 std::string amount(const RunDiff& diff, const std::string& text) {
   if (diff.lines == 0) return "nothing";
   if (diff.lines == 1 && !text.ends_with('\n') && text.size() < 80) return text::printable(text);
-  return counted(diff.lines, "line");
+  return text::counted(diff.lines, "line");
 }
 
 std::string what_is_masked(const RunDiff& diff) {
   if (diff.masked_lines == 0) return {};
   return fmt::format("; masked, since cold runs differ there: {} in {}, such as \"{}\"",
-                     counted(diff.masked_words, "word"), counted(diff.masked_lines, "line"),
-                     diff.masked);
+                     text::counted(diff.masked_words, "word"),
+                     text::counted(diff.masked_lines, "line"), diff.masked);
 }
 
 std::string row(std::string_view name, const std::string& value) {

@@ -11,6 +11,7 @@
 #include "admission/limit_monitor.h"
 #include "base/exit_status.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "base/units.h"
 #include "config/password_rules.h"
 #include "master/announcement.h"
@@ -277,8 +278,8 @@ void MasterProcess::reloaded(const std::string& problem, const std::string& note
   next->begin_admin(*master_);
   unlink_sockets(old, next);
   admitting_->follow(master_->loop(), *next);
-  reply(logged({exit_status::ok, fmt::format("{}reloaded {}; {} worker{}\n", notes, start_.what,
-                                             next->workers(), next->workers() == 1 ? "" : "s")}));
+  reply(logged({exit_status::ok, fmt::format("{}reloaded {}; {}\n", notes, start_.what,
+                                             text::counted(next->workers(), "worker"))}));
 }
 
 // A configuration that has failed may have named another.

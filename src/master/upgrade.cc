@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include <array>
-#include <charconv>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
@@ -46,12 +45,10 @@ std::string found_in_path(const std::string& name) {
 
 // An inherited descriptor, if it is a socket.
 Fd take_socket(std::string_view number) {
-  int fd = -1;
-  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), fd);
+  const int fd = text::parse_number<int>(number).value_or(-1);
   int type = 0;
   socklen_t size = sizeof type;
-  if (error != std::errc{} || fd < 3 || ::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) != 0)
-    return Fd();
+  if (fd < 3 || ::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) != 0) return Fd();
   ::fcntl(fd, F_SETFD, FD_CLOEXEC);
   return Fd(fd);
 }
