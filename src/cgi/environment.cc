@@ -113,7 +113,7 @@ void add_user(Environment& env, const EnvironmentInput& input) {
 }
 
 void add_server(Environment& env, const http::Request& request, const Endpoints& ends) {
-  const bool is_bare_ipv6 = ends.server_address.find(':') != std::string_view::npos;
+  const bool is_bare_ipv6 = ends.server_address.contains(':');
   env.add("GATEWAY_INTERFACE", "CGI/1.1");
   env.add("SERVER_SOFTWARE", "cgisrv/" CGISRV_VERSION);
   env.add("SERVER_PROTOCOL", request.version == http::Version::http10 ? "HTTP/1.0" : "HTTP/1.1");
@@ -122,8 +122,8 @@ void add_server(Environment& env, const http::Request& request, const Endpoints&
   } else if (!request.host.empty()) {
     env.add("SERVER_NAME", http::canonical_host(request.host));
   } else {
-    env.add("SERVER_NAME", is_bare_ipv6 ? fmt::format("[{}]", ends.server_address)
-                                        : std::string(ends.server_address));
+    env.add("SERVER_NAME",
+            is_bare_ipv6 ? fmt::format("[{}]", ends.server_address) : ends.server_address);
   }
   if (!ends.server_port.empty()) {
     env.add("SERVER_PORT", ends.server_port);

@@ -16,13 +16,13 @@ namespace cgisrv::cgi {
 
 // The two ends of the client's connection.
 struct Endpoints {
-  std::string_view remote_address;  // no brackets; "unix" listeners: empty, as is the port
-  std::string_view remote_port;
-  std::string_view server_address;
-  std::string_view server_port;
+  std::string remote_address;  // no brackets; "unix" listeners: empty, as is the port
+  std::string remote_port;
+  std::string server_address;
+  std::string server_port;
   bool https = false;
-  std::string_view server_name = {};  // SERVER_NAME; empty: the request's host
-  std::uint64_t client = 0;           // identifies the client in counts: access::Ip::client()
+  std::string server_name = {};  // SERVER_NAME; empty: the request's host
+  std::uint64_t client = 0;      // identifies the client in counts: access::Ip::client()
 };
 
 // What led to a program that nobody has asked for by its name, as Apache says it.

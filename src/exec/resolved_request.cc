@@ -136,8 +136,7 @@ net::Address address_of(const Config& config) {
   if (config.listen.empty()) return usual;
   const auto address = net::parse_address(config.listen.front().address);
   if (!address || (address->port() == 0 && address->family() != AF_UNIX)) return usual;
-  const std::string host = address->host();
-  if (host != "::" && host != "0.0.0.0") return *address;
+  if (!address->every_interface()) return *address;
   return *net::parse_address(fmt::format("127.0.0.1:{}", address->port()));
 }
 

@@ -30,12 +30,9 @@ bool listens_at(const Generation& generation, const net::Address& address) {
 std::string held_at(const Generation& generation, const std::string& wanted) {
   const auto address = net::parse_address(wanted);
   if (!address || address->family() == AF_UNIX) return {};
-  const auto is_any = [](const net::Address& one) {
-    return one.host() == "::" || one.host() == "0.0.0.0";
-  };
   const auto is_it = [&](const net::Address& own) {
     return own.port() == address->port() &&
-           (is_any(own) || is_any(*address) || own.host() == address->host());
+           (own.every_interface() || address->every_interface() || own.host() == address->host());
   };
   if (const auto* admin = generation.admin(); admin && is_it(admin->address))
     return admin->address.text();
