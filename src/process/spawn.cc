@@ -163,6 +163,15 @@ std::expected<Child, SpawnFailure> spawn(const SpawnSpec& program, PidSlotOwner 
   return std::unexpected(start.failure);
 }
 
+std::vector<char*> pointers(std::vector<std::string>& texts) {
+  std::vector<char*> found;
+  found.reserve(texts.size() + 1);
+  for (std::string& each : texts)
+    found.push_back(each.data());
+  found.push_back(nullptr);
+  return found;
+}
+
 bool prepare_to_spawn() {
   return staging.reserve();
 }

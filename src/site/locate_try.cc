@@ -3,8 +3,9 @@
 #include <algorithm>
 #include <optional>
 
-#include "base/text.h"
 #include "config/value_check.h"
+#include "http/octets.h"
+#include "http/target.h"
 #include "site/within.h"
 
 namespace cgisrv::site {

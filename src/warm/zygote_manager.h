@@ -22,7 +22,6 @@
 #include "warm/manager_message.h"
 #include "warm/options.h"
 #include "warm/recipe.h"
-#include "warm/warm_config.h"
 #include "warm/zygote_table.h"
 
 namespace cgisrv::warm {
