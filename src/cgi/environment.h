@@ -41,10 +41,10 @@ struct EnvironmentInput {
   std::string_view request_id;
   // Length of the body after de-chunking; nothing: no body, or one that is streamed.
   std::optional<std::uint64_t> content_length;
-  bool pass_authorization = false;         // else HTTP_AUTHORIZATION is withheld
-  std::string_view user = {};              // logged in with us, by Basic; empty: nobody
-  std::string_view user_field = {};        // by which a proxy sets REMOTE_USER; empty: none
-  const Redirected* redirected = nullptr;  // null: asked for by its own name
+  bool pass_authorization = false;   // else HTTP_AUTHORIZATION is withheld
+  std::string_view user = {};        // logged in with us, by Basic; empty: nobody
+  std::string_view user_field = {};  // by which a proxy sets REMOTE_USER; empty: none
+  Redirected redirected{};
 };
 
 // The user whom the proxy names in `field`; empty: none, no such field, or more than one of it.

@@ -207,7 +207,7 @@ void Run::launch() {
                                                .pass_authorization = options_.authorization,
                                                .user = exchange_.user(),
                                                .user_field = options_.remote_user,
-                                               .redirected = &redirected_});
+                                               .redirected = redirected_});
   if (context_.observer != nullptr) context_.observer->starting(script_, environment, account_);
   state_ = State::starting;
   start_->begin(std::move(environment), input_.get(), context_.descriptors, context_.cgroups);

@@ -82,7 +82,7 @@ void Response::read_fields() {
 
 void Response::take_body() {
   while (chunks_ && !input_.empty()) {
-    const auto step = chunks_->next(input_.view(), input_.size());
+    const auto step = chunks_->next(input_.view());
     body_.add(step.data);
     if (step.consumed == 0) break;
     input_.drop(step.consumed);

@@ -7,6 +7,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/collect.h"
 #include "base/text.h"
 #include "exec/preload.h"
 #include "exec/record.h"
@@ -37,11 +38,7 @@ using Findings = std::array<RunDiff, Trace::names.size()>;
 using Texts = std::vector<std::string>;
 
 Texts texts_of(const std::vector<Trace>& traces, std::size_t part) {
-  Texts texts;
-  texts.reserve(traces.size());
-  for (const Trace& trace : traces)
-    texts.push_back(trace.parts[part]);
-  return texts;
+  return collect(traces, [part](const Trace& trace) { return trace.parts[part]; });
 }
 
 // Lines vary in length, so each text may have been cut after another line.
@@ -90,10 +87,7 @@ void let_a_second_pass() {
 // ---- what is shown ------------------------------------------------------------------------------
 
 microseconds median(const std::vector<Trace>& traces, microseconds Trace::*time) {
-  std::vector<microseconds> times;
-  times.reserve(traces.size());
-  for (const Trace& trace : traces)
-    times.push_back(trace.*time);
+  auto times = collect(traces, time);
   std::ranges::sort(times);
   return times[times.size() / 2];
 }

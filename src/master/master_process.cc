@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <csignal>
-#include <cstdio>
 #include <filesystem>
 
 #include "accesslog/logs.h"
@@ -93,9 +92,10 @@ int MasterProcess::run(LoadedResources first) {
   current_ = generations_.emplace_back(std::move(first.generation)).get();
   if (!inherited_.inheritance.is_successor())
     if (auto written = write_pid_file(config().server.pid_file); !written) {
-      std::fprintf(stderr, "cgisrv: %s\n", written.error().what.c_str());
       loader_.unlink_made();
-      return written.error().code == ENOENT ? exit_status::configuration : exit_status::permission;
+      return exit_status::complain(written.error(), written.error().code == ENOENT
+                                                        ? exit_status::configuration
+                                                        : exit_status::permission);
     }
   loader_.close_unused();
   const int result = pool::run(for_pool(*current_, std::move(first.sockets)), hooks());

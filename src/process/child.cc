@@ -39,14 +39,6 @@ Exit exit_of(int status, const rusage& usage) {
   return {signalled, signalled ? WTERMSIG(status) : WEXITSTATUS(status), usage};
 }
 
-Child::Child(Child&& other) noexcept
-    : pid_(std::exchange(other.pid_, 0)),
-      pidfd_(std::move(other.pidfd_)),
-      report_(std::move(other.report_)),
-      pid_slot_(std::move(other.pid_slot_)),
-      exit_listener_(std::move(other.exit_listener_)),
-      cgroup_(std::move(other.cgroup_)) {}
-
 Child& Child::operator=(Child&& other) noexcept {
   pid_ = std::exchange(other.pid_, 0);
   pidfd_ = std::move(other.pidfd_);

@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "process/cgroup.h"
 #include "process/pid_table.h"
@@ -68,7 +69,7 @@ class Child {
   Child(pid_t pid, PidSlotOwner pid_slot) : pid_(pid), pid_slot_(std::move(pid_slot)) {}
   // A process that is not ours to reap: `report` tells its end.
   Child(pid_t pid, std::shared_ptr<ExitNotice> report) : pid_(pid), report_(std::move(report)) {}
-  Child(Child&& other) noexcept;
+  Child(Child&& other) noexcept { *this = std::move(other); }
   Child& operator=(Child&& other) noexcept;
 
   explicit operator bool() const { return pid_ > 0; }

@@ -26,7 +26,7 @@ namespace {
 // be copied, nor closed at exec.
 class FdStaging {
  public:
-  enum Number : unsigned { input, output, error, cgroup, directory };
+  enum Number : unsigned { input, output, error, cgroup, directory, numbers };
 
   bool reserve() {
     if (number_[directory] >= 0) return true;
@@ -42,8 +42,8 @@ class FdStaging {
       }
     return true;
   }
-  bool put(Number number, int fd) const { return ::dup3(fd, number_[number], O_CLOEXEC) >= 0; }
-  void clear(Number number) const { ::dup3(null_.get(), number_[number], O_CLOEXEC); }
+  bool put(unsigned number, int fd) const { return ::dup3(fd, number_[number], O_CLOEXEC) >= 0; }
+  void clear(unsigned number) const { ::dup3(null_.get(), number_[number], O_CLOEXEC); }
 
   bool has_terminal() const { return has_terminal_; }
   int at(Number number) const { return number_[number]; }
@@ -52,7 +52,7 @@ class FdStaging {
  private:
   bool has_terminal_ = true;
   Fd null_;
-  std::array<int, 5> number_{-1, -1, -1, -1, -1};
+  std::array<int, numbers> number_{-1, -1, -1, -1, -1};
 };
 
 FdStaging staging;
@@ -61,30 +61,22 @@ FdStaging staging;
 class StagedFds {
  public:
   explicit StagedFds(const SpawnSpec& program)
-      : reads_(program.stdin_fd >= 0),
-        placed_(program.directory_fd >= 0),
-        confined_(program.cgroup_fd >= 0),
-        all_((!reads_ || staging.put(FdStaging::input, program.stdin_fd)) &&
-             staging.put(FdStaging::output, program.stdout_fd) &&
-             staging.put(FdStaging::error, program.stderr_fd) &&
-             (!confined_ || staging.put(FdStaging::cgroup, program.cgroup_fd)) &&
-             (!placed_ || staging.put(FdStaging::directory, program.directory_fd))) {}
+      : fds_{program.stdin_fd, program.stdout_fd, program.stderr_fd, program.cgroup_fd,
+             program.directory_fd} {
+    for (unsigned number = 0; number < fds_.size() && all_; ++number)
+      all_ = fds_[number] < 0 || staging.put(number, fds_[number]);
+  }
   StagedFds(const StagedFds&) = delete;
   StagedFds& operator=(const StagedFds&) = delete;
   ~StagedFds() {
-    staging.clear(FdStaging::output);
-    staging.clear(FdStaging::error);
-    if (reads_) staging.clear(FdStaging::input);
-    if (confined_) staging.clear(FdStaging::cgroup);
-    if (placed_) staging.clear(FdStaging::directory);
+    for (unsigned number = 0; number < fds_.size(); ++number)
+      if (fds_[number] >= 0) staging.clear(number);
   }
   explicit operator bool() const { return all_; }
 
  private:
-  bool reads_;
-  bool placed_;
-  bool confined_;
-  bool all_;
+  std::array<int, FdStaging::numbers> fds_;  // in the order of FdStaging::Number; -1: none
+  bool all_ = true;
 };
 
 struct SpawnArguments {

@@ -8,8 +8,8 @@
 #include <cstring>
 #include <ctime>
 #include <fstream>
-#include <ranges>
 
+#include "base/collect.h"
 #include "base/packet.h"
 #include "process/kin.h"
 #include "warm/wire.h"
@@ -155,8 +155,7 @@ bool ZygoteManager::ZygoteProcess::is_idle() const {
 }
 
 std::vector<std::string> ZygoteManager::ZygoteProcess::paths() const {
-  const auto names = files_ | std::views::keys;
-  return {names.begin(), names.end()};
+  return collect(files_, &std::pair<std::string, Stamp>::first);
 }
 
 std::string_view ZygoteManager::ZygoteProcess::fault(Clock::duration settling) const {

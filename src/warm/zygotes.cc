@@ -173,8 +173,9 @@ void Zygotes::let_go(const ZygoteLink& zygote) {
   if (ZygoteState& known = states_[zygote.key]; known.zygote.get() == &zygote) known.zygote.reset();
 }
 
-void Zygotes::distrust(const ZygoteLink& zygote, std::string_view why) {
-  send_message(manager_, {.kind = ManagerMessage::Kind::suspect,
+// Tells the manager, and asks it for nothing more.
+void Zygotes::complain(ManagerMessage::Kind kind, const ZygoteLink& zygote, std::string_view why) {
+  send_message(manager_, {.kind = kind,
                           .key = zygote.key,
                           .generation = zygote.generation,
                           .reason = std::string(why)});
@@ -185,11 +186,7 @@ void Zygotes::distrust(const ZygoteLink& zygote, std::string_view why) {
 // that it has.
 void Zygotes::condemn(ZygoteLink& zygote, std::string_view why) {
   if (!zygote.reply) return;
-  send_message(manager_, {.kind = ManagerMessage::Kind::condemned,
-                          .key = zygote.key,
-                          .generation = zygote.generation,
-                          .reason = std::string(why)});
-  let_go(zygote);
+  complain(ManagerMessage::Kind::condemned, zygote, why);
   zygote.watch.cancel();
   zygote.control.reset();
   end_reading(zygote.reply.get());
@@ -338,7 +335,8 @@ bool Zygotes::ended(ForkRecord& record, const Packet& packet) {
   const process::Exit exit = process::exit_of(message.status, message.usage);
   record.zygote->processor_us += static_cast<std::uint64_t>(exit.processor_time().count());
   if (by_broken_memory(exit))
-    distrust(*record.zygote, "one of its processes has died of broken memory");
+    complain(ManagerMessage::Kind::suspect, *record.zygote,
+             "one of its processes has died of broken memory");
   finish(record, exit);
   return true;
 }
