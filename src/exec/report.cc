@@ -61,10 +61,8 @@ class Text {
   }
 
   void verdict(const Verdict& verdict) {
-    const std::string_view colour = verdict.good ? "\x1b[1;32m" : "\x1b[1;31m";
-    out_ +=
-        fmt::format("\n{}{}:{} {}\n", style_.colour ? colour : "", verdict.good ? "good" : "bad",
-                    style_.colour ? "\x1b[0m" : "", shown(verdict.reason));
+    out_.append("\n").append(in_colour(verdict, verdict.good ? "good" : "bad", style_));
+    out_.append(shown(verdict.reason)).append("\n");
   }
 
   std::string take() && { return std::move(out_); }
@@ -199,6 +197,11 @@ void add_resources(Text& text, const ProgramRun& program, bool one_of_many) {
 }
 
 }  // namespace
+
+std::string in_colour(const Verdict& verdict, std::string_view word, const Style& style) {
+  if (!style.colour) return fmt::format("{}: ", word);
+  return fmt::format("\x1b[1;{}m{}:\x1b[0m ", verdict.good ? 32 : 31, word);
+}
 
 std::string as_text(const ExecResult& result, const Style& style) {
   Text text(style);

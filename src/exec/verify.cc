@@ -153,12 +153,7 @@ struct Proposal {
   std::vector<Trace> warm;
 };
 
-struct Sentence {
-  bool yes = false;
-  std::string text;
-};
-
-Sentence conclude(const Findings& findings, const Runs& runs, const Proposal& proposal) {
+Verdict conclude(const Findings& findings, const Runs& runs, const Proposal& proposal) {
   const auto other = std::ranges::find_if_not(findings, is_same);
   if (other != findings.end()) {
     const auto part = static_cast<std::size_t>(other - findings.begin());
@@ -181,11 +176,9 @@ Sentence conclude(const Findings& findings, const Runs& runs, const Proposal& pr
   return {true, "it does the same warm as cold"};
 }
 
-void show(const Sentence& sentence, const Style& style) {
-  const std::string_view colour = sentence.yes ? "\x1b[1;32m" : "\x1b[1;31m";
-  write_all(STDOUT_FILENO,
-            fmt::format("{}{}:{} {}\n", style.colour ? colour : "", sentence.yes ? "yes" : "no",
-                        style.colour ? "\x1b[0m" : "", text::printable(sentence.text)));
+void show(const Verdict& verdict, const Style& style) {
+  write_all(STDOUT_FILENO, in_colour(verdict, verdict.good ? "yes" : "no", style) +
+                               text::printable(verdict.reason) + "\n");
 }
 
 void show(const Findings& findings, const Runs& runs, const Proposal& proposal) {
@@ -284,9 +277,9 @@ int verify(const ResolvedRequest& resolved, const ExecRequest& request, const rl
   if (std::ranges::all_of(findings, is_same))
     proposal = look_for_gain(resolved, request, descriptors, runs);
   show(findings, runs, proposal);
-  const Sentence sentence = conclude(findings, runs, proposal);
-  show(sentence, style);
-  return sentence.yes ? same : differs;
+  const Verdict verdict = conclude(findings, runs, proposal);
+  show(verdict, style);
+  return verdict.good ? same : differs;
 }
 
 }  // namespace cgisrv::exec

@@ -1,6 +1,7 @@
 #include "master/helper_process.h"
 
 #include <fcntl.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <array>
@@ -65,6 +66,7 @@ void HelperProcess::start() {
 }
 
 void HelperProcess::become(Fd lifeline) {
+  ::prctl(PR_SET_NAME, role_.process_name);
   role_.prepare();
   process::raise_oom_score();
   if (const auto dropped = process::drop_privileges(privileges_); !dropped) {

@@ -257,7 +257,7 @@ Result<void> MasterProcess::begin_reload(config::Config config, std::string note
   generations_.pop_back();
   next_ = nullptr;
   keep_error_log();
-  return std::unexpected(Error{EBUSY, problem});
+  return fail_as(EBUSY, "{}", problem);
 }
 
 void MasterProcess::reloaded(const std::string& problem, const std::string& notes,

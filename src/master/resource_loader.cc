@@ -157,10 +157,10 @@ Result<std::vector<net::Listener>> ResourceLoader::open_listeners(const std::str
   if (!listener && listener.error().code == 0) listener.error().code = EINVAL;
   if (!listener && listener.error().code == EADDRINUSE && current_.generation != nullptr)
     if (const auto held = held_at(*current_.generation, address); !held.empty())
-      return std::unexpected(
-          Error{EADDRINUSE, fmt::format("address {} cannot be had while this server listens at {}; "
-                                        "end it and start it anew for that",
-                                        address, held)});
+      return fail_as(EADDRINUSE,
+                     "address {} cannot be had while this server listens at {}; end it and start "
+                     "it anew for that",
+                     address, held);
   if (!listener) return std::unexpected(listener.error());
   made_.push_back(listener->address);
   warn_of_closed_folder(listener->address);
