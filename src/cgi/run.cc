@@ -373,7 +373,11 @@ void Run::stderr_readable(std::uint32_t events) {
 // Returns whether there may be more.
 bool Run::read_errors() {
   const auto size = ::read(stderr_.get(), context_.scratch.data(), context_.scratch.size());
-  if (size > 0) take_error({context_.scratch.data(), static_cast<std::size_t>(size)});
+  if (size > 0) {
+    const std::string_view bytes(context_.scratch.data(), static_cast<std::size_t>(size));
+    if (context_.observer != nullptr) context_.observer->complained(bytes);
+    stderr_log_.feed(bytes);
+  }
   if (size == 0 || (size < 0 && errno != EAGAIN)) close_stderr();
   return size == static_cast<ssize_t>(context_.scratch.size());
 }
@@ -382,11 +386,6 @@ void Run::close_stderr() {
   stderr_watch_.forget();
   stderr_.reset();
   stderr_log_.end();
-}
-
-void Run::take_error(std::string_view bytes) {
-  if (context_.observer != nullptr) context_.observer->complained(bytes);
-  stderr_log_.feed(bytes);
 }
 
 }  // namespace cgisrv::cgi

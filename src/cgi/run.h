@@ -119,7 +119,6 @@ class Run final : public handler::Handler {
   void stderr_readable(std::uint32_t events);
   bool read_errors();
   void close_stderr();
-  void take_error(std::string_view bytes);
 
   // ---- end
   void exited();

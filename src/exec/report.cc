@@ -73,9 +73,6 @@ class Text {
     if (style_.terminal) bytes = bytes.substr(0, terminal_bytes_max);
     return bytes.size() < capture.total() ? without_cut_character(bytes) : bytes;
   }
-  static std::string shown(std::string_view line) {
-    return is_utf8(line) ? text::printable(line, line.size()) : text::escape(line, line.size());
-  }
 
   const Style& style_;
   std::string out_;

@@ -124,10 +124,9 @@ std::string_view without_end(std::string_view line) {
   return line.substr(0, line.size() - (line.ends_with('\n') ? 1 : 0));
 }
 
-std::string shown(std::string_view line, std::size_t bytes_max) {
+std::string shown_start(std::string_view line, std::size_t bytes_max) {
   const std::string_view begin = without_cut_character(line.substr(0, bytes_max));
-  return (is_utf8(begin) ? text::printable(begin) : text::escape(begin)) +
-         (begin.size() < line.size() ? "..." : "");
+  return shown(begin) + (begin.size() < line.size() ? "..." : "");
 }
 
 class Comparison {
@@ -218,8 +217,8 @@ bool Comparison::differ(std::size_t run) {
   }
   found_.kind = RunDiff::Kind::differs;
   found_.line = line_;
-  found_.cold = shown(one, line_bytes_max);
-  found_.warm = shown(two, line_bytes_max);
+  found_.cold = shown_start(one, line_bytes_max);
+  found_.warm = shown_start(two, line_bytes_max);
   return false;
 }
 
@@ -230,7 +229,7 @@ void Comparison::mask(const Views& cold, const Views& warm) {
   found_.masked_words += count_words(cold.front());
   if (masked_.empty() || masked_.back().line != line_)
     found_.masked_lines += std::max<std::size_t>(split(Level::lines, cold.front()).size(), 1);
-  if (masked_.empty()) found_.masked = shown(without_end(cold.front()), word_bytes_max);
+  if (masked_.empty()) found_.masked = shown_start(without_end(cold.front()), word_bytes_max);
   masked_.push_back({line_, cold, warm});
 }
 
@@ -246,9 +245,9 @@ void Comparison::look_for_frozen() {
         continue;
       found_.kind = RunDiff::Kind::frozen;
       found_.line = masked.line;
-      found_.cold = shown(masked.cold.front(), word_bytes_max) + ", " +
-                    shown(masked.cold.back(), word_bytes_max);
-      found_.warm = shown(word, word_bytes_max);
+      found_.cold = shown_start(masked.cold.front(), word_bytes_max) + ", " +
+                    shown_start(masked.cold.back(), word_bytes_max);
+      found_.warm = shown_start(word, word_bytes_max);
       return;
     }
   }

@@ -184,14 +184,12 @@ void Connection::send_output() {
   if (status == net::Io::Status::failed) return close();
   sent_since_half_close_ |= peer_ != Peer::open && written_ != before;
   writable_ = status != net::Io::Status::blocked;
-  if (!writable_) return wait_for_reader();
+  if (!writable_) {
+    if (!send_timer_.waiting()) earn_delivered();
+    return send_timer_.wait();
+  }
   send_timer_.pause();
   if (!output_.empty()) resume_timer_.arm_after(Duration::zero());  // the turn's share is used up
-}
-
-void Connection::wait_for_reader() {
-  if (!send_timer_.waiting()) earn_delivered();
-  send_timer_.wait();
 }
 
 // Bytes on their way to the client do not count as taken.

@@ -101,7 +101,6 @@ class Connection final : public exchange::Wire {
   void socket_ready(std::uint32_t events);
   bool read_input();
   void send_output();
-  void wait_for_reader();
   void earn_delivered();
   bool closed() const { return state_ == State::closed; }
 

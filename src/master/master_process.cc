@@ -99,7 +99,8 @@ int MasterProcess::run(LoadedResources first) {
     }
   loader_.close_unused();
   const int result = pool::run(for_pool(*current_, std::move(first.sockets)), hooks());
-  clean_up();
+  if (common_.cgroups) common_.cgroups->remove();
+  remove_pid_file(config().server.pid_file);
   return result;
 }
 
@@ -197,11 +198,6 @@ void MasterProcess::end() {
   orphans_.reset();
   control_commands_.reset();
   admitting_.reset();
-}
-
-void MasterProcess::clean_up() const {
-  if (common_.cgroups) common_.cgroups->remove();
-  remove_pid_file(config().server.pid_file);
 }
 
 // ---- reload ------------------------------------------------------------------------------------

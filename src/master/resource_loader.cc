@@ -18,10 +18,16 @@ namespace cgisrv::master {
 
 namespace {
 
+// Its listeners, and that of its admin process.
+std::vector<Listening> all_of(const Generation& generation) {
+  std::vector<Listening> all = generation.listening();
+  if (const auto* admin = generation.admin())
+    all.push_back({generation.config().admin.listen, admin->address, admin->activated});
+  return all;
+}
+
 bool listens_at(const Generation& generation, const net::Address& address) {
-  if (const auto* admin = generation.admin(); admin && admin->address.text() == address.text())
-    return true;
-  return std::ranges::any_of(generation.listening(), [&](const Listening& each) {
+  return std::ranges::any_of(all_of(generation), [&](const Listening& each) {
     return each.address.text() == address.text();
   });
 }
@@ -34,9 +40,7 @@ std::string held_at(const Generation& generation, const std::string& wanted) {
     return own.port() == address->port() &&
            (own.every_interface() || address->every_interface() || own.host() == address->host());
   };
-  if (const auto* admin = generation.admin(); admin && is_it(admin->address))
-    return admin->address.text();
-  for (const Listening& each : generation.listening())
+  for (const Listening& each : all_of(generation))
     if (is_it(each.address)) return each.address.text();
   return {};
 }
@@ -84,12 +88,9 @@ std::string admin_name(const std::string& address) {
 }
 
 void unlink_sockets(const Generation& generation, const Generation* next) {
-  const auto unlink = [&](const net::Address& address, bool activated) {
-    if (!activated && (next == nullptr || !listens_at(*next, address))) net::unlink_socket(address);
-  };
-  for (const Listening& each : generation.listening())
-    unlink(each.address, each.activated);
-  if (const auto* admin = generation.admin()) unlink(admin->address, admin->activated);
+  for (const Listening& each : all_of(generation))
+    if (!each.activated && (next == nullptr || !listens_at(*next, each.address)))
+      net::unlink_socket(each.address);
 }
 
 Result<LoadedResources> ResourceLoader::open(config::Config config, RunningState current) {
