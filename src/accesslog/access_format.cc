@@ -61,9 +61,9 @@ void span_of(std::string& out, const AccessEntry& entry, std::time_t) {
   if (const auto& span = entry.usage->*member) append_ms(out, *span);
 }
 
-template <account::Duration (*time)(const process::Exit&)>
+template <account::Duration (process::Exit::*time)() const>
 void cpu_of(std::string& out, const AccessEntry& entry, std::time_t) {
-  if (const auto& exit = entry.usage->exit) append_ms(out, time(*exit));
+  if (const auto& exit = entry.usage->exit) append_ms(out, ((*exit).*time)());
 }
 
 template <long rusage::*member>
@@ -152,8 +152,8 @@ constexpr Field fields[] = {
     {"run_ms", number, true, span_of<&account::Usage::run>, "from its start until its exit"},
     {"exit", number, true, exit_status, "its exit status"},
     {"signal", word, true, exit_signal, "the signal that killed it"},
-    {"cpu_user_ms", number, true, cpu_of<account::user_time>, "processor time in programs: its own and that of the children it waited for"},
-    {"cpu_system_ms", number, true, cpu_of<account::system_time>, "processor time in the kernel, likewise; the sum of both is what it cost"},
+    {"cpu_user_ms", number, true, cpu_of<&process::Exit::user_time>, "processor time in programs: its own and that of the children it waited for"},
+    {"cpu_system_ms", number, true, cpu_of<&process::Exit::system_time>, "processor time in the kernel, likewise; the sum of both is what it cost"},
     {"peak_rss_kib", number, true, usage_of<&rusage::ru_maxrss>, "resident memory at its most; what it began with counts: the worker's own few MiB, or what it shares with its zygote"},
     {"minor_faults", number, true, usage_of<&rusage::ru_minflt>, "page faults"},
     {"major_faults", number, true, usage_of<&rusage::ru_majflt>, "those that waited for a disk"},

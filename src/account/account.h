@@ -1,5 +1,6 @@
-// What one run of a program uses. The run writes it; a callback gets it when it is final: the run
-// is over, and its program has been reaped, or was never started.
+// What one run of a program uses. The run fills it in as it goes, and closes the account when it is
+// over. A callback gets the usage when it is final: the program has been reaped, too, or was never
+// started.
 #pragma once
 
 #include <chrono>
@@ -46,15 +47,14 @@ enum class StartKind : std::uint8_t {
 // "", "cold", "warm"
 std::string_view text(StartKind start);
 
-// From getrusage(2); includes the program's children that it waited for.
-Duration user_time(const process::Exit& exit);
-Duration system_time(const process::Exit& exit);
-
 struct Usage {
-  std::optional<Duration> queue;   // waited for a permit
+  using Clock = std::chrono::steady_clock;
+
+  std::optional<Duration> queue;   // waited for a permit, until it was granted or the wait was over
   std::optional<Duration> start;   // from the permit until it ran; none: never started
   std::optional<Duration> header;  // from its start to the whole header
   std::optional<Duration> run;     // from its start to the exit
+  Clock::time_point began{};       // when it ran
   StartKind started = StartKind::none;
   std::string cold_reason;      // one word; empty unless it could have been warm
   Duration total{};             // from the request to the end of its output
@@ -63,47 +63,38 @@ struct Usage {
   Outcome outcome = Outcome::client_left;
   std::string diagnosis;              // where the program is to blame: one sentence
   std::optional<process::Exit> exit;  // none: never started, or it runs on without us
+  bool runs_on = false;               // without us: its exit is not awaited
+
+  Duration since_start() const {
+    return std::chrono::duration_cast<Duration>(Clock::now() - began);
+  }
 };
 
 struct ProgramStats;
 
 class Account {
  public:
-  using Clock = std::chrono::steady_clock;
+  // For the run, until it closes the account: all but `run`, `total`, `outcome`, `diagnosis` and
+  // `exit`.
+  Usage usage;
 
-  const Usage& usage() const { return usage_; }
   // Sets the program's counts, to which this account is added.
   void belongs_to(std::shared_ptr<ProgramStats> stats) { stats_ = std::move(stats); }
-
-  // ---- in this order; some may never be called
-  void asks();    // for a permit
-  void waited();  // for one, until it was granted or the wait was over
-  // `why` it is cold, where it was to be warm: one word, for the log.
-  void started(StartKind start, std::string_view why = {});
-  void header_whole();
-  void read(std::uint64_t bytes) { usage_.bytes_out += bytes; }
-  void wrote(std::uint64_t bytes) { usage_.bytes_in += bytes; }
   // The program is gone; may be called before or after close().
   void reaped(const process::Exit& exit);
-  // The program runs on without us: its end is not awaited.
-  void let_go();
   // The run is over. The first outcome counts.
   void close(Outcome outcome, std::string_view diagnosis = {});
 
-  bool is_final() const { return closed_ && (!usage_.start || usage_.exit || let_go_); }
+  bool is_final() const { return closed_ && (!usage.start || usage.exit || usage.runs_on); }
   // Called once, when it is final. Must be set before that.
   void when_final(std::function<void(const Usage&)> callback) { on_final_ = std::move(callback); }
 
  private:
-  Duration lap();
   void finish();
 
-  Clock::time_point opened_ = Clock::now();
-  Clock::time_point mark_ = opened_;  // the end of the last span
-  Usage usage_;
+  const Usage::Clock::time_point opened_ = Usage::Clock::now();
   std::shared_ptr<ProgramStats> stats_;
   bool closed_ = false;
-  bool let_go_ = false;
   std::function<void(const Usage&)> on_final_;
 };
 

@@ -19,8 +19,7 @@ void ProgramStats::add(const Usage& usage) {
 }
 
 void ProgramStats::add(const process::Exit& exit, Duration run) {
-  const auto cpu = user_time(exit) + system_time(exit);
-  cpu_us.fetch_add(static_cast<std::uint64_t>(cpu.count()), relaxed);
+  cpu_us.fetch_add(static_cast<std::uint64_t>(exit.processor_time().count()), relaxed);
   run_us.fetch_add(static_cast<std::uint64_t>(std::max<Duration::rep>(run.count(), 0)), relaxed);
   ended.fetch_add(1, relaxed);
   const auto peak = static_cast<std::uint64_t>(exit.usage.ru_maxrss);

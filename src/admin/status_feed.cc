@@ -154,7 +154,7 @@ void StatusFeed::poll() {
 
 std::string StatusFeed::json() const {
   const status::Report report = reporter_.report();
-  nlohmann::json made = report;
+  nlohmann::json made = status::json_of(report);
   made["now_seconds"] = now_seconds();
   made["interval_seconds"] = telemetry::History::interval.count();
   made["recent"] = recent_of_all(all_.growth());

@@ -19,6 +19,10 @@ PendingAdmission::State refusal(Message::Kind kind) {
   }
 }
 
+std::shared_ptr<account::ProgramStats> stats_of(const std::shared_ptr<ProgramRow>& program) {
+  return program ? std::shared_ptr<account::ProgramStats>(program, &program->stats) : nullptr;
+}
+
 }  // namespace
 
 // ---- Permit ------------------------------------------------------------------------------------
@@ -88,8 +92,7 @@ void AdmissionClient::leave(unsigned row) {
 }
 
 std::shared_ptr<account::ProgramStats> AdmissionClient::stats(const AdmissionRequest& request) {
-  const auto program = use(request);
-  return program ? std::shared_ptr<account::ProgramStats>(program, &program->stats) : nullptr;
+  return stats_of(use(request));
 }
 
 std::optional<LimitKind> AdmissionClient::refuses(const AdmissionRequest& request) {
@@ -147,9 +150,6 @@ PendingAdmission::State PendingAdmission::proceed(std::optional<unsigned> row) {
     return wait_for({.kind = Message::Kind::open,
                      .key = admission_client_.table_.key(request_.location, request_.file)},
                     opening_timeout);
-  if (request_.account != nullptr)
-    request_.account->belongs_to(
-        std::shared_ptr<account::ProgramStats>(program_, &program_->stats));
   const Limits& limits = request_.limits;
   program_->limit.store(limits.max_running, std::memory_order_relaxed);
   program_->automatic.store(limits.automatic, std::memory_order_relaxed);
@@ -173,6 +173,10 @@ PendingAdmission::State PendingAdmission::proceed(std::optional<unsigned> row) {
 unsigned PendingAdmission::limit() const {
   if (!program_) return request_.limits.max_running;
   return admission_client_.table_.limit_of(*program_, request_.limits);
+}
+
+std::shared_ptr<account::ProgramStats> PendingAdmission::stats() const {
+  return stats_of(program_);
 }
 
 PendingAdmission::State PendingAdmission::wait_for(Message message,

@@ -58,13 +58,12 @@ class Permit {
   std::uint64_t client_ = 0;  // 0: not counted
 };
 
-// A request to run a program. `client`: an address as a number, net::Address::client(). `file` and
-// `account`, whose usage is updated, outlive the pending admission.
+// A request to run a program. `client`: an address as a number, net::Address::client(). `file`
+// outlives the pending admission.
 struct AdmissionRequest {
   std::uint32_t location = 0;
   std::string_view file;
   std::uint64_t client = 0;
-  account::Account* account = nullptr;
   bool warm = false;  // shown in reports
   Limits limits;
   std::chrono::milliseconds timeout{5000};  // for the time in the queue
@@ -140,6 +139,8 @@ class PendingAdmission {
   LimitKind held_by() const { return held_by_; }
   // How many of its program may run now.
   unsigned limit() const;
+  // Those of its program; null: its row is not known.
+  std::shared_ptr<account::ProgramStats> stats() const;
   // Once, when admitted.
   Permit take() { return std::move(permit_); }
 

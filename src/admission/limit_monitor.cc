@@ -1,27 +1,19 @@
 #include "admission/limit_monitor.h"
 
-#include <cgisrv/fd.h>
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <cmath>
 #include <utility>
 
 #include "process/kin.h"
+#include "process/shebang.h"
 
 namespace cgisrv::admission {
 
 namespace {
 
 std::optional<unsigned> runnable_now() {
-  const Fd file(::open("/proc/loadavg", O_RDONLY | O_CLOEXEC));
-  std::array<char, 128> bytes{};
-  const ssize_t size = file ? ::read(file.get(), bytes.data(), bytes.size()) : -1;
-  if (size <= 0) return std::nullopt;
-  return read_runnable({bytes.data(), static_cast<std::size_t>(size)});
+  return read_runnable(process::file_head("/proc/loadavg"));
 }
 
 std::uint64_t growth(std::uint64_t& before, std::uint64_t now) {
@@ -83,16 +75,14 @@ void LimitMonitor::watch(std::uint32_t program, unsigned most) {
   } else {
     found->second.most = most;
   }
-  if (!std::exchange(armed_, true)) timer_.arm_after(AutoLimit::interval);
+  if (!timer_.armed()) timer_.arm_after(AutoLimit::interval);
 }
 
 void LimitMonitor::due() {
-  armed_ = false;
   if (!step()) return;
   // Not in step with programs that sleep for a round time.
   const auto a_fifth = AutoLimit::interval.count() / 5;
   std::uniform_int_distribution<std::chrono::milliseconds::rep> around(-a_fifth, a_fifth);
-  armed_ = true;
   timer_.arm_after(AutoLimit::interval + std::chrono::milliseconds(around(random_)));
 }
 

@@ -67,7 +67,6 @@ class LimitMonitor {
   Kernel kernel_;
   std::map<std::uint32_t, Watched> watched_;  // by row
   Timer timer_;
-  bool armed_ = false;
   std::minstd_rand random_{1};
 };
 

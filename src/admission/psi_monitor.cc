@@ -1,14 +1,10 @@
 #include "admission/psi_monitor.h"
 
-#include <cgisrv/fd.h>
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
 #include <charconv>
 
 #include "base/log.h"
+#include "process/shebang.h"
 
 namespace cgisrv::admission {
 
@@ -84,11 +80,7 @@ std::string PsiMonitor::shortage() const {
 }
 
 std::optional<double> PsiMonitor::pressure_of(const Resource& resource) const {
-  const Fd file(::open(fmt::format("{}/{}", folder_, resource.name).c_str(), O_RDONLY | O_CLOEXEC));
-  std::array<char, 256> bytes{};
-  const ssize_t size = file ? ::read(file.get(), bytes.data(), bytes.size()) : -1;
-  if (size <= 0) return std::nullopt;
-  return read_pressure({bytes.data(), static_cast<std::size_t>(size)});
+  return read_pressure(process::file_head(fmt::format("{}/{}", folder_, resource.name)));
 }
 
 }  // namespace cgisrv::admission

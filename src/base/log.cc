@@ -110,7 +110,7 @@ void tell_losses(Kind kind, std::chrono::milliseconds interval) {
   const auto losses = take_losses(kind, interval);
   if (!losses) return;
   const std::string text =
-      fmt::format("{} line{} of {} log {} lost: {}", losses->lines, losses->lines == 1 ? "" : "s",
+      fmt::format("{} of {} log {} lost: {}", text::counted(losses->lines, "line"),
                   kind == Kind::access ? "the access" : "this", losses->lines == 1 ? "was" : "were",
                   losses->reason);
   if (!file->try_write(make_line(Level::error, {}, text))) put_back(kind, *losses);

@@ -95,13 +95,12 @@ bool is_journals(const struct stat& status) {
 Result<Target> open_target(const std::string& path) {
   Target target{path, path == "stderr" ? open_standard_error() : open_path(path.c_str())};
   if (!target.descriptor && errno == ENOENT)
-    return std::unexpected(Error{ENOENT, fmt::format("opening the log {}: {}; create its folder",
-                                                     path, errno_text(ENOENT))});
+    return fail_as(ENOENT, "opening the log {}: {}; create its folder", path, errno_text(ENOENT));
   if (!target.descriptor && errno == EACCES)
-    return std::unexpected(
-        Error{EACCES, fmt::format("opening the log {}: {}; who starts the server "
-                                  "must be able to write to it and its folder",
-                                  path, errno_text(EACCES))});
+    return fail_as(EACCES,
+                   "opening the log {}: {}; who starts the server must be able to write to it and "
+                   "its folder",
+                   path, errno_text(EACCES));
   if (!target.descriptor) return fail_errno(errno, "opening the log {}", path);
   return target;
 }

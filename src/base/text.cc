@@ -63,6 +63,16 @@ std::string_view take_until(std::string_view& rest, char separator) {
   return part;
 }
 
+std::string_view take_line(std::string_view& rest) {
+  auto line = take_until(rest, '\n');
+  if (line.ends_with('\r')) line.remove_suffix(1);
+  return line;
+}
+
+std::string counted(std::uint64_t number, std::string_view noun) {
+  return fmt::format("{} {}{}", number, noun, number == 1 ? "" : "s");
+}
+
 std::string escape(std::string_view s, std::size_t bytes_max) {
   std::string out;
   for (const char c : s.substr(0, bytes_max)) {

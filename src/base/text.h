@@ -1,6 +1,9 @@
 // Small text tools that HTTP, CGI and the configuration share. ASCII only, never the locale.
 #pragma once
 
+#include <charconv>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -33,6 +36,21 @@ std::string_view trim(std::string_view s);
 // Removes the part before the first `separator` from the front of `rest` and returns it; all of it
 // if there is none.
 std::string_view take_until(std::string_view& rest, char separator);
+
+// Removes the first line from the front of `rest` and returns it, without its end: LF or CR LF.
+std::string_view take_line(std::string_view& rest);
+
+// The whole text as a decimal number; nothing: it is none, or too large.
+template <typename Number>
+std::optional<Number> parse_number(std::string_view digits) {
+  Number number = 0;
+  const auto [end, error] = std::from_chars(digits.begin(), digits.end(), number);
+  if (error != std::errc{} || end != digits.end()) return std::nullopt;
+  return number;
+}
+
+// "1 byte", "124 bytes".
+std::string counted(std::uint64_t number, std::string_view noun);
 
 // For logs and messages: control bytes, quotes, backslashes and bytes over 0x7e as \xNN, so that no
 // data of a client or program forges a line or drives a terminal. Cut after `bytes_max`.

@@ -26,13 +26,6 @@ std::string size_text(std::uint64_t bytes) {
   return text::is_digit(text.back()) ? text + " bytes" : text;
 }
 
-double processor_seconds(const rusage& usage) {
-  const auto of = [](const timeval& time) {
-    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
-  };
-  return of(usage.ru_utime) + of(usage.ru_stime);
-}
-
 std::string explain_processor_time(std::uint64_t seconds) {
   return fmt::format(
       "it used more than {} s of processor time; raise cpu in rlimits if it needs "
@@ -42,8 +35,8 @@ std::string explain_processor_time(std::uint64_t seconds) {
 
 std::string explain_kill(const Ending& ending) {
   const auto& cpu = ending.options.rlimits.cpu_seconds;
-  if (cpu && processor_seconds(ending.exit.usage) >= static_cast<double>(*cpu))
-    return explain_processor_time(*cpu);
+  const std::chrono::duration<double> used = ending.exit.processor_time();
+  if (cpu && used.count() >= static_cast<double>(*cpu)) return explain_processor_time(*cpu);
   if (ending.memory_ran_out)
     return fmt::format(
         "the kernel ran out of memory meanwhile and killed a process, probably this one, which had "

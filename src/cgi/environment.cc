@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/collect.h"
 #include "base/text.h"
 #include "http/host.h"
 #include "process/shebang.h"
@@ -113,7 +114,7 @@ void add_user(Environment& env, const EnvironmentInput& input) {
 }
 
 void add_server(Environment& env, const http::Request& request, const Endpoints& ends) {
-  const bool is_bare_ipv6 = ends.server_address.find(':') != std::string_view::npos;
+  const bool is_bare_ipv6 = ends.server_address.contains(':');
   env.add("GATEWAY_INTERFACE", "CGI/1.1");
   env.add("SERVER_SOFTWARE", "cgisrv/" CGISRV_VERSION);
   env.add("SERVER_PROTOCOL", request.version == http::Version::http10 ? "HTTP/1.0" : "HTTP/1.1");
@@ -122,8 +123,8 @@ void add_server(Environment& env, const http::Request& request, const Endpoints&
   } else if (!request.host.empty()) {
     env.add("SERVER_NAME", http::canonical_host(request.host));
   } else {
-    env.add("SERVER_NAME", is_bare_ipv6 ? fmt::format("[{}]", ends.server_address)
-                                        : std::string(ends.server_address));
+    env.add("SERVER_NAME",
+            is_bare_ipv6 ? fmt::format("[{}]", ends.server_address) : ends.server_address);
   }
   if (!ends.server_port.empty()) {
     env.add("SERVER_PORT", ends.server_port);
@@ -147,8 +148,7 @@ void add_request(Environment& env, const EnvironmentInput& input) {
   if (const auto type = request.field("Content-Type")) env.add("CONTENT_TYPE", *type);
   if (input.content_length) env.add("CONTENT_LENGTH", std::to_string(*input.content_length));
   // If REDIRECT_URL and PATH_TRANSLATED are both set, php-cgi runs the latter as its script.
-  static const Redirected none;
-  const Redirected& redirected = input.redirected != nullptr ? *input.redirected : none;
+  const Redirected& redirected = input.redirected;
   if (!redirected.url.empty() && input.script.path_info.empty())
     env.add("REDIRECT_URL", redirected.url);
   env.add("REDIRECT_STATUS", std::to_string(redirected.status));
@@ -214,11 +214,8 @@ std::optional<std::string_view> Environment::get(std::string_view name) const {
 }
 
 std::vector<std::string_view> Environment::entries() const {
-  std::vector<std::string_view> entries;
-  entries.reserve(offsets_.size());
-  for (const auto offset : offsets_)
-    entries.emplace_back(block_.data() + offset);
-  return entries;
+  return collect(offsets_,
+                 [this](auto offset) { return std::string_view(block_.data() + offset); });
 }
 
 char* const* Environment::envp() {

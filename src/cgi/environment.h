@@ -16,13 +16,13 @@ namespace cgisrv::cgi {
 
 // The two ends of the client's connection.
 struct Endpoints {
-  std::string_view remote_address;  // no brackets; "unix" listeners: empty, as is the port
-  std::string_view remote_port;
-  std::string_view server_address;
-  std::string_view server_port;
+  std::string remote_address;  // no brackets; "unix" listeners: empty, as is the port
+  std::string remote_port;
+  std::string server_address;
+  std::string server_port;
   bool https = false;
-  std::string_view server_name = {};  // SERVER_NAME; empty: the request's host
-  std::uint64_t client = 0;           // identifies the client in counts: access::Ip::client()
+  std::string server_name = {};  // SERVER_NAME; empty: the request's host
+  std::uint64_t client = 0;      // identifies the client in counts: access::Ip::client()
 };
 
 // What led to a program that nobody has asked for by its name, as Apache says it.
@@ -41,10 +41,10 @@ struct EnvironmentInput {
   std::string_view request_id;
   // Length of the body after de-chunking; nothing: no body, or one that is streamed.
   std::optional<std::uint64_t> content_length;
-  bool pass_authorization = false;         // else HTTP_AUTHORIZATION is withheld
-  std::string_view user = {};              // logged in with us, by Basic; empty: nobody
-  std::string_view user_field = {};        // by which a proxy sets REMOTE_USER; empty: none
-  const Redirected* redirected = nullptr;  // null: asked for by its own name
+  bool pass_authorization = false;   // else HTTP_AUTHORIZATION is withheld
+  std::string_view user = {};        // logged in with us, by Basic; empty: nobody
+  std::string_view user_field = {};  // by which a proxy sets REMOTE_USER; empty: none
+  Redirected redirected{};
 };
 
 // The user whom the proxy names in `field`; empty: none, no such field, or more than one of it.

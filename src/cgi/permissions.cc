@@ -1,12 +1,10 @@
 #include "cgi/permissions.h"
 
-#include <cgisrv/fd.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <cstdint>
 #include <filesystem>
@@ -25,13 +23,6 @@ namespace {
 
 constexpr std::string_view send_it =
     "move it out of the directory of programs, or give it a location with cgi = false";
-
-bool begins_with_shebang(const std::string& file) {
-  const Fd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  std::array<char, 2> bytes{};
-  return fd && ::read(fd.get(), bytes.data(), bytes.size()) == 2 && bytes[0] == '#' &&
-         bytes[1] == '!';
-}
 
 std::uint64_t mount_of(const std::string& path) {
   struct statx status {};
@@ -107,7 +98,7 @@ std::string lost_privileges(const Script& script, const Options& options) {
   const auto granted = process::granted_by(script.filename);
   if (granted.empty()) return {};
   const std::string file = text::escape(script.filename);
-  if (!script.interpreter.empty() || begins_with_shebang(script.filename))
+  if (!script.interpreter.empty() || process::file_head(script.filename).starts_with("#!"))
     return fmt::format("{} is {}, which Linux ignores for scripts", file, granted);
   if (options.allow_setuid) return {};
   return fmt::format(

@@ -46,7 +46,7 @@ void Relay::take(std::string_view output) {
 void Relay::take_head(std::string_view output) {
   if (script_.nph) {
     phase_ = Phase::body;
-    account_.header_whole();
+    usage_.header = usage_.since_start();
     exchange_.respond_raw(raw_status(output));
     return take(output);
   }
@@ -88,7 +88,7 @@ void Relay::take_without_head() {
 }
 
 void Relay::respond(http::Response response) {
-  account_.header_whole();
+  usage_.header = usage_.since_start();
   if (hands_on()) return;
   if (!parser_.head().send_file.empty())
     log::write(
@@ -97,7 +97,7 @@ void Relay::respond(http::Response response) {
                     script_.filename));
   if (lacks_type(response) && !options_.headerless.empty())
     response.add("Content-Type", options_.headerless);
-  if (options_.server_timing) response.add("Server-Timing", server_timing(account_.usage()));
+  if (options_.server_timing) response.add("Server-Timing", server_timing(usage_));
   exchange_.respond(std::move(response));
 }
 

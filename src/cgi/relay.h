@@ -21,11 +21,11 @@ class Relay {
   enum class Phase : std::uint8_t { head, body, broken };
 
   Relay(handler::Exchange& exchange, const Script& script, const Options& options,
-        account::Account& account)
+        account::Usage& usage)
       : exchange_(exchange),
         script_(script),
         options_(options),
-        account_(account),
+        usage_(usage),
         parser_({options.response_header_size, options.response_header_fields}) {}
 
   Phase phase() const { return phase_; }
@@ -64,7 +64,7 @@ class Relay {
   handler::Exchange& exchange_;
   const Script& script_;
   const Options& options_;
-  account::Account& account_;
+  account::Usage& usage_;
   ResponseParser parser_;
   std::string rest_;  // kept once broken
   Phase phase_ = Phase::head;

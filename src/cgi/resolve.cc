@@ -45,8 +45,19 @@ Resolution refused_link(const std::string& file, Links links) {
                                links == Links::never ? "" : " to what its owner does not own"));
 }
 
-// The regular file `file` as the program that the first `end` bytes of `path` name.
-Resolution program(std::string file, bool needs_execute, const std::string& path, std::size_t end) {
+Resolution special(const std::string& file) {
+  return forbidden(fmt::format("{} is neither a file nor a directory", file));
+}
+
+// `file` as the program that the first `end` bytes of `path` name, unless it is a directory.
+Resolution examine(const std::string& file, bool needs_execute, const std::string& path,
+                   std::size_t end, const Tree& tree) {
+  struct stat status {};
+  const int error = tree.examine(file, status);
+  if (error == ELOOP && tree.links != Links::follow) return refused_link(file, tree.links);
+  if (error != 0) return unreachable(file, error);
+  if (S_ISDIR(status.st_mode)) return {.found = Found::directory};
+  if (!S_ISREG(status.st_mode)) return special(file);
   if (needs_execute && !may(file, X_OK)) return {Found::forbidden, {}, why_not_run(file)};
   if (!needs_execute && !may(file, R_OK)) {
     return forbidden(fmt::format("{0} is not readable; run: chmod a+r {0}", file));
@@ -55,12 +66,10 @@ Resolution program(std::string file, bool needs_execute, const std::string& path
   found.script.name = path.substr(0, end);
   found.script.path_info = path.substr(end);
   found.script.nph = file.compare(file.rfind('/') + 1, 4, "nph-") == 0;
-  found.script.filename = std::move(file);
+  found.script.filename = file;
+  found.script.links = tree.links;
+  found.script.tree = tree.root;
   return found;
-}
-
-Resolution special(const std::string& file) {
-  return forbidden(fmt::format("{} is neither a file nor a directory", file));
 }
 
 }  // namespace
@@ -77,17 +86,8 @@ Resolution resolve_script(const std::string& directory, const http::Path& path, 
     if (begin >= path.plain || end > path.plain)
       return missing(fmt::format("{} holds an encoded slash", file));
     if (text[begin] == '.') return missing(fmt::format("{} is a dotfile", file));
-    struct stat status {};
-    const int error = tree.examine(file, status);
-    if (error == ELOOP && tree.links != Links::follow) return refused_link(file, tree.links);
-    if (error != 0) return unreachable(file, error);
-    if (S_ISREG(status.st_mode)) {
-      auto found = program(std::move(file), needs_execute, text, end);
-      found.script.links = tree.links;
-      found.script.tree = tree.root;
+    if (auto found = examine(file, needs_execute, text, end, tree); found.found != Found::directory)
       return found;
-    }
-    if (!S_ISDIR(status.st_mode)) return special(file);
     begin = end + 1;
   }
   return {.found = Found::directory};
@@ -96,15 +96,8 @@ Resolution resolve_script(const std::string& directory, const http::Path& path, 
 Resolution single_program(const std::string& file, const http::Path& path, std::size_t prefix,
                           bool needs_execute, const Tree& tree) {
   if (prefix > 0 && path.text[prefix - 1] == '/') --prefix;
-  struct stat status {};
-  const int error = tree.examine(file, status);
-  if (error == ELOOP && tree.links != Links::follow) return refused_link(file, tree.links);
-  if (error != 0) return unreachable(file, error);
-  if (!S_ISREG(status.st_mode)) return special(file);
-  auto found = program(file, needs_execute, path.text, prefix);
-  found.script.links = tree.links;
-  found.script.tree = tree.root;
-  return found;
+  auto found = examine(file, needs_execute, path.text, prefix, tree);
+  return found.found == Found::directory ? special(file) : found;
 }
 
 }  // namespace cgisrv::cgi

@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "http/octets.h"
+#include "http/target.h"
 
 namespace cgisrv::cgi {
 namespace {
@@ -101,27 +102,8 @@ bool is_local(std::string_view location) {
          location.find('#') == location.npos;
 }
 
-// Encodes what a program may leave unencoded in a path or query, but a target may not.
-std::string encode(std::string_view location) {
-  std::string encoded;
-  for (const char c : location) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte > 0x20 && byte < 0x7f && "\"<>\\^`{|}"sv.find(c) == ""sv.npos)
-      encoded.push_back(c);
-    else
-      encoded += fmt::format("%{:02X}", byte);
-  }
-  return encoded;
-}
-
-template <typename Number>
-std::optional<Number> parse_digits(std::string_view digits) {
-  Number number = 0;
-  const auto end = digits.data() + digits.size();
-  const auto [stop, error] = std::from_chars(digits.data(), end, number);
-  if (error != std::errc{} || stop != end) return std::nullopt;
-  return number;
-}
+// In a path or query, a program may leave the others unencoded, but a target may not.
+constexpr auto location_bytes = http::ByteSet{}.with_range(0x21, 0x7e).without("\"<>\\^`{|}");
 
 }  // namespace
 
@@ -211,7 +193,7 @@ void ResponseParser::take_field(std::string_view line) {
   }
   if (is("Status")) return take_status(value, line);
   if (is("Content-Length")) {
-    head_.response.content_length = parse_digits<std::uint64_t>(value);
+    head_.response.content_length = text::parse_number<std::uint64_t>(value);
     if (!head_.response.content_length) {
       refuse("the program's Content-Length is not a plain number", line);
     }
@@ -228,7 +210,7 @@ void ResponseParser::take_field(std::string_view line) {
 
 void ResponseParser::take_status(std::string_view value, std::string_view line) {
   const auto code = text::take_until(value, ' ');
-  const auto number = parse_digits<unsigned>(code);
+  const auto number = text::parse_number<unsigned>(code);
   if (!number || code.size() != 3) return refuse(std::string(problem_of_status(code)), line);
   // An interim response would leave the client waiting for the final one.
   if (*number < status_min)
@@ -250,7 +232,7 @@ void ResponseParser::finish() {
   const bool is_alone = !has_status_ && !has_content_type_;
   if (is_alone && is_local(head_.location)) {
     head_.kind = ResponseKind::local_redirect;
-    head_.location = encode(head_.location);
+    head_.location = http::encode(head_.location, location_bytes);
     return;
   }
   if (is_alone) head_.kind = ResponseKind::absolute_redirect;

@@ -11,7 +11,6 @@
 #include "base/shortage.h"
 #include "cgi/diagnosis.h"
 #include "cgi/ending.h"
-#include "cgi/process_resources.h"
 #include "event/turn.h"
 
 namespace cgisrv::cgi {
@@ -28,6 +27,16 @@ constexpr Duration look_again{100};  // if the kernel refuses to watch it
 
 constexpr unsigned reads_per_turn = 8;  // of its output, before other connections' turn
 
+// What a program holds for as long as its process lives. The permit is released when the process is
+// gone, not when the response is sent. Only then is its usage final, too.
+struct ProcessResources final : process::ExitListener {
+  ProcessResources(admission::Permit taken, std::shared_ptr<account::Account> accounted)
+      : permit(std::move(taken)), account(std::move(accounted)) {}
+  void on_exit(const process::Exit& exit) override { account->reaped(exit); }
+  admission::Permit permit;
+  std::shared_ptr<account::Account> account;
+};
+
 }  // namespace
 
 Run::Run(RunContext& context, handler::Exchange& exchange, Script script,
@@ -41,7 +50,7 @@ Run::Run(RunContext& context, handler::Exchange& exchange, Script script,
       request_id_(exchange.request_id()),
       spool_(options.spool_memory, context.spool_memory),
       account_(std::make_shared<account::Account>()),
-      relay_(exchange, script_, options, *account_),
+      relay_(exchange, script_, options, account_->usage),
       stderr_log_(request_id_, script_.label()),
       deadlines_(context.loop, options, Callback::of<&Run::phase_due>(*this),
                  Callback::of<&Run::total_due>(*this)),
@@ -55,22 +64,13 @@ Run::~Run() {
   if (child_ && !over())
     log::write(log::Level::info, request_id_,
                fmt::format("{}: ended, since {}", script_.filename, why));
-  attach_stats();
-  account_->close(Outcome::client_left);
+  if (!over()) close(body_failed_ ? Outcome::bad_body : Outcome::client_left);
   end_child();
   if (context_.observer != nullptr) context_.observer->over();
 }
 
-// A request that was not admitted yet still belongs to its program.
-void Run::attach_stats() {
-  if (state_ == State::collecting && context_.admission_client != nullptr)
-    account_->belongs_to(context_.admission_client->stats(admission_request()));
-}
-
 void Run::body_failed() {
-  body_failed_ = true;
-  attach_stats();
-  account_->close(Outcome::bad_body);
+  body_failed_ = true;  // the exchange drops us next
 }
 
 // An incomplete body would end too early for the program: then the program is ended instead.
@@ -108,7 +108,7 @@ void Run::feed_stdin() {
     if (written < 0 && errno == EAGAIN) return;
     if (written <= 0) return ignore_body();
     drop_input(static_cast<std::size_t>(written));
-    account_->wrote(static_cast<std::uint64_t>(written));
+    account_->usage.bytes_in += static_cast<std::uint64_t>(written);
     in_pipe_ += static_cast<std::size_t>(written);
     if (turn.is_over()) return resume_timer_.arm_after(Duration::zero());
   }
@@ -153,7 +153,6 @@ admission::AdmissionRequest Run::admission_request() const {
   return {.location = options_.location,
           .file = script_.filename,
           .client = endpoints_.client,
-          .account = account_.get(),
           .warm = options_.warm.enabled,
           .limits = {.max_running = options_.max_running.most,
                      .automatic = options_.max_running.automatic,
@@ -163,9 +162,15 @@ admission::AdmissionRequest Run::admission_request() const {
           .timeout = options_.queue.timeout};
 }
 
+// Ends a span of the account, and begins the next.
+account::Duration Run::lap() {
+  const TimePoint began = std::exchange(lap_began_, Clock::now());
+  return std::chrono::duration_cast<account::Duration>(lap_began_ - began);
+}
+
 void Run::enter() {
   state_ = State::waiting;
-  account_->asks();
+  lap();
   if (context_.admission_client == nullptr) return launch();
   pending_admission_.emplace(*context_.admission_client, Callback::of<&Run::decided>(*this));
   const auto state = pending_admission_->enter(admission_request());
@@ -174,14 +179,14 @@ void Run::enter() {
 
 void Run::decided() {
   using enum admission::PendingAdmission::State;
-  const auto state = pending_admission_ ? pending_admission_->state() : admitted;
+  const auto state = pending_admission_->state();
   if (state == admitted) return launch();
-  if (state == timed_out || state == unanswered) account_->waited();
+  if (state == timed_out || state == unanswered) account_->usage.queue = lap();
   refuse(state, pending_admission_->held_by());
 }
 
 void Run::launch() {
-  account_->waited();
+  account_->usage.queue = lap();
   const bool streams = !input_ && exchange_.request().framing != http::Framing::none;
   if (streams) exchange_.open_body();
   start_ = std::make_unique<ProgramStart>(script_, options_, context_.pid_table, context_.zygotes,
@@ -202,7 +207,7 @@ void Run::launch() {
                                                .pass_authorization = options_.authorization,
                                                .user = exchange_.user(),
                                                .user_field = options_.remote_user,
-                                               .redirected = &redirected_});
+                                               .redirected = redirected_});
   if (context_.observer != nullptr) context_.observer->starting(script_, environment, account_);
   state_ = State::starting;
   start_->begin(std::move(environment), input_.get(), context_.descriptors, context_.cgroups);
@@ -225,9 +230,13 @@ void Run::started() {
     return fail(Outcome::not_started, status, std::move(sentence));
   }
   child_ = std::move(*start_->result);
-  account_->started(start_->warm() ? account::StartKind::warm : account::StartKind::cold,
-                    start_->why_cold());
-  if (input_) account_->wrote(content_length_.value_or(0));
+  account::Usage& usage = account_->usage;
+  usage.start = lap();
+  usage.began = lap_began_;
+  usage.started = start_->warm() ? account::StartKind::warm : account::StartKind::cold;
+  usage.cold_reason = start_->why_cold();
+  if (input_) usage.bytes_in = content_length_.value_or(0);
+  account_->belongs_to(stats());
   admission::Permit permit = pending_admission_ ? pending_admission_->take() : admission::Permit();
   permit.runs(child_.pid());
   child_.set_exit_listener(std::make_unique<ProcessResources>(std::move(permit), account_));
@@ -345,7 +354,7 @@ bool Run::read_output() {
 }
 
 void Run::take_output(std::string_view bytes) {
-  account_->read(bytes.size());
+  account_->usage.bytes_out += bytes.size();
   if (context_.observer != nullptr) context_.observer->printed(bytes);
   relay_.take(bytes);
   if (relay_.is_hopeless()) return fail_head();
@@ -364,7 +373,11 @@ void Run::stderr_readable(std::uint32_t events) {
 // Returns whether there may be more.
 bool Run::read_errors() {
   const auto size = ::read(stderr_.get(), context_.scratch.data(), context_.scratch.size());
-  if (size > 0) take_error({context_.scratch.data(), static_cast<std::size_t>(size)});
+  if (size > 0) {
+    const std::string_view bytes(context_.scratch.data(), static_cast<std::size_t>(size));
+    if (context_.observer != nullptr) context_.observer->complained(bytes);
+    stderr_log_.feed(bytes);
+  }
   if (size == 0 || (size < 0 && errno != EAGAIN)) close_stderr();
   return size == static_cast<ssize_t>(context_.scratch.size());
 }
@@ -373,11 +386,6 @@ void Run::close_stderr() {
   stderr_watch_.forget();
   stderr_.reset();
   stderr_log_.end();
-}
-
-void Run::take_error(std::string_view bytes) {
-  if (context_.observer != nullptr) context_.observer->complained(bytes);
-  stderr_log_.feed(bytes);
 }
 
 }  // namespace cgisrv::cgi

@@ -92,8 +92,8 @@ class Run final : public handler::Handler {
 
   // ---- start
   admission::AdmissionRequest admission_request() const;
+  account::Duration lap();
   void enter();
-  void attach_stats();
   void decided();
   void refuse(admission::PendingAdmission::State state, admission::LimitKind held_by);
   std::string why_refused(admission::PendingAdmission::State state,
@@ -119,15 +119,15 @@ class Run final : public handler::Handler {
   void stderr_readable(std::uint32_t events);
   bool read_errors();
   void close_stderr();
-  void take_error(std::string_view bytes);
 
   // ---- end
   void exited();
   bool reap();
   void complete();
+  std::shared_ptr<account::ProgramStats> stats() const;
+  void close(account::Outcome outcome, std::string_view diagnosis = {});
   void hand_on();
   const process::Exit* bad_exit() const;  // its exit, if that was a failure
-  void tell_bad_exit() const;
   void close_well();
   std::string ending(const process::Exit& exit, std::string_view when) const;
   void phase_due();
@@ -157,6 +157,7 @@ class Run final : public handler::Handler {
   std::optional<std::uint64_t> content_length_;
   std::optional<admission::PendingAdmission> pending_admission_;
   std::shared_ptr<account::Account> account_;
+  TimePoint lap_began_{};
   Relay relay_;
   StderrLog stderr_log_;
   std::unique_ptr<ProgramStart> start_;

@@ -59,7 +59,6 @@ void Run::complete() {
                            script_.filename, missing,
                            bad_exit() ? fmt::format(", and it ended with {}", bad_exit()->text())
                                       : std::string()));
-  tell_bad_exit();
   close_well();
   exchange_.finish();
 }
@@ -70,7 +69,6 @@ void Run::hand_on() {
     return fail(Outcome::signal, 502, ending(*exit_, "after its header, which names what to send"));
   if (const auto why = relay_.why_not_handed_on(); !why.empty())
     return fail(Outcome::bad_header, 502, fmt::format("{}: {}", script_.filename, why));
-  tell_bad_exit();
   close_well();
   relay_.hand_on();
 }
@@ -79,15 +77,24 @@ const process::Exit* Run::bad_exit() const {
   return exit_ && !exit_->success() ? &*exit_ : nullptr;
 }
 
-void Run::tell_bad_exit() const {
-  if (const auto* exit = bad_exit())
-    log::write(log::Level::notice, request_id_, ending(*exit, "after its response"));
-}
-
 // Its response stands, whatever its exit status. But that may indicate an error in the middle.
 void Run::close_well() {
+  if (const auto* exit = bad_exit())
+    log::write(log::Level::notice, request_id_, ending(*exit, "after its response"));
+  close(bad_exit() ? Outcome::bad_exit : Outcome::answered);
+}
+
+// A request that was not admitted still belongs to its program.
+std::shared_ptr<account::ProgramStats> Run::stats() const {
+  if (pending_admission_) return pending_admission_->stats();
+  admission::AdmissionClient* const client = context_.admission_client;
+  return client != nullptr ? client->stats(admission_request()) : nullptr;
+}
+
+void Run::close(Outcome outcome, std::string_view diagnosis) {
   state_ = State::over;
-  account_->close(bad_exit() ? Outcome::bad_exit : Outcome::answered);
+  if (!account_->usage.start) account_->belongs_to(stats());
+  account_->close(outcome, diagnosis);
 }
 
 // How the program ended, why, and the remedy.
@@ -131,7 +138,7 @@ void Run::phase_due() {
 void Run::let_go() {
   exit_watch_.cancel();  // the reaper watches from here on
   context_.reaper.release(std::move(child_), deadlines_.left(), options_.grace);
-  account_->let_go();
+  account_->usage.runs_on = true;
 }
 
 void Run::end_child() {
@@ -156,12 +163,10 @@ void Run::overdue(std::string_view what, std::string_view limit, Duration durati
 }
 
 void Run::fail(Outcome outcome, int status, std::string reason, std::string printed) {
-  attach_stats();
-  state_ = State::over;
   end_child();
   if (exit_)
     if (const auto lost = lost_privileges(script_, options_); !lost.empty()) reason += "; " + lost;
-  account_->close(outcome, reason);
+  close(outcome, reason);
   exchange_.fail({.status = status,
                   .reason = std::move(reason),
                   .exit = exit_ ? exit_->text() : std::string(),
@@ -176,8 +181,7 @@ void Run::fail_head() {
 
 void Run::cut(Outcome outcome, const std::string& reason) {
   log::write(log::Level::warn, request_id_, reason);
-  state_ = State::over;
-  account_->close(outcome, reason);
+  close(outcome, reason);
   end_child();  // now: the client may take long to read the rest
   exchange_.abort();
 }

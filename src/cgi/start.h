@@ -1,12 +1,20 @@
 // The start of one run: pipes, environment and a process, warm if possible, else cold.
 #pragma once
 
+#include <cgisrv/fd.h>
 #include <cgisrv/loop.h>
 
+#include <expected>
 #include <memory>
+#include <string>
 #include <string_view>
+#include <vector>
 
-#include "cgi/launch.h"
+#include "cgi/environment.h"
+#include "cgi/options.h"
+#include "cgi/script.h"
+#include "process/pid_table.h"
+#include "process/spawn.h"
 #include "warm/zygotes.h"
 
 namespace cgisrv::cgi {
@@ -20,8 +28,10 @@ class ProgramStart {
   // `streams`: with a pipe for a body that is still to come. False, with errno set, when no
   // descriptor is left.
   bool open_pipes(bool streams);
-  // `input`: standard input where no body streams; -1: none.
-  void begin(Environment environment, int input, rlimit descriptors, process::Cgroups* cgroups);
+  // `input`: standard input where no body streams; -1: none. `descriptors`: used where the options
+  // set none. `cgroups`: null: the program is not confined.
+  void begin(Environment environment, int input, const rlimit& descriptors,
+             process::Cgroups* cgroups);
 
   // Set once it is decided.
   std::expected<process::Child, process::SpawnFailure> result =
@@ -37,9 +47,10 @@ class ProgramStart {
   void release();
 
  private:
-  std::string_view ask(process::Cgroups* cgroups);
+  std::string_view ask();
   void on_forked();
   void start_cold();
+  std::expected<process::Child, process::SpawnFailure> spawn();
 
   const Script& script_;
   const Options& options_;
@@ -49,7 +60,8 @@ class ProgramStart {
   Environment environment_;
   Fd their_output_, their_error_, their_body_;
   int input_ = -1;
-  rlimit descriptors_{};
+  std::string directory_;  // the script's, which is the working directory
+  std::vector<process::ResourceLimit> limits_;
   process::Cgroups* cgroups_ = nullptr;
   process::Cgroup cgroup_;
   std::unique_ptr<warm::PendingFork> pending_fork_;

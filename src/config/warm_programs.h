@@ -5,7 +5,7 @@
 
 #include "config/config.h"
 #include "warm/manager_message.h"
-#include "warm/warm_config.h"
+#include "warm/recipe.h"
 
 namespace cgisrv::config {
 

@@ -105,7 +105,7 @@ class Exchange final : public handler::Exchange {
   // The client is that user; nobody has checked it.
   void set_user(std::string user) { user_ = std::move(user); }
   // The client's end may be that which a proxy names, and ours the public one.
-  const cgi::Endpoints& endpoints() const { return ends_ ? ends_->view : wire_->endpoints(); }
+  const cgi::Endpoints& endpoints() const { return ends_ ? *ends_ : wire_->endpoints(); }
   Listener listener() const { return wire_->listener(); }
   // Who asks, for rules of access.
   const access::Peer& visitor() const { return visitor_; }
@@ -133,11 +133,6 @@ class Exchange final : public handler::Exchange {
   struct BodyFault {
     int status = 0;
     std::string reason;
-  };
-  // As programs and logs have them, where they are not those of the connection.
-  struct Ends {
-    std::string remote_address, remote_port, server_name, server_port;
-    cgi::Endpoints view;
   };
 
   std::unique_ptr<handler::Handler> find_origin();
@@ -175,7 +170,7 @@ class Exchange final : public handler::Exchange {
   access::Peer visitor_;
   bool shows_proxy_ = true;  // a field of the request does, as it came; true until it was looked at
   std::unique_ptr<proxy::Origin> origin_;  // null: no proxy is trusted
-  std::unique_ptr<Ends> ends_;             // null: those of the connection
+  std::unique_ptr<cgi::Endpoints> ends_;   // for programs and logs; null: those of the connection
 
   // ---- the request
   const std::string_view asked_method_;  // before a local redirect changes it

@@ -53,7 +53,7 @@ void Exchange::log_access() {
   accesslog::AccessEntry entry = {.diagnosis = diagnosis_,
                                   .status = status_,
                                   .duration = duration,
-                                  .usage = account_ ? &account_->usage() : nullptr};
+                                  .usage = account_ ? &account_->usage : nullptr};
   if (!host_.wants(entry)) return;
   const std::string line = request_line();
   entry.request_line = line;

@@ -73,25 +73,21 @@ void Exchange::find_ends() {
   const bool by_proxy = origin_ && origin_->by_proxy;
   if (!by_proxy && !url) return;
   const cgi::Endpoints& wires = wire_->endpoints();
-  if (!ends_) ends_ = std::make_unique<Ends>();
-  cgi::Endpoints& view = ends_->view;
-  view = wires;
+  if (!ends_) ends_ = std::make_unique<cgi::Endpoints>();
+  *ends_ = wires;
   if (by_proxy) {
     const bool has_address = visitor_.kind == Peer::Kind::ip;
     ends_->remote_address = has_address ? visitor_.ip.text() : "";
     ends_->remote_port = is_number(origin_->client_port) ? origin_->client_port : "";
-    view.remote_address = ends_->remote_address;
-    view.remote_port = ends_->remote_port;
-    if (has_address) view.client = visitor_.ip.client();
+    if (has_address) ends_->client = visitor_.ip.client();
   }
   // Each part from the proxy, else from the configuration, else from the connection.
   const proxy::Origin nothing;
   const proxy::Origin& said = by_proxy ? *origin_ : nothing;
-  view.https = said.https.value_or(url ? url->https : wires.https);
-  if (said.host.empty() && url) view.server_name = ends_->server_name = url->host;
+  ends_->https = said.https.value_or(url ? url->https : wires.https);
+  if (said.host.empty() && url) ends_->server_name = url->host;
   if (!said.https && said.host.empty() && !said.port && !url) return;
-  ends_->server_port = std::to_string(public_port(said, url, view.https, request_));
-  view.server_port = ends_->server_port;
+  ends_->server_port = std::to_string(public_port(said, url, ends_->https, request_));
 }
 
 void Exchange::describe_client(accesslog::AccessEntry& entry) const {

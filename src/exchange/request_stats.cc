@@ -44,7 +44,7 @@ telemetry::Incident incident_of(const accesslog::AccessEntry& entry) {
   made.outcome = decltype(made.outcome)(account::text(usage.outcome));
   made.wait_us = usage.queue.value_or(microseconds(0)).count();
   if (!usage.exit) return made;
-  made.cpu_us = (account::user_time(*usage.exit) + account::system_time(*usage.exit)).count();
+  made.cpu_us = usage.exit->processor_time().count();
   made.memory_peak_bytes = static_cast<std::uint64_t>(usage.exit->usage.ru_maxrss) * 1024;
   return made;
 }

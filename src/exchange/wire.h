@@ -26,7 +26,6 @@ struct Listener {
 // An exchange may call it until the wire has called delivered() or client_gone().
 class Wire {
  public:
-  // Views that live until then.
   virtual const cgi::Endpoints& endpoints() = 0;
   virtual Listener listener() const = 0;
   virtual access::Peer peer() const = 0;  // who connected, or for whom, by the PROXY protocol

@@ -21,6 +21,7 @@ namespace cgisrv::exec {
 namespace {
 
 using config::Config;
+using exit_status::complain;
 
 constexpr rlim_t descriptors_wanted = 256;
 
@@ -30,11 +31,6 @@ struct Standing {
   std::string user;
   std::string note;
 };
-
-int complain(const Error& error, int exit_status) {
-  std::fprintf(stderr, "cgisrv: %s\n", error.what.c_str());
-  return exit_status;
-}
 
 // An author may try out what another user will run: better as the author than not at all.
 std::string stay_who_we_are(Config& config) {

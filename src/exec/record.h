@@ -23,7 +23,7 @@ struct ProgramRun {
   BoundedCapture output;
   BoundedCapture errors;
 
-  const account::Usage& usage() const { return account->usage(); }
+  const account::Usage& usage() const { return account->usage; }
 };
 
 class Record final : public cgi::Observer {

@@ -49,24 +49,20 @@ class Text {
   // A readable part, and how much more there is. `more` says how to see it.
   void block(const BoundedCapture& capture, std::string_view more) {
     if (!is_text(capture.bytes()))
-      return note(fmt::format("{}, binary; {}", bytes_text(capture.total()), more));
+      return note(fmt::format("{}, binary; {}", text::counted(capture.total(), "byte"), more));
     std::string_view rest = shown_of(capture);
     std::uint64_t left = capture.total() - rest.size();
     for (std::size_t lines = 0; !rest.empty(); ++lines) {
       if (style_.terminal && lines == terminal_lines_max) break;
-      std::string_view next = text::take_until(rest, '\n');
-      if (next.ends_with('\r')) next.remove_suffix(1);
-      line(next);
+      line(text::take_line(rest));
     }
     left += rest.size();
-    if (left > 0) note(fmt::format("and {} more; {}", bytes_text(left), more));
+    if (left > 0) note(fmt::format("and {} more; {}", text::counted(left, "byte"), more));
   }
 
   void verdict(const Verdict& verdict) {
-    const std::string_view colour = verdict.good ? "\x1b[1;32m" : "\x1b[1;31m";
-    out_ +=
-        fmt::format("\n{}{}:{} {}\n", style_.colour ? colour : "", verdict.good ? "good" : "bad",
-                    style_.colour ? "\x1b[0m" : "", shown(verdict.reason));
+    out_.append("\n").append(in_colour(verdict, verdict.good ? "good" : "bad", style_));
+    out_.append(shown(verdict.reason)).append("\n");
   }
 
   std::string take() && { return std::move(out_); }
@@ -77,26 +73,20 @@ class Text {
     if (style_.terminal) bytes = bytes.substr(0, terminal_bytes_max);
     return bytes.size() < capture.total() ? without_cut_character(bytes) : bytes;
   }
-  static std::string shown(std::string_view line) {
-    return is_utf8(line) ? text::printable(line, line.size()) : text::escape(line, line.size());
-  }
 
   const Style& style_;
   std::string out_;
 };
 
 void add_head(Text& text, std::string_view head) {
-  while (!head.empty()) {
-    std::string_view line = text::take_until(head, '\n');
-    if (line.ends_with('\r')) line.remove_suffix(1);
-    if (!line.empty()) text.line(line);
-  }
+  while (!head.empty())
+    if (const auto line = text::take_line(head); !line.empty()) text.line(line);
 }
 
 void add_request(Text& text, const ExecRequest& request) {
   text.heading("Request");
   add_head(text, request.head);
-  if (request.body) text.note(bytes_text(request.body->length) + " of body");
+  if (request.body) text.note(text::counted(request.body->length, "byte") + " of body");
 }
 
 void add_environment(Text& text, const ProgramRun& program) {
@@ -194,16 +184,21 @@ void add_resources(Text& text, const ProgramRun& program, bool one_of_many) {
   if (!usage.exit) return;
   const rusage& resources = usage.exit->usage;
   text.heading(one_of_many ? "Resources of " + program.script.label() : "Resources");
-  text.row("CPU", fmt::format("{} user, {} system", duration_text(account::user_time(*usage.exit)),
-                              duration_text(account::system_time(*usage.exit))));
+  text.row("CPU", fmt::format("{} user, {} system", duration_text(usage.exit->user_time()),
+                              duration_text(usage.exit->system_time())));
   text.row("memory",
            fmt::format("{:.1f} MiB at its peak", static_cast<double>(resources.ru_maxrss) / 1024));
   text.row("faults", fmt::format("{} minor, {} major", resources.ru_minflt, resources.ru_majflt));
-  text.row("input", bytes_text(usage.bytes_in));
-  text.row("output", bytes_text(usage.bytes_out));
+  text.row("input", text::counted(usage.bytes_in, "byte"));
+  text.row("output", text::counted(usage.bytes_out, "byte"));
 }
 
 }  // namespace
+
+std::string in_colour(const Verdict& verdict, std::string_view word, const Style& style) {
+  if (!style.colour) return fmt::format("{}: ", word);
+  return fmt::format("\x1b[1;{}m{}:\x1b[0m ", verdict.good ? 32 : 31, word);
+}
 
 std::string as_text(const ExecResult& result, const Style& style) {
   Text text(style);

@@ -28,6 +28,9 @@ struct Style {
   bool terminal = false;  // cut long texts to a readable length
 };
 
+// "good: ", in green; "bad: ", in red.
+std::string in_colour(const Verdict& verdict, std::string_view word, const Style& style);
+
 // Sections for people. Escapes control bytes and omits binary data.
 std::string as_text(const ExecResult& result, const Style& style);
 

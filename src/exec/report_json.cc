@@ -87,8 +87,8 @@ void add_usage(Json& json, const account::Usage& usage) {
   json["bytes_out"] = usage.bytes_out;
   if (!usage.exit) return;
   const rusage& resources = usage.exit->usage;
-  json["user_ms"] = as_ms(account::user_time(*usage.exit));
-  json["system_ms"] = as_ms(account::system_time(*usage.exit));
+  json["user_ms"] = as_ms(usage.exit->user_time());
+  json["system_ms"] = as_ms(usage.exit->system_time());
   json["peak_rss_kib"] = resources.ru_maxrss;
   json["minor_faults"] = resources.ru_minflt;
   json["major_faults"] = resources.ru_majflt;
@@ -113,8 +113,7 @@ Json fields(std::string_view head) {
   text::take_until(head, '\n');
   Json json = Json::array();
   while (!head.empty()) {
-    std::string_view value = text::take_until(head, '\n');
-    if (value.ends_with('\r')) value.remove_suffix(1);
+    std::string_view value = text::take_line(head);
     const auto name = text::take_until(value, ':');
     json.push_back(Json::array({name, text::trim(value)}));
   }

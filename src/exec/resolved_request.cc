@@ -64,8 +64,7 @@ Result<fs::path> absolute_script(const std::string& script) {
   if (::stat(script.c_str(), &status) != 0)
     return errno == EACCES ? fail("{}", cgi::why_unreachable(fs::absolute(script)))
                            : fail_errno(errno, "{}", script);
-  if (S_ISDIR(status.st_mode))
-    return std::unexpected(Error{ENOENT, script + " is a directory, not a program"});
+  if (S_ISDIR(status.st_mode)) return fail_as(ENOENT, "{} is a directory, not a program", script);
   std::error_code error;
   const fs::path path = fs::absolute(script);
   const fs::path directory = fs::canonical(path.parent_path(), error);
@@ -136,8 +135,7 @@ net::Address address_of(const Config& config) {
   if (config.listen.empty()) return usual;
   const auto address = net::parse_address(config.listen.front().address);
   if (!address || (address->port() == 0 && address->family() != AF_UNIX)) return usual;
-  const std::string host = address->host();
-  if (host != "::" && host != "0.0.0.0") return *address;
+  if (!address->every_interface()) return *address;
   return *net::parse_address(fmt::format("127.0.0.1:{}", address->port()));
 }
 
@@ -194,14 +192,12 @@ Result<Found> check_at(const std::string& host, const Config& config, const Want
     return Found{Fit::runs, host, wanted.path};
   if (located.kind == Located::Kind::error) return refused;
   if (located.kind == Located::Kind::file && same_file(located.file, script))
-    return std::unexpected(
-        Error{ENOENT, fmt::format("{} would be sent as a file: {}", wanted.path,
-                                  site::why_sent(config, site, *located.location))});
+    return fail_as(ENOENT, "{} would be sent as a file: {}", wanted.path,
+                   site::why_sent(config, site, *located.location));
   const std::string leads_to = located.kind == Located::Kind::program ? located.script.filename
                                : !located.redirect.empty() ? "a redirect to " + located.redirect
                                                            : located.file;
-  return std::unexpected(Error{
-      EINVAL, fmt::format("{} does not lead to {}, but to {}", wanted.path, script, leads_to)});
+  return fail_as(EINVAL, "{} does not lead to {}, but to {}", wanted.path, script, leads_to);
 }
 
 // With a path, only the site is missing, unless a host is given.
@@ -222,14 +218,11 @@ Result<Found> find(const Config& config, const Wanted& wanted, const std::string
   Found found = search(config, wanted, script);
   if (found.fit != Fit::elsewhere) return found;
   if (config.file.empty())
-    return std::unexpected(Error{
-        ENOENT,
-        fmt::format("{} would be sent as a file: {}", script,
-                    site::why_sent(config, config.sites.front(), config.sites.front().fallback))});
-  return std::unexpected(
-      Error{ENOENT, fmt::format("no location of {} runs {}; is it the right file? Or give the URL "
-                                "that leads to it",
-                                config.file, script)});
+    return fail_as(ENOENT, "{} would be sent as a file: {}", script,
+                   site::why_sent(config, config.sites.front(), config.sites.front().fallback));
+  return fail_as(
+      ENOENT, "no location of {} runs {}; is it the right file? Or give the URL that leads to it",
+      config.file, script);
 }
 
 // Directories that may be the served one, most likely first.
@@ -255,10 +248,8 @@ bool is_named_by(const Wanted& wanted, const std::string& root, const std::strin
 Result<void> check_url(std::string_view url) {
   if (url.empty() || url.front() == '/' || url.front() == '?' || url == "*" || url.contains("://"))
     return {};
-  return std::unexpected(Error{
-      EINVAL,
-      fmt::format("{} is no URL; did you mean '{}{}'?", text::printable(url, 200),
-                  url.contains('=') && !url.contains('?') ? '?' : '/', text::printable(url, 200))});
+  return fail_as(EINVAL, "{0} is no URL; did you mean '{1}{0}'?", text::printable(url, 200),
+                 url.contains('=') && !url.contains('?') ? '?' : '/');
 }
 
 ResolvedRequest resolved(Config config, const Found& found, const Wanted& wanted) {

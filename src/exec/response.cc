@@ -13,10 +13,8 @@ namespace {
 int status_of(std::string_view head) {
   const auto space = head.find(' ');
   if (!head.starts_with("HTTP/") || space == head.npos) return 0;
-  int status = 0;
-  const auto digits = head.substr(space + 1, 3);
-  const auto [end, error] = std::from_chars(digits.begin(), digits.end(), status);
-  return error == std::errc{} && end == digits.end() && status >= 100 ? status : 0;
+  const int status = text::parse_number<int>(head.substr(space + 1, 3)).value_or(0);
+  return status >= 100 ? status : 0;
 }
 
 struct HeadEnd {
@@ -67,8 +65,7 @@ void Response::read_fields() {
   std::string_view rest = head_;
   text::take_until(rest, '\n');
   while (!rest.empty()) {
-    std::string_view value = text::take_until(rest, '\n');
-    if (value.ends_with('\r')) value.remove_suffix(1);
+    std::string_view value = text::take_line(rest);
     const auto name = text::take_until(value, ':');
     value = text::trim(value);
     std::uint64_t length = 0;
@@ -85,7 +82,7 @@ void Response::read_fields() {
 
 void Response::take_body() {
   while (chunks_ && !input_.empty()) {
-    const auto step = chunks_->next(input_.view(), input_.size());
+    const auto step = chunks_->next(input_.view());
     body_.add(step.data);
     if (step.consumed == 0) break;
     input_.drop(step.consumed);

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/collect.h"
 #include "base/text.h"
 #include "exec/utf8.h"
 
@@ -57,11 +58,7 @@ std::size_t count_words(std::string_view text) {
 }
 
 std::vector<Views> split_each(Level level, const Views& texts) {
-  std::vector<Views> all;
-  all.reserve(texts.size());
-  for (const std::string_view text : texts)
-    all.push_back(split(level, text));
-  return all;
+  return collect(texts, [level](std::string_view text) { return split(level, text); });
 }
 
 // How the pieces of the cold runs align: this many at the front and at the back. If `aligned`,
@@ -96,47 +93,25 @@ Layout layout_of(const std::vector<Views>& cold) {
 }
 
 Views column(const std::vector<Views>& runs, std::size_t i) {
-  Views found;
-  found.reserve(runs.size());
-  for (const Views& run : runs)
-    found.push_back(i < run.size() ? run[i] : std::string_view());
-  return found;
+  return collect(runs,
+                 [i](const Views& run) { return i < run.size() ? run[i] : std::string_view(); });
 }
 
 Views column_from_back(const std::vector<Views>& runs, std::size_t i) {
-  Views found;
-  found.reserve(runs.size());
-  for (const Views& run : runs)
-    found.push_back(run[run.size() - 1 - i]);
-  return found;
+  return collect(runs, [i](const Views& run) { return run[run.size() - 1 - i]; });
 }
 
 // Everything between front and back, as one piece.
 Views between(const std::vector<Views>& runs, const Layout& layout) {
-  Views found;
-  found.reserve(runs.size());
-  for (const Views& run : runs) {
+  return collect(runs, [&layout](const Views& run) {
     const std::size_t end = run.size() - layout.back;
-    if (layout.front >= end) {
-      found.emplace_back();
-      continue;
-    }
-    const char* const begin = run[layout.front].data();
-    found.emplace_back(begin, static_cast<std::size_t>(run[end - 1].end() - begin));
-  }
-  return found;
+    return layout.front < end ? std::string_view(run[layout.front].begin(), run[end - 1].end())
+                              : std::string_view();
+  });
 }
 
 bool all_are(const Views& views, std::string_view value) {
   return std::ranges::all_of(views, [&](std::string_view each) { return each == value; });
-}
-
-std::vector<Words> sets_of(const std::vector<Views>& texts) {
-  std::vector<Words> sets;
-  sets.reserve(texts.size());
-  for (const Views& text : texts)
-    sets.emplace_back(text.begin(), text.end());
-  return sets;
 }
 
 // Short words may be equal by chance, and zygotes share memory addresses.
@@ -149,10 +124,9 @@ std::string_view without_end(std::string_view line) {
   return line.substr(0, line.size() - (line.ends_with('\n') ? 1 : 0));
 }
 
-std::string shown(std::string_view line, std::size_t bytes_max) {
+std::string shown_start(std::string_view line, std::size_t bytes_max) {
   const std::string_view begin = without_cut_character(line.substr(0, bytes_max));
-  return (is_utf8(begin) ? text::printable(begin) : text::escape(begin)) +
-         (begin.size() < line.size() ? "..." : "");
+  return shown(begin) + (begin.size() < line.size() ? "..." : "");
 }
 
 class Comparison {
@@ -243,8 +217,8 @@ bool Comparison::differ(std::size_t run) {
   }
   found_.kind = RunDiff::Kind::differs;
   found_.line = line_;
-  found_.cold = shown(one, line_bytes_max);
-  found_.warm = shown(two, line_bytes_max);
+  found_.cold = shown_start(one, line_bytes_max);
+  found_.warm = shown_start(two, line_bytes_max);
   return false;
 }
 
@@ -255,14 +229,15 @@ void Comparison::mask(const Views& cold, const Views& warm) {
   found_.masked_words += count_words(cold.front());
   if (masked_.empty() || masked_.back().line != line_)
     found_.masked_lines += std::max<std::size_t>(split(Level::lines, cold.front()).size(), 1);
-  if (masked_.empty()) found_.masked = shown(without_end(cold.front()), word_bytes_max);
+  if (masked_.empty()) found_.masked = shown_start(without_end(cold.front()), word_bytes_max);
   masked_.push_back({line_, cold, warm});
 }
 
 void Comparison::look_for_frozen() {
   for (const Masked& masked : masked_) {
     const auto texts = split_each(Level::words, masked.warm);
-    const std::vector<Words> warm = sets_of(texts);
+    const auto warm =
+        collect(texts, [](const Views& text) { return Words(text.begin(), text.end()); });
     for (const std::string_view word : texts.front()) {
       const auto has = [&](const Words& words) { return words.contains(word); };
       if (!tells_something(word) || !std::ranges::all_of(warm, has) ||
@@ -270,9 +245,9 @@ void Comparison::look_for_frozen() {
         continue;
       found_.kind = RunDiff::Kind::frozen;
       found_.line = masked.line;
-      found_.cold = shown(masked.cold.front(), word_bytes_max) + ", " +
-                    shown(masked.cold.back(), word_bytes_max);
-      found_.warm = shown(word, word_bytes_max);
+      found_.cold = shown_start(masked.cold.front(), word_bytes_max) + ", " +
+                    shown_start(masked.cold.back(), word_bytes_max);
+      found_.warm = shown_start(word, word_bytes_max);
       return;
     }
   }

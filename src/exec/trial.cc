@@ -60,9 +60,7 @@ Trace trace_of(const Session& session) {
   if (!record.programs().empty()) {
     const account::Usage& usage = record.programs().front().usage();
     trace.started = usage.started;
-    if (usage.exit)
-      trace.processor = std::chrono::duration_cast<std::chrono::microseconds>(
-          account::user_time(*usage.exit) + account::system_time(*usage.exit));
+    if (usage.exit) trace.processor = usage.exit->processor_time();
     trace.cold_reason = usage.cold_reason;
   }
   return trace;

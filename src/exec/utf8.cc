@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/text.h"
+
 namespace cgisrv::exec {
 
 // Whether the library would write it unchanged: what it refuses is no UTF-8 (RFC 8259, 8.1).
@@ -13,6 +15,10 @@ bool is_utf8(std::string_view bytes) {
   } catch (const nlohmann::json::type_error&) {
     return false;
   }
+}
+
+std::string shown(std::string_view line) {
+  return is_utf8(line) ? text::printable(line, line.size()) : text::escape(line, line.size());
 }
 
 std::string_view without_cut_character(std::string_view bytes) {

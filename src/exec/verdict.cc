@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "base/text.h"
+
 namespace cgisrv::exec {
 
 namespace {
@@ -33,8 +35,8 @@ std::string problem(const Record& record, const Response& response) {
 Verdict judge(const Record& record, const Response& response, std::chrono::microseconds took) {
   std::string bad = problem(record, response);
   if (!bad.empty()) return {false, std::move(bad)};
-  return {true, fmt::format("{}, {} in {}", response.status(), bytes_text(response.body().total()),
-                            duration_text(took))};
+  return {true, fmt::format("{}, {} in {}", response.status(),
+                            text::counted(response.body().total(), "byte"), duration_text(took))};
 }
 
 std::string duration_text(std::chrono::microseconds duration) {
@@ -42,10 +44,6 @@ std::string duration_text(std::chrono::microseconds duration) {
   if (count < 10'000) return fmt::format("{:.1f} ms", count / 1000);
   if (count < 1'000'000) return fmt::format("{:.0f} ms", count / 1000);
   return fmt::format("{:.2f} s", count / 1'000'000);
-}
-
-std::string bytes_text(std::uint64_t bytes) {
-  return fmt::format("{} byte{}", bytes, bytes == 1 ? "" : "s");
 }
 
 }  // namespace cgisrv::exec

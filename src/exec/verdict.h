@@ -20,7 +20,5 @@ Verdict judge(const Record& record, const Response& response, std::chrono::micro
 
 // "12 ms", "0.4 ms", "1.25 s".
 std::string duration_text(std::chrono::microseconds duration);
-// "124 bytes", "1 byte".
-std::string bytes_text(std::uint64_t bytes);
 
 }  // namespace cgisrv::exec

@@ -7,6 +7,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/collect.h"
 #include "base/text.h"
 #include "exec/preload.h"
 #include "exec/record.h"
@@ -37,11 +38,7 @@ using Findings = std::array<RunDiff, Trace::names.size()>;
 using Texts = std::vector<std::string>;
 
 Texts texts_of(const std::vector<Trace>& traces, std::size_t part) {
-  Texts texts;
-  texts.reserve(traces.size());
-  for (const Trace& trace : traces)
-    texts.push_back(trace.parts[part]);
-  return texts;
+  return collect(traces, [part](const Trace& trace) { return trace.parts[part]; });
 }
 
 // Lines vary in length, so each text may have been cut after another line.
@@ -89,15 +86,8 @@ void let_a_second_pass() {
 
 // ---- what is shown ------------------------------------------------------------------------------
 
-std::string counted(std::size_t count, std::string_view what) {
-  return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
-}
-
 microseconds median(const std::vector<Trace>& traces, microseconds Trace::*time) {
-  std::vector<microseconds> times;
-  times.reserve(traces.size());
-  for (const Trace& trace : traces)
-    times.push_back(trace.*time);
+  auto times = collect(traces, time);
   std::ranges::sort(times);
   return times[times.size() / 2];
 }
@@ -111,14 +101,14 @@ std::string times_of(const std::vector<Trace>& traces) {
 std::string amount(const RunDiff& diff, const std::string& text) {
   if (diff.lines == 0) return "nothing";
   if (diff.lines == 1 && !text.ends_with('\n') && text.size() < 80) return text::printable(text);
-  return counted(diff.lines, "line");
+  return text::counted(diff.lines, "line");
 }
 
 std::string what_is_masked(const RunDiff& diff) {
   if (diff.masked_lines == 0) return {};
   return fmt::format("; masked, since cold runs differ there: {} in {}, such as \"{}\"",
-                     counted(diff.masked_words, "word"), counted(diff.masked_lines, "line"),
-                     diff.masked);
+                     text::counted(diff.masked_words, "word"),
+                     text::counted(diff.masked_lines, "line"), diff.masked);
 }
 
 std::string row(std::string_view name, const std::string& value) {
@@ -163,12 +153,7 @@ struct Proposal {
   std::vector<Trace> warm;
 };
 
-struct Sentence {
-  bool yes = false;
-  std::string text;
-};
-
-Sentence conclude(const Findings& findings, const Runs& runs, const Proposal& proposal) {
+Verdict conclude(const Findings& findings, const Runs& runs, const Proposal& proposal) {
   const auto other = std::ranges::find_if_not(findings, is_same);
   if (other != findings.end()) {
     const auto part = static_cast<std::size_t>(other - findings.begin());
@@ -191,11 +176,9 @@ Sentence conclude(const Findings& findings, const Runs& runs, const Proposal& pr
   return {true, "it does the same warm as cold"};
 }
 
-void show(const Sentence& sentence, const Style& style) {
-  const std::string_view colour = sentence.yes ? "\x1b[1;32m" : "\x1b[1;31m";
-  write_all(STDOUT_FILENO,
-            fmt::format("{}{}:{} {}\n", style.colour ? colour : "", sentence.yes ? "yes" : "no",
-                        style.colour ? "\x1b[0m" : "", text::printable(sentence.text)));
+void show(const Verdict& verdict, const Style& style) {
+  write_all(STDOUT_FILENO, in_colour(verdict, verdict.good ? "yes" : "no", style) +
+                               text::printable(verdict.reason) + "\n");
 }
 
 void show(const Findings& findings, const Runs& runs, const Proposal& proposal) {
@@ -294,9 +277,9 @@ int verify(const ResolvedRequest& resolved, const ExecRequest& request, const rl
   if (std::ranges::all_of(findings, is_same))
     proposal = look_for_gain(resolved, request, descriptors, runs);
   show(findings, runs, proposal);
-  const Sentence sentence = conclude(findings, runs, proposal);
-  show(sentence, style);
-  return sentence.yes ? same : differs;
+  const Verdict verdict = conclude(findings, runs, proposal);
+  show(verdict, style);
+  return verdict.good ? same : differs;
 }
 
 }  // namespace cgisrv::exec

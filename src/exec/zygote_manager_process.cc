@@ -3,7 +3,7 @@
 #include <cgisrv/parent_only.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/syscall.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,6 +16,7 @@
 #include "base/packet.h"
 #include "base/result.h"
 #include "config/warm_programs.h"
+#include "process/child.h"
 #include "warm/boot.h"
 #include "warm/zygote_manager.h"
 
@@ -54,14 +55,13 @@ ZygoteManagerProcess::ZygoteManagerProcess(const config::Config& config,
   if (pid_ < 0) return;
   channel_ = std::move(channel->first);
   line_ = std::move(line->first);
-  pidfd_.reset(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));
+  pidfd_ = process::open_pidfd(pid_);
 }
 
 ZygoteManagerProcess::~ZygoteManagerProcess() {
   if (pid_ <= 0) return;
   line_.reset();
-  pollfd end{pidfd_.get(), POLLIN, 0};
-  if (!pidfd_ || ::poll(&end, 1, stop_timeout_ms) == 0) ::kill(pid_, SIGKILL);
+  if (!pidfd_ || !process::ends_within(pidfd_.get(), stop_timeout_ms)) ::kill(pid_, SIGKILL);
   while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
   }
 }
@@ -69,6 +69,7 @@ ZygoteManagerProcess::~ZygoteManagerProcess() {
 void ZygoteManagerProcess::become_zygote_manager(const config::Config& config,
                                                  const rlimit& descriptors, Fd channel,
                                                  Fd line) const {
+  ::prctl(PR_SET_NAME, "cgisrv-zygotes");
   const int tell = ::fcntl(line.get(), F_DUPFD_CLOEXEC, 0);
   log::divert([tell](log::Level level, std::string_view, std::string_view text) {
     const iovec words{const_cast<char*>(text.data()), text.size()};

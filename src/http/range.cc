@@ -4,6 +4,7 @@
 #include <limits>
 #include <optional>
 
+#include "base/collect.h"
 #include "base/text.h"
 
 namespace cgisrv::http {
@@ -59,11 +60,7 @@ std::vector<ByteRange> merge(std::vector<Asked> asked) {
   }
   asked.erase(kept + 1, asked.end());
   std::ranges::sort(asked, {}, &Asked::place);
-  std::vector<ByteRange> ranges;
-  ranges.reserve(asked.size());
-  for (const auto& one : asked)
-    ranges.push_back(one.range);
-  return ranges;
+  return collect(asked, &Asked::range);
 }
 
 }  // namespace

@@ -3,8 +3,6 @@
 #include <arpa/inet.h>
 
 #include <algorithm>
-#include <charconv>
-#include <system_error>
 
 #include "base/text.h"
 #include "http/octets.h"
@@ -73,12 +71,6 @@ bool append_decoded(std::string& out, std::string_view segment) {
   }
 }
 
-void append_encoded(std::string& out, char c) {
-  static constexpr char digits[] = "0123456789ABCDEF";
-  const auto byte = static_cast<unsigned char>(c);
-  out.append({'%', digits[byte >> 4], digits[byte & 15]});
-}
-
 bool has_dot_segment(std::string_view decoded) {
   while (!decoded.empty()) {
     if (is_dot_segment(text::take_until(decoded, '/'))) return true;
@@ -117,9 +109,8 @@ std::optional<Authority> parse_authority(std::string_view raw) {
   if (authority.host.empty() || raw[0] != ':') return {};
   raw.remove_prefix(1);
   if (raw.empty()) return authority;  // RFC 3986 section 3.2.3 allows "host:"
-  const auto* const end = raw.data() + raw.size();
-  const auto [stop, error] = std::from_chars(raw.data(), end, authority.port.emplace());
-  if (error != std::errc{} || stop != end) return {};
+  authority.port = text::parse_number<std::uint16_t>(raw);
+  if (!authority.port) return {};
   return authority;
 }
 
@@ -149,31 +140,27 @@ std::optional<Path> decode_path(std::string_view raw) {
   return Path{std::move(text), plain};
 }
 
-std::string encode_path(std::string_view path) {
+std::string encode(std::string_view text, const ByteSet& plain) {
+  static constexpr char digits[] = "0123456789ABCDEF";
   std::string out;
-  out.reserve(path.size());
-  for (const char c : path) {
-    // A second leading slash would turn the rest into a host name.
-    if (path_bytes.has(c) && !(c == '/' && out == "/")) {
+  out.reserve(text.size());
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (plain.has(c))
       out.push_back(c);
-    } else {
-      append_encoded(out, c);
-    }
+    else
+      out.append({'%', digits[byte >> 4], digits[byte & 15]});
   }
   return out;
 }
 
+std::string encode_path(std::string_view path) {
+  if (!path.starts_with("//")) return encode(path, path_bytes);
+  return "/%2F" + encode(path.substr(2), path_bytes);
+}
+
 std::string encode_query(std::string_view query) {
-  std::string out;
-  out.reserve(query.size());
-  for (const char c : query) {
-    if (query_bytes.has(c)) {
-      out.push_back(c);
-    } else {
-      append_encoded(out, c);
-    }
-  }
-  return out;
+  return encode(query, query_bytes);
 }
 
 }  // namespace cgisrv::http

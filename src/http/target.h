@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "http/message.h"
+#include "http/octets.h"
 
 namespace cgisrv::http {
 
@@ -36,6 +37,9 @@ struct Path {
 // Nothing (answer 400) for a broken escape, %00, a dot segment that was sent encoded, one that
 // climbs above the root, or ".." after a %2F.
 std::optional<Path> decode_path(std::string_view raw);
+
+// Percent-encodes all bytes but these.
+std::string encode(std::string_view text, const ByteSet& plain);
 
 // Percent-encodes bytes not allowed in the path of a Location or a link, and a second leading
 // slash, which would turn what follows into a host name.

@@ -29,7 +29,7 @@ std::string_view BodyReader::peek(Buffer& input) {
 void BodyReader::decode(Buffer& input) {
   std::size_t taken = 0;
   for (;;) {
-    const auto step = decoder_.next(input.view().substr(taken), input.size());
+    const auto step = decoder_.next(input.view().substr(taken));
     if (step.consumed == 0) break;
     const std::size_t size = step.data.size();
     taken += step.consumed;

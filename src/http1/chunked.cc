@@ -167,13 +167,13 @@ ChunkedDecoder::Phase ChunkedDecoder::in_trailer(char c) {
   return refuse("a malformed trailer field after the chunks");
 }
 
-ChunkedDecoder::Step ChunkedDecoder::next(std::string_view in, std::size_t room) {
+ChunkedDecoder::Step ChunkedDecoder::next(std::string_view in) {
   Step step;
   while (step.consumed < in.size() && phase_ != Phase::data && state() == State::open) {
     phase_ = after(in[step.consumed++]);
   }
   if (phase_ == Phase::data) {
-    const auto bytes = std::min<std::uint64_t>(left_, room);
+    const auto bytes = std::min<std::uint64_t>(left_, in.size() - step.consumed);
     step.data = in.substr(step.consumed, static_cast<std::size_t>(bytes));
     step.consumed += step.data.size();
     body_bytes_ += step.data.size();

@@ -24,10 +24,10 @@ class ChunkedDecoder {
   static constexpr std::size_t body_bytes_per_extension_byte = 8;
   static constexpr std::size_t trailer_bytes_max = 8 * 1024;
 
-  // Takes framing and at most one run of body bytes (no longer than `room`) from the front of `in`.
-  // Nothing consumed and no data: more input (or room) is needed, or state() is not open. Trailer
-  // fields are checked for form and dropped; they never reach the program.
-  Step next(std::string_view in, std::size_t room);
+  // Takes framing and at most one run of body bytes from the front of `in`. Nothing consumed: more
+  // input is needed, or state() is not open. Trailer fields are checked for form and dropped; they
+  // never reach the program.
+  Step next(std::string_view in);
 
   State state() const;
   // What makes it malformed: a sentence for the client and the log; static storage.

@@ -1,7 +1,5 @@
 #include "http1/connection.h"
 
-#include <array>
-
 #include "base/check.h"
 #include "event/turn.h"
 #include "http1/server.h"
@@ -20,24 +18,6 @@ constexpr std::uint64_t discard_bytes_max = 16 << 20;  // of a body that nobody 
 constexpr std::size_t refused_line_bytes_max = 1024;
 
 }  // namespace
-
-// What each state waits for, and for how long.
-struct Connection::StateRow {
-  std::string_view name;
-  Duration Limits::*deadline;  // none: has a deadline elsewhere
-};
-
-const Connection::StateRow& Connection::row(State state) {
-  static constexpr std::array<StateRow, 6> rows = {{
-      {"idle", &Limits::keepalive_timeout},
-      {"head", &Limits::header_timeout},
-      {"exchange", nullptr},
-      {"discard", nullptr},
-      {"linger", nullptr},
-      {"closed", nullptr},
-  }};
-  return rows[static_cast<std::size_t>(state)];
-}
 
 Connection::Connection(Server& server, pool::Connection accepted,
                        std::unique_ptr<proxy::Proxied> proxied)
@@ -66,10 +46,16 @@ void Connection::enter(State state) {
   used_since_ = server_.loop().now();
   body_timer_.pause();
   if (state == State::discard) body_timer_.wait();
-  if (state == State::linger) return input_timer_.arm_after(linger_timeout);
-  if (const auto deadline = row(state).deadline)
-    return input_timer_.arm_after(server_.limits().*deadline);
-  input_timer_.disarm();
+  switch (state) {
+    case State::idle:
+      return input_timer_.arm_after(server_.limits().keepalive_timeout);
+    case State::head:
+      return input_timer_.arm_after(server_.limits().header_timeout);
+    case State::linger:
+      return input_timer_.arm_after(linger_timeout);
+    default:  // their deadlines are elsewhere
+      input_timer_.disarm();
+  }
 }
 
 Clock::duration Connection::waited_for_client() const {
@@ -198,14 +184,12 @@ void Connection::send_output() {
   if (status == net::Io::Status::failed) return close();
   sent_since_half_close_ |= peer_ != Peer::open && written_ != before;
   writable_ = status != net::Io::Status::blocked;
-  if (!writable_) return wait_for_reader();
+  if (!writable_) {
+    if (!send_timer_.waiting()) earn_delivered();
+    return send_timer_.wait();
+  }
   send_timer_.pause();
   if (!output_.empty()) resume_timer_.arm_after(Duration::zero());  // the turn's share is used up
-}
-
-void Connection::wait_for_reader() {
-  if (!send_timer_.waiting()) earn_delivered();
-  send_timer_.wait();
 }
 
 // Bytes on their way to the client do not count as taken.

@@ -69,8 +69,6 @@ class Connection final : public exchange::Wire {
     half_closed,  // it has shut its sending side, and may be gone
     reading_on,   // the same, but it has read something that was sent since
   };
-  struct StateRow;
-  static const StateRow& row(State state);
 
   // HTTP/1.1's side of one exchange, and of what is left of its request's body.
   struct Message {
@@ -80,12 +78,6 @@ class Connection final : public exchange::Wire {
     bool keep_alive = false;                  // after it
     std::uint64_t sent_bytes = 0;
     std::uint64_t overhead_bytes = 0;  // bytes of head and framing among those written
-  };
-
-  // Made on demand: most connections only wait.
-  struct Ends {
-    std::string remote_address, remote_port, server_address, server_port;
-    cgi::Endpoints view;
   };
 
   // ---- states and events (connection.cc)
@@ -109,7 +101,6 @@ class Connection final : public exchange::Wire {
   void socket_ready(std::uint32_t events);
   bool read_input();
   void send_output();
-  void wait_for_reader();
   void earn_delivered();
   bool closed() const { return state_ == State::closed; }
 
@@ -166,7 +157,7 @@ class Connection final : public exchange::Wire {
   std::uint64_t written_ = 0;    // to the socket, on this connection
   std::uint64_t delivered_ = 0;  // of that, what the client's kernel had acknowledged when last
                                  // checked
-  std::unique_ptr<Ends> ends_;
+  std::unique_ptr<cgi::Endpoints> ends_;  // made on demand: most connections only wait
 
   std::size_t head_scanned_ = 0;
   http::Request request_;  // of the exchange; its memory is reused by the next one

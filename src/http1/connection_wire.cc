@@ -13,13 +13,13 @@ constexpr std::uint64_t unread_body_max = 1 << 20;  // a larger rest is not read
 // ---- the two ends ------------------------------------------------------------------------------
 
 const cgi::Endpoints& Connection::endpoints() {
-  if (ends_) return ends_->view;
+  if (ends_) return *ends_;
   const auto peer = net::Address::from_kernel(accepted_.peer, accepted_.peer_size);
   // A socket may have no address of its own: it is closed, or one of a pair. Its listener has one.
   net::Address server = stream_.fd() >= 0 ? net::local_address(stream_.fd()) : net::Address();
   if (server.host().empty()) server = server_.address(accepted_.listener);
   const bool local = server.family() == AF_UNIX;
-  ends_ = std::make_unique<Ends>();
+  ends_ = std::make_unique<cgi::Endpoints>();
   if (!local) {
     ends_->remote_address = peer.host();
     ends_->remote_port = std::to_string(peer.port());
@@ -33,12 +33,8 @@ const cgi::Endpoints& Connection::endpoints() {
     ends_->server_address = named->server.ip.text();
     ends_->server_port = std::to_string(named->server.port);
   }
-  ends_->view = {.remote_address = ends_->remote_address,
-                 .remote_port = ends_->remote_port,
-                 .server_address = ends_->server_address,
-                 .server_port = ends_->server_port,
-                 .client = client.kind == access::Peer::Kind::ip ? client.ip.client() : 0};
-  return ends_->view;
+  if (client.kind == access::Peer::Kind::ip) ends_->client = client.ip.client();
+  return *ends_;
 }
 
 access::Peer Connection::peer() const {

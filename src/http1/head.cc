@@ -353,9 +353,7 @@ bool asks_for_no_content(std::string_view bytes) {
 
 std::string_view first_line(std::string_view bytes) {
   bytes.remove_prefix(skip_empty_lines(bytes));
-  auto line = text::take_until(bytes, '\n');
-  if (line.ends_with('\r')) line.remove_suffix(1);
-  return line;
+  return text::take_line(bytes);
 }
 
 }  // namespace cgisrv::http1

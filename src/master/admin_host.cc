@@ -1,7 +1,5 @@
 #include "master/admin_host.h"
 
-#include <sys/prctl.h>
-
 #include "admin/admin_process.h"
 #include "base/log.h"
 
@@ -19,9 +17,9 @@ AdminHost::AdminHost(pool::Master& master, ParentOnly<net::Listener>& listener,
       process_(
           master, privileges,
           {.name = "the admin process",
+           .process_name = "cgisrv-admin",
            .meanwhile = "another one takes its place",
            .keep = [this] { listener_.keep(); },
-           .prepare = [] { ::prctl(PR_SET_NAME, "cgisrv-admin"); },
            .run = [this](Fd lifeline, Beats& beats) { return run(std::move(lifeline), beats); },
            .timeout = sources_.heartbeat_timeout}) {
   if (!listener_->address.loopback())

@@ -1,8 +1,8 @@
 #include "master/generation.h"
 
-#include <cstdio>
 #include <cstdlib>
 
+#include "base/collect.h"
 #include "base/exit_status.h"
 #include "base/log.h"
 #include "config/descriptors.h"
@@ -39,24 +39,14 @@ Result<void> give_up_rights(std::optional<process::Cgroups>& cgroups,
   return process::drop_privileges(privileges);
 }
 
-std::vector<net::Address> addresses_of(const std::vector<Listening>& listening) {
-  std::vector<net::Address> addresses;
-  addresses.reserve(listening.size());
-  for (const Listening& each : listening)
-    addresses.push_back(each.address);
-  return addresses;
-}
-
 // For each of them, whether it was configured so.
 std::vector<bool> with_proxy_protocol(const std::vector<Listening>& listening,
                                       const config::Config& config) {
-  std::vector<bool> flags;
-  flags.reserve(listening.size());
-  for (const Listening& each : listening)
-    flags.push_back(std::ranges::any_of(config.listen, [&](const config::Listen& listen) {
+  return collect(listening, [&](const Listening& each) {
+    return std::ranges::any_of(config.listen, [&](const config::Listen& listen) {
       return listen.proxy_protocol && listen.address == each.configured;
-    }));
-  return flags;
+    });
+  });
 }
 
 }  // namespace
@@ -66,7 +56,7 @@ Generation::Generation(config::Config config, std::vector<Listening> listening,
                        Common& common)
     : config_(std::move(config)),
       listening_(std::move(listening)),
-      addresses_(addresses_of(listening_)),
+      addresses_(collect(listening_, &Listening::address)),
       access_log_(std::move(access_log)),
       common_(common),
       number_(++common.generations),
@@ -78,15 +68,11 @@ Generation::Generation(config::Config config, std::vector<Listening> listening,
 Generation::~Generation() = default;
 
 void Generation::begin(pool::Master& master, Orphans& orphans, std::string serves) {
-  std::vector<std::string> urls;
-  urls.reserve(addresses_.size());
-  for (const net::Address& address : addresses_)
-    urls.push_back(address_url(address));
   reporter_ = std::make_unique<status::Reporter>(
       master, common_.table, common_.shared_stats,
       status::Reporter::About{.serves = std::move(serves),
                               .configured = !config_.file.empty(),
-                              .listeners = std::move(urls),
+                              .listeners = collect(addresses_, address_url),
                               .worker_connections = config::connections_allowed(
                                   config_.server, process::descriptor_limit())});
   if (config::wants_zygote_manager(config_))

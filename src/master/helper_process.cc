@@ -1,8 +1,7 @@
 #include "master/helper_process.h"
 
 #include <fcntl.h>
-#include <poll.h>
-#include <sys/syscall.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <array>
@@ -10,6 +9,7 @@
 #include <csignal>
 
 #include "base/log.h"
+#include "process/child.h"
 #include "process/oom_score.h"
 
 namespace cgisrv::master {
@@ -26,40 +26,25 @@ HelperProcess::HelperProcess(pool::Master& master, const process::Privileges& pr
     : master_(master),
       privileges_(privileges),
       role_(std::move(role)),
-      again_(master.loop(), Callback::of<&HelperProcess::restart>(*this)),
+      again_(master.loop(), Callback::of<&HelperProcess::start>(*this)),
       listening_(master.loop(), Callback::of<&HelperProcess::listen>(*this)) {}
 
 void HelperProcess::end() {
   const Fd process = let_go();
-  pollfd end{process.get(), POLLIN, 0};
-  if (!process || ::poll(&end, 1, stop_timeout_ms) != 0) return;
-  ::syscall(SYS_pidfd_send_signal, process.get(), SIGKILL, nullptr, 0);
-  ::poll(&end, 1, kill_patience_ms);
+  if (!process || process::ends_within(process.get(), stop_timeout_ms)) return;
+  process::send_signal(process.get(), SIGKILL);
+  process::ends_within(process.get(), kill_patience_ms);
 }
 
 Fd HelperProcess::let_go() {
   again_.disarm();
   if (!*process_) return {};
-  tell_to_end();
+  lifeline_->reset();
+  process::send_signal(process_->get(), SIGCONT);  // it may be stopped
   listening_.disarm();
   end_.cancel();
   pid_ = 0;
   return std::exchange(*process_, Fd());
-}
-
-void HelperProcess::send_signal(int signal) const {
-  ::syscall(SYS_pidfd_send_signal, process_->get(), signal, nullptr, 0);
-}
-
-void HelperProcess::tell_to_end() {
-  lifeline_->reset();
-  send_signal(SIGCONT);  // it may be stopped
-}
-
-void HelperProcess::forget_process() {
-  listening_.disarm();
-  end_.cancel();
-  process_->reset();
 }
 
 void HelperProcess::start() {
@@ -69,7 +54,7 @@ void HelperProcess::start() {
   lifeline_->reset(line[1]);
   const pid_t pid = master_.fork_apart(role_.keep);
   if (pid == 0) become(std::move(theirs));
-  process_->reset(pid > 0 ? static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)) : -1);
+  *process_ = pid > 0 ? process::open_pidfd(pid) : Fd();
   if (*process_)
     end_ = Watch(master_.loop(), process_->get(), EPOLLIN,
                  WatchCallback::of<&HelperProcess::ended>(*this));
@@ -81,6 +66,7 @@ void HelperProcess::start() {
 }
 
 void HelperProcess::become(Fd lifeline) {
+  ::prctl(PR_SET_NAME, role_.process_name);
   role_.prepare();
   process::raise_oom_score();
   if (const auto dropped = process::drop_privileges(privileges_); !dropped) {
@@ -99,13 +85,15 @@ void HelperProcess::listen() {
   if (beats_missed_ <= Beats::per_timeout) return;
   log::line(log::Level::error, "{} (pid {}): no heartbeat for {:.1f} s; killing it", role_.name,
             pid_, std::chrono::duration<double>(role_.timeout).count());
-  send_signal(SIGKILL);
+  process::send_signal(process_->get(), SIGKILL);
   beats_missed_ = 0;
 }
 
 void HelperProcess::ended() {
   pid_ = 0;
-  forget_process();
+  listening_.disarm();
+  end_.cancel();
+  process_->reset();
   log::line(log::Level::error, "{} has died; {}", role_.name, role_.meanwhile);
   role_.died();
   again_.arm_after(restart_delay);

@@ -20,11 +20,12 @@ class HelperProcess {
  public:
   struct Role {
     std::string_view name;       // "the admin process", for the log
+    const char* process_name;    // "cgisrv-admin": prctl(2), PR_SET_NAME
     std::string_view meanwhile;  // what its death means until the next one is ready
     // In its process, before everything that is ParentOnly is closed: keeps what it needs.
     std::function<void()> keep;
     // In its process, with the master's rights.
-    std::function<void()> prepare;
+    std::function<void()> prepare = [] {};
     // In its process, with a worker's rights; returns the exit code. It must end when the other end
     // of the pipe `lifeline` is closed. A Heartbeat with the `timeout` below increments `beats`.
     std::function<int(Fd lifeline, Beats& beats)> run;
@@ -49,11 +50,7 @@ class HelperProcess {
   Fd let_go();
 
  private:
-  void restart() { start(); }
   [[noreturn]] void become(Fd lifeline);
-  void send_signal(int signal) const;
-  void tell_to_end();
-  void forget_process();
   void ended();
   void listen();
 

@@ -4,13 +4,13 @@
 
 #include <algorithm>
 #include <csignal>
-#include <cstdio>
 #include <filesystem>
 
 #include "accesslog/logs.h"
 #include "admission/limit_monitor.h"
 #include "base/exit_status.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "base/units.h"
 #include "config/password_rules.h"
 #include "master/announcement.h"
@@ -92,13 +92,15 @@ int MasterProcess::run(LoadedResources first) {
   current_ = generations_.emplace_back(std::move(first.generation)).get();
   if (!inherited_.inheritance.is_successor())
     if (auto written = write_pid_file(config().server.pid_file); !written) {
-      std::fprintf(stderr, "cgisrv: %s\n", written.error().what.c_str());
       loader_.unlink_made();
-      return written.error().code == ENOENT ? exit_status::configuration : exit_status::permission;
+      return exit_status::complain(written.error(), written.error().code == ENOENT
+                                                        ? exit_status::configuration
+                                                        : exit_status::permission);
     }
   loader_.close_unused();
   const int result = pool::run(for_pool(*current_, std::move(first.sockets)), hooks());
-  clean_up();
+  if (common_.cgroups) common_.cgroups->remove();
+  remove_pid_file(config().server.pid_file);
   return result;
 }
 
@@ -198,11 +200,6 @@ void MasterProcess::end() {
   admitting_.reset();
 }
 
-void MasterProcess::clean_up() const {
-  if (common_.cgroups) common_.cgroups->remove();
-  remove_pid_file(config().server.pid_file);
-}
-
 // ---- reload ------------------------------------------------------------------------------------
 
 bool MasterProcess::is_busy() const {
@@ -256,7 +253,7 @@ Result<void> MasterProcess::begin_reload(config::Config config, std::string note
   generations_.pop_back();
   next_ = nullptr;
   keep_error_log();
-  return std::unexpected(Error{EBUSY, problem});
+  return fail_as(EBUSY, "{}", problem);
 }
 
 void MasterProcess::reloaded(const std::string& problem, const std::string& notes,
@@ -277,8 +274,8 @@ void MasterProcess::reloaded(const std::string& problem, const std::string& note
   next->begin_admin(*master_);
   unlink_sockets(old, next);
   admitting_->follow(master_->loop(), *next);
-  reply(logged({exit_status::ok, fmt::format("{}reloaded {}; {} worker{}\n", notes, start_.what,
-                                             next->workers(), next->workers() == 1 ? "" : "s")}));
+  reply(logged({exit_status::ok, fmt::format("{}reloaded {}; {}\n", notes, start_.what,
+                                             text::counted(next->workers(), "worker"))}));
 }
 
 // A configuration that has failed may have named another.

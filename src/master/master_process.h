@@ -54,7 +54,6 @@ class MasterProcess final : public ServerControl {
   void became_ready();
   void worker_ended(unsigned worker);
   void end();
-  void clean_up() const;
 
   Result<void> begin_reload(config::Config config, std::string notes, const control::Reply& reply);
   void reloaded(const std::string& problem, const std::string& notes, const control::Reply& reply);

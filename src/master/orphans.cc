@@ -1,7 +1,5 @@
 #include "master/orphans.h"
 
-#include <poll.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -9,6 +7,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "process/child.h"
 #include "process/kin.h"
 
 namespace cgisrv::master {
@@ -21,17 +20,12 @@ constexpr unsigned timeout = 10;
 constexpr unsigned patience_with_unserved = 2;
 constexpr int manager_patience_ms = 1000;  // for one that has been killed
 
-bool ends_within(int process, int timeout_ms) {
-  pollfd end{process, POLLIN, 0};
-  return ::poll(&end, 1, timeout_ms) > 0;
-}
-
 bool has_ended(const ParentOnly<Fd>& process) {
-  return ends_within(process->get(), 0);
+  return process::ends_within(process->get(), 0);
 }
 
 void kill(const ParentOnly<Fd>& process) {
-  ::syscall(SYS_pidfd_send_signal, process->get(), SIGKILL, nullptr, 0);
+  process::send_signal(process->get(), SIGKILL);
 }
 
 // The zygote manager wrote its table, and is less trusted than we are. No other process of the
@@ -49,7 +43,7 @@ Orphans::~Orphans() {
   for (const ZygoteManager& zygote_manager : managers_)
     kill(zygote_manager.process);
   for (ZygoteManager& zygote_manager : managers_)
-    if (ends_within(zygote_manager.process->get(), manager_patience_ms))
+    if (process::ends_within(zygote_manager.process->get(), manager_patience_ms))
       adopt(*zygote_manager.zygotes);
   for (const Zygote& zygote : zygotes_)
     if (may_be_zygote(zygote.pid)) kill(zygote.process);
@@ -62,7 +56,7 @@ void Orphans::adopt(warm::ZygoteTable& table) {
     const bool has_served = slot.has_served;
     const pid_t pid = slot.pid.exchange(0);
     if (!process::is_our_child(pid) || zygotes_.size() >= warm::ZygoteTable::slots_max) continue;
-    Fd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+    Fd process = process::open_pidfd(pid);
     if (process) zygotes_.push_back({pid, ParentOnly(std::move(process)), has_served});
   }
   if (!zygotes_.empty() && !look_.armed()) look_.arm_after(interval_);

@@ -1,7 +1,5 @@
 #include "master/password_checker_host.h"
 
-#include <sys/prctl.h>
-
 #include <cerrno>
 #include <utility>
 
@@ -20,9 +18,9 @@ PasswordCheckerHost::PasswordCheckerHost(pool::Master& master, const config::Con
       checker_(
           master, privileges,
           {.name = "the password checker",
+           .process_name = "cgisrv-auth",
            .meanwhile = "passwords wait for the next one",
            .keep = [this] { checker_end_.keep(); },
-           .prepare = [] { ::prctl(PR_SET_NAME, "cgisrv-auth"); },
            .run = [this](Fd lifeline, Beats& beats) { return run(std::move(lifeline), beats); },
            .timeout = config.server.heartbeat_timeout}) {
   auto ends = open_pair();

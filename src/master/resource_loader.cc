@@ -16,10 +16,16 @@ namespace cgisrv::master {
 
 namespace {
 
+// Its listeners, and that of its admin process.
+std::vector<Listening> all_of(const Generation& generation) {
+  std::vector<Listening> all = generation.listening();
+  if (const auto* admin = generation.admin())
+    all.push_back({generation.config().admin.listen, admin->address, admin->activated});
+  return all;
+}
+
 bool listens_at(const Generation& generation, const net::Address& address) {
-  if (const auto* admin = generation.admin(); admin && admin->address.text() == address.text())
-    return true;
-  return std::ranges::any_of(generation.listening(), [&](const Listening& each) {
+  return std::ranges::any_of(all_of(generation), [&](const Listening& each) {
     return each.address.text() == address.text();
   });
 }
@@ -28,16 +34,11 @@ bool listens_at(const Generation& generation, const net::Address& address) {
 std::string held_at(const Generation& generation, const std::string& wanted) {
   const auto address = net::parse_address(wanted);
   if (!address || address->family() == AF_UNIX) return {};
-  const auto is_any = [](const net::Address& one) {
-    return one.host() == "::" || one.host() == "0.0.0.0";
-  };
   const auto is_it = [&](const net::Address& own) {
     return own.port() == address->port() &&
-           (is_any(own) || is_any(*address) || own.host() == address->host());
+           (own.every_interface() || address->every_interface() || own.host() == address->host());
   };
-  if (const auto* admin = generation.admin(); admin && is_it(admin->address))
-    return admin->address.text();
-  for (const Listening& each : generation.listening())
+  for (const Listening& each : all_of(generation))
     if (is_it(each.address)) return each.address.text();
   return {};
 }
@@ -70,12 +71,9 @@ std::string admin_name(const std::string& address) {
 }
 
 void unlink_sockets(const Generation& generation, const Generation* next) {
-  const auto unlink = [&](const net::Address& address, bool activated) {
-    if (!activated && (next == nullptr || !listens_at(*next, address))) net::unlink_socket(address);
-  };
-  for (const Listening& each : generation.listening())
-    unlink(each.address, each.activated);
-  if (const auto* admin = generation.admin()) unlink(admin->address, admin->activated);
+  for (const Listening& each : all_of(generation))
+    if (!each.activated && (next == nullptr || !listens_at(*next, each.address)))
+      net::unlink_socket(each.address);
 }
 
 Result<LoadedResources> ResourceLoader::open(config::Config config, RunningState current) {
@@ -143,10 +141,10 @@ Result<std::vector<net::Listener>> ResourceLoader::open_listeners(const std::str
   if (!listener && listener.error().code == 0) listener.error().code = EINVAL;
   if (!listener && listener.error().code == EADDRINUSE && current_.generation != nullptr)
     if (const auto held = held_at(*current_.generation, address); !held.empty())
-      return std::unexpected(
-          Error{EADDRINUSE, fmt::format("address {} cannot be had while this server listens at {}; "
-                                        "end it and start it anew for that",
-                                        address, held)});
+      return fail_as(EADDRINUSE,
+                     "address {} cannot be had while this server listens at {}; end it and start "
+                     "it anew for that",
+                     address, held);
   if (!listener) return std::unexpected(listener.error());
   made_.push_back(listener->address);
   if (listener->address.family() == AF_UNIX)

@@ -2,8 +2,6 @@
 
 #include <unistd.h>
 
-#include <cstdio>
-
 #include "base/exit_status.h"
 #include "base/log.h"
 #include "master/master_process.h"
@@ -13,10 +11,7 @@ namespace cgisrv::master {
 
 namespace {
 
-int complain(const Error& error, int exit_status) {
-  std::fprintf(stderr, "cgisrv: %s\n", error.what.c_str());
-  return exit_status;
-}
+using exit_status::complain;
 
 void warn_of_root(const config::Config& config) {
   if (config.server.user_is_default)

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include <array>
-#include <charconv>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
@@ -21,6 +20,7 @@
 #include "net/listener.h"
 #include "net/socket_activation.h"
 #include "process/shebang.h"
+#include "process/spawn.h"
 
 namespace cgisrv::master {
 
@@ -46,12 +46,10 @@ std::string found_in_path(const std::string& name) {
 
 // An inherited descriptor, if it is a socket.
 Fd take_socket(std::string_view number) {
-  int fd = -1;
-  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), fd);
+  const int fd = text::parse_number<int>(number).value_or(-1);
   int type = 0;
   socklen_t size = sizeof type;
-  if (error != std::errc{} || fd < 3 || ::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) != 0)
-    return Fd();
+  if (fd < 3 || ::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) != 0) return Fd();
   ::fcntl(fd, F_SETFD, FD_CLOEXEC);
   return Fd(fd);
 }
@@ -61,15 +59,6 @@ std::string describe(const Upgrade::Listeners& listeners, int socket) {
   for (const auto& [address, fd] : listeners)
     text += fmt::format("\n{}={}", fd, address);
   return text;
-}
-
-std::vector<char*> pointers(std::vector<std::string>& texts) {
-  std::vector<char*> found;
-  found.reserve(texts.size() + 1);
-  for (std::string& each : texts)
-    found.push_back(each.data());
-  found.push_back(nullptr);
-  return found;
 }
 
 // The work between fork and exec. Everything is allocated before: another process may hold a lock
@@ -156,8 +145,8 @@ Result<std::unique_ptr<Upgrade>> Upgrade::begin(Loop& loop, const Invocation& in
   environment.push_back(fmt::format("{}={}", variable, describe(listeners, theirs.get())));
   for (char** each = ::environ; *each != nullptr; ++each)
     environment.emplace_back(*each);
-  const auto argument_pointers = pointers(arguments);
-  const auto environment_pointers = pointers(environment);
+  const auto argument_pointers = process::pointers(arguments);
+  const auto environment_pointers = process::pointers(environment);
   const pid_t pid = ::fork();
   if (pid == 0)
     become(invocation.binary.c_str(), argument_pointers.data(), environment_pointers.data(),

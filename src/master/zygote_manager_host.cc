@@ -19,6 +19,7 @@ ZygoteManagerHost::ZygoteManagerHost(pool::Master& master, const config::Config&
       zygote_manager_(
           master, privileges,
           {.name = "the zygote manager",
+           .process_name = "cgisrv-zygotes",
            .meanwhile = "warm programs are started cold until the next one is ready",
            .keep = [this] { manager_end_.keep(); },
            .prepare = std::move(prepare),

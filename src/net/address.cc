@@ -128,6 +128,10 @@ bool Address::loopback() const {
   return IN6_IS_ADDR_LOOPBACK(&v6) || (IN6_IS_ADDR_V4MAPPED(&v6) && v6.s6_addr[12] == 127);
 }
 
+bool Address::every_interface() const {
+  return host() == "::" || host() == "0.0.0.0";
+}
+
 bool overlap(const Address& a, const Address& b) {
   if (a.family() == AF_UNIX || b.family() == AF_UNIX) return a.text() == b.text();
   if (a.port() != b.port() || a.port() == 0) return false;  // 0: any free port

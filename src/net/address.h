@@ -21,10 +21,11 @@ class Address {
   socklen_t size() const { return length_; }
   int family() const { return storage_.ss_family; }
 
-  std::string host() const;    // "127.0.0.1", "::1" (IPv4 in IPv6 form as IPv4); unix: the path
-  std::uint16_t port() const;  // 0 for unix
-  bool loopback() const;       // 127.0.0.0/8, ::1; true for a unix socket, which is no network
-  std::string text() const;    // "127.0.0.1:80", "[::1]:80", "unix:/path"
+  std::string host() const;      // "127.0.0.1", "::1" (IPv4 in IPv6 form as IPv4); unix: the path
+  std::uint16_t port() const;    // 0 for unix
+  bool loopback() const;         // 127.0.0.0/8, ::1; true for a unix socket, which is no network
+  bool every_interface() const;  // "::", "0.0.0.0"
+  std::string text() const;      // "127.0.0.1:80", "[::1]:80", "unix:/path"
 
  private:
   friend Result<Address> parse_address(std::string_view text);

@@ -1,6 +1,7 @@
 #include "process/child.h"
 
 #include <fmt/format.h>
+#include <poll.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -12,6 +13,22 @@
 
 namespace cgisrv::process {
 
+namespace {
+
+std::chrono::microseconds time_of(const timeval& value) {
+  return std::chrono::seconds(value.tv_sec) + std::chrono::microseconds(value.tv_usec);
+}
+
+}  // namespace
+
+std::chrono::microseconds Exit::user_time() const {
+  return time_of(usage.ru_utime);
+}
+
+std::chrono::microseconds Exit::system_time() const {
+  return time_of(usage.ru_stime);
+}
+
 std::string Exit::text() const {
   if (!signalled) return fmt::format("exit status {}", code);
   return fmt::format("killed by signal {} ({})", code, text::signal_name(code));
@@ -21,14 +38,6 @@ Exit exit_of(int status, const rusage& usage) {
   const bool signalled = WIFSIGNALED(status);
   return {signalled, signalled ? WTERMSIG(status) : WEXITSTATUS(status), usage};
 }
-
-Child::Child(Child&& other) noexcept
-    : pid_(std::exchange(other.pid_, 0)),
-      pidfd_(std::move(other.pidfd_)),
-      report_(std::move(other.report_)),
-      pid_slot_(std::move(other.pid_slot_)),
-      exit_listener_(std::move(other.exit_listener_)),
-      cgroup_(std::move(other.cgroup_)) {}
 
 Child& Child::operator=(Child&& other) noexcept {
   pid_ = std::exchange(other.pid_, 0);
@@ -66,20 +75,20 @@ std::optional<Exit> Child::try_wait() {
   pid_ = 0;
   pidfd_.reset();
   report_.reset();
-  pid_slot_.release();
+  pid_slot_.reset();
   if (const auto held = std::exchange(exit_listener_, nullptr)) held->on_exit(*exit);
   return exit;
 }
 
 int Child::exit_fd() {
   if (report_) return report_->event_.get();
-  if (!pidfd_ && pid_ != 0) pidfd_.reset(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));
+  if (!pidfd_ && pid_ != 0) pidfd_ = open_pidfd(pid_);
   return pidfd_.get();
 }
 
 void Child::enlist(PidSlotOwner pid_slot) {
   pid_slot_ = std::move(pid_slot);
-  if (pid_slot_) pid_slot_.slot()->store(pid_, std::memory_order_release);
+  if (pid_slot_) pid_slot_->store(pid_, std::memory_order_release);
 }
 
 void Child::signal_group(int signal) const {
@@ -87,6 +96,19 @@ void Child::signal_group(int signal) const {
   if (report_) return process::signal_group(pid_, report_->pidfd(), signal);
   // Until we reap it, its pid is unique. It may have left its group.
   if (::kill(-pid_, signal) != 0 || signal == SIGKILL) ::kill(pid_, signal);
+}
+
+Fd open_pidfd(pid_t pid) {
+  return Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+}
+
+void send_signal(int pidfd, int signal) {
+  ::syscall(SYS_pidfd_send_signal, pidfd, signal, nullptr, 0);
+}
+
+bool ends_within(int pidfd, int timeout_ms) {
+  pollfd end{pidfd, POLLIN, 0};
+  return ::poll(&end, 1, timeout_ms) > 0;
 }
 
 void signal_group(pid_t pid, int pidfd, int signal) {

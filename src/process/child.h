@@ -5,9 +5,11 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "process/cgroup.h"
 #include "process/pid_table.h"
@@ -20,6 +22,10 @@ struct Exit {
   rusage usage{};
 
   bool success() const { return !signalled && code == 0; }
+  // From getrusage(2); includes the program's children that it waited for.
+  std::chrono::microseconds user_time() const;
+  std::chrono::microseconds system_time() const;
+  std::chrono::microseconds processor_time() const { return user_time() + system_time(); }
   // "exit status 3", "killed by signal 11 (SIGSEGV)"
   std::string text() const;
 };
@@ -63,7 +69,7 @@ class Child {
   Child(pid_t pid, PidSlotOwner pid_slot) : pid_(pid), pid_slot_(std::move(pid_slot)) {}
   // A process that is not ours to reap: `report` tells its end.
   Child(pid_t pid, std::shared_ptr<ExitNotice> report) : pid_(pid), report_(std::move(report)) {}
-  Child(Child&& other) noexcept;
+  Child(Child&& other) noexcept { *this = std::move(other); }
   Child& operator=(Child&& other) noexcept;
 
   explicit operator bool() const { return pid_ > 0; }
@@ -101,6 +107,13 @@ class Child {
   std::unique_ptr<ExitListener> exit_listener_;
   Cgroup cgroup_;
 };
+
+// pidfd_open(2). Unlike its number, the descriptor never stands for another process. Empty, with
+// errno set: there is no such process, or no descriptor is left.
+Fd open_pidfd(pid_t pid);
+void send_signal(int pidfd, int signal);
+// Whether it has ended, or does within that time.
+bool ends_within(int pidfd, int timeout_ms);
 
 // Signals a process and the group that it leads by its pidfd, so that no other process is hit even
 // if it has been reaped. Where the kernel cannot do that (before Linux 6.9), the group is signalled

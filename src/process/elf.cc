@@ -2,9 +2,13 @@
 
 #include <elf.h>
 #include <fmt/format.h>
+#include <link.h>
 
 #include <bit>
 #include <cstring>
+
+// The head of this program in memory, by the linker. NOLINTNEXTLINE(bugprone-reserved-identifier)
+extern "C" [[gnu::visibility("hidden")]] const ElfW(Ehdr) __ehdr_start;
 
 namespace cgisrv::process {
 
@@ -91,25 +95,7 @@ std::string machine_name(std::uint16_t machine) {
 }
 
 std::uint16_t this_machine() {
-#if defined(__x86_64__)
-  return EM_X86_64;
-#elif defined(__i386__)
-  return EM_386;
-#elif defined(__aarch64__)
-  return EM_AARCH64;
-#elif defined(__arm__)
-  return EM_ARM;
-#elif defined(__riscv)
-  return EM_RISCV;
-#elif defined(__powerpc64__)
-  return EM_PPC64;
-#elif defined(__s390__)
-  return EM_S390;
-#elif defined(__mips__)
-  return EM_MIPS;
-#else
-  return EM_NONE;
-#endif
+  return __ehdr_start.e_machine;
 }
 
 }  // namespace cgisrv::process

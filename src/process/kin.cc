@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <fstream>
@@ -62,6 +63,14 @@ std::optional<bool> wants_processor(pid_t pid) {
 pid_t parent_of(pid_t pid) {
   const auto stat = stat_of(pid);
   return stat ? stat->parent : 0;
+}
+
+// proc_pid_statm(5): all pages, then the resident ones.
+std::optional<std::uint64_t> resident_bytes(pid_t pid) {
+  std::ifstream statm(fmt::format("/proc/{}/statm", pid));
+  std::uint64_t pages = 0;
+  if (!(statm >> pages >> pages)) return std::nullopt;
+  return pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
 }
 
 bool may_have_running_children(pid_t pid) {

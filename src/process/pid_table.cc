@@ -63,28 +63,17 @@ PidSlotOwner PidTable::claim() {
   if (!free_.empty()) {
     PidSlot* const slot = free_.back();
     free_.pop_back();
-    return {*this, slot};
+    return PidSlotOwner(slot, {this});
   }
   if (used_ == per_worker_) return {};
   PidSlot* const slot = mine_ + used_++;
   slot->store(unused, std::memory_order_release);
-  return {*this, slot};
+  return PidSlotOwner(slot, {this});
 }
 
-PidSlotOwner& PidSlotOwner::operator=(PidSlotOwner&& other) noexcept {
-  if (this != &other) {
-    release();
-    pid_table_ = other.pid_table_;
-    slot_ = std::exchange(other.slot_, nullptr);
-  }
-  return *this;
-}
-
-void PidSlotOwner::release() {
-  PidSlot* const slot = std::exchange(slot_, nullptr);
-  if (slot == nullptr) return;
+void VacatePidSlot::operator()(PidSlot* slot) const {
   slot->store(unused, std::memory_order_release);
-  pid_table_->free_.push_back(slot);
+  pid_table->free_.push_back(slot);
 }
 
 }  // namespace cgisrv::process

@@ -8,7 +8,7 @@
 #include <atomic>
 #include <cstddef>
 #include <functional>
-#include <utility>
+#include <memory>
 #include <vector>
 
 #include "base/shared.h"
@@ -21,24 +21,12 @@ using PidSlot = std::atomic<pid_t>;
 
 class PidTable;
 
-// One claimed slot; freed by its destruction.
-class PidSlotOwner {
- public:
-  PidSlotOwner() = default;
-  PidSlotOwner(PidTable& pid_table, PidSlot* slot) : pid_table_(&pid_table), slot_(slot) {}
-  PidSlotOwner(PidSlotOwner&& other) noexcept
-      : pid_table_(other.pid_table_), slot_(std::exchange(other.slot_, nullptr)) {}
-  PidSlotOwner& operator=(PidSlotOwner&& other) noexcept;
-  ~PidSlotOwner() { release(); }
-
-  PidSlot* slot() const { return slot_; }
-  explicit operator bool() const { return slot_ != nullptr; }
-  void release();
-
- private:
-  PidTable* pid_table_ = nullptr;
-  PidSlot* slot_ = nullptr;
+struct VacatePidSlot {
+  PidTable* pid_table = nullptr;
+  void operator()(PidSlot* slot) const;
 };
+// One claimed slot; freed by its destruction.
+using PidSlotOwner = std::unique_ptr<PidSlot, VacatePidSlot>;
 
 // Made by the master before its workers. Only used parts of the mapping cost memory.
 class PidTable {
@@ -61,7 +49,7 @@ class PidTable {
   PidSlotOwner claim();
 
  private:
-  friend class PidSlotOwner;
+  friend struct VacatePidSlot;
   PidSlot* row(unsigned worker) const;
   void hold_spare();
 

@@ -66,7 +66,7 @@ void Reaper::Dying::poll() {
   if (child && !watch) child.try_wait();
   // A program that ended by itself may leave processes behind on purpose; one that we ended may
   // not. After KILL the rest of a group needs no watching: KILL cannot be resisted.
-  if (!child && (stage != Stage::terminated || group_gone())) return reaper.remove(*this);
+  if (!child && (stage != Stage::terminated || !group_exists(group))) return reaper.remove(*this);
   if (reaper.loop_.now() < due) return arm();
   stage == Stage::released ? terminate() : kill();
 }
@@ -96,10 +96,6 @@ void Reaper::Dying::arm() {
   if (!child || !watch) return timer.arm(std::min(due, reaper.loop_.now() + group_poll));
   if (due == TimePoint::max()) return timer.disarm();
   timer.arm(due);
-}
-
-bool Reaper::Dying::group_gone() const {
-  return !group_exists(group);
 }
 
 }  // namespace cgisrv::process

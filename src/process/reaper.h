@@ -34,7 +34,6 @@ class Reaper {
     void terminate();
     void kill();
     void arm();
-    bool group_gone() const;
 
     Reaper& reaper;
     Child child;

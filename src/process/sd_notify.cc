@@ -6,36 +6,22 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include <charconv>
 #include <cstddef>
 #include <cstdlib>
 #include <cstring>
-#include <ctime>
 
 #include "base/log.h"
 #include "base/result.h"
+#include "base/text.h"
 #include "base/variable.h"
 
 namespace cgisrv::process {
 
 namespace {
 
-std::uint64_t number_of(const std::string& text) {
-  std::uint64_t number = 0;
-  std::from_chars(text.data(), text.data() + text.size(), number);
-  return number;
-}
-
 bool is_address(std::string_view text) {
   return text.size() >= 2 && text.size() < sizeof sockaddr_un{}.sun_path &&
          (text.front() == '/' || text.front() == '@');
-}
-
-std::uint64_t monotonic_microseconds() {
-  timespec now{};
-  ::clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000 +
-         static_cast<std::uint64_t>(now.tv_nsec) / 1000;
 }
 
 // A line end would begin another assignment.
@@ -58,9 +44,10 @@ SdNotify SdNotify::take() {
               sd_notify.address_);
     sd_notify.address_.clear();
   }
-  const bool is_ours = process.empty() || number_of(process) == static_cast<unsigned>(::getpid());
+  const bool is_ours = process.empty() || process == std::to_string(::getpid());
   if (sd_notify.present() && is_ours)
-    sd_notify.watchdog_ = std::chrono::microseconds(number_of(period));
+    sd_notify.watchdog_ =
+        std::chrono::microseconds(text::parse_number<std::uint64_t>(period).value_or(0));
   return sd_notify;
 }
 
@@ -69,7 +56,9 @@ bool SdNotify::ready(std::string_view status) const {
 }
 
 bool SdNotify::reloading(std::string_view status) const {
-  return send(fmt::format("RELOADING=1\nMONOTONIC_USEC={}\nSTATUS={}", monotonic_microseconds(),
+  const auto now = std::chrono::steady_clock::now().time_since_epoch();  // CLOCK_MONOTONIC
+  return send(fmt::format("RELOADING=1\nMONOTONIC_USEC={}\nSTATUS={}",
+                          std::chrono::duration_cast<std::chrono::microseconds>(now).count(),
                           one_line(status)));
 }
 

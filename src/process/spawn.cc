@@ -26,7 +26,7 @@ namespace {
 // be copied, nor closed at exec.
 class FdStaging {
  public:
-  enum Number : unsigned { input, output, error, cgroup, directory };
+  enum Number : unsigned { input, output, error, cgroup, directory, numbers };
 
   bool reserve() {
     if (number_[directory] >= 0) return true;
@@ -42,8 +42,8 @@ class FdStaging {
       }
     return true;
   }
-  bool put(Number number, int fd) const { return ::dup3(fd, number_[number], O_CLOEXEC) >= 0; }
-  void clear(Number number) const { ::dup3(null_.get(), number_[number], O_CLOEXEC); }
+  bool put(unsigned number, int fd) const { return ::dup3(fd, number_[number], O_CLOEXEC) >= 0; }
+  void clear(unsigned number) const { ::dup3(null_.get(), number_[number], O_CLOEXEC); }
 
   bool has_terminal() const { return has_terminal_; }
   int at(Number number) const { return number_[number]; }
@@ -52,7 +52,7 @@ class FdStaging {
  private:
   bool has_terminal_ = true;
   Fd null_;
-  std::array<int, 5> number_{-1, -1, -1, -1, -1};
+  std::array<int, numbers> number_{-1, -1, -1, -1, -1};
 };
 
 FdStaging staging;
@@ -61,30 +61,22 @@ FdStaging staging;
 class StagedFds {
  public:
   explicit StagedFds(const SpawnSpec& program)
-      : reads_(program.stdin_fd >= 0),
-        placed_(program.directory_fd >= 0),
-        confined_(program.cgroup_fd >= 0),
-        all_((!reads_ || staging.put(FdStaging::input, program.stdin_fd)) &&
-             staging.put(FdStaging::output, program.stdout_fd) &&
-             staging.put(FdStaging::error, program.stderr_fd) &&
-             (!confined_ || staging.put(FdStaging::cgroup, program.cgroup_fd)) &&
-             (!placed_ || staging.put(FdStaging::directory, program.directory_fd))) {}
+      : fds_{program.stdin_fd, program.stdout_fd, program.stderr_fd, program.cgroup_fd,
+             program.directory_fd} {
+    for (unsigned number = 0; number < fds_.size() && all_; ++number)
+      all_ = fds_[number] < 0 || staging.put(number, fds_[number]);
+  }
   StagedFds(const StagedFds&) = delete;
   StagedFds& operator=(const StagedFds&) = delete;
   ~StagedFds() {
-    staging.clear(FdStaging::output);
-    staging.clear(FdStaging::error);
-    if (reads_) staging.clear(FdStaging::input);
-    if (confined_) staging.clear(FdStaging::cgroup);
-    if (placed_) staging.clear(FdStaging::directory);
+    for (unsigned number = 0; number < fds_.size(); ++number)
+      if (fds_[number] >= 0) staging.clear(number);
   }
   explicit operator bool() const { return all_; }
 
  private:
-  bool reads_;
-  bool placed_;
-  bool confined_;
-  bool all_;
+  std::array<int, FdStaging::numbers> fds_;  // in the order of FdStaging::Number; -1: none
+  bool all_ = true;
 };
 
 struct SpawnArguments {
@@ -152,15 +144,24 @@ std::expected<Child, SpawnFailure> spawn(const SpawnSpec& program, PidSlotOwner 
   SpawnArguments start{program, ::getpid(), {}};
   // CLONE_CHILD_SETTID stores the child's pid in shared memory before the child first runs, so that
   // the master can find it if we die. The child itself checks whether we died before that.
-  const int flags = CLONE_VM | CLONE_FILES | CLONE_VFORK | SIGCHLD |
-                    (pid_slot.slot() != nullptr ? CLONE_CHILD_SETTID : 0);
+  const int flags =
+      CLONE_VM | CLONE_FILES | CLONE_VFORK | SIGCHLD | (pid_slot ? CLONE_CHILD_SETTID : 0);
   const ProgramsOomScore score;
   const pid_t pid = ::clone(become_program, stack.data() + stack.size(), flags, &start, nullptr,
-                            nullptr, pid_slot.slot());
+                            nullptr, pid_slot.get());
   if (pid < 0) return std::unexpected(SpawnFailure{SpawnStep::clone, errno});
   if (start.failure.step == SpawnStep::none) return Child(pid, std::move(pid_slot));
   ::waitpid(pid, nullptr, 0);
   return std::unexpected(start.failure);
+}
+
+std::vector<char*> pointers(std::vector<std::string>& texts) {
+  std::vector<char*> found;
+  found.reserve(texts.size() + 1);
+  for (std::string& each : texts)
+    found.push_back(each.data());
+  found.push_back(nullptr);
+  return found;
 }
 
 bool prepare_to_spawn() {

@@ -6,6 +6,8 @@
 
 #include <expected>
 #include <span>
+#include <string>
+#include <vector>
 
 #include "process/child.h"
 
@@ -47,6 +49,9 @@ struct SpawnFailure {
 // The cost does not depend on the caller's memory or number of descriptors: the child borrows both,
 // and only copies the few descriptors below those that are reserved here.
 std::expected<Child, SpawnFailure> spawn(const SpawnSpec& program, PidSlotOwner pid_slot);
+
+// For argv or envp of execve(2): a pointer to each, then a null pointer.
+std::vector<char*> pointers(std::vector<std::string>& texts);
 
 // Reserves the numbers by which children find their descriptors; else spawn() does. Best done early
 // in a process, while low ones are free: each open one below costs each child a little. False, with

@@ -3,8 +3,9 @@
 #include <algorithm>
 #include <optional>
 
-#include "base/text.h"
 #include "config/value_check.h"
+#include "http/octets.h"
+#include "http/target.h"
 #include "site/within.h"
 
 namespace cgisrv::site {
@@ -17,14 +18,8 @@ using config::MatchKind;
 // Percent-encodes what a request has contributed to a URL. Where it is part of a query, what
 // separates fields there too.
 std::string encode(std::string_view value, bool in_query) {
-  std::string made;
-  for (const char c : value) {
-    const bool is_plain = text::is_alpha(c) || text::is_digit(c) || c == '-' || c == '.' ||
-                          c == '_' || c == '~' || (!in_query && (c == '/' || c == ':' || c == '@'));
-    made.append(is_plain ? std::string(1, c)
-                         : fmt::format("%{:02X}", static_cast<unsigned char>(c)));
-  }
-  return made;
+  constexpr auto in_any = http::alphanumeric.with("-._~");
+  return http::encode(value, in_query ? in_any : in_any.with("/:@"));
 }
 
 // What follows the prefix of a location, with the slash before it; empty if there is nothing, or

@@ -61,12 +61,10 @@ void add_workers(Exposition& out, const Report& report) {
   const auto of_each = [&](std::string_view name, std::string_view help, auto value) {
     out.family(name, "gauge", help);
     for (const Worker& worker : report.workers)
-      out.sample({{"worker", fmt::to_string(worker.index)}}, static_cast<double>(value(worker)));
+      out.sample({{"worker", fmt::to_string(worker.index)}}, static_cast<double>(worker.*value));
   };
-  of_each("cgisrv_worker_connections", "Connections that are open.",
-          [](const Worker& worker) { return worker.connections; });
-  of_each("cgisrv_worker_memory_bytes", "Resident memory of the process.",
-          [](const Worker& worker) { return worker.memory_bytes; });
+  of_each("cgisrv_worker_connections", "Connections that are open.", &Worker::connections);
+  of_each("cgisrv_worker_memory_bytes", "Resident memory of the process.", &Worker::memory_bytes);
 }
 
 void add_requests(Exposition& out, const telemetry::Traffic& traffic) {
@@ -109,7 +107,7 @@ class Programs {
   template <typename Value>
   void one(std::string_view name, std::string_view type, std::string_view help, Value value) {
     each(name, type, help, [&](const Program& program, const std::string& id) {
-      out_.sample({{"program", program.file}, {"id", id}}, static_cast<double>(value(program)));
+      out_.sample({{"program", program.file}, {"id", id}}, static_cast<double>(program.*value));
     });
   }
 
@@ -158,34 +156,30 @@ class Programs {
   }
   void gauges() {
     one("cgisrv_program_running", "gauge", "Processes of the program that run now.",
-        [](const Program& program) { return program.running; });
-    one("cgisrv_program_running_max", "gauge", "How many of them may run now.",
-        [](const Program& program) { return program.limit; });
+        &Program::running);
+    one("cgisrv_program_running_max", "gauge", "How many of them may run now.", &Program::limit);
     one("cgisrv_program_running_bound", "gauge", "How many of them may ever run: max_running.",
-        [](const Program& program) { return program.limit_max; });
+        &Program::limit_max);
     limit_reasons();
     one("cgisrv_program_demand_ratio", "gauge",
         "Of a run's time, the share that it would compute if it never waited for a processor, as "
         "max_running = \"auto\" has found.",
-        [](const Program& program) { return program.demand; });
-    one("cgisrv_program_waiting", "gauge", "Requests that wait for it.",
-        [](const Program& program) { return program.waiting; });
+        &Program::demand);
+    one("cgisrv_program_waiting", "gauge", "Requests that wait for it.", &Program::waiting);
     one("cgisrv_program_zygotes", "gauge", "Zygotes that are ready to be forked.",
-        [](const Program& program) { return program.zygotes; });
+        &Program::zygotes);
     one("cgisrv_program_memory_peak_bytes", "gauge", "Memory of the largest of its processes.",
-        [](const Program& program) { return program.memory_peak_bytes; });
+        &Program::memory_peak_bytes);
   }
   void counters() {
     one("cgisrv_program_refused_total", "counter",
-        "Requests that were answered 503 for want of a place.",
-        [](const Program& program) { return program.refused; });
+        "Requests that were answered 503 for want of a place.", &Program::refused);
     one("cgisrv_program_cpu_seconds_total", "counter", "Processor time, user and system.",
-        [](const Program& program) { return program.cpu_seconds; });
+        &Program::cpu_seconds);
     one("cgisrv_program_input_bytes_total", "counter",
-        "Bytes of requests' bodies that it was given.",
-        [](const Program& program) { return program.bytes_in; });
+        "Bytes of requests' bodies that it was given.", &Program::bytes_in);
     one("cgisrv_program_output_bytes_total", "counter", "Bytes that it printed.",
-        [](const Program& program) { return program.bytes_out; });
+        &Program::bytes_out);
   }
 
   Exposition& out_;

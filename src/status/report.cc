@@ -37,25 +37,15 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Report::Program, id, file, runni
                                                 wait_p99_seconds, cpu_seconds, memory_peak_bytes,
                                                 bytes_in, bytes_out)
 
-void to_json(json& made, const Report& report) {
-  made = {{"server", report.server},
-          {"totals", report.totals},
-          {"workers", report.workers},
-          {"admission", report.admission},
-          {"programs", report.programs}};
-}
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Report, server, totals, workers, admission,
+                                                programs)
 
-static void from_json(const json& read, Report& report) {
-  const Report none;
-  report.server = read.value("server", none.server);
-  report.totals = read.value("totals", none.totals);
-  report.workers = read.value("workers", none.workers);
-  report.admission = read.value("admission", none.admission);
-  report.programs = read.value("programs", none.programs);
+json json_of(const Report& report) {
+  return report;
 }
 
 std::string to_json(const Report& report) {
-  return dump(json(report));
+  return dump(json_of(report));
 }
 
 std::string dump(const json& value) {

@@ -86,8 +86,8 @@ struct Report {
   std::vector<Program> programs;
 };
 
-// Also for a reader that adds more to the report.
-void to_json(nlohmann::json& json, const Report& report);
+// For a reader that adds more to the report.
+nlohmann::json json_of(const Report& report);
 // On one line, in ASCII. Bytes of a file's name that are not UTF-8 become U+FFFD.
 std::string to_json(const Report& report);
 std::string dump(const nlohmann::json& json);

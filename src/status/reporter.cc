@@ -3,22 +3,13 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <fstream>
 
 #include "base/log_file.h"
+#include "process/kin.h"
 
 namespace cgisrv::status {
 
 namespace {
-
-// Resident, proc_pid_statm(5); 0 if it has just ended.
-std::uint64_t memory_of(pid_t pid) {
-  std::ifstream statm(fmt::format("/proc/{}/statm", pid));
-  std::uint64_t size = 0;
-  std::uint64_t resident = 0;
-  statm >> size >> resident;
-  return resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
-}
 
 void add_stats(Report::Program& program, const account::ProgramStats& stats) {
   const auto seconds = [](account::Histogram::Duration duration) {
@@ -86,7 +77,7 @@ Report Reporter::report() const {
                               .accepted = worker.accepted,
                               .restarts = worker.restarts,
                               .generation = worker.generation,
-                              .memory_bytes = worker.pid > 0 ? memory_of(worker.pid) : 0});
+                              .memory_bytes = process::resident_bytes(worker.pid).value_or(0)});
   report.admission = {
       .running = table_.total().taken(), .waiting = 0, .limit = table_.total_limit()};
   add_programs(report);

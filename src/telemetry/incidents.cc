@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/collect.h"
+
 namespace cgisrv::telemetry {
 
 namespace {
@@ -21,11 +23,7 @@ std::vector<Incident> Incidents::failures() const {
   for (const auto& slot : ring_)
     if (const auto found = slot.load()) whole.push_back(*found);
   std::ranges::sort(whole, std::ranges::greater(), &Numbered::number);
-  std::vector<Incident> found;
-  found.reserve(whole.size());
-  for (const Numbered& each : whole)
-    found.push_back(each.incident);
-  return found;
+  return collect(whole, &Numbered::incident);
 }
 
 // One more than the true value, for 0 means no minute.

@@ -16,6 +16,7 @@
 #include "base/packet.h"
 #include "base/shortage.h"
 #include "process/oom_score.h"
+#include "process/spawn.h"
 #include "warm/stamp.h"
 #include "warm/wire.h"
 
@@ -41,15 +42,6 @@ Fd untouched_input() {
 
 Fd memory_file(const char* name) {
   return Fd(::memfd_create(name, MFD_CLOEXEC));
-}
-
-std::vector<char*> pointers(std::vector<std::string>& strings) {
-  std::vector<char*> found;
-  found.reserve(strings.size() + 1);
-  for (std::string& each : strings)
-    found.push_back(each.data());
-  found.push_back(nullptr);
-  return found;
 }
 
 // In the child: moves its descriptors to their numbers, whatever their present numbers.
@@ -80,7 +72,8 @@ bool place(const Descriptors& descriptors) {
       ::setrlimit(RLIMIT_NOFILE, &limit) == 0 && ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
       // A stopped zygote would not see its manager's death, and would outlive everything.
       ::prctl(PR_SET_PDEATHSIG, SIGCONT) == 0 && ::sigprocmask(SIG_SETMASK, &none, nullptr) == 0)
-    ::execve(recipe.executable.c_str(), pointers(arguments).data(), pointers(variables).data());
+    ::execve(recipe.executable.c_str(), process::pointers(arguments).data(),
+             process::pointers(variables).data());
   const int why = errno;
   ::dprintf(descriptors[2].get(), "executing it: %s\n", errno_text(why).c_str());
   ::_exit(is_shortage(why) ? boot_status_shortage : 127);

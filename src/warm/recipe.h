@@ -25,6 +25,12 @@ struct WarmProgram {
   std::string root = {};  // DOCUMENT_ROOT; empty: varies between requests, or unknown
 };
 
+// What the configuration says of a program that is to be kept warm.
+struct WarmConfig {
+  WarmProgram program;
+  Options options;
+};
+
 struct Recipe {
   std::string executable;                // absolute path
   std::vector<std::string> argv;         // for execve(2)

@@ -10,7 +10,6 @@
 
 #include "base/log.h"
 #include "base/packet.h"
-#include "process/child.h"
 #include "process/kin.h"
 #include "warm/zygote_process.h"
 
@@ -31,18 +30,6 @@ constexpr auto after_trouble = std::chrono::minutes(1);
 constexpr auto stop_timeout = std::chrono::seconds(1);
 // For one that has served: it should report most of its processes itself.
 constexpr auto retire_timeout = std::chrono::seconds(10);
-
-std::string describe(int status) {
-  return process::exit_of(status, {}).text();
-}
-
-bool was_killed_by(int signal, int status) {
-  return WIFSIGNALED(status) && WTERMSIG(status) == signal;
-}
-
-bool was_short(int status) {
-  return WIFEXITED(status) && WEXITSTATUS(status) == boot_status_shortage;
-}
 
 // 0: none has ended. The child is not reaped.
 pid_t ended_child() {
@@ -78,7 +65,6 @@ ZygoteManager::~ZygoteManager() = default;
 int ZygoteManager::run() {
   // Children of a dead zygote live on, as our children.
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
-  ::prctl(PR_SET_NAME, "cgisrv-zygotes");
   if (!channel_ || !lifeline_) return 1;
   follow_log();
   loop_.run();
@@ -312,7 +298,7 @@ void ZygoteManager::reap() {
     for (auto& [key, managed] : managed_) {
       const bool was_serving = managed.serving && managed.serving->pid() == pid;
       if (was_serving || (managed.coming && managed.coming->pid() == pid)) {
-        died(key, managed, was_serving, status);
+        died(key, managed, was_serving, process::exit_of(status, usage));
         break;
       }
     }
@@ -330,18 +316,18 @@ void ZygoteManager::lose(const ZygoteKey& key, ManagedZygote& managed) {
 }
 
 void ZygoteManager::died(const ZygoteKey& key, ManagedZygote& managed, bool was_serving,
-                         int status) {
+                         const process::Exit& exit) {
   if (was_serving) {
     log::line(log::Level::warn, "{}: its zygote {} has {}; the next requests are started cold",
-              key.file, managed.serving->pid(), describe(status));
+              key.file, managed.serving->pid(), exit.text());
     return lose(key, managed);
   }
   managed.coming->hear_out();
   if (managed.coming->boot_status() == ZygoteProcess::BootStatus::refused)
     return refuse(key, managed, managed.coming->reason());
   const std::string complaint = managed.coming->complaint();
-  if (managed.coming->boot_status() == ZygoteProcess::BootStatus::wrong &&
-      was_killed_by(SIGKILL, status))
+  const bool was_killed = exit.signalled && exit.code == SIGKILL;
+  if (managed.coming->boot_status() == ZygoteProcess::BootStatus::wrong && was_killed)
     return refuse(key, managed,
                   "It is traced, or something else than the server's library in it has answered "
                   "for it while it loaded.");
@@ -351,10 +337,11 @@ void ZygoteManager::died(const ZygoteKey& key, ManagedZygote& managed, bool was_
       managed.coming->is_overdue()
           ? fmt::format("it did not come to the point where it would read its request within {} s",
                         boot_timeout.count())
-          : fmt::format("it ended while it was loaded ({}){}{}", describe(status),
+          : fmt::format("it ended while it was loaded ({}){}{}", exit.text(),
                         complaint.empty() ? "" : ": ", complaint);
   // Killed by us, out of time, or by another, out of memory: not its own fault.
-  if (was_killed_by(SIGKILL, status) || was_short(status)) return put_off(key, managed, reason);
+  const bool was_short = !exit.signalled && exit.code == boot_status_shortage;
+  if (was_killed || was_short) return put_off(key, managed, reason);
   refuse(key, managed, reason + ".");
 }
 

@@ -17,11 +17,11 @@
 
 #include "event/heartbeat.h"
 #include "event/signals.h"
+#include "process/child.h"
 #include "warm/boot.h"
 #include "warm/manager_message.h"
 #include "warm/options.h"
 #include "warm/recipe.h"
-#include "warm/warm_config.h"
 #include "warm/zygote_table.h"
 
 namespace cgisrv::warm {
@@ -106,7 +106,8 @@ class ZygoteManager {
   void kill_all();
   void reap();
   void lose(const ZygoteKey& key, ManagedZygote& managed);
-  void died(const ZygoteKey& key, ManagedZygote& managed, bool was_serving, int status);
+  void died(const ZygoteKey& key, ManagedZygote& managed, bool was_serving,
+            const process::Exit& exit);
   void put_off(const ZygoteKey& key, ManagedZygote& managed, std::string_view why);
   void on_boot_status();
   void poll();

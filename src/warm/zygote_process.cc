@@ -8,9 +8,10 @@
 #include <cstring>
 #include <ctime>
 #include <fstream>
-#include <ranges>
 
+#include "base/collect.h"
 #include "base/packet.h"
+#include "process/kin.h"
 #include "warm/wire.h"
 
 namespace cgisrv::warm {
@@ -154,8 +155,7 @@ bool ZygoteManager::ZygoteProcess::is_idle() const {
 }
 
 std::vector<std::string> ZygoteManager::ZygoteProcess::paths() const {
-  const auto names = files_ | std::views::keys;
-  return {names.begin(), names.end()};
+  return collect(files_, &std::pair<std::string, Stamp>::first);
 }
 
 std::string_view ZygoteManager::ZygoteProcess::fault(Clock::duration settling) const {
@@ -175,16 +175,8 @@ bool ZygoteManager::ZygoteProcess::has_changed() const {
 }
 
 std::optional<bool> ZygoteManager::ZygoteProcess::is_too_large() const {
-  const auto now = memory();
+  const auto now = process::resident_bytes(boot_.pid);
   return now ? std::optional(*now > options_.max_memory) : std::nullopt;
-}
-
-// Resident, proc(5): statm counts pages. Nothing: not readable now.
-std::optional<std::uint64_t> ZygoteManager::ZygoteProcess::memory() const {
-  std::ifstream statm(fmt::format("/proc/{}/statm", boot_.pid));
-  std::uint64_t pages = 0;
-  if (!(statm >> pages >> pages)) return std::nullopt;
-  return pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
 }
 
 }  // namespace cgisrv::warm

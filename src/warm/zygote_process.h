@@ -64,7 +64,6 @@ class ZygoteManager::ZygoteProcess {
   void end();
   bool take_stamps();
   bool has_changed() const;
-  std::optional<std::uint64_t> memory() const;
 
   Loop& loop_;
   Boot boot_;

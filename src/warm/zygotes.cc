@@ -5,7 +5,6 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
@@ -45,18 +44,9 @@ bool read_as(const Packet& packet, T& value) {
 }
 
 // Died by its own fault: memory that it shares with its zygote may be damaged.
-bool by_broken_memory(int status) {
-  if (!WIFSIGNALED(status)) return false;
-  const int signal = WTERMSIG(status);
-  return signal == SIGSEGV || signal == SIGABRT || signal == SIGBUS || signal == SIGILL;
-}
-
-std::uint64_t processor_us_of(const rusage& usage) {
-  const auto micros = [](const timeval& time) {
-    return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000 +
-           static_cast<std::uint64_t>(time.tv_usec);
-  };
-  return micros(usage.ru_utime) + micros(usage.ru_stime);
+bool by_broken_memory(const process::Exit& exit) {
+  return exit.signalled && (exit.code == SIGSEGV || exit.code == SIGABRT || exit.code == SIGBUS ||
+                            exit.code == SIGILL);
 }
 
 }  // namespace
@@ -183,8 +173,9 @@ void Zygotes::let_go(const ZygoteLink& zygote) {
   if (ZygoteState& known = states_[zygote.key]; known.zygote.get() == &zygote) known.zygote.reset();
 }
 
-void Zygotes::distrust(const ZygoteLink& zygote, std::string_view why) {
-  send_message(manager_, {.kind = ManagerMessage::Kind::suspect,
+// Tells the manager, and asks it for nothing more.
+void Zygotes::complain(ManagerMessage::Kind kind, const ZygoteLink& zygote, std::string_view why) {
+  send_message(manager_, {.kind = kind,
                           .key = zygote.key,
                           .generation = zygote.generation,
                           .reason = std::string(why)});
@@ -195,11 +186,7 @@ void Zygotes::distrust(const ZygoteLink& zygote, std::string_view why) {
 // that it has.
 void Zygotes::condemn(ZygoteLink& zygote, std::string_view why) {
   if (!zygote.reply) return;
-  send_message(manager_, {.kind = ManagerMessage::Kind::condemned,
-                          .key = zygote.key,
-                          .generation = zygote.generation,
-                          .reason = std::string(why)});
-  let_go(zygote);
+  complain(ManagerMessage::Kind::condemned, zygote, why);
   zygote.watch.cancel();
   zygote.control.reset();
   end_reading(zygote.reply.get());
@@ -345,10 +332,12 @@ bool Zygotes::ended(ForkRecord& record, const Packet& packet) {
     give_up(record, record.take_back() ? ForkState::failed : ForkState::lost);
     return true;
   }
-  record.zygote->processor_us += processor_us_of(message.usage);
-  if (by_broken_memory(message.status))
-    distrust(*record.zygote, "one of its processes has died of broken memory");
-  finish(record, process::exit_of(message.status, message.usage));
+  const process::Exit exit = process::exit_of(message.status, message.usage);
+  record.zygote->processor_us += static_cast<std::uint64_t>(exit.processor_time().count());
+  if (by_broken_memory(exit))
+    complain(ManagerMessage::Kind::suspect, *record.zygote,
+             "one of its processes has died of broken memory");
+  finish(record, exit);
   return true;
 }
 

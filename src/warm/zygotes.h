@@ -135,7 +135,7 @@ class Zygotes {
   void forget(ForkRecords::iterator record);
   void give_up(ForkRecord& record, ForkState state);
   void let_go(const ZygoteLink& zygote);
-  void distrust(const ZygoteLink& zygote, std::string_view why);
+  void complain(ManagerMessage::Kind kind, const ZygoteLink& zygote, std::string_view why);
   void condemn(ZygoteLink& zygote, std::string_view why);
   void lost(ZygoteLink& zygote);
   void settle(const ZygoteLink& zygote, bool may_be_told);

@@ -19,10 +19,10 @@ class AccountTest : public testing::Test {
     exit.usage.ru_maxrss = 4000;
     account.belongs_to(stats);
   }
-  void run(StartKind start = StartKind::cold, std::string_view why = {}) {
-    account.asks();
-    account.waited();
-    account.started(start, why);
+  void run(StartKind start = StartKind::cold) {
+    account.usage.queue = account.usage.start = Duration(0);
+    account.usage.began = Usage::Clock::now();
+    account.usage.started = start;
   }
   void expect_final(int times) {
     EXPECT_EQ(is_final, times);
@@ -53,11 +53,9 @@ TEST_F(AccountTest, SettledWhenBothTheRunAndTheProgramAreOver) {
 
 TEST_F(AccountTest, WaitingInVainIsWaiting) {
   wait_for_usage();
-  account.asks();
-  account.waited();
+  account.usage.queue = seconds(1);
   account.close(Outcome::refused);
   expect_final(1);
-  EXPECT_TRUE(account.usage().queue);
   EXPECT_EQ(stats->queue.count(), 1U);
   EXPECT_EQ(stats->total.count(), 0U);
 }
@@ -75,21 +73,18 @@ TEST_F(AccountTest, TheProgramMayEndLast) {
 
 TEST_F(AccountTest, WhatNeverStartedIsSettledAtOnce) {
   wait_for_usage();
-  account.asks();
   account.close(Outcome::refused);
   expect_final(1);
   EXPECT_EQ(stats->total.count(), 0U);  // it says nothing of how long the program takes
   EXPECT_EQ(stats->failed(), 0U);       // nor is it the program's fault
-  EXPECT_EQ(account.usage().started, StartKind::none);
+  EXPECT_EQ(account.usage.started, StartKind::none);
   EXPECT_EQ(stats->cold_starts + stats->warm_starts, 0U);
 }
 
-TEST_F(AccountTest, ColdStartsHaveTheirReason) {
-  run(StartKind::cold, "booting");
+TEST_F(AccountTest, ColdStartsAreCounted) {
+  run(StartKind::cold);
   account.reaped(exit);
   account.close(Outcome::answered);
-  EXPECT_EQ(account.usage().started, StartKind::cold);
-  EXPECT_EQ(account.usage().cold_reason, "booting");
   EXPECT_EQ(stats->cold_starts, 1U);
   EXPECT_EQ(stats->warm_starts, 0U);
 }
@@ -98,8 +93,6 @@ TEST_F(AccountTest, WarmStartsAreCountedOnTheirOwn) {
   run(StartKind::warm);
   account.reaped(exit);
   account.close(Outcome::answered);
-  EXPECT_EQ(account.usage().started, StartKind::warm);
-  EXPECT_EQ(account.usage().cold_reason, "");
   EXPECT_EQ(stats->cold_starts, 0U);
   EXPECT_EQ(stats->warm_starts, 1U);
 }
@@ -107,10 +100,10 @@ TEST_F(AccountTest, WarmStartsAreCountedOnTheirOwn) {
 TEST_F(AccountTest, WhatWorksOnIsNotWaitedForButItsTimeCounts) {
   wait_for_usage();
   run();
-  account.let_go();
+  account.usage.runs_on = true;
   account.close(Outcome::answered);
   expect_final(1);
-  EXPECT_FALSE(account.usage().exit);
+  EXPECT_FALSE(account.usage.exit);
   account.reaped(exit);
   expect_final(1);
   EXPECT_EQ(stats->cpu_us, 1'750'000U);
@@ -121,7 +114,7 @@ TEST_F(AccountTest, TheFirstOutcomeCounts) {
   account.close(Outcome::bad_header);
   account.close(Outcome::client_left);
   account.reaped(exit);
-  EXPECT_EQ(account.usage().outcome, Outcome::bad_header);
+  EXPECT_EQ(account.usage.outcome, Outcome::bad_header);
   EXPECT_EQ(stats->count(), 1U);
 }
 
@@ -134,17 +127,15 @@ TEST_F(AccountTest, ClientsThatLeftAreNoFailuresOfTheProgram) {
 
 TEST_F(AccountTest, FiguresAddUp) {
   run();
-  account.wrote(10);
-  account.read(300);
-  account.header_whole();
+  account.usage.bytes_in = 10;
+  account.usage.bytes_out = 300;
   account.reaped(exit);
   account.close(Outcome::answered);
   EXPECT_EQ(stats->bytes_in, 10U);
   EXPECT_EQ(stats->bytes_out, 300U);
   EXPECT_EQ(stats->peak_rss_kib, 4000U);
-  EXPECT_EQ(user_time(exit) + system_time(exit), std::chrono::milliseconds(1750));
-  EXPECT_TRUE(account.usage().queue && account.usage().start && account.usage().header);
-  EXPECT_GE(account.usage().total, *account.usage().run);
+  EXPECT_EQ(exit.processor_time(), std::chrono::milliseconds(1750));
+  EXPECT_GE(account.usage.total, *account.usage.run);
 }
 
 TEST_F(AccountTest, EveryOutcomeHasAName) {

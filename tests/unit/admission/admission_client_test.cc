@@ -85,19 +85,17 @@ TEST_F(AdmissionClientTest, TwoAtATimeForAProgramThatIsNewHaveOneLimit) {
 }
 
 TEST_F(AdmissionClientTest, ARowIsInUseAsLongAsAnythingOfARunIs) {
-  account::Account account;
+  std::shared_ptr<account::ProgramStats> stats;
   {
     PendingAdmission one = pending();
-    AdmissionRequest mine = request("/a");
-    mine.account = &account;
-    one.enter(mine);
+    one.enter(request("/a"));
     deliver();
     EXPECT_EQ(one.state(), State::admitted);
+    stats = one.stats();
   }
   EXPECT_TRUE(in_use("/a")) << "its costs are not settled";
-  account.close(account::Outcome::answered);
-  EXPECT_EQ(table.row(*table.find(table.key(1, "/a"))).stats.count(), 1U);
-  account = {};
+  EXPECT_EQ(stats.get(), &table.row(*table.find(table.key(1, "/a"))).stats);
+  stats.reset();
   EXPECT_FALSE(in_use("/a"));
 }
 

@@ -254,27 +254,24 @@ TEST_F(Environments, TlsSetsHttps) {
 }
 
 TEST_F(Environments, RedirectUrlAfterALocalRedirect) {
-  const Redirected redirected{.url = "/first"};
-  input.redirected = &redirected;
+  input.redirected = {.url = "/first"};
   EXPECT_THAT(get("REDIRECT_URL"), Optional(std::string("/first")));
 }
 
 TEST_F(Environments, OfAnErrorPageTellTheFailureAsApacheDoes) {
-  const Redirected redirected{.url = "/first", .status = 404, .query = "a=b", .method = "POST"};
-  input.redirected = &redirected;
+  input.redirected = {.url = "/first", .status = 404, .query = "a=b", .method = "POST"};
   EXPECT_THAT(get("REDIRECT_STATUS"), Optional(std::string("404")));
   EXPECT_THAT(get("REDIRECT_URL"), Optional(std::string("/first")));
   EXPECT_THAT(get("REDIRECT_QUERY_STRING"), Optional(std::string("a=b")));
   EXPECT_THAT(get("REDIRECT_REQUEST_METHOD"), Optional(std::string("POST")));
-  input.redirected = nullptr;
+  input.redirected = {};
   EXPECT_THAT(get("REDIRECT_STATUS"), Optional(std::string("200")));
   EXPECT_FALSE(build().has("REDIRECT_REQUEST_METHOD"));
 }
 
 // Fault 14: php-cgi would run what PATH_TRANSLATED names.
 TEST_F(Environments, RedirectUrlIsNotThereBesidePathTranslated) {
-  const Redirected redirected{.url = "/first"};
-  input.redirected = &redirected;
+  input.redirected = {.url = "/first"};
   script.path_info = "/hello.txt";
   EXPECT_FALSE(build().has("REDIRECT_URL"));
   EXPECT_THAT(get("PATH_INFO"), Optional(std::string("/hello.txt")));

@@ -55,14 +55,14 @@ TEST_F(EndOfRun, ABrokenHeaderIsSaidThoughTheProgramPrintsOn) {
 TEST_F(EndOfRun, RedirectThatCannotBeFollowedIsTheProgramsFailure) {
   walk("printf 'Location: /../x\\n\\n'");
   expect_failure(502, "its Location is a path that is broken or leads out of the site");
-  EXPECT_EQ(exchange.account->usage().outcome, account::Outcome::bad_header);
+  EXPECT_EQ(exchange.account->usage.outcome, account::Outcome::bad_header);
 }
 
 // Fault 2j.
 TEST_F(EndOfRun, ABadExitAfterTheResponseIsTold) {
   walk(std::string(head) + "echo half; echo 'ValueError: boom' >&2; exit 1");
   EXPECT_EQ(exchange.end, End::finished);
-  EXPECT_EQ(exchange.account->usage().outcome, account::Outcome::bad_exit);
+  EXPECT_EQ(exchange.account->usage.outcome, account::Outcome::bad_exit);
   EXPECT_FALSE(account::is_failure(account::Outcome::bad_exit));
 }
 
@@ -167,8 +167,8 @@ TEST_F(EndOfRun, KilledAfterTheHeader) {
 TEST_F(EndOfRun, OutputShortOfItsContentLengthIsAFailure) {
   walk("printf 'Content-Type: text/plain\\nContent-Length: 9\\n\\npart'");
   EXPECT_EQ(exchange.end, End::aborted);
-  EXPECT_EQ(exchange.account->usage().outcome, account::Outcome::too_short);
-  EXPECT_THAT(exchange.account->usage().diagnosis, HasSubstr("5 bytes short"));
+  EXPECT_EQ(exchange.account->usage.outcome, account::Outcome::too_short);
+  EXPECT_THAT(exchange.account->usage.diagnosis, HasSubstr("5 bytes short"));
 }
 
 TEST_F(EndOfRun, IdleTimeout) {
@@ -233,8 +233,8 @@ TEST_F(EndOfRun, ProgramThatClosesItsOutputIsReapedThoughThereAreNoDescriptors) 
   expect_over();
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
   EXPECT_EQ(exchange.end, End::finished);
-  ASSERT_TRUE(exchange.account->usage().exit);
-  EXPECT_EQ(exchange.account->usage().exit->code, 3);
+  ASSERT_TRUE(exchange.account->usage.exit);
+  EXPECT_EQ(exchange.account->usage.exit->code, 3);
 }
 
 TEST_F(EndOfRun, DestroyedRunEndsItsGroup) {

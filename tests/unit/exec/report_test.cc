@@ -30,21 +30,22 @@ class ReportTest : public testing::Test {
 };
 
 TEST_F(ReportTest, ColdStart) {
-  account->started(account::StartKind::cold);
+  account->usage.started = account::StartKind::cold;
   EXPECT_THAT(text(), HasSubstr("  started    cold\n"));
   EXPECT_EQ(program()["start"], "cold");
   EXPECT_TRUE(program()["cold_reason"].is_null());
 }
 
 TEST_F(ReportTest, ColdStartWithItsReason) {
-  account->started(account::StartKind::cold, "refused");
+  account->usage.started = account::StartKind::cold;
+  account->usage.cold_reason = "refused";
   EXPECT_THAT(text(), HasSubstr("  started    cold: refused\n"));
   EXPECT_EQ(program()["start"], "cold");
   EXPECT_EQ(program()["cold_reason"], "refused");
 }
 
 TEST_F(ReportTest, WarmStart) {
-  account->started(account::StartKind::warm);
+  account->usage.started = account::StartKind::warm;
   EXPECT_THAT(text(), HasSubstr("  started    warm\n"));
   EXPECT_EQ(program()["start"], "warm");
 }

@@ -12,7 +12,7 @@ class VerdictTest : public testing::Test {
   void over() {}
   void ran(int code, bool signalled = false) {
     auto account = std::make_shared<account::Account>();
-    account->started(account::StartKind::cold);
+    account->usage.start = account::Duration(0);
     account->close(account::Outcome::answered);
     account->reaped({.signalled = signalled, .code = code});
     record.starting({.name = "/x.cgi", .filename = "/srv/x.cgi"}, cgi::Environment(), account);

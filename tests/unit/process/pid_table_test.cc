@@ -23,7 +23,7 @@ TEST(PidTable, PlacesAreDistinctAndLimited) {
   for (int i = 0; i < 3; ++i) {
     pid_slots.push_back(pid_table.claim());
     ASSERT_TRUE(pid_slots.back());
-    slots.insert(pid_slots.back().slot());
+    slots.insert(pid_slots.back().get());
   }
   EXPECT_EQ(slots.size(), 3U);
   EXPECT_FALSE(pid_table.claim());
@@ -34,12 +34,12 @@ TEST(PidTable, WhatIsGivenBackCanBeClaimedAgain) {
   pid_table.use_row(0);
   PidSlotOwner first = pid_table.claim();
   PidSlotOwner second = pid_table.claim();
-  PidSlot* const slot = second.slot();
-  second.release();
+  PidSlot* const slot = second.get();
+  second.reset();
   EXPECT_FALSE(second);
-  second.release();  // nothing to give back twice
+  second.reset();  // nothing to give back twice
   PidSlotOwner third = pid_table.claim();
-  EXPECT_EQ(third.slot(), slot);
+  EXPECT_EQ(third.get(), slot);
   EXPECT_FALSE(pid_table.claim());
 }
 
@@ -48,9 +48,9 @@ TEST(PidTable, MovingAPlaceGivesUpTheOldOne) {
   pid_table.use_row(0);
   PidSlotOwner first = pid_table.claim();
   PidSlotOwner second = pid_table.claim();
-  PidSlot* const kept = second.slot();
+  PidSlot* const kept = second.get();
   first = std::move(second);
-  EXPECT_EQ(first.slot(), kept);
+  EXPECT_EQ(first.get(), kept);
   EXPECT_TRUE(pid_table.claim());  // the first one's
   {
     const PidSlotOwner gone = std::move(first);
@@ -81,7 +81,7 @@ TEST(PidTable, EndsWhatAStarterHasStartedThoughNoDescriptorIsFree) {
   if (const pid_t worker = ::fork(); worker == 0) {
     pid_table.use_row(0);
     const PidSlotOwner pid_slot = pid_table.claim();
-    pid_slot.slot()->store(program);
+    pid_slot->store(program);
     ::_exit(0);
   } else {
     ASSERT_EQ(::waitpid(worker, nullptr, 0), worker);
@@ -126,14 +126,14 @@ TEST(PidTable, KillsNobodyWhoIsNotOurChild) {
   PidTable pid_table(1, 1);
   pid_table.use_row(0);
   const PidSlotOwner forged = pid_table.claim();
-  forged.slot()->store(grandchild);
+  forged->store(grandchild);
   const Fd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, grandchild, 0)));
   ASSERT_TRUE(pidfd);
   pid_table.end_programs_of(0);
   pollfd ended{.fd = pidfd.get(), .events = POLLIN, .revents = 0};
   EXPECT_EQ(::poll(&ended, 1, 100), 0);
   // Unless our child is known to start programs for workers.
-  forged.slot()->store(grandchild);
+  forged->store(grandchild);
   pid_table.end_programs_of(0, {shell.result->pid()});
   EXPECT_EQ(::poll(&ended, 1, 5000), 1);
   Child child = shell.take();

@@ -134,7 +134,7 @@ TEST_F(Spawn, PidStandsInItsPlaceFromTheStart) {
   PidTable pid_table(1, 1);
   pid_table.use_row(0);
   PidSlotOwner pid_slot = pid_table.claim();
-  const PidSlot& slot = *pid_slot.slot();
+  const PidSlot& slot = *pid_slot;
   Shell shell("read line", std::move(pid_slot));
   Child child = shell.take();
   EXPECT_EQ(slot.load(), child.pid());
