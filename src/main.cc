@@ -96,6 +96,8 @@ int check(const Command& command, const Config& config) {
   for (const std::string& each : lacking)
     std::fprintf(stderr, "%s: as it is here, it would not start: %s\n", command.config_file.c_str(),
                  each.c_str());
+  for (const std::string& note : config.notes)
+    std::fprintf(stderr, "note: %s\n", note.c_str());
   for (const std::string& note : site::notes_on_sites(config))
     std::fprintf(stderr, "note: %s\n", note.c_str());
   for (const std::string& note : config::notes_on_passwords(config))

@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <iterator>
 
 #include "base/text.h"
+#include "config/key_lines.h"
 #include "config/value_check.h"
 #include "site/locate.h"
 #include "site/password_rule.h"
@@ -15,16 +15,8 @@ namespace cgisrv::site {
 
 namespace {
 
+using config::find_line;
 using config::KeyLines;
-
-// Where the first of the keys stands that is there; null: none of them is.
-const config::KeyLine* line_of(const KeyLines& lines,
-                               std::initializer_list<std::string_view> keys) {
-  for (const std::string_view key : keys)
-    for (const config::KeyLine& each : lines)
-      if (each.key == key) return &each;
-  return nullptr;
-}
 
 class Page {
  public:
@@ -32,10 +24,9 @@ class Page {
 
   template <typename... Args>
   void add(const config::KeyLine* at, fmt::format_string<Args...> format, Args&&... args) {
-    if (at != nullptr)
-      fmt::format_to(std::back_inserter(text_),
-                     "{}:{}: ", at->file.empty() ? config_.file : at->file, at->line);
-    text_.append(text::printable(fmt::format(format, std::forward<Args>(args)...))).append("\n");
+    text_.append(config::place_text(config_, at))
+        .append(text::printable(fmt::format(format, std::forward<Args>(args)...)))
+        .append("\n");
   }
   std::string take() && { return std::move(text_); }
 
@@ -61,11 +52,11 @@ void add_site(Page& page, const config::Site& site, const std::string& host) {
   const auto name = std::ranges::find_if(
       site.server_name, [&](const std::string& each) { return host_matches(each, host); });
   if (host.empty())
-    page.add(line_of(site.lines, {""}), "the first site answers, as the URL has no host");
+    page.add(find_line(site.lines, {""}), "the first site answers, as the URL has no host");
   else if (name != site.server_name.end())
-    page.add(line_of(site.lines, {"server_name"}), "the site {} answers for {}", *name, host);
+    page.add(find_line(site.lines, {"server_name"}), "the site {} answers for {}", *name, host);
   else
-    page.add(line_of(site.lines, {""}), "the first site answers, as none has the name {}", host);
+    page.add(find_line(site.lines, {""}), "the first site answers, as none has the name {}", host);
 }
 
 std::string_view why(Rank rank, const config::Location& location) {
@@ -93,10 +84,10 @@ std::string_view why(Rank rank, const config::Location& location) {
 void add_step(Page& page, const config::Site& site, const Step& step) {
   const config::Location& location = *step.location;
   if (&location == &site.fallback && step.kind == Step::Kind::answers)
-    return page.add(line_of(site.lines, {""}), "{}: no location matches; the site itself answers",
+    return page.add(find_line(site.lines, {""}), "{}: no location matches; the site itself answers",
                     step.text);
   const std::string match = config::format_match(location.match);
-  const auto line = [&](std::string_view key) { return line_of(location.lines, {key, ""}); };
+  const auto line = [&](std::string_view key) { return find_line(location.lines, {key, ""}); };
   switch (step.kind) {
     case Step::Kind::answers:
       return page.add(line("match"), "{}: location {} answers: {}", step.text, match,
@@ -108,7 +99,7 @@ void add_step(Page& page, const config::Site& site, const Step& step) {
     case Step::Kind::attempt:
       return page.add(line("try"), "  try \"{}\"", step.text);
     case Step::Kind::index:
-      return page.add(line_of(&location == &site.fallback ? site.lines : location.lines, {"index"}),
+      return page.add(find_line(&location == &site.fallback ? site.lines : location.lines, {"index"}),
                       "  index {}", step.text);
     case Step::Kind::denied:
       return page.add(line("deny"), "  location {} denies {}", match, step.text);
@@ -119,7 +110,7 @@ constexpr std::string_view of_files = "GET, HEAD and OPTIONS; others are 405";
 
 void add_program(Page& page, const Located& located) {
   const cgi::Script& script = located.script;
-  page.add(line_of(located.location->lines, {"cgi", "interpreter"}), "runs {}{}", script.filename,
+  page.add(find_line(located.location->lines, {"cgi", "interpreter"}), "runs {}{}", script.filename,
            script.interpreter.empty() ? "" : " by " + script.interpreter);
   const std::pair<const char*, const std::string&> variables[] = {
       {"SCRIPT_NAME", script.name},
@@ -147,10 +138,10 @@ void add_answer(Page& page, const Located& located) {
       return page.add(nullptr, "301 to {}; 308 for other methods, if a program answers there",
                       located.redirect);
     case Located::Kind::redirect:
-      return page.add(line_of(lines, {"redirect"}), "{} to {}, for all methods but TRACE",
+      return page.add(find_line(lines, {"redirect"}), "{} to {}, for all methods but TRACE",
                       located.status, located.redirect);
     case Located::Kind::error:
-      return page.add(line_of(lines, {"deny"}), "{}: {}", located.status, located.problem);
+      return page.add(find_line(lines, {"deny"}), "{}: {}", located.status, located.problem);
   }
 }
 
@@ -168,9 +159,8 @@ std::string explain(const config::Config& config, std::string_view url) {
     page.add(nullptr, "400: the path {} is broken or leads out of the site", raw);
     return std::move(page).take();
   }
-  const auto visitor = access::Peer{.kind = access::Peer::Kind::unix_socket, .is_local = true};
   Trace trace;
-  const Located located = locate(config, site, *path, visitor, &trace);
+  const Located located = locate(config, site, *path, access::Peer::local(), &trace);
   for (const Step& step : trace)
     add_step(page, site, step);
   if (!located.is_kept_out)
