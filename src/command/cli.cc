@@ -382,7 +382,7 @@ Command parse_command_line(int argc, char** argv) {
   app.add_flag("--version", wants_version, "the version");
   auto* const check = app.add_subcommand("check")->fallthrough();
   add_common(*check, command.config_file, "the file that is checked", wants_help);
-  check->add_option("--explain", command.explain, "say how this URL is answered, step by step")
+  check->add_option("--explain", command.explain, "say how this URL is answered, step by step; may repeat")
       ->type_name("URL");
   add_remote(app, command, wants_help);
   auto* const exec = app.add_subcommand("exec", exec_usage)->fallthrough();

@@ -3,10 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
+#include <set>
+#include <utility>
 
 #include "base/text.h"
 #include "config/key_lines.h"
 #include "config/value_check.h"
+#include "site/access_rules.h"
+#include "site/error_page.h"
 #include "site/locate.h"
 #include "site/password_rule.h"
 #include "site/trace.h"
@@ -81,7 +86,16 @@ std::string_view why(Rank rank, const config::Location& location) {
   return "";
 }
 
+// Where a site, or a location of it, has its keys.
+const KeyLines& lines_of(const config::Site& site, const config::Location* location) {
+  const bool is_site = location == nullptr || location == &site.fallback;
+  return is_site ? site.lines : location->lines;
+}
+
 void add_step(Page& page, const config::Site& site, const Step& step) {
+  if (step.kind == Step::Kind::allow)
+    return page.add(find_line(lines_of(*step.site, step.location), {"allow", ""}),
+                    "  allow = {} of {} is asked", step.text, title_of(*step.site, step.location));
   const config::Location& location = *step.location;
   if (&location == &site.fallback && step.kind == Step::Kind::answers)
     return page.add(find_line(site.lines, {""}), "{}: no location matches; the site itself answers",
@@ -99,10 +113,36 @@ void add_step(Page& page, const config::Site& site, const Step& step) {
     case Step::Kind::attempt:
       return page.add(line("try"), "  try \"{}\"", step.text);
     case Step::Kind::index:
-      return page.add(find_line(&location == &site.fallback ? site.lines : location.lines, {"index"}),
-                      "  index {}", step.text);
+      return page.add(find_line(lines_of(site, &location), {"index"}), "  index {}", step.text);
     case Step::Kind::denied:
       return page.add(line("deny"), "  location {} denies {}", match, step.text);
+    case Step::Kind::allow:
+      break;
+  }
+}
+
+// A rule of access is asked for the folder and for its index: it is named once.
+void add_steps(Page& page, const config::Site& site, const Trace& trace) {
+  std::set<std::pair<const config::Site*, const config::Location*>> named;
+  for (const Step& step : trace)
+    if (step.kind != Step::Kind::allow || named.emplace(step.site, step.location).second)
+      add_step(page, site, step);
+}
+
+// The rule at that address, wherever it stands.
+void add_password_rule(Page& page, const config::Config& config, const auth::Options& rule) {
+  const auto is_it = [&](const config::AccessRules& rules) {
+    return rules.auth && &*rules.auth == &rule;
+  };
+  const auto add = [&](const config::Site& site, const config::Location* location) {
+    page.add(find_line(lines_of(site, location), {"auth", ""}),
+             "a password is asked for first: realm \"{}\", by auth of {}", rule.realm,
+             title_of(site, location));
+  };
+  for (const config::Site& site : config.sites) {
+    if (is_it(site.access)) add(site, nullptr);
+    for (const config::Location& location : site.locations)
+      if (is_it(location.access)) add(site, &location);
   }
 }
 
@@ -145,6 +185,62 @@ void add_answer(Page& page, const Located& located) {
   }
 }
 
+// The page of the site that answers in place of the server's own, if one does.
+std::optional<Located> add_error_page(Page& page, const config::Config& config,
+                                      const config::Site& site, const config::Location& location,
+                                      int status) {
+  const auto& pages = location.answers.error_pages;
+  const std::string_view path = error_page_for(pages, status);
+  const auto decoded = http::decode_path(path.substr(0, path.find('?')));
+  if (path.empty() || !decoded) return std::nullopt;
+  const bool is_own = error_page_for(site.fallback.answers.error_pages, status) != path;
+  const auto* const line = find_line(lines_of(site, is_own ? &location : nullptr), {"error_pages"});
+  Located found = locate(config, site, *decoded, access::Peer::local());
+  const std::string problem = why_no_error_page(found);
+  if (problem.empty())
+    page.add(line, "  {} is answered by the page {}", status, path);
+  else
+    page.add(line, "  {} would be answered by the page {}, but {}", status, path, problem);
+  return problem.empty() ? std::optional(std::move(found)) : std::nullopt;
+}
+
+// What changes each answer of a location.
+void add_fields(Page& page, const config::Site& site, const config::Location& location) {
+  using Kind = config::FieldRule::Kind;
+  const auto& of_site = site.fallback.answers.fields;
+  for (const config::FieldRule& rule : location.answers.fields) {
+    const bool is_of_site = std::ranges::find(of_site, rule) != of_site.end();
+    const auto* const line =
+        find_line(lines_of(site, is_of_site ? nullptr : &location), {"headers"});
+    if (rule.kind == Kind::remove)
+      page.add(line, "  header {} is removed", rule.name);
+    else
+      page.add(line, "  header {}: {} is {}", rule.name, rule.value,
+               rule.kind == Kind::set ? "set" : "added");
+  }
+}
+
+// Who is asked for a password, what answers, and what becomes of a refusal.
+void add_outcome(Page& page, const config::Config& config, const config::Site& site,
+                 const http::Path& path, const Located& located, const Trace& trace) {
+  std::set<int> refusals;
+  if (std::ranges::count(trace, Step::Kind::allow, &Step::kind) > 0) refusals.insert(403);
+  if (!located.is_kept_out)
+    for (const auth::Options* rule : password_rules_for(config, site, path, located)) {
+      add_password_rule(page, config, *rule);
+      refusals.insert(401);
+    }
+  add_answer(page, located);
+  const config::Location* answering = located.location;
+  if (located.kind == Located::Kind::error) refusals.insert(located.status);
+  for (const int status : refusals) {
+    const auto found = add_error_page(page, config, site, *located.location, status);
+    if (found && located.kind == Located::Kind::error && status == located.status)
+      answering = found->location;
+  }
+  add_fields(page, site, *answering);
+}
+
 }  // namespace
 
 std::string explain(const config::Config& config, std::string_view url) {
@@ -161,12 +257,8 @@ std::string explain(const config::Config& config, std::string_view url) {
   }
   Trace trace;
   const Located located = locate(config, site, *path, access::Peer::local(), &trace);
-  for (const Step& step : trace)
-    add_step(page, site, step);
-  if (!located.is_kept_out)
-    for (const auth::Options* rule : password_rules_for(config, site, *path, located))
-      page.add(nullptr, "a password is asked for first: realm \"{}\"", rule->realm);
-  add_answer(page, located);
+  add_steps(page, site, trace);
+  add_outcome(page, config, site, *path, located, trace);
   return std::move(page).take();
 }
 
