@@ -96,6 +96,8 @@ int check(const Command& command, const Config& config) {
   for (const std::string& each : lacking)
     std::fprintf(stderr, "%s: as it is here, it would not start: %s\n", command.config_file.c_str(),
                  each.c_str());
+  for (const std::string& note : config.notes)
+    std::fprintf(stderr, "note: %s\n", note.c_str());
   for (const std::string& note : site::notes_on_sites(config))
     std::fprintf(stderr, "note: %s\n", note.c_str());
   for (const std::string& note : config::notes_on_passwords(config))
@@ -105,6 +107,13 @@ int check(const Command& command, const Config& config) {
   for (const std::string& each : expected)
     std::fprintf(stderr, "note: as it is now, it would not start by hand: %s\n", each.c_str());
   return lacking.empty() ? exit_status::ok : exit_status::configuration;
+}
+
+// Each URL's answer, apart from the next by an empty line.
+int explain(const std::vector<std::string>& urls, const Config& config) {
+  for (const std::string& url : urls)
+    std::printf("%s%s", &url == &urls.front() ? "" : "\n", site::explain(config, url).c_str());
+  return exit_status::ok;
 }
 
 // Asks for the password of --auth. False, after saying why: there is none.
@@ -144,10 +153,8 @@ int main(int argc, char** argv) {
   auto config = serves ? make_serving_config(command) : make_config(command);
   if (!config) return complain(command, config.error());
   if (executes) return exec::run(command.exec, std::move(*config));
-  if (command.kind == Command::Kind::check && !command.explain.empty()) {
-    std::fputs(site::explain(*config, command.explain).c_str(), stdout);
-    return exit_status::ok;
-  }
+  if (command.kind == Command::Kind::check && !command.explain.empty())
+    return explain(command.explain, *config);
   if (command.kind == Command::Kind::check) return check(command, *config);
   tell_of_passwords(*config);
   const std::string what = command.config_file.empty() ? config->sites.front().root : config->file;

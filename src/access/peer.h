@@ -25,6 +25,8 @@ struct Peer {
   // As accept(2) gives it. A socket of a pair has no address, and counts as a unix socket.
   static Peer from_kernel(const sockaddr_storage& storage);
   static Peer of(const Ip& ip, bool is_local = false) { return {Kind::ip, ip, is_local}; }
+  // The administrator of this machine.
+  static Peer local() { return {.kind = Kind::unix_socket, .is_local = true}; }
 
   std::string text() const;  // "192.0.2.1", "a client on a unix socket", "an unknown client"
 };

@@ -75,6 +75,13 @@ bool is_passed(std::string_view name, bool pass_authorization) {
          !text::equals_ignoring_case(name.substr(0, 6), "Proxy-");
 }
 
+// A password that we have checked is nobody else's business. What a request sends to the program
+// that fails is not for the page that tells of the failure.
+bool passes_authorization(const EnvironmentInput& input) {
+  const bool is_error_page = input.redirected != nullptr && !input.redirected->method.empty();
+  return input.pass_authorization && input.user.empty() && !is_error_page;
+}
+
 void add_fields(Environment& env, const http::Request& request, bool pass_authorization) {
   // RFC 9112 section 3.2.2: the host of an absolute target replaces that of Host.
   if (was_absolute(request)) {
@@ -257,7 +264,7 @@ Environment build_environment(const EnvironmentInput& input) {
   add_server(env, input.request, input.endpoints);
   add_request(env, input);
   add_script(env, input.script);
-  add_fields(env, input.request, input.pass_authorization && input.user.empty());
+  add_fields(env, input.request, passes_authorization(input));
   add_git_protocol(env);
   add_user(env, input);
   add_configured(env, input.configured);

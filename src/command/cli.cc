@@ -293,10 +293,11 @@ Command exec_command(Command command, bool has_directory) {
 
 Command passwd_command(Command command, bool has_directory) {
   command.kind = Command::Kind::passwd;
+  if (!command.config_file.empty())
+    return refuse("passwd has no option -c; " + hint_for({.word = "-c", .command = "passwd"}, {}));
   if (command.passwd.file.empty() || command.passwd.user.empty())
     return refuse("passwd needs a file and a user: cgisrv passwd FILE USER");
-  if (has_directory || is_for_a_start(command) || tells_programs(command.of_directory) ||
-      !command.config_file.empty())
+  if (has_directory || is_for_a_start(command) || tells_programs(command.of_directory))
     return refuse("passwd takes FILE and USER, and no more than --delete besides");
   return command;
 }
@@ -354,7 +355,7 @@ std::string unexpected_word(const CLI::App& app, const CLI::ParseError& error,
   for (const CLI::App* const used : app.get_subcommands())
     std::ranges::copy(names_of(*used), std::back_inserter(options));
   UnknownWord unknown = unknown_word(extras.front(), argc, argv);
-  unknown.of_exec = app.get_subcommand("exec")->parsed();
+  if (const auto used = app.get_subcommands(); !used.empty()) unknown.command = used[0]->get_name();
   const bool is_option = unknown.word.starts_with('-');
   if (!is_option && !directory.empty() && app.get_subcommands().empty())
     if (auto hint = hint_for_operand(app, directory); !hint.empty()) return hint;
@@ -382,7 +383,9 @@ Command parse_command_line(int argc, char** argv) {
   app.add_flag("--version", wants_version, "the version");
   auto* const check = app.add_subcommand("check")->fallthrough();
   add_common(*check, command.config_file, "the file that is checked", wants_help);
-  check->add_option("--explain", command.explain, "say how this URL is answered, step by step")
+  check
+      ->add_option("--explain", command.explain,
+                   "say how this URL is answered, step by step; may repeat")
       ->type_name("URL");
   add_remote(app, command, wants_help);
   auto* const exec = app.add_subcommand("exec", exec_usage)->fallthrough();

@@ -18,8 +18,8 @@ struct Command {
   Kind kind = Kind::serve;
   int status = 0;  // done: only exit with this status (after --help, or a wrong flag)
   std::string directory = ".";
-  std::string config_file;  // empty: serve the directory
-  std::string explain;      // check: how is this URL answered?
+  std::string config_file;           // empty: serve the directory
+  std::vector<std::string> explain;  // check: how are these URLs answered?
   std::vector<std::string> listen;
   ExecOptions exec;
   std::vector<std::string> hosts;  // accepted for a directory besides our own names

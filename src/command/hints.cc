@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
+#include <vector>
 
 #include "base/suggest.h"
 #include "base/text.h"
@@ -78,6 +79,24 @@ constexpr Habit curls_habits[] = {
     {"-o --output", "did you mean: --raw > {}", "FILE"},
 };
 
+constexpr Habit htpasswds_habits[] = {
+    {"-c --create",
+     "leave it out: a file that is not there is made, and one that is there is kept"},
+    {"-B -m -d -s -p -C -r --bcrypt", "leave it out: every hash is yescrypt"},
+    {"-n", "leave it out: the line is written into FILE, which may be a new one"},
+    {"-b", "leave it out: the password is asked for, or is a line of standard input"},
+    {"-i --stdin", "leave it out: without a terminal the password is a line of standard input"},
+    {"-D --remove", "did you mean: --delete"},
+    {"-v --verify", "no password is tried here; ask the server: curl -u USER URL"},
+};
+
+// Those of whom a command reminds its users.
+std::span<const Habit> habits_of(std::string_view command) {
+  if (command == "exec") return curls_habits;
+  if (command == "passwd") return htpasswds_habits;
+  return {};
+}
+
 bool is_one_of(std::string_view words, std::string_view word) {
   while (!words.empty())
     if (text::take_until(words, ' ') == word) return true;
@@ -115,17 +134,40 @@ std::string address_hint(std::string_view word, std::span<const std::string> val
   return fmt::format("did you mean: -l {}:{}", shown, port_follows ? values[1] : "8888");
 }
 
+std::string habit_of(std::string_view command, std::string_view word, std::string_view value) {
+  auto found = habit_for(habits_of(command), word, value);
+  // htpasswd's letters may stand together: "-nB".
+  const bool is_cluster = command == "passwd" && word.size() > 2 && !word.starts_with("--");
+  return found.empty() && is_cluster ? habit_of(command, word.substr(0, 2), value) : found;
+}
+
+// A slip of the hand, in an option of ours or in a long one of another program.
+std::string hint_for_slip(const UnknownWord& unknown, std::string_view value,
+                          std::span<const std::string_view> options) {
+  std::vector<std::string_view> known(options.begin(), options.end());
+  for (const std::span<const Habit> those :
+       {habits_of(unknown.command), std::span<const Habit>(habits)})
+    for (const Habit& habit : those)
+      for (std::string_view rest = habit.words; !rest.empty();)
+        if (const auto word = text::take_until(rest, ' '); word.starts_with("--"))
+          known.push_back(word);
+  const auto near = nearest(unknown.word, known);
+  if (!near) return {};
+  if (auto found = habit_of(unknown.command, *near, value); !found.empty()) return found;
+  if (auto found = habit_for(habits, *near, value); !found.empty()) return found;
+  return fmt::format("did you mean: {}", *near);
+}
+
 }  // namespace
 
 std::string hint_for(const UnknownWord& unknown, std::span<const std::string_view> options) {
   const std::string& word = unknown.word;
   const std::string value =
       unknown.values.empty() ? "" : text::printable(unknown.values.front(), 200);
-  if (unknown.of_exec) {
-    const std::string body = value.empty() ? "" : text::shell_word(value);
+  const std::string body = value.empty() ? "" : text::shell_word(value);
+  if (unknown.command == "exec")
     if (auto found = habit_for(curls_bodies, word, body); !found.empty()) return found;
-    if (auto found = habit_for(curls_habits, word, value); !found.empty()) return found;
-  }
+  if (auto found = habit_of(unknown.command, word, value); !found.empty()) return found;
   if (auto found = address_hint(word, unknown.values); !found.empty()) return found;
   if (is_one_of("--cgi-bin --cgi-dir", word) && value.starts_with('/'))
     return fmt::format(
@@ -134,8 +176,7 @@ std::string hint_for(const UnknownWord& unknown, std::span<const std::string_vie
         value, value.ends_with('/') ? "" : "/");
   if (auto found = habit_for(habits, word, value); !found.empty()) return found;
   if (is_port(word)) return fmt::format("did you mean: -l 127.0.0.1:{}", word);
-  const auto near = nearest(word, options);
-  return near ? fmt::format("did you mean: {}", *near) : std::string();
+  return hint_for_slip(unknown, value, options);
 }
 
 std::string hint_for_directory(const std::string& word,

@@ -11,7 +11,7 @@ namespace cgisrv::command {
 struct UnknownWord {
   std::string word;                 // an option or a command of another program
   std::vector<std::string> values;  // the words after it, up to the next option
-  bool of_exec = false;             // of cgisrv exec, where curl's options are tried
+  std::string command;  // whose option it would be: "exec", where curl's are tried; empty: none's
 };
 
 // "did you mean: -l 127.0.0.1:8000". `options`: those that cgisrv has here. Empty when nothing is

@@ -20,6 +20,8 @@ struct FieldRule {
   Kind kind = Kind::set;
   std::string name;
   std::string value;  // empty for remove
+
+  bool operator==(const FieldRule&) const = default;
 };
 
 // How long a file may be kept without asking for it again.

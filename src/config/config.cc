@@ -125,7 +125,8 @@ std::expected<Config, std::vector<ConfigError>> load_config(const std::string& f
   auto included = join_included(*read, file, faults);
   auto config = config_of(*read, file, std::move(faults));
   if (!config) return config;
-  config->included = std::move(included);
+  config->included = std::move(included.files);
+  config->notes = std::move(included.empty);
   hand_on_variables(*config);
   return config;
 }

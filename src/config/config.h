@@ -199,6 +199,7 @@ struct Config {
   std::string file;                   // its source; empty in directory mode
   std::vector<std::string> include;   // as written: what more belongs to it
   std::vector<std::string> included;  // the files that were read besides
+  std::vector<std::string> notes;     // on what was read, for whoever checks it
   ServerOptions server;
   std::vector<Listen> listen;
   AdminOptions admin;

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "config/habits.h"
 
 namespace cgisrv::config {
 
@@ -61,6 +62,20 @@ std::string_view advice_on_toml(std::string_view problem) {
   return {};
 }
 
+// The line of that number, from 1 on.
+std::string_view line_at(std::string_view text, unsigned number) {
+  while (--number > 0)
+    text::take_until(text, '\n');
+  return text::trim(text::take_until(text, '\n'));
+}
+
+std::string why_no_toml(std::string_view problem, std::string_view line) {
+  if (const auto advice = advice_on_line(line); !advice.empty())
+    return fmt::format("not TOML: \"{}\" is a line for another server; {}",
+                       text::printable(line, 60), advice);
+  return fmt::format("not TOML: {}{}", text::printable(problem), advice_on_toml(problem));
+}
+
 }  // namespace
 
 const Value* Value::find(std::string_view key) const {
@@ -84,10 +99,8 @@ std::expected<Value, ConfigError> parse_document(std::string_view text, const st
     return convert(toml::parse(text, file));
   } catch (const toml::parse_error& error) {
     const Position at = position(error.source());
-    return std::unexpected(
-        ConfigError{file, at.line, at.column,
-                    fmt::format("not TOML: {}{}", text::printable(error.description()),
-                                advice_on_toml(error.description()))});
+    return std::unexpected(ConfigError{file, at.line, at.column,
+                                       why_no_toml(error.description(), line_at(text, at.line))});
   }
 }
 

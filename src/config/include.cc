@@ -81,7 +81,7 @@ class Joiner {
           join(table, load(each, context, depth + 1));
   }
 
-  std::vector<std::string> take_files() { return std::move(files_); }
+  Included take() && { return std::move(included_); }
 
  private:
   static Value::List* list_of_tables(Value& table, std::string_view key) {
@@ -93,12 +93,17 @@ class Joiner {
   std::vector<std::string> existing(const std::string& pattern, const Position& at,
                                     unsigned depth) {
     auto files = files_of(pattern);
-    if (files.empty() && !is_pattern(pattern))
+    if (files.empty() && is_pattern(pattern))
+      included_.empty.push_back(
+          ConfigError{at.file ? *at.file : std::string(), at.line, at.column,
+                      fmt::format("'include': {} leads to no file", text::printable(pattern))}
+              .text());
+    else if (files.empty())
       faults_.add(at,
                   "'include': there is no file {}; only a pattern, such as \"conf.d/*.toml\", may "
                   "lead to none",
                   text::printable(pattern));
-    if (depth < depth_max && files_.size() + files.size() <= files_max) return files;
+    if (depth < depth_max && included_.files.size() + files.size() <= files_max) return files;
     faults_.add(at,
                 "'include': more than {} files, or one inside the other more than {} deep; does a "
                 "file include itself?",
@@ -107,7 +112,7 @@ class Joiner {
   }
 
   Value load(const std::string& file, Context context, unsigned depth) {
-    files_.push_back(file);
+    included_.files.push_back(file);
     auto document = read_document(file);
     if (!document) {
       faults_.add(std::move(document).error());
@@ -160,15 +165,15 @@ class Joiner {
   }
 
   Faults& faults_;
-  std::vector<std::string> files_;
+  Included included_;
 };
 
 }  // namespace
 
-std::vector<std::string> join_included(Value& root, const std::string& file, Faults& faults) {
+Included join_included(Value& root, const std::string& file, Faults& faults) {
   Joiner joiner(faults);
   joiner.expand(root, file, Context::whole_file, 0);
-  return joiner.take_files();
+  return std::move(joiner).take();
 }
 
 std::expected<Value, ConfigError> read_document(const std::string& file) {

@@ -12,6 +12,7 @@
 #include "auth/password_file.h"
 #include "auth/password_hash.h"
 #include "base/text.h"
+#include "config/key_lines.h"
 #include "net/address.h"
 #include "process/privileges.h"
 
@@ -19,13 +20,13 @@ namespace cgisrv::config {
 
 namespace {
 
-// Calls `visit` with each rule, in the order of the file.
+// Calls `visit` with each rule and the lines of its table, in the order of the file.
 template <typename Config, typename Visit>
 void visit_rules(Config& config, const Visit& visit) {
   for (auto& site : config.sites) {
-    if (auto& rule = site.access.auth; rule && !rule->is_open) visit(*rule);
+    if (auto& rule = site.access.auth; rule && !rule->is_open) visit(*rule, site.lines);
     for (auto& location : site.locations)
-      if (auto& rule = location.access.auth; rule && !rule->is_open) visit(*rule);
+      if (auto& rule = location.access.auth; rule && !rule->is_open) visit(*rule, location.lines);
   }
 }
 
@@ -121,6 +122,37 @@ void note_weak_hashes(const std::string& path, std::vector<std::string>& notes) 
   }
 }
 
+// Why what `users` lists lets nobody in; empty: it does.
+std::string why_nobody(const std::string& listed, const std::string& path,
+                       const auth::PasswordFile& passwords, const auth::GroupFile& groups) {
+  const bool is_group = listed.starts_with('@');
+  const auto group = groups.members.find(is_group ? listed.substr(1) : listed);
+  const bool is_known_group = group != groups.members.end();
+  const auto has_password = [&](const std::string& user) { return passwords.users.contains(user); };
+  const std::string name = text::escape(listed, 80);
+  if (is_group)
+    return is_known_group && std::ranges::none_of(group->second, has_password)
+               ? fmt::format("{} has nobody of the group {}", path, name)
+               : std::string();
+  if (has_password(listed)) return {};
+  if (is_known_group)
+    return fmt::format("{0} has no user {1}; the group is written \"@{1}\"", path, name);
+  return fmt::format(
+      "{} has no user {}; cgisrv passwd {} {} adds one; a group is written with @ before its name",
+      path, name, text::shell_word(path), text::shell_word(listed));
+}
+
+void note_users(const std::string& place, const auth::Options& rule,
+                std::vector<std::string>& notes) {
+  const auto text = auth::read_text_file(rule.passwords);
+  if (!text) return;  // there is none, or its own note says so
+  const auto passwords = auth::parse_password_file(*text);
+  const auto groups = auth::parse_group_file(auth::read_text_file(rule.groups).value_or(""));
+  for (const std::string& each : rule.users)
+    if (const auto why = why_nobody(each, rule.passwords, passwords, groups); !why.empty())
+      notes.push_back(fmt::format("{}'users': {}", place, why));
+}
+
 bool is_heard(const Listen& listen) {
   const auto address = net::parse_address(listen.address);
   return address && address->family() != AF_UNIX && !address->loopback();
@@ -130,13 +162,13 @@ bool is_heard(const Listen& listen) {
 
 std::vector<const auth::Options*> password_rules(const Config& config) {
   std::vector<const auth::Options*> rules;
-  visit_rules(config, [&](const auth::Options& rule) { rules.push_back(&rule); });
+  visit_rules(config, [&](const auth::Options& rule, const KeyLines&) { rules.push_back(&rule); });
   return rules;
 }
 
 void number_password_rules(Config& config) {
   std::uint32_t number = 0;
-  visit_rules(config, [&](auth::Options& rule) { rule.number = number++; });
+  visit_rules(config, [&](auth::Options& rule, const KeyLines&) { rule.number = number++; });
 }
 
 void check_password_rules(const Value& root, Config& config, Faults& faults) {
@@ -162,6 +194,9 @@ std::vector<std::string> notes_on_passwords(const Config& config) {
     if (!rule->groups.empty() && seen.insert(rule->groups).second)
       note_file(config, rule->groups, "passwords", notes);
   }
+  visit_rules(config, [&](const auth::Options& rule, const KeyLines& lines) {
+    note_users(place_text(config, find_line(lines, {"auth"})), rule, notes);
+  });
   const auto heard = std::ranges::find_if(config.listen, is_heard);
   if (!password_rules(config).empty() && heard != config.listen.end())
     notes.push_back(fmt::format(

@@ -20,8 +20,9 @@ void number_password_rules(Config& config);
 // password file is found before the start, not when somebody wants in.
 void check_password_rules(const Value& root, Config& config, Faults& faults);
 
-// What is no fault, but should be known: weak hashes, files that others can read, or that the
-// server's user cannot; passwords that go over the network in the clear.
+// What is no fault, but should be known: users who are let in but have no password, weak hashes,
+// files that others can read, or that the server's user cannot; passwords that go over the network
+// in the clear.
 std::vector<std::string> notes_on_passwords(const Config& config);
 
 }  // namespace cgisrv::config

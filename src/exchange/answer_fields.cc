@@ -58,11 +58,4 @@ void add_cache_fields(const std::vector<CacheRule>& rules, std::string_view type
   response.add("Expires", http::format_date(now + seconds));
 }
 
-std::string_view error_page_for(const std::vector<config::ErrorPage>& pages, int status) {
-  const auto found = std::ranges::find_if(pages, [status](const config::ErrorPage& page) {
-    return status >= page.first && status <= page.last;
-  });
-  return found == pages.end() ? std::string_view() : found->path;
-}
-
 }  // namespace cgisrv::exchange

@@ -1,4 +1,4 @@
-// What a location's rules do to the head of an answer, and which page answers for a failure. Pure.
+// What a location's rules do to the head of an answer. Pure.
 #pragma once
 
 #include <ctime>
@@ -18,8 +18,5 @@ void apply_field_rules(const std::vector<config::FieldRule>& rules, http::Respon
 // may have parameters; nothing if no rule is about it.
 void add_cache_fields(const std::vector<config::CacheRule>& rules, std::string_view type,
                       http::Response& response, std::time_t now);
-
-// The path that answers for that status; empty: the server's own page.
-std::string_view error_page_for(const std::vector<config::ErrorPage>& pages, int status);
 
 }  // namespace cgisrv::exchange

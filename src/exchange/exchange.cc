@@ -12,6 +12,7 @@
 #include "handler/handlers.h"
 #include "http/conditional.h"
 #include "page/pages.h"
+#include "site/error_page.h"
 
 namespace cgisrv::exchange {
 
@@ -338,7 +339,7 @@ void Exchange::fail(handler::Failure failure) {
 bool Exchange::show_error_page(handler::Failure& failure) {
   const config::Location* const location = routing_.located.location;
   if (failed_ || location == nullptr) return false;
-  const auto path = error_page_for(location->answers.error_pages, failure.status);
+  const auto path = site::error_page_for(location->answers.error_pages, failure.status);
   if (path.empty()) return false;
   for (const http::Field& field : failure.fields)
     carried_.push_back(field);

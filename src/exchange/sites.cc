@@ -26,6 +26,7 @@
 #include "page/listing_page.h"
 #include "page/pages.h"
 #include "site/access_rules.h"
+#include "site/error_page.h"
 #include "site/locate.h"
 #include "site/own_names.h"
 #include "site/password_rule.h"
@@ -170,6 +171,17 @@ HandlerPtr list(Exchange& exchange, const Routing& routing) {
                                       page::wants_html(request)));
 }
 
+// The status of a failure stays, whatever page is to tell of it. Null: go on.
+HandlerPtr refuse_as_error_page(Exchange& exchange, const Routing& routing) {
+  const Located& located = routing.located;
+  if (!exchange.is_error_page() || located.kind == Located::Kind::error) return nullptr;
+  const std::string problem = site::why_no_error_page(located);
+  if (problem.empty()) return nullptr;
+  return refuse(exchange, 500,
+                fmt::format("the page {} for {} cannot answer: {}", text::escape(routing.path.text),
+                            exchange.redirected().status, problem));
+}
+
 bool is_of_the_server(const http::Request& request) {
   return request.target.form == http::TargetForm::asterisk;
 }
@@ -291,6 +303,7 @@ HandlerPtr Sites::admit(Exchange& exchange, const Routing& routing) {
 HandlerPtr Sites::answer(Exchange& exchange, Routing& routing) {
   if (routing.site == nullptr) return answer_for_the_server(exchange);
   Located& located = routing.located;
+  if (auto refused = refuse_as_error_page(exchange, routing)) return refused;
   const bool runs = located.kind == Located::Kind::program;
   if (exchange.request().method == "TRACE")
     return method_not_allowed(exchange, runs ? program_methods : file_methods);

@@ -36,20 +36,20 @@ namespace {
 
 using AllowRule = Rule<access::AddressSet>;
 
-std::string title_of(const AllowRule& rule) {
-  if (rule.location != nullptr) return "location " + config::format_match(rule.location->match);
-  return "site " +
-         (rule.site->server_name.empty() ? rule.site->root : rule.site->server_name.front());
-}
-
 std::string not_let_in(const AllowRule& rule, const access::Peer& visitor) {
   std::string text = fmt::format("{} is not let in by allow = {} of {}", visitor.text(),
-                                 rule.value->text(), title_of(rule));
+                                 rule.value->text(), title_of(*rule.site, rule.location));
   const bool is_on_this_machine =
       visitor.kind == access::Peer::Kind::unix_socket || visitor.ip.is_loopback();
   if (rule.value->has("local") && is_on_this_machine && !visitor.is_local)
     text += "; it asks for somebody else, as a field of a proxy shows: see trusted_proxies";
   return text;
+}
+
+bool lets_in(const AllowRule& rule, const access::Peer& visitor, Trace* trace) {
+  if (trace != nullptr)
+    trace->push_back({Step::Kind::allow, rule.location, rule.value->text(), Rank::none, rule.site});
+  return rule.value->contains(visitor);
 }
 
 bool has_rule(const config::Location& location) {
@@ -68,17 +68,22 @@ bool reaches(const AllowRule& rule, const config::Site& site) {
 
 }  // namespace
 
+std::string title_of(const config::Site& site, const config::Location* location) {
+  if (location != nullptr) return "location " + config::format_match(location->match);
+  return "site " + (site.server_name.empty() ? site.root : site.server_name.front());
+}
+
 std::string refusal_by_path(const config::Site& site, const http::Path& path,
-                            const access::Peer& visitor) {
+                            const access::Peer& visitor, Trace* trace) {
   if (!has_rules(site)) return {};
   for (const AllowRule& rule : rules_for(site, path, &config::AccessRules::allow))
-    if (!rule.value->contains(visitor)) return not_let_in(rule, visitor);
+    if (!lets_in(rule, visitor, trace)) return not_let_in(rule, visitor);
   return {};
 }
 
 std::string refusal_by_file(const config::Config& config, const config::Site& site,
                             const http::Path& path, const std::string& file,
-                            const access::Peer& visitor) {
+                            const access::Peer& visitor, Trace* trace) {
   if (std::ranges::none_of(config.sites, has_rules)) return {};
   const auto own = rules_for(site, path, &config::AccessRules::allow);
   if (!own.empty() && own.front().location != nullptr) return {};
@@ -94,7 +99,7 @@ std::string refusal_by_file(const config::Config& config, const config::Site& si
       const std::string there = found.empty() ? "/" : found;
       for (const AllowRule& rule :
            rules_for(other, {there, there.size()}, &config::AccessRules::allow))
-        if (reaches(rule, site) && !rule.value->contains(visitor))
+        if (reaches(rule, site) && !lets_in(rule, visitor, trace))
           refusal =
               fmt::format("{}, which has {} too; write allow for this path to decide otherwise",
                           not_let_in(rule, visitor), text::escape(real));

@@ -10,6 +10,7 @@
 #include "config/config.h"
 #include "http/target.h"
 #include "site/router.h"
+#include "site/trace.h"
 
 namespace cgisrv::site {
 
@@ -30,10 +31,13 @@ template <typename Value>
 std::vector<Rule<Value>> rules_for(const config::Site& site, const http::Path& path,
                                    std::optional<Value> config::AccessRules::*key);
 
+// "location /x/", or "site example.org" for a rule of the whole site.
+std::string title_of(const config::Site& site, const config::Location* location);
+
 // Why the visitor does not get what is at that path, one sentence for the log that names the rule;
-// empty: let in. Looks nothing up. Pure.
+// empty: let in. Looks nothing up. `trace`, if any, is told of each rule that was asked. Pure.
 std::string refusal_by_path(const config::Site& site, const http::Path& path,
-                            const access::Peer& visitor);
+                            const access::Peer& visitor, Trace* trace = nullptr);
 
 // The same, by the rules of other paths that lead to the file or folder: through a link, or because
 // another site's root holds it too. None if `path` has a rule of its own, in a location or, against
@@ -42,7 +46,7 @@ std::string refusal_by_path(const config::Site& site, const http::Path& path,
 // any rule: a call for each folder of its name.
 std::string refusal_by_file(const config::Config& config, const config::Site& site,
                             const http::Path& path, const std::string& file,
-                            const access::Peer& visitor);
+                            const access::Peer& visitor, Trace* trace = nullptr);
 
 // Takes all rules by address away, for the administrator who asks.
 void drop_access_rules(config::Config& config);

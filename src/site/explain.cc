@@ -3,10 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <iterator>
+#include <optional>
+#include <set>
+#include <utility>
 
 #include "base/text.h"
+#include "config/key_lines.h"
 #include "config/value_check.h"
+#include "site/access_rules.h"
+#include "site/error_page.h"
 #include "site/locate.h"
 #include "site/password_rule.h"
 #include "site/trace.h"
@@ -15,16 +20,8 @@ namespace cgisrv::site {
 
 namespace {
 
+using config::find_line;
 using config::KeyLines;
-
-// Where the first of the keys stands that is there; null: none of them is.
-const config::KeyLine* line_of(const KeyLines& lines,
-                               std::initializer_list<std::string_view> keys) {
-  for (const std::string_view key : keys)
-    for (const config::KeyLine& each : lines)
-      if (each.key == key) return &each;
-  return nullptr;
-}
 
 class Page {
  public:
@@ -32,10 +29,9 @@ class Page {
 
   template <typename... Args>
   void add(const config::KeyLine* at, fmt::format_string<Args...> format, Args&&... args) {
-    if (at != nullptr)
-      fmt::format_to(std::back_inserter(text_),
-                     "{}:{}: ", at->file.empty() ? config_.file : at->file, at->line);
-    text_.append(text::printable(fmt::format(format, std::forward<Args>(args)...))).append("\n");
+    text_.append(config::place_text(config_, at))
+        .append(text::printable(fmt::format(format, std::forward<Args>(args)...)))
+        .append("\n");
   }
   std::string take() && { return std::move(text_); }
 
@@ -61,11 +57,11 @@ void add_site(Page& page, const config::Site& site, const std::string& host) {
   const auto name = std::ranges::find_if(
       site.server_name, [&](const std::string& each) { return host_matches(each, host); });
   if (host.empty())
-    page.add(line_of(site.lines, {""}), "the first site answers, as the URL has no host");
+    page.add(find_line(site.lines, {""}), "the first site answers, as the URL has no host");
   else if (name != site.server_name.end())
-    page.add(line_of(site.lines, {"server_name"}), "the site {} answers for {}", *name, host);
+    page.add(find_line(site.lines, {"server_name"}), "the site {} answers for {}", *name, host);
   else
-    page.add(line_of(site.lines, {""}), "the first site answers, as none has the name {}", host);
+    page.add(find_line(site.lines, {""}), "the first site answers, as none has the name {}", host);
 }
 
 std::string_view why(Rank rank, const config::Location& location) {
@@ -90,13 +86,22 @@ std::string_view why(Rank rank, const config::Location& location) {
   return "";
 }
 
+// Where a site, or a location of it, has its keys.
+const KeyLines& lines_of(const config::Site& site, const config::Location* location) {
+  const bool is_site = location == nullptr || location == &site.fallback;
+  return is_site ? site.lines : location->lines;
+}
+
 void add_step(Page& page, const config::Site& site, const Step& step) {
+  if (step.kind == Step::Kind::allow)
+    return page.add(find_line(lines_of(*step.site, step.location), {"allow", ""}),
+                    "  allow = {} of {} is asked", step.text, title_of(*step.site, step.location));
   const config::Location& location = *step.location;
   if (&location == &site.fallback && step.kind == Step::Kind::answers)
-    return page.add(line_of(site.lines, {""}), "{}: no location matches; the site itself answers",
+    return page.add(find_line(site.lines, {""}), "{}: no location matches; the site itself answers",
                     step.text);
   const std::string match = config::format_match(location.match);
-  const auto line = [&](std::string_view key) { return line_of(location.lines, {key, ""}); };
+  const auto line = [&](std::string_view key) { return find_line(location.lines, {key, ""}); };
   switch (step.kind) {
     case Step::Kind::answers:
       return page.add(line("match"), "{}: location {} answers: {}", step.text, match,
@@ -108,10 +113,36 @@ void add_step(Page& page, const config::Site& site, const Step& step) {
     case Step::Kind::attempt:
       return page.add(line("try"), "  try \"{}\"", step.text);
     case Step::Kind::index:
-      return page.add(line_of(&location == &site.fallback ? site.lines : location.lines, {"index"}),
-                      "  index {}", step.text);
+      return page.add(find_line(lines_of(site, &location), {"index"}), "  index {}", step.text);
     case Step::Kind::denied:
       return page.add(line("deny"), "  location {} denies {}", match, step.text);
+    case Step::Kind::allow:
+      break;
+  }
+}
+
+// A rule of access is asked for the folder and for its index: it is named once.
+void add_steps(Page& page, const config::Site& site, const Trace& trace) {
+  std::set<std::pair<const config::Site*, const config::Location*>> named;
+  for (const Step& step : trace)
+    if (step.kind != Step::Kind::allow || named.emplace(step.site, step.location).second)
+      add_step(page, site, step);
+}
+
+// The rule at that address, wherever it stands.
+void add_password_rule(Page& page, const config::Config& config, const auth::Options& rule) {
+  const auto is_it = [&](const config::AccessRules& rules) {
+    return rules.auth && &*rules.auth == &rule;
+  };
+  const auto add = [&](const config::Site& site, const config::Location* location) {
+    page.add(find_line(lines_of(site, location), {"auth", ""}),
+             "a password is asked for first: realm \"{}\", by auth of {}", rule.realm,
+             title_of(site, location));
+  };
+  for (const config::Site& site : config.sites) {
+    if (is_it(site.access)) add(site, nullptr);
+    for (const config::Location& location : site.locations)
+      if (is_it(location.access)) add(site, &location);
   }
 }
 
@@ -119,7 +150,7 @@ constexpr std::string_view of_files = "GET, HEAD and OPTIONS; others are 405";
 
 void add_program(Page& page, const Located& located) {
   const cgi::Script& script = located.script;
-  page.add(line_of(located.location->lines, {"cgi", "interpreter"}), "runs {}{}", script.filename,
+  page.add(find_line(located.location->lines, {"cgi", "interpreter"}), "runs {}{}", script.filename,
            script.interpreter.empty() ? "" : " by " + script.interpreter);
   const std::pair<const char*, const std::string&> variables[] = {
       {"SCRIPT_NAME", script.name},
@@ -147,11 +178,67 @@ void add_answer(Page& page, const Located& located) {
       return page.add(nullptr, "301 to {}; 308 for other methods, if a program answers there",
                       located.redirect);
     case Located::Kind::redirect:
-      return page.add(line_of(lines, {"redirect"}), "{} to {}, for all methods but TRACE",
+      return page.add(find_line(lines, {"redirect"}), "{} to {}, for all methods but TRACE",
                       located.status, located.redirect);
     case Located::Kind::error:
-      return page.add(line_of(lines, {"deny"}), "{}: {}", located.status, located.problem);
+      return page.add(find_line(lines, {"deny"}), "{}: {}", located.status, located.problem);
   }
+}
+
+// The page of the site that answers in place of the server's own, if one does.
+std::optional<Located> add_error_page(Page& page, const config::Config& config,
+                                      const config::Site& site, const config::Location& location,
+                                      int status) {
+  const auto& pages = location.answers.error_pages;
+  const std::string_view path = error_page_for(pages, status);
+  const auto decoded = http::decode_path(path.substr(0, path.find('?')));
+  if (path.empty() || !decoded) return std::nullopt;
+  const bool is_own = error_page_for(site.fallback.answers.error_pages, status) != path;
+  const auto* const line = find_line(lines_of(site, is_own ? &location : nullptr), {"error_pages"});
+  Located found = locate(config, site, *decoded, access::Peer::local());
+  const std::string problem = why_no_error_page(found);
+  if (problem.empty())
+    page.add(line, "  {} is answered by the page {}", status, path);
+  else
+    page.add(line, "  {} would be answered by the page {}, but {}", status, path, problem);
+  return problem.empty() ? std::optional(std::move(found)) : std::nullopt;
+}
+
+// What changes each answer of a location.
+void add_fields(Page& page, const config::Site& site, const config::Location& location) {
+  using Kind = config::FieldRule::Kind;
+  const auto& of_site = site.fallback.answers.fields;
+  for (const config::FieldRule& rule : location.answers.fields) {
+    const bool is_of_site = std::ranges::find(of_site, rule) != of_site.end();
+    const auto* const line =
+        find_line(lines_of(site, is_of_site ? nullptr : &location), {"headers"});
+    if (rule.kind == Kind::remove)
+      page.add(line, "  header {} is removed", rule.name);
+    else
+      page.add(line, "  header {}: {} is {}", rule.name, rule.value,
+               rule.kind == Kind::set ? "set" : "added");
+  }
+}
+
+// Who is asked for a password, what answers, and what becomes of a refusal.
+void add_outcome(Page& page, const config::Config& config, const config::Site& site,
+                 const http::Path& path, const Located& located, const Trace& trace) {
+  std::set<int> refusals;
+  if (std::ranges::count(trace, Step::Kind::allow, &Step::kind) > 0) refusals.insert(403);
+  if (!located.is_kept_out)
+    for (const auth::Options* rule : password_rules_for(config, site, path, located)) {
+      add_password_rule(page, config, *rule);
+      refusals.insert(401);
+    }
+  add_answer(page, located);
+  const config::Location* answering = located.location;
+  if (located.kind == Located::Kind::error) refusals.insert(located.status);
+  for (const int status : refusals) {
+    const auto found = add_error_page(page, config, site, *located.location, status);
+    if (found && located.kind == Located::Kind::error && status == located.status)
+      answering = found->location;
+  }
+  add_fields(page, site, *answering);
 }
 
 }  // namespace
@@ -168,15 +255,10 @@ std::string explain(const config::Config& config, std::string_view url) {
     page.add(nullptr, "400: the path {} is broken or leads out of the site", raw);
     return std::move(page).take();
   }
-  const auto visitor = access::Peer{.kind = access::Peer::Kind::unix_socket, .is_local = true};
   Trace trace;
-  const Located located = locate(config, site, *path, visitor, &trace);
-  for (const Step& step : trace)
-    add_step(page, site, step);
-  if (!located.is_kept_out)
-    for (const auth::Options* rule : password_rules_for(config, site, *path, located))
-      page.add(nullptr, "a password is asked for first: realm \"{}\"", rule->realm);
-  add_answer(page, located);
+  const Located located = locate(config, site, *path, access::Peer::local(), &trace);
+  add_steps(page, site, trace);
+  add_outcome(page, config, site, *path, located, trace);
   return std::move(page).take();
 }
 

@@ -96,7 +96,7 @@ std::optional<Located> refuse_by_any_spelling(const Within& in, const config::Lo
 std::optional<Located> refuse_program(const Within& in, const config::Location& location,
                                       const http::Path& name) {
   if (auto refused = refuse_unknown_rules(in, name)) return refused;
-  if (auto refusal = refusal_by_path(in.site, name, in.visitor); !refusal.empty())
+  if (auto refusal = refusal_by_path(in.site, name, in.visitor, in.trace); !refusal.empty())
     return keep_out(location, std::move(refusal));
   const Route own = find_route(in.site, name, {0, in.without_try});
   if (own.failure) return refuse_unknown(own.location, *own.failure, name);
@@ -124,7 +124,8 @@ Located run(const Within& in, const Route& route, const http::Path& path, cgi::R
     if (auto refused = refuse_program(in, location, name)) return std::move(*refused);
   // A program that a location names is that location's, wherever it is.
   if (location.program == config::ProgramKind::in_place)
-    if (auto refusal = refusal_by_file(in.config, in.site, name, found.script.filename, in.visitor);
+    if (auto refusal =
+            refusal_by_file(in.config, in.site, name, found.script.filename, in.visitor, in.trace);
         !refusal.empty())
       return keep_out(location, std::move(refusal));
   found.script.root = in.site.root;
@@ -195,7 +196,7 @@ std::optional<Located> locate_exactly(const Within& in, const Route& route,
 std::optional<Located> locate_by(const Within& in, const Route& route, const http::Path& path) {
   const config::Location& location = route.location;
   if (auto refused = refuse_by_any_spelling(in, location, path)) return refused;
-  if (auto refusal = refusal_by_path(in.site, path, in.visitor); !refusal.empty())
+  if (auto refusal = refusal_by_path(in.site, path, in.visitor, in.trace); !refusal.empty())
     return keep_out(location, std::move(refusal));
   if (route.failure) return refuse_unknown(route.location, *route.failure, path);
   if (location.deny != config::Deny::no) return refuse_denied(location, location, path);

@@ -105,7 +105,8 @@ Located locate_static(const Within& in, const Route& route, const http::Path& pa
                               a_link ? "a symbolic link in it may not be followed; see symlinks"
                                      : errno_text(error)));
   }
-  if (auto refusal = refusal_by_file(in.config, in.site, path, file, in.visitor); !refusal.empty())
+  if (auto refusal = refusal_by_file(in.config, in.site, path, file, in.visitor, in.trace);
+      !refusal.empty())
     return keep_out(location, std::move(refusal));
   if (S_ISDIR(status.st_mode)) return locate_directory(in, route, path);
   if (!S_ISREG(status.st_mode)) {

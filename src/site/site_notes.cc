@@ -9,6 +9,7 @@
 #include "config/value_check.h"
 #include "site/mapping.h"
 #include "site/router.h"
+#include "site/target_notes.h"
 
 namespace cgisrv::site {
 
@@ -114,6 +115,7 @@ std::vector<std::string> notes_on_sites(const config::Config& config) {
     for (const config::Site& other : config.sites)
       if (&other != &site) note_programs_in_common(site, other, notes);
   }
+  note_targets(config, notes);
   note_unix_listeners(config, notes);
   return notes;
 }

@@ -19,11 +19,13 @@ struct Step {
     attempt,      // a step of its `try`
     index,        // a file of its `index`
     denied,       // it denies an ending
+    allow,        // a rule by address was asked: `text`
   };
   Kind kind;
-  const config::Location* location;  // whose rule it is
+  const config::Location* location;  // whose rule it is; null: that of `site` itself
   std::string text;
   Rank rank = Rank::none;
+  const config::Site* site = nullptr;  // of allow
 };
 
 using Trace = std::vector<Step>;

@@ -289,6 +289,15 @@ def test_failure_says_so(words, server, site):
     server.wait_log(re.escape(words))
 
 
+def test_table_of_columns_is_complete():
+    """Of `cgisrv status`, narrow and wide: the source has a row for each, and the guide too."""
+    source = text_of("src/status/report_table.cc")
+    columns = re.findall(r'^ {4}\{"(\S+)", \d+, \d+, \[\]\(const Row&', source, re.MULTILINE)
+    guide = text_of("docs/guide.md").partition("| Column | Meaning |")[2].partition("\n\n")[0]
+    named = re.findall(r"[A-Z]\S+", " ".join(line.split("|")[1] for line in guide.splitlines()[2:]))
+    assert "LIMIT" in columns and sorted(word.strip(",") for word in named) == sorted(columns)
+
+
 def test_security_page_names_tests_that_are_there():
     named = re.findall(r"`(test_\w+)::(test_\w+)`", text_of("docs/security.md"))
     assert len(named) > 20

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from support.configuration import cgi_site
+from support.passwords import ALICE, QUICK, auth, password_file
 from support.waiting import until
 
 TELL = """#!/bin/sh
@@ -122,6 +123,37 @@ def test_a_page_that_dies_is_no_loop(start, site):
     assert server.get("/none").status == 404
     assert server.get("/page.cgi").status == 502
     server.wait_log("before it printed a header")
+
+
+@pytest.mark.parametrize("page, why", [("/errors", "it is a folder"), ("/nph-page.cgi", "a status of its own"),
+                                       ("/on.cgi", "it is a folder"), ("/on-nph.cgi", "a status of its own")])
+def test_the_status_stays_whatever_page_is_named(start, site, page, why):
+    """A folder would be a redirect to its slash, and an nph- program writes its own status line."""
+    site.file("errors/index.html", "<p>nothing here")
+    site.program("nph-page.cgi", "#!/bin/sh\nprintf 'HTTP/1.1 200 OK\\r\\nContent-Length: 0\\r\\n\\r\\n'\n")
+    site.prints("on.cgi", "Location: /errors\n\n")
+    site.prints("on-nph.cgi", "Location: /nph-page.cgi\n\n")
+    server = start(config=cgi_site(site.root, site=f'error_pages = {{ 404 = "{page}" }}\n'))
+    response = server.get("/none")
+    assert response.status == 404 and not response.all("Location") and b"404" in response.body
+    server.wait_log(f"the page /[a-z-]+(?:.cgi)? for 404 cannot answer: .*{why}")
+    assert server.get("/errors").status == 301 and server.get("/nph-page.cgi").status == 200
+
+
+def test_a_page_gets_no_password(start, site):
+    """It was sent to what has failed, by whoever is not let in."""
+    site.program("page.cgi", "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\n'\nenv\n")
+    site.program("broken.cgi", "#!/bin/sh\nexit 1\n")
+    file = password_file(site.root.parent / "passwords", alice=QUICK, bob=QUICK)
+    rule = auth(file, users='["bob"]')
+    server = start(config=cgi_site(
+        site.root, f'authorization = true\n[[site.location]]\nmatch = "/private/"\n{rule}\n',
+        site='error_pages = { 401 = "/page.cgi", 502 = "/page.cgi" }\n'))
+    assert "HTTP_AUTHORIZATION" in server.get("/page.cgi", ALICE).text
+    for path, status in (("/private/x", 401), ("/broken.cgi", 502)):
+        response = server.get(path, ALICE)
+        assert response.status == status and f"REDIRECT_STATUS={status}" in response.text
+        assert "HTTP_AUTHORIZATION" not in response.text
 
 
 def test_a_location_has_its_own(start, site):

@@ -314,4 +314,8 @@ def test_explain(run, site, tmp_path):
     assert any("301 to /new/a, for all methods" in line for line in lines("/old/a"))
     assert any("sends " in line for line in lines("/wiki/logo.txt"))
     assert any("500: location ~^/slow/" in line for line in lines("/slow/" + "a" * 3000 + "!"))
+    both = lines("/old/a") + [""] + lines("/wiki/logo.txt")
+    for more in (["/wiki/logo.txt"], ["--explain", "/wiki/logo.txt"]):
+        result = run("check", "-c", file, "--explain", "/old/a", *more)
+        assert [line.removeprefix(f"{file}:") for line in result.stdout.splitlines()] == both
     assert run("--explain", "/x").returncode == 64

@@ -69,3 +69,19 @@ def test_faults_are_told_with_the_file_that_has_them(tmp_path, main, others, say
     result = subprocess.run([BINARY, "check", "-c", tmp_path / "main.toml"], capture_output=True,
                             text=True)
     assert result.returncode == 78 and says.replace("{}", str(tmp_path)) in result.stderr, result
+
+
+def test_a_pattern_that_leads_to_no_file_is_noted(site, tmp_path):
+    config = tmp_path / "main.toml"
+    config.write_text(f'include = ["conf.d/*.toml"]\n[[site]]\nroot = "{site.root}"\ninclude = ["*.site"]\n')
+    def check() -> str:
+        result = subprocess.run([BINARY, "check", "-c", config], capture_output=True, text=True)
+        assert result.returncode == 0, result
+        return result.stderr
+    notes = check()
+    assert f"note: {config}:1:12: 'include': {tmp_path}/conf.d/*.toml leads to no file\n" in notes
+    assert f"note: {config}:4:12: 'include': {tmp_path}/*.site leads to no file\n" in notes
+    (tmp_path / "conf.d").mkdir()
+    (tmp_path / "conf.d" / "empty.toml").write_text("")
+    (tmp_path / "empty.site").write_text("")
+    assert "leads to no file" not in check()

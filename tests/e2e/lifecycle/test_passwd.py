@@ -179,6 +179,25 @@ def test_check_notes_what_is_unwise(run, site: Site, tmp_path: Path) -> None:
         assert "cannot be read by the user www-data" in run("check", "-c", config).stderr
 
 
+def test_check_notes_users_who_have_no_password(run, site: Site, tmp_path: Path) -> None:
+    file = password_file(tmp_path / "p", alice=QUICK)
+    (tmp_path / "g").write_text("staff: alice\nguests: zoe\n")
+    config = tmp_path / "c.toml"
+
+    def notes(users: str) -> str:
+        rule = auth(file, users=users, groups=f'"{tmp_path}/g"')
+        config.write_text(f'[[site]]\nroot = "{site.root}"\n[[site.location]]\nmatch = "/x/"\n{rule}\n')
+        done = run("check", "-c", config)
+        assert done.returncode == 0
+        return "\n".join(line for line in done.stderr.splitlines() if "'users'" in line)
+
+    assert notes('["alice", "@staff"]') == ""
+    assert notes('["staff"]') == f"note: {config}:5: 'users': {file} has no user staff; the group is written \"@staff\""
+    assert notes('["bob"]') == (f"note: {config}:5: 'users': {file} has no user bob; cgisrv passwd {file} bob adds "
+                                "one; a group is written with @ before its name")
+    assert notes('["@guests"]') == f"note: {config}:5: 'users': {file} has nobody of the group @guests"
+
+
 # --auth.
 
 def test_directory_mode_lets_in_one_user(site: Site, tmp_path: Path) -> None:

@@ -206,6 +206,17 @@ TEST_F(Rfc3875_4_1_18, AuthorizationOnlyWhereConfigured) {
   EXPECT_THAT(get("HTTP_AUTHORIZATION"), Optional(std::string("Basic eDp5")));
 }
 
+TEST_F(Rfc3875_4_1_18, AuthorizationIsNotForThePageOfAFailure) {
+  field("Authorization", "Basic eDp5");
+  input.pass_authorization = true;
+  const Redirected local{.url = "/first"};
+  input.redirected = &local;
+  EXPECT_TRUE(build().has("HTTP_AUTHORIZATION"));
+  const Redirected failed{.url = "/first", .status = 401, .method = "GET"};
+  input.redirected = &failed;
+  EXPECT_FALSE(build().has("HTTP_AUTHORIZATION"));
+}
+
 TEST_F(Environments, Rfc9112_3_2_2AbsoluteTargetOverridesHost) {
   field("Host", "other.example");
   request.raw_target = "http://example.org:81/a?b";

@@ -6,9 +6,12 @@
 namespace cgisrv::config {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::StartsWith;
 using ::testing::UnorderedElementsAre;
 
 using ConfigFaultsTest = ConfigTest;
@@ -41,11 +44,50 @@ TEST_F(ConfigFaultsTest, SaysWhatToDoAboutTextThatIsNotToml) {
       {"[[listen]]\naddress = 127.0.0.1:80\n", "texts stand in quotes: \"127.0.0.1:8888\""},
       {"[[site]]\nlisting = True\n", "write true or false"},
       {"[cgi]\ntimeout = '10s';\n", "without ; or ,"},
-      {"location / {\n}\n", "write key = value"},
+      {"rooot /srv/www\n", "write key = value"},
       {"[[site]]\nroot = \"C:\\www\"\n", "single quotes"},
   };
   for (const auto& [text, advice] : mistakes)
     EXPECT_THAT(faults(text), ElementsAre(HasSubstr(advice))) << text;
+}
+
+TEST_F(ConfigFaultsTest, KnowsLinesOfOtherServers) {
+  const std::pair<const char*, const char*> lines[] = {
+      {"Require local", "write allow = ["},
+      {"  require valid-user  ", "for users auth = {"},
+      {"<Location /x>", "write [[site.location]] with match = "},
+      {"</Location>", "leave it out"},
+      {"<Directory \"/srv/www\">", "write [[site]] with root = "},
+      {"<VirtualHost *:80>", "write [[site]] with server_name = "},
+      {"<IfModule mod_cgi.c>", "leave it out"},
+      {"AuthType Basic", "write auth = {"},
+      {"LoadModule cgi_module modules/mod_cgi.so", "nothing to load"},
+      {"Deny from all", "write deny = true"},
+      {"ScriptAlias /cgi-bin/ /usr/lib/cgi-bin/", "cgi = \"/usr/lib/cgi-bin/\""},
+      {"location / {", "write [[site.location]] with match = "},
+      {"location ~ \\.php$ {", "write [[site.location]] with match = "},
+      {"server {", "write [[site]] with server_name = "},
+      {"}", "leave it out"},
+      {"listen 80;", "write [[listen]]"},
+      {"root /srv/www;", "write root = \"/path\" under [[site]]"},
+      {"fastcgi_pass unix:/run/fcgiwrap.socket;", "programs are run by cgisrv itself"},
+      {"$HTTP[\"host\"] == \"example.org\" {", "write [[site]] with server_name = "},
+      {"$HTTP[\"url\"] =~ \"^/x\" {", "write [[site.location]] with match = "},
+      {"server.modules += ( \"mod_cgi\" )", "nothing to load"},
+      {"cgi.assign = ( \".pl\" => \"/usr/bin/perl\" )", "interpreter = "},
+      {"index-file.names = ( \"index.html\" )", "write index = ["},
+  };
+  for (const auto& [line, advice] : lines)
+    EXPECT_THAT(faults(fmt::format("[[site]]\nroot = 'www'\n{}\n", line)),
+                ElementsAre(AllOf(StartsWith("3:"), HasSubstr("is a line for another server; "),
+                                  HasSubstr(advice))))
+        << line;
+  EXPECT_THAT(faults("Require local"), ElementsAre(HasSubstr("not TOML: \"Require local\" is a")));
+}
+
+TEST_F(ConfigFaultsTest, TakesNoLineOfItsOwnForThatOfAnother) {
+  for (const char* const line : {"root = /srv/www", "listing = on", "[site", "x"})
+    EXPECT_THAT(faults(line), ElementsAre(Not(HasSubstr("another server")))) << line;
 }
 
 TEST_F(ConfigFaultsTest, KnowsKeysOfOtherServers) {

@@ -68,14 +68,5 @@ TEST(CacheRules, WithoutOneNothingIsSaid) {
   EXPECT_TRUE(response.fields.empty());
 }
 
-TEST(ErrorPages, TheFirstThatMatchesCounts) {
-  const std::vector<config::ErrorPage> pages = {
-      {503, 503, "/busy.html"}, {502, 502, ""}, {500, 599, "/sorry.cgi"}};
-  EXPECT_EQ(error_page_for(pages, 503), "/busy.html");
-  EXPECT_EQ(error_page_for(pages, 500), "/sorry.cgi");
-  EXPECT_EQ(error_page_for(pages, 502), "") << "the server's own";
-  EXPECT_EQ(error_page_for(pages, 404), "");
-}
-
 }  // namespace
 }  // namespace cgisrv::exchange

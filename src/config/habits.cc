@@ -1,0 +1,172 @@
+#include "config/habits.h"
+
+#include <functional>
+#include <span>
+
+#include "base/text.h"
+
+namespace cgisrv::config {
+
+namespace {
+
+// Keys that users expect elsewhere, and keys of other servers, with their name here if that name is
+// not similar.
+struct Habit {
+  std::string_view keys;  // separated by spaces
+  std::string_view advice;
+};
+constexpr Habit habits[] = {
+    {"listen",
+     "write [[listen]] with address = \":80\"; 'listen' in [admin] is the status page alone"},
+    {"port bind host", "write [[listen]] with address = \":80\""},
+    {"socket", "write [[listen]] with address = \"unix:/path\""},
+    {"fastcgi_pass fastcgi_param fastcgi cgi_pass proxy_pass uwsgi_pass scgi_pass",
+     "programs are run by cgisrv itself: write cgi, or interpreter, in a [[site.location]], and "
+     "what they need as env = { NAME = \"value\" }"},
+    {"script_alias scriptalias ScriptAlias cgi_bin cgi-bin cgi_dir cgi_assign",
+     "write [[site.location]] with match = \"/cgi-bin/\" and cgi = \"/usr/lib/cgi-bin/\""},
+    {"alias Alias alias.url",
+     "write [[site.location]] with match = \"/icons/\" and files = \"/usr/share/icons/\""},
+    {"AliasMatch ScriptAliasMatch",
+     "write [[site.location]] with match = \"~^/~([a-z]+)/(.*)$\" and files = "
+     "\"/home/{1}/public_html/{2}\"; with cgi = true too for programs"},
+    {"Redirect RedirectPermanent RedirectMatch rewrite return url.redirect",
+     "write [[site.location]] with match = \"/old/\" and redirect = { to = \"/new/\", status = 301 "
+     "}; match = \"~...\" takes a regular expression"},
+    {"RewriteRule RewriteCond RewriteEngine RewriteBase FallbackResource try_files url.rewrite",
+     "write redirect = \"/new\", or try = [\"file\", \"directory\", \"/index.php\"], in a "
+     "[[site.location]]; docs/from-apache.md has what stands for each form"},
+    {"AddHandler SetHandler Action ExecCGI Options",
+     "write [[site.location]] with match = \"*.cgi\" and cgi = true; with interpreter = "
+     "\"/usr/bin/php-cgi\" for files that are not executable"},
+    {"DirectoryIndex index_file indexfile", "write index = [\"index.html\"], under [[site]]"},
+    {"ErrorLog CustomLog LogFormat LogLevel",
+     "write access = \"/path\" or error = \"/path\" under [log]"},
+    {"Deny deny_from Satisfy",
+     "write deny = true, or allow = [\"192.0.2.0/24\"], in a [[site.location]]"},
+    {"client_max_body_size max_body_size LimitRequestBody post_max_size max_body",
+     "write body_size, under [limits] or in a [[site.location]]"},
+    {"environment setenv SetEnv environ variables",
+     "write env = { NAME = \"value\" }, under [cgi] or in a [[site.location]]"},
+    {"document_root documentroot DocumentRoot doc_root docroot webroot dir directory",
+     "write root = \"/path\" under [[site]]"},
+    {"tls ssl https certificate ssl_certificate tls_cert",
+     "there is no TLS yet: put a proxy in front, as the guide shows"},
+    {"auth_basic auth_basic_user_file AuthType AuthName AuthUserFile AuthGroupFile htpasswd "
+     "basic_auth password",
+     "write auth = { passwords = \"/path\", groups = \"/path\" } in a [[site]] or a "
+     "[[site.location]]"},
+    {"host_name hostname vhost domain ServerName ServerAlias", "write server_name under [[site]]"},
+    {"set_real_ip_from real_ip_header RemoteIPHeader RemoteIPTrustedProxy RemoteIPInternalProxy "
+     "extforward forwarder trust_proxy trusted_proxy proxy_trusted",
+     "write trusted_proxies = [\"127.0.0.1\", \"unix\"] under [server]"},
+    {"send_proxy send-proxy RemoteIPProxyProtocol proxy-protocol",
+     "write proxy_protocol = true under [[listen]]"},
+    {"Require require Order Allow allow_from AllowFrom",
+     "write allow = [\"192.0.2.0/24\", \"local\"] under [[site]] or in a [[site.location]]; for "
+     "users auth = { passwords = \"/path\" }"},
+    {"autoindex indexes dir_listing directory_listing", "write listing = true under [[site]]"},
+    {"processes worker_processes threads", "write workers under [server]"},
+    {"access_log error_log log_file", "write access = \"/path\" or error = \"/path\" under [log]"},
+    {"add_header Header header setenv.add-response-header",
+     "write headers = { \"X-Name\" = \"value\" }, under [[site]] or in a [[site.location]]"},
+    {"error_page ErrorDocument errordocument errorpage server.errorfile-prefix",
+     "write error_pages = { 404 = \"/missing.html\" }, under [[site]] or in a [[site.location]]"},
+    {"expires ExpiresDefault ExpiresByType expires.url cache_control max_age",
+     "write cache = \"1h\", under [[site]] or in a [[site.location]]"},
+    {"AddType addtype mime_types mimetypes default_type ForceType mimetype.assign",
+     "write types = { \".log\" = \"text/plain\" }, under [[site]] or in a [[site.location]]"},
+    {"AddDefaultCharset default_charset encoding",
+     "write charset = \"utf-8\", or \"none\", under [[site]] or in a [[site.location]]"},
+    {"XSendFilePath x_sendfile xsendfile sendfile_root x-sendfile-docroot",
+     "write sendfile_roots = [\"/path\"], under [cgi] or in a [[site.location]]"},
+    {"daemon daemonize background",
+     "it stays in the foreground; the unit cgisrv.service runs it in the background"},
+};
+constexpr Habit habits_of_limits[] = {
+    {"memory mem address_space vmem", "write as = \"1g\": the address space of each process"},
+    {"files open_files fds", "write nofile"},
+    {"processes procs tasks", "write nproc"},
+    {"time cpu_time seconds", "write cpu"},
+    {"file_size disk", "write fsize"},
+};
+
+// Beginnings of lines, in small letters, that are no keys here, or keys that are written otherwise.
+constexpr Habit habits_of_lines[] = {
+    {"<location <locationmatch location",
+     "write [[site.location]] with match = \"/x/\", \"=/x\", \"*.ext\" or \"~regex\""},
+    {"<files <filesmatch", "write [[site.location]] with match = \"*.ext\""},
+    {"<directory <directorymatch",
+     "write [[site]] with root = \"/path\", or [[site.location]] with match = \"/x/\" and files = "
+     "\"/path\""},
+    {"<virtualhost server",
+     "write [[site]] with server_name = [\"example.org\"] and root = \"/path\""},
+    {"<limit <limitexcept limit_except",
+     "programs get every method but CONNECT and TRACE, and files are for GET and HEAD: leave it "
+     "out"},
+    {"<if <ifmodule <ifdefine <ifversion <else <elseif <requireall <requireany if else http events",
+     "leave it out, and keep what holds within it"},
+    {"$http[\"host\"]", "write [[site]] with server_name = [\"example.org\"] and root = \"/path\""},
+    {"$http[\"url\"]", "write [[site.location]] with match = \"/x/\" or \"~regex\""},
+    {"root server.document-root", "write root = \"/path\" under [[site]]"},
+    {"server_name server.name", "write server_name = [\"example.org\"] under [[site]]"},
+    {"server.port server.bind", "write [[listen]] with address = \":80\""},
+    {"user group server.username server.groupname", "write user = \"www-data\" under [server]"},
+    {"index index-file.names", "write index = [\"index.html\"], under [[site]]"},
+    {"include includeoptional", "write include = [\"conf.d/*.toml\"], above the first [section]"},
+    {"deny url.access-deny", "write deny = true in a [[site.location]]"},
+    {"allowoverride accessfilename",
+     "leave it out: files of folders, such as .htaccess, are not read"},
+    {"loadmodule load_module server.modules", "leave it out: there is nothing to load"},
+    {"cgi.assign",
+     "write [[site.location]] with match = \"*.pl\" and cgi = true, or interpreter = "
+     "\"/usr/bin/perl\""},
+    {"dir-listing.activate", "write listing = true under [[site]]"},
+    {"auth.backend auth.backend.htpasswd.userfile auth.require",
+     "write auth = { passwords = \"/path\" } in a [[site]] or a [[site.location]]"},
+    {"setenv.add-environment",
+     "write env = { NAME = \"value\" }, under [cgi] or in a [[site.location]]"},
+    {"accesslog.filename server.errorlog",
+     "write access = \"/path\" or error = \"/path\" under [log]"},
+};
+
+template <typename Same>
+std::string_view advice_of(std::span<const Habit> those, std::string_view word, const Same& same) {
+  for (const Habit& habit : those)
+    for (std::string_view rest = habit.keys; !rest.empty();)
+      if (same(text::take_until(rest, ' '), word)) return habit.advice;
+  return {};
+}
+
+// Whether a key and its value stand there, whatever may be wrong with them. Comparisons, and lists
+// in round brackets, are lighttpd's.
+bool is_like_toml(std::string_view behind_the_word) {
+  const auto rest = text::trim(behind_the_word);
+  if (!rest.starts_with('=')) return false;
+  const auto value = text::trim(rest.substr(1));
+  return !value.starts_with('(') && !value.starts_with('=') && !value.starts_with('~');
+}
+
+}  // namespace
+
+std::string_view advice_on_key(std::string_view key) {
+  return advice_of(habits, key, std::equal_to<>());
+}
+
+std::string_view advice_on_limit(std::string_view key) {
+  return advice_of(habits_of_limits, key, std::equal_to<>());
+}
+
+std::string_view advice_on_line(std::string_view line) {
+  line = text::trim(line);
+  if (line.starts_with("</") || line.starts_with('}'))
+    return "leave it out: a section ends where the next begins";
+  const std::string_view word = line.substr(0, line.find_first_of(" \t=+;{>~!"));
+  if (is_like_toml(line.substr(word.size()))) return {};
+  if (const auto advice = advice_of(habits_of_lines, word, text::equals_ignoring_case);
+      !advice.empty())
+    return advice;
+  return advice_of(habits, word, text::equals_ignoring_case);
+}
+
+}  // namespace cgisrv::config

@@ -1,0 +1,19 @@
+#include "config/key_lines.h"
+
+#include <fmt/format.h>
+
+namespace cgisrv::config {
+
+const KeyLine* find_line(const KeyLines& lines, std::initializer_list<std::string_view> keys) {
+  for (const std::string_view key : keys)
+    for (const KeyLine& each : lines)
+      if (each.key == key) return &each;
+  return nullptr;
+}
+
+std::string place_text(const Config& config, const KeyLine* line) {
+  if (line == nullptr) return {};
+  return fmt::format("{}:{}: ", line->file.empty() ? config.file : line->file, line->line);
+}
+
+}  // namespace cgisrv::config

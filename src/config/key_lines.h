@@ -1,0 +1,18 @@
+// Where the keys of a configuration stand, for messages.
+#pragma once
+
+#include <initializer_list>
+#include <string>
+#include <string_view>
+
+#include "config/config.h"
+
+namespace cgisrv::config {
+
+// Where the first of the keys stands that is there; null: none of them is.
+const KeyLine* find_line(const KeyLines& lines, std::initializer_list<std::string_view> keys);
+
+// "FILE:12: ", to begin a message with; empty for null.
+std::string place_text(const Config& config, const KeyLine* line);
+
+}  // namespace cgisrv::config

@@ -1,0 +1,94 @@
+// What `cgisrv check --explain` says of rules beside the one that answers.
+#include "site/explain.h"
+
+#include <gmock/gmock.h>
+
+#include "../temporary_directory.h"
+
+namespace cgisrv::site {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+class Explain : public testing::Test {
+ protected:
+  Explain() {
+    tree.file("passwords", 0640, "alice:{SHA}tiY7sUhYKUwI5L3866kDY+ENcrQ=\n");
+    tree.file("www/staff/page");
+    tree.file("www/login.html");
+    tree.file("www/missing.html");
+    tree.file("www/nph-x.cgi", 0755);
+  }
+  // Of a site whose keys begin on line 3; without the name of the file before each line.
+  std::string explained(const std::string& keys, const std::string& url) const {
+    const std::string file = tree.path() + "/test.toml";
+    const auto config = config::parse_config("[[site]]\nroot = 'www'\n" + keys, file);
+    if (!config) return config.error().front().text();
+    std::string text = explain(*config, url);
+    for (auto at = text.find(file); at != text.npos; at = text.find(file, at))
+      text.erase(at, file.size() + 1);
+    return text;
+  }
+
+  TemporaryDirectory tree;
+};
+
+constexpr auto keys = R"(allow = ["local"]
+headers = { "X-A" = "1", "X-B" = false }
+error_pages = { 401 = "/login.html", 404 = "/missing.html", 405 = "/login.html" }
+[[site.location]]
+match = "/staff/"
+allow = ["192.0.2.0/24", "local"]
+auth = { passwords = "passwords", realm = "Staff" }
+headers = { "X-A" = { add = "2" } }
+[[site.location]]
+match = "/far/"
+allow = ["192.0.2.0/24"]
+error_pages = { 403 = "/nph-x.cgi" }
+[[site.location]]
+match = "*.cgi"
+cgi = true
+)";
+
+TEST_F(Explain, NamesRulesOfAccessAndChangedFields) {
+  EXPECT_EQ(explained(keys, "/staff/page"),
+            "/staff/page\n"
+            "1: the first site answers, as the URL has no host\n"
+            "7: /staff/page: location /staff/ answers: it is the longest prefix, and nothing else "
+            "matches\n"
+            "8:   allow = [\"192.0.2.0/24\", \"local\"] of location /staff/ is asked\n"
+            "9: a password is asked for first: realm \"Staff\", by auth of location /staff/\n"
+            "sends " +
+                tree.path() +
+                "/www/staff/page\n"
+                "  methods: GET, HEAD and OPTIONS; others are 405\n"
+                "5:   401 is answered by the page /login.html\n"
+                "4:   header X-A: 1 is set\n"
+                "4:   header X-B is removed\n"
+                "10:   header X-A: 2 is added\n");
+}
+
+TEST_F(Explain, NamesThePageThatAnswersARefusal) {
+  const auto missing = explained(keys, "/staff/none");
+  EXPECT_THAT(missing, HasSubstr("5:   404 is answered by the page /missing.html\n"));
+  EXPECT_THAT(missing, HasSubstr("4:   header X-A: 1 is set\n"));
+  EXPECT_THAT(missing, Not(HasSubstr("X-A: 2"))) << "the page is of no location";
+  const auto refused = explained(keys, "/far/x");
+  EXPECT_THAT(refused, HasSubstr("13:   allow = [\"192.0.2.0/24\"] of location /far/ is asked\n"));
+  EXPECT_THAT(refused, HasSubstr("403: a client on a unix socket is not let in by allow"));
+  EXPECT_THAT(refused, HasSubstr("14:   403 would be answered by the page /nph-x.cgi, but "
+                                 "/nph-x.cgi writes a status of its own"));
+}
+
+TEST_F(Explain, NamesARuleOfTheSiteOnce) {
+  tree.file("www/index.html");
+  const auto text = explained(keys, "/");
+  const std::string line = "3:   allow = [\"local\"] of site " + tree.path() + "/www is asked\n";
+  const auto first = text.find(line);
+  EXPECT_NE(first, text.npos) << text;
+  EXPECT_EQ(text.find(line, first + 1), text.npos) << text;
+}
+
+}  // namespace
+}  // namespace cgisrv::site
