@@ -63,9 +63,9 @@ class Place:
         subprocess.run(["cp", "-a", source, self.folder / name], check=True)
         return self.folder / name
 
-    def passwords(self) -> Path:
-        """Of alice; for the user of the programs, and nobody else."""
-        path = password_file(self.folder / "passwords", alice=QUICK)
+    def passwords(self, *users: str) -> Path:
+        """Of alice and these; for the user of the programs, and nobody else."""
+        path = password_file(self.folder / "passwords", **dict.fromkeys(("alice", *users), QUICK))
         if AS_ROOT:
             shutil.chown(path, group="www-data")
         return path
