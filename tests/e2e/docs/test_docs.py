@@ -247,7 +247,7 @@ def test_table_of_variables_is_complete(server, site):
         "POST", "/environment.cgi/more?a=b",
         [("Content-Type", "text/plain"), ("Git-Protocol", "version=2")], b"body"))
     shown = set(first_column("### What a program gets")) - {"HTTP_*"}
-    conditional = {"REDIRECT_URL", "AUTH_TYPE", "REMOTE_USER", "TZ"}
+    conditional = {"REDIRECT_URL", "AUTH_TYPE", "REMOTE_USER", "TZ", "HTTPS"}
     environment.pop("TZ", None)
     assert {name for name in environment if not name.startswith("HTTP_")} == shown - conditional
 
