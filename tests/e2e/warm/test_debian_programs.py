@@ -8,15 +8,15 @@ import random
 import re
 import subprocess
 from pathlib import Path
-from urllib.parse import urlencode
 
 import pytest
 
 from support.cold_and_warm import Asked, Twins
-from support.migration import free_port
+from support.nagios import NAGIOS_COMMAND, NAGIOS_COOKIE, write_nagios
 from support.recipe import Recipe
 from support.waiting import until
 from support.warm import LOG, Warm
+from support.xymon import running_xymon
 
 HGWEB = Path("/usr/share/doc/mercurial-common/examples/hgweb.cgi")
 CVSWEB = Path("/usr/lib/cgi-bin/cvsweb")
@@ -25,7 +25,6 @@ NAMAZU = Path("/usr/lib/cgi-bin/namazu.cgi")
 MAPCACHE = Path("/usr/lib/cgi-bin/mapcache")
 COLLECTION3 = Path("/usr/share/doc/collectd-core/examples/collection3/bin/index.cgi")
 XYMON = Path("/usr/lib/xymon/cgi-bin/svcstatus.sh")
-XYMON_SERVER = Path("/usr/lib/xymon/server/bin")
 FORM = (("Content-Type", "application/x-www-form-urlencoded"),)
 
 
@@ -153,62 +152,6 @@ def test_cvsweb(start, cvsweb, tmp_path):
 
 # Nagios.
 
-OBJECTS = """
-define timeperiod {
-	timeperiod_name	always
-	alias	Always
-	}
-define command {
-	command_name	check
-	command_line	/bin/true
-	}
-define contact {
-	contact_name	alice
-	alias	Alice
-	service_notification_period	always
-	host_notification_period	always
-	service_notification_commands	check
-	host_notification_commands	check
-	}
-define host {
-	host_name	printer
-	alias	The printer
-	address	192.0.2.7
-	check_period	always
-	check_command	check
-	contacts	alice
-	max_check_attempts	3
-	}
-define service {
-	host_name	printer
-	service_description	PING
-	check_period	always
-	check_command	check
-	contacts	alice
-	max_check_attempts	3
-	}
-"""
-STATUS = """
-programstatus {
-	nagios_pid=1
-	program_start=1580608922
-	}
-hoststatus {
-	host_name=printer
-	current_state=0
-	plugin_output=PING OK
-	has_been_checked=1
-	last_check=1580608922
-	}
-servicestatus {
-	host_name=printer
-	service_description=PING
-	current_state=2
-	plugin_output=no toner
-	has_been_checked=1
-	last_check=1580608922
-	}
-"""
 ALICE = (("X-Remote-User", "alice"),)
 NOBODY = (("X-Remote-User", ""),)
 
@@ -218,21 +161,7 @@ def nagios(tmp_path):
     """What a Nagios that runs has written, and its command file."""
     recipe = Recipe("Nagios", tmp_path)
     recipe.follow()
-    data = tmp_path / "nagios"
-    data.mkdir()
-    for name, text in (("objects.cache", OBJECTS), ("status.dat", STATUS), ("resource.cfg", ""),
-                       ("nagios.log", "[1580608922] SERVICE ALERT: printer;PING;CRITICAL;HARD;1;")):
-        (data / name).write_text(text + "\n")
-    os.mkfifo(data / "nagios.cmd")
-    (data / "nagios.cfg").write_text("".join(f"{key}={data}/{name}\n" for key, name in (
-        ("object_cache_file", "objects.cache"), ("status_file", "status.dat"),
-        ("resource_file", "resource.cfg"), ("log_file", "nagios.log"), ("log_archive_path", ""),
-        ("command_file", "nagios.cmd"), ("lock_file", "lock"))) + "check_external_commands=1\n")
-    (data / "cgi.cfg").write_text(
-        f"main_config_file={data}/nagios.cfg\nphysical_html_path=/usr/share/nagios4/htdocs\n"
-        "url_html_path=/nagios4\nuse_authentication=1\nauthorized_for_all_hosts=bob\n"
-        "authorized_for_configuration_information=alice\n"
-        "authorized_for_system_information=alice\n")
+    write_nagios(tmp_path / "nagios")
     return recipe
 
 
@@ -261,16 +190,13 @@ def test_programs_of_nagios(nagios_twins):
 @installed(NAGIOS)
 def test_nagios_takes_a_command(nagios_twins, nagios, tmp_path):
     """From who may, by a form that it has made; it is written to a FIFO that Nagios would read."""
-    form = urlencode({"cmd_typ": 96, "cmd_mod": 2, "host": "printer", "force_check": 1,
-                      "start_time": "02-02-2030 02:02:02", "btnSubmit": "Commit",
-                      "nagFormId": "1"}).encode()
-    posted = (*FORM, ("Cookie", "NagFormId=1"))
+    posted = (*FORM, ("Cookie", NAGIOS_COOKIE))
     target = "/cgi-bin/nagios4/cmd.cgi"
     fifo = os.open(tmp_path / "nagios/nagios.cmd", os.O_RDWR | os.O_NONBLOCK)
     try:
         nagios_twins.assert_same(
-            Asked(target, form, posted + ALICE, has=b"successfully submitted"),
-            Asked(target, form, posted + NOBODY, has=b"not authorized"))
+            Asked(target, NAGIOS_COMMAND, posted + ALICE, has=b"successfully submitted"),
+            Asked(target, NAGIOS_COMMAND, posted + NOBODY, has=b"not authorized"))
         lines = os.read(fifo, 10000).decode().splitlines()
     finally:
         os.close(fifo)
@@ -324,41 +250,9 @@ def test_namazu(start, namazu, tmp_path):
 
 @pytest.fixture
 def xymon(tmp_path):
-    """A daemon of the test's own, that has heard of one printer. Programs are told of it by their
-    environment, as the wrappers in /usr/lib/xymon/cgi-bin/ tell them what is in /etc/xymon."""
-    programs, var = tmp_path / "programs", tmp_path / "var"
-    recipe = Recipe("Xymon", tmp_path, {f"{XYMON.parent}/": f"{programs}/"})
-    for folder in (programs, *(var / name for name in ("hist", "histlogs", "acks", "logs", "tmp"))):
-        folder.mkdir(parents=True)
-    (programs / "columndoc.sh").symlink_to(XYMON.parent / "columndoc.sh")
-    for name in ("svcstatus", "history"):
-        (programs / f"{name}.sh").symlink_to(XYMON_SERVER / f"{name}.cgi")
-    (tmp_path / "hosts.cfg").write_text("192.0.2.7 printer.example #\n")
-    (var / "hist/printer,example.toner").write_text(
-        "Sun Feb  2 02:02:02 2020 red   1580608922 600\n"
-        "Sun Feb  2 02:12:02 2020 green 1580609522\n")
-    variables = {"XYMONHOME": str(XYMON_SERVER.parent), "XYMONVAR": str(var), "XYMSRV": "127.0.0.1",
-                 "XYMONDPORT": str(free_port()), "HOSTSCFG": f"{tmp_path}/hosts.cfg",
-                 "XYMONTMP": f"{var}/tmp", "XYMONSERVERLOGS": f"{var}/logs",
-                 "XYMONHISTDIR": f"{var}/hist", "XYMONHISTLOGS": f"{var}/histlogs",
-                 "XYMONACKDIR": f"{var}/acks", "CGIBINURL": "/xymon-cgi", "MACHINE": "localhost",
-                 "XYMONSKIN": "/xymon/gifs", "XYMONWEB": "/xymon"}
-    address = f"127.0.0.1:{variables['XYMONDPORT']}"
-    daemon = subprocess.Popen([
-        XYMON_SERVER / "xymond", "--no-daemon", f"--listen={address}",
-        f"--hosts={tmp_path}/hosts.cfg", f"--log={var}/logs/log", f"--pidfile={var}/pid"],
-        env={**os.environ, **variables}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-    def tell(message: str) -> bytes:
-        return subprocess.run([XYMON_SERVER / "xymon", address, message], capture_output=True,
-                              env={**os.environ, **variables}, check=False).stdout
-
-    assert until(lambda: tell("ping"), 20, 0.1), (var / "logs/log").read_text()
-    tell("status printer,example.toner red there is none left")
-    assert until(lambda: b"toner" in tell("xymondboard"))
-    yield recipe, variables
-    daemon.terminate()
-    daemon.wait(20)
+    recipe = Recipe("Xymon", tmp_path, {"/usr/lib/xymon/cgi-bin/": f"{tmp_path}/programs/"})
+    with running_xymon(tmp_path) as variables:
+        yield recipe, variables
 
 
 @installed(XYMON)

@@ -8,11 +8,10 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from urllib.parse import urlencode
 
 import pytest
 
-from support.client import Response
+from support.mediawiki import MediaWiki
 from support.recipe import Recipe
 from support.waiting import until
 from support.warm import LOG, Warm
@@ -20,7 +19,6 @@ from support.warm import LOG, Warm
 pytestmark = [pytest.mark.time_limit(240), pytest.mark.skipif(
     not Path("/usr/share/mediawiki/index.php").exists() or not shutil.which("php"),
     reason="mediawiki is not installed")]
-PASSWORD = "correct horse battery staple"  # the guide's
 TEXT = "'''Bold''' <é> & [[Main Page|a link]]\n" + "a line of a long page\n" * 5000
 
 
@@ -34,37 +32,6 @@ def recipe(tmp_path_factory) -> Recipe:
 @pytest.fixture(scope="module")
 def shared_config(recipe) -> str:
     return LOG.format(log=recipe.folder / "access") + recipe.configuration("warm")
-
-
-class Client:
-    """Of its API, with cookies."""
-
-    def __init__(self, server):
-        self.server, self.cookies = server, {}
-
-    def request(self, method: str, target: str, body: bytes = b"") -> Response:
-        fields = [("Cookie", "; ".join(f"{n}={v}" for n, v in self.cookies.items()))]
-        if body:
-            fields.append(("Content-Type", "application/x-www-form-urlencoded"))
-        answer = self.server.request(method, target, fields, body)
-        for cookie in answer.all("Set-Cookie"):
-            name, _, value = cookie.split(";")[0].partition("=")
-            self.cookies[name] = value
-        return answer
-
-    def api(self, **arguments: str) -> dict:
-        body = urlencode({"format": "json", "formatversion": 2, **arguments})
-        answer = self.request("POST", "/wiki/api.php", body.encode())
-        assert answer.status == 200 and answer.complete, answer
-        return json.loads(answer.body)
-
-    def token(self, kind: str) -> str:
-        return self.api(action="query", meta="tokens", type=kind)["query"]["tokens"][f"{kind}token"]
-
-    def log_in(self) -> None:
-        done = self.api(action="login", lgname="Admin", lgpassword=PASSWORD,
-                        lgtoken=self.token("login"))
-        assert done["login"]["result"] == "Success", done
 
 
 def test_first_page(shared):
@@ -102,7 +69,7 @@ def test_what_is_uploaded_is_not_run(shared, recipe):
 
 
 def test_a_page_is_written_and_read(shared):
-    client = Client(shared)
+    client = MediaWiki(shared, "/wiki")
     client.log_in()
     done = client.api(action="edit", title="New page", text=TEXT, summary="é",
                       token=client.token("csrf"))
@@ -120,10 +87,10 @@ def test_a_page_is_written_and_read(shared):
 
 
 def test_who_it_is_that_logs_in(shared):
-    client = Client(shared)
+    client = MediaWiki(shared, "/wiki")
     client.log_in()
     assert client.api(action="query", meta="userinfo")["query"]["userinfo"]["name"] == "Admin"
-    stranger = Client(shared)
+    stranger = MediaWiki(shared, "/wiki")
     who = stranger.api(action="query", meta="userinfo")["query"]["userinfo"]
     assert who["anon"] and who["name"] == "127.0.0.1"
 
