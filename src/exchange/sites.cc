@@ -25,6 +25,7 @@
 #include "http/target.h"
 #include "page/listing_page.h"
 #include "page/pages.h"
+#include "pattern/budget.h"
 #include "site/access_rules.h"
 #include "site/locate.h"
 #include "site/own_names.h"
@@ -162,6 +163,7 @@ HandlerPtr list(Exchange& exchange, const Routing& routing) {
     return refuse(exchange,
                   entries.error().code == EACCES ? 403 : failure_status(entries.error().code),
                   entries.error().what);
+  const pattern::Budget budget(10 * pattern::Budget::work_max);  // there are many names
   hide_refused(*site, path.text, exchange.visitor(), *entries);
   mark_programs(*site, path.text, *entries);
   const http::Request& request = exchange.request();
@@ -269,6 +271,7 @@ Routing Sites::route(Exchange& exchange) {
 
 Routing Sites::route_in(const config::Site& site, http::Path path,
                         const access::Peer& visitor) const {
+  const pattern::Budget budget;
   Routing routing{.site = &site, .located = site::locate(config(), site, path, visitor)};
   // An address that is not let in has no password to try.
   if (!routing.located.is_kept_out)
