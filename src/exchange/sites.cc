@@ -132,12 +132,14 @@ HandlerPtr cannot_open(Exchange& exchange, const std::string& path, int code) {
 }
 
 // A listing does not name what its reader may not have.
-void hide_refused(const config::Site& site, const std::string& path, const access::Peer& visitor,
+void hide_refused(const Routing& listed, const access::Peer& visitor,
                   std::vector<files::ListingEntry>& entries) {
+  const config::Site& site = *listed.site;
   std::erase_if(entries, [&](const files::ListingEntry& entry) {
-    const std::string whole = path + entry.name;
+    const std::string whole = listed.path.text + entry.name + (entry.directory ? "/" : "");
     return !site::refusal_by_path(site, {whole, whole.size()}, visitor).empty() ||
-           site::is_denied(site, entry.directory ? whole + '/' : whole);
+           site::needs_another_password(site, whole, listed.password_rules) ||
+           site::is_denied(site, whole);
   });
 }
 
@@ -164,7 +166,7 @@ HandlerPtr list(Exchange& exchange, const Routing& routing) {
                   entries.error().code == EACCES ? 403 : failure_status(entries.error().code),
                   entries.error().what);
   const pattern::Budget budget(10 * pattern::Budget::work_max);  // there are many names
-  hide_refused(*site, path.text, exchange.visitor(), *entries);
+  hide_refused(routing, exchange.visitor(), *entries);
   mark_programs(*site, path.text, *entries);
   const http::Request& request = exchange.request();
   return send_page(exchange, 200,
