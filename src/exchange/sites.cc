@@ -25,6 +25,7 @@
 #include "http/target.h"
 #include "page/listing_page.h"
 #include "page/pages.h"
+#include "pattern/budget.h"
 #include "site/access_rules.h"
 #include "site/error_page.h"
 #include "site/locate.h"
@@ -132,12 +133,14 @@ HandlerPtr cannot_open(Exchange& exchange, const std::string& path, int code) {
 }
 
 // A listing does not name what its reader may not have.
-void hide_refused(const config::Site& site, const std::string& path, const access::Peer& visitor,
+void hide_refused(const Routing& listed, const access::Peer& visitor,
                   std::vector<files::ListingEntry>& entries) {
+  const config::Site& site = *listed.site;
   std::erase_if(entries, [&](const files::ListingEntry& entry) {
-    const std::string whole = path + entry.name;
+    const std::string whole = listed.path.text + entry.name + (entry.directory ? "/" : "");
     return !site::refusal_by_path(site, {whole, whole.size()}, visitor).empty() ||
-           site::is_denied(site, entry.directory ? whole + '/' : whole);
+           site::needs_another_password(site, whole, listed.password_rules) ||
+           site::is_denied(site, whole);
   });
 }
 
@@ -163,7 +166,8 @@ HandlerPtr list(Exchange& exchange, const Routing& routing) {
     return refuse(exchange,
                   entries.error().code == EACCES ? 403 : failure_status(entries.error().code),
                   entries.error().what);
-  hide_refused(*site, path.text, exchange.visitor(), *entries);
+  const pattern::Budget budget(10 * pattern::Budget::work_max);  // there are many names
+  hide_refused(routing, exchange.visitor(), *entries);
   mark_programs(*site, path.text, *entries);
   const http::Request& request = exchange.request();
   return send_page(exchange, 200,
@@ -281,6 +285,7 @@ Routing Sites::route(Exchange& exchange) {
 
 Routing Sites::route_in(const config::Site& site, http::Path path,
                         const access::Peer& visitor) const {
+  const pattern::Budget budget;
   Routing routing{.site = &site, .located = site::locate(config(), site, path, visitor)};
   // An address that is not let in has no password to try.
   if (!routing.located.is_kept_out)

@@ -1,5 +1,7 @@
 #include "pattern/pattern.h"
 
+#include "pattern/budget.h"
+
 #ifndef CGISRV_WITHOUT_PCRE2
 
 #define PCRE2_CODE_UNIT_WIDTH 8
@@ -8,6 +10,8 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
+#include <limits>
 
 namespace cgisrv::pattern {
 
@@ -23,7 +27,7 @@ struct Pattern::Code {
   pcre2_match_context* context = nullptr;
   pcre2_jit_stack* stack = nullptr;
   pcre2_match_data* data = nullptr;  // one match at a time
-  bool is_anchored = false;          // matches at the start alone
+  std::size_t unseen_max = 0;        // bytes that a step may look at without getting further
   std::vector<std::string> names;    // of group N at N; its number if it has no name
 };
 
@@ -52,6 +56,39 @@ std::vector<std::string> names_of(const pcre2_code* code) {
   return names;
 }
 
+// PCRE2's own limit counts neither the bytes that a step looks at nor the places where a match may
+// begin. So it calls back before each item of the expression, and that counts both.
+struct Meter {
+  std::uint64_t left;
+  std::size_t unseen_max;
+  std::size_t position = 0;  // in the text, at the last call
+};
+
+int charge(pcre2_callout_block* at, void* data) {
+  Meter& meter = *static_cast<Meter*>(data);
+  const std::size_t position = at->current_position;
+  const std::size_t seen = position - std::min(position, meter.position);
+  const std::size_t unseen = std::min(meter.unseen_max, at->subject_length - position);
+  const std::uint64_t cost = Budget::step_work + seen + unseen;
+  meter.position = position;
+  meter.left -= std::min(cost, meter.left);
+  return meter.left > 0 ? 0 : PCRE2_ERROR_MATCHLIMIT;
+}
+
+// A back reference that fails may have compared all that remains, and "a{500}" 499 bytes.
+std::size_t unseen_max_of(const pcre2_code* code, std::string_view text) {
+  std::uint32_t references = 0;
+  pcre2_pattern_info(code, PCRE2_INFO_BACKREFMAX, &references);
+  if (references > 0) return std::numeric_limits<std::size_t>::max();
+  std::size_t most = 0;
+  for (auto brace = text.find('{'); brace != text.npos; brace = text.find('{', brace + 1)) {
+    std::size_t count = 0;
+    std::from_chars(text.data() + brace + 1, text.data() + text.size(), count);
+    most = std::max(most, count);
+  }
+  return most;
+}
+
 }  // namespace
 
 Result<Pattern> Pattern::compile(const std::string& text) {
@@ -61,10 +98,10 @@ Result<Pattern> Pattern::compile(const std::string& text) {
   auto made = std::make_shared<Code>();
   int error = 0;
   PCRE2_SIZE offset = 0;
-  made->code =
-      pcre2_compile(reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(),
-                    PCRE2_NEVER_BACKSLASH_C | PCRE2_NEVER_UTF | PCRE2_DOLLAR_ENDONLY | PCRE2_DOTALL,
-                    &error, &offset, nullptr);
+  made->code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(),
+                             PCRE2_NEVER_BACKSLASH_C | PCRE2_NEVER_UTF | PCRE2_DOLLAR_ENDONLY |
+                                 PCRE2_DOTALL | PCRE2_AUTO_CALLOUT,
+                             &error, &offset, nullptr);
   if (made->code == nullptr)
     return fail("the regular expression is wrong at character {}: {}", offset + 1,
                 message_of(error));
@@ -74,26 +111,19 @@ Result<Pattern> Pattern::compile(const std::string& text) {
   made->data = pcre2_match_data_create_from_pattern(made->code, nullptr);
   made->context = pcre2_match_context_create(nullptr);
   if (made->data == nullptr || made->context == nullptr) return fail_errno(ENOMEM, "a pattern");
-  std::uint32_t options = 0;
-  pcre2_pattern_info(made->code, PCRE2_INFO_ALLOPTIONS, &options);
-  made->is_anchored = (options & PCRE2_ANCHORED) != 0;
-  pcre2_set_depth_limit(made->context, steps_max);
   pcre2_set_heap_limit(made->context, kib);  // a MiB: it counts in KiB
   pcre2_jit_stack_assign(made->context, nullptr, made->stack);
+  made->unseen_max = unseen_max_of(made->code, text);
   made->names = names_of(made->code);
   return Pattern(std::move(made));
 }
 
-Result<Matched> Pattern::match(std::string_view text) const {
-  if (text.size() > text_bytes_max)
-    return std::unexpected(
-        Error{EMSGSIZE, fmt::format("it is longer than {} bytes", text_bytes_max)});
-  const auto positions = static_cast<std::uint32_t>(text.size()) + 1;
-  pcre2_set_match_limit(
-      code_->context,
-      code_->is_anchored ? steps_max : std::clamp(all_steps_max / positions, steps_min, steps_max));
+Result<Matched> Pattern::match_anew(std::string_view text, std::uint64_t& work) const {
+  Meter meter{.left = work, .unseen_max = code_->unseen_max};
+  pcre2_set_callout(code_->context, charge, &meter);
   const int found = pcre2_match(code_->code, reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(),
                                 0, 0, code_->data, code_->context);
+  work = meter.left;
   Matched matched;
   if (found == PCRE2_ERROR_NOMATCH) return matched;
   if (found < 0) return std::unexpected(Error{ELOOP, message_of(found)});
@@ -107,6 +137,21 @@ Result<Matched> Pattern::match(std::string_view text) const {
                                 std::string(text.substr(begin, end - begin))});
   }
   return matched;
+}
+
+Result<Matched> Pattern::match(std::string_view text) const {
+  if (text.size() > text_bytes_max)
+    return std::unexpected(
+        Error{EMSGSIZE, fmt::format("it is longer than {} bytes", text_bytes_max)});
+  Budget own;
+  Budget& budget = *Budget::current_;
+  auto [known, is_new] = budget.found_.try_emplace({code_.get(), std::string(text)});
+  if (!is_new) return known->second;
+  const bool is_first = budget.is_untouched();
+  known->second = match_anew(text, budget.left_);
+  if (!known->second && !is_first)
+    known->second.error().what += ", together with the others that were asked before it";
+  return known->second;
 }
 
 bool Pattern::has_group(std::string_view name) const {

@@ -1,6 +1,7 @@
 // Regular expressions, by PCRE2, with bounds: no path and no pattern keeps a process busy for long.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -30,17 +31,13 @@ class Pattern {
   // Longer ones are refused: a path has a meaning that a person can read.
   static constexpr std::size_t pattern_bytes_max = 1000;
   static constexpr std::size_t text_bytes_max = 4096;
-  // Steps of backtracking for one position at which a match may begin: pcre2_set_match_limit(3). An
-  // expression that may match anywhere has fewer for each where the text is long.
-  static constexpr std::uint32_t steps_max = 10'000;
-  static constexpr std::uint32_t steps_min = 1'000;
-  static constexpr std::uint32_t all_steps_max = 4'000'000;
 
   // The error says what is wrong and at which character. Bytes, not UTF-8; case counts, unless the
   // pattern begins with (?i).
   static Result<Pattern> compile(const std::string& text);
 
-  // An error if the text is too long (EMSGSIZE), or the steps are used up (ELOOP).
+  // An error if the text is too long (EMSGSIZE), or the work is used up that the present Budget
+  // (budget.h) allows (ELOOP).
   Result<Matched> match(std::string_view text) const;
 
   // Whether there is a group of that name or number.
@@ -48,6 +45,7 @@ class Pattern {
 
  private:
   struct Code;
+  Result<Matched> match_anew(std::string_view text, std::uint64_t& work) const;
   explicit Pattern(std::shared_ptr<const Code> code) : code_(std::move(code)) {}
 
   std::shared_ptr<const Code> code_;

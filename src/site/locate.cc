@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "base/tree.h"
 #include "config/value_check.h"
+#include "pattern/budget.h"
 #include "site/access_rules.h"
 #include "site/within.h"
 
@@ -283,6 +284,7 @@ Located locate_in(const Within& in, const http::Path& path) {
 
 Located locate(const config::Config& config, const config::Site& site, const http::Path& path,
                const access::Peer& visitor, Trace* trace) {
+  const pattern::Budget budget;
   return locate_in({config, site, visitor, trace}, path);
 }
 

@@ -81,4 +81,12 @@ Rules password_rules_for(const config::Config& config, const config::Site& site,
   return rules;
 }
 
+bool needs_another_password(const config::Site& site, const std::string& path, const Rules& given) {
+  if (!asks(site)) return false;
+  const auto rules = rules_for(site, {path, path.size()}, &config::AccessRules::auth);
+  return std::ranges::any_of(rules, [&](const AuthRule& rule) {
+    return !rule.value->is_open && std::ranges::find(given, rule.value) == given.end();
+  });
+}
+
 }  // namespace cgisrv::site

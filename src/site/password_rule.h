@@ -1,6 +1,7 @@
 // Which passwords a request needs: the keys `auth` that hold for what was found.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "auth/options.h"
@@ -18,5 +19,9 @@ std::vector<const auth::Options*> password_rules_for(const config::Config& confi
                                                      const config::Site& site,
                                                      const http::Path& path,
                                                      const Located& located);
+
+// Whether a path needs a password that is none of `given`; for listings. Asks no file system.
+bool needs_another_password(const config::Site& site, const std::string& path,
+                            const std::vector<const auth::Options*>& given);
 
 }  // namespace cgisrv::site

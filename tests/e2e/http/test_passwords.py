@@ -41,6 +41,24 @@ def variables(response) -> dict[str, str]:
 
 # Who is let in.
 
+def test_a_listing_names_only_what_needs_no_other_password(start: Start, site: Site,
+                                                           passwords: Path) -> None:
+    for name in ("open.txt", "report.pdf", "private/page.txt", "private/secret.txt"):
+        site.file(name, "words")
+    rule = auth(passwords)
+    server = start(config=f"""
+[[site]]
+root = "{site.root}"
+listing = true
+""" + "".join(f'[[site.location]]\nmatch = "{match}"\n{rule}\n'
+              for match in ("=/report.pdf", "/private/", "=/private/secret.txt")))
+    outside = server.get("/").text
+    assert "open.txt" in outside and "report" not in outside and "private" not in outside
+    inside = server.get("/private/", ALICE).text
+    assert "page.txt" in inside and "secret.txt" not in inside
+
+
+
 def test_without_a_password_the_client_is_asked_for_one(guarded: Server) -> None:
     answer = guarded.get("/private/page.txt")
     assert answer.status == 401

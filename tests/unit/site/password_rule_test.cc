@@ -68,6 +68,17 @@ TEST_F(PasswordRuleTest, AnEndingOpensNothingAndAsksBesides) {
   EXPECT_EQ(realms("/x.cgi/info"), "cgi ");
 }
 
+TEST_F(PasswordRuleTest, APathMayNeedMoreThanItsFolder) {
+  site->access.auth = {.realm = "site"};
+  add(config::MatchKind::prefix, "/a/", "a");
+  add(config::MatchKind::exact, "/open", "open");
+  const std::vector<const auth::Options*> none, all = {&*site->access.auth};
+  EXPECT_TRUE(needs_another_password(*site, "/x", none));
+  EXPECT_FALSE(needs_another_password(*site, "/x", all));
+  EXPECT_TRUE(needs_another_password(*site, "/a/", all));
+  EXPECT_FALSE(needs_another_password(*site, "/open", none));
+}
+
 TEST_F(PasswordRuleTest, AnIndexHasTheRuleOfItsOwnPath) {
   folder.file("www/a/index.html");
   add(config::MatchKind::exact, "/a/index.html", "index");
