@@ -109,6 +109,11 @@ TEST_F(EndOfRun, HeaderTimeout) {
   expect_failure(504, "printed no header within 0.05 s (header_timeout)");
 }
 
+TEST_F(EndOfRun, ItsStandardErrorIsQuotedAsItIs) {
+  walk("echo 'Global symbol \"$x\" requires it' >&2; exit 1");
+  expect_failure(502, "its standard error says why: Global symbol \"$x\" requires it");
+}
+
 TEST_F(EndOfRun, TotalTimeoutBeforeTheHeader) {
   options.timeout = milliseconds(50);
   walk("exec sleep 100");
