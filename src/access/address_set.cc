@@ -73,6 +73,8 @@ std::string AddressSet::add(const std::string& text) {
     unix_ = true;
   } else if (text == "all") {
     all_ = true;
+  } else if (text == "localhost") {
+    return "\"localhost\" is no address, and names are not looked up; did you mean \"local\"?";
   } else if (auto network = Network::parse(text)) {
     networks_.push_back(*network);
   } else {

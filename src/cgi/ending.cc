@@ -181,7 +181,7 @@ std::string explain_words(const Ending& ending, std::string_view said) {
 
 std::string explain_status(const Ending& ending) {
   const Executed executed(ending.script);
-  const std::string said = text::escape(telling_line(ending.stderr_tail), 300);
+  const std::string said = text::printable(telling_line(ending.stderr_tail), 300);
   const int code = ending.exit.code;
   if (executed.shebang.windows_line_end)
     return fmt::format("{} has Windows line ends; convert it: sed -i 's/\\r$//' {}",
@@ -210,6 +210,16 @@ std::string explain_status(const Ending& ending) {
 std::string explain_ending(const Ending& ending) {
   if (ending.exit.success()) return {};
   return ending.exit.signalled ? explain_signal(ending) : explain_status(ending);
+}
+
+std::string_view explain_silence(Options::Duration silent,
+                                 std::optional<std::chrono::nanoseconds> busy) {
+  // Three quarters: it has read its own file, and the kernel counts a wait when it is over.
+  if (busy && *busy * 4 >= silent * 3)
+    return "it computed all the time, as an endless loop does; if it has printed a header, that is "
+           "still in its buffer: let it flush (Python: print(..., flush=True))";
+  return "nothing has arrived; if it has printed a header, that is still in its buffer: let it "
+         "flush (Python: print(..., flush=True))";
 }
 
 std::string seconds_text(Options::Duration duration) {

@@ -41,6 +41,8 @@ bool is_dropped(std::string_view name) {
                              [name](auto other) { return equals_ignoring_case(name, other); });
 }
 
+constexpr auto space_before_colon = "has a space before its colon"sv;
+
 bool is_control(char c) {
   const auto byte = static_cast<unsigned char>(c);
   return (byte < 0x20 && c != '\t') || byte == 0x7f;
@@ -55,7 +57,7 @@ std::string_view fault_of(std::string_view line) {
   if (colon == line.npos) return "has no colon";
   const auto name = line.substr(0, colon);
   if (name.empty()) return "has no name before its colon";
-  if (name.back() == ' ' || name.back() == '\t') return "has a space before its colon";
+  if (name.back() == ' ' || name.back() == '\t') return space_before_colon;
   if (!http::is_token(name)) return "has a name with characters that no field may have";
   return {};
 }
@@ -163,6 +165,8 @@ void ResponseParser::take_line(std::string_view line) {
 
 void ResponseParser::refuse_line(std::string_view fault, std::string_view line, bool is_first) {
   headerless_ = is_first;
+  if (fault == space_before_colon && http::is_token(text::trim(line.substr(0, line.find(':')))))
+    return refuse(fmt::format("a line of the program's header {}; remove the space", fault), line);
   if (!is_first)
     return refuse(fmt::format("a line of the program's header {}; an empty line must stand between "
                               "the header and the body",

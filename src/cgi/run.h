@@ -132,7 +132,9 @@ class Run final : public handler::Handler {
   std::string ending(const process::Exit& exit, std::string_view when) const;
   void phase_due();
   void total_due();
-  void overdue(std::string_view what, std::string_view limit, Options::Duration duration);
+  void overdue(std::string_view what, std::string_view limit, Options::Duration duration,
+               std::string_view why = {});
+  std::string_view silence() const;
   void fail(account::Outcome outcome, int status, std::string reason, std::string printed = {});
   void fail_head();
   void cut(account::Outcome outcome, const std::string& reason);

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "cgi/ending.h"
 #include "cgi/run.h"
+#include "process/busy_time.h"
 
 namespace cgisrv::cgi {
 
@@ -130,7 +131,8 @@ void Run::phase_due() {
   }
   // No event reported that it has read the whole body so far.
   if (starved_ && unread_input() == 0) return await();
-  if (in_head()) return overdue("printed no header", "header_timeout", options_.header_timeout);
+  if (in_head())
+    return overdue("printed no header", "header_timeout", options_.header_timeout, silence());
   overdue("printed nothing", "idle_timeout", options_.idle_timeout);
 }
 
@@ -152,11 +154,19 @@ void Run::total_due() {
   if (!over()) overdue("did not end", "timeout", options_.timeout);
 }
 
-void Run::overdue(std::string_view what, std::string_view limit, Duration duration) {
+// What is known of a program that has not printed anything yet; empty: it has.
+std::string_view Run::silence() const {
+  if (relay_.has_output()) return {};
+  return explain_silence(options_.header_timeout, process::busy_time(child_.pid()));
+}
+
+void Run::overdue(std::string_view what, std::string_view limit, Duration duration,
+                  std::string_view why) {
   std::string reason =
-      fmt::format("{}: {} within {} ({}); it was ended; {} {} if it needs longer", script_.filename,
-                  what, seconds_text(duration), limit,
-                  options_.by_file ? "raise" : "serve by a configuration with a larger", limit);
+      fmt::format("{}: {} within {} ({}); it was ended; {} {} if it needs longer{}{}",
+                  script_.filename, what, seconds_text(duration), limit,
+                  options_.by_file ? "raise" : "serve by a configuration with a larger", limit,
+                  why.empty() ? "" : "; ", why);
   if (in_head() || is_broken() || relay_.hands_on())
     return fail(Outcome::timeout, 504, std::move(reason));
   cut(Outcome::timeout, reason);

@@ -1,5 +1,7 @@
 #include "command/remote.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -97,6 +99,12 @@ std::string none_found(const RemoteCommand& command, const Search& search) {
   what += "; looked in";
   for (const std::string& directory : search.directories)
     what.append(&directory == &search.directories.front() ? " " : ", ").append(directory);
+  for (const std::string& directory : search.directories)
+    if (const pid_t pid = control::server_of_root(directory); pid != 0)
+      return fmt::format("a server of root runs (pid {}), and you may not speak to it: use sudo",
+                         pid);
+  if (::geteuid() == 0 && command.config_file.empty())
+    what += "; another user's server is named by its control socket: --socket DIR/PID.sock";
   if (!command.config_file.empty())
     what += "; if its runtime_dir was another, name its control socket with --socket DIR/PID.sock";
   return what;

@@ -50,4 +50,8 @@ const SectionOf<auth::Options>& auth_section() {
 }
 // clang-format on
 
+Codec<std::optional<auth::Options>> auth_rule() {
+  return table_or_false(auth_section(), "a table such as { passwords = \"/path\" }, or false");
+}
+
 }  // namespace cgisrv::config

@@ -8,5 +8,6 @@ namespace cgisrv::config {
 
 const SectionOf<auth::Limits>& auth_limits_section();  // [auth]
 const SectionOf<auth::Options>& auth_section();        // auth = { ... } of a site or location
+Codec<std::optional<auth::Options>> auth_rule();       // that section, or false
 
 }  // namespace cgisrv::config

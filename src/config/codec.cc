@@ -10,6 +10,7 @@
 #include <limits>
 
 #include "base/suggest.h"
+#include "base/text.h"
 #include "base/units.h"
 #include "cgi/environment.h"
 #include "config/value_check.h"
@@ -19,6 +20,13 @@
 namespace cgisrv::config {
 
 namespace {
+
+// "true" where true is meant, and "8" where 8 is.
+bool is_quoted_by_mistake(std::string_view text, std::string_view expectation) {
+  if (expectation.starts_with("a whole number"))
+    return !text.empty() && std::ranges::all_of(text, text::is_digit);
+  return (text == "true" || text == "false") && expectation.contains(text);
+}
 
 std::string in_quotes(std::string_view text) {
   return fmt::format("\"{}\"", text);
@@ -44,6 +52,9 @@ std::string shown(const std::string& text) {
 
 void Reading::wrong(const Value& value, std::span<const std::string_view> words) const {
   const auto* text = value.as<std::string>();
+  if (text != nullptr && is_quoted_by_mistake(*text, expectation))
+    return faults.add(value.at, "'{}' must be {}; write {} without quotes", key, expectation,
+                      *text);
   const auto meant = text == nullptr ? std::nullopt : nearest(*text, words);
   faults.add(value.at, "'{}' must be {}; it is {}{}", key, expectation, value.describe(),
              meant ? fmt::format("; did you mean \"{}\"?", *meant) : "");
@@ -388,7 +399,7 @@ Codec<Location> program() {
           target.program = *in_place ? ProgramKind::in_place : ProgramKind::none;
           target.files_only = !*in_place;
         } else if (const auto* path = reading.text(value)) {
-          if (path->empty()) return reading.wrong(value);
+          if (path->empty() || *path == "true" || *path == "false") return reading.wrong(value);
           target.program = ProgramKind::single;
           target.path = *path;
         }

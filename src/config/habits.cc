@@ -91,6 +91,14 @@ constexpr Habit habits_of_limits[] = {
     {"file_size disk", "write fsize"},
 };
 
+// Keys of other sections, which in a location are meant otherwise.
+constexpr Habit habits_of_locations[] = {
+    {"path url uri prefix pattern", "did you mean 'match'?"},
+    {"user users passwords",
+     "write auth = { passwords = \"/path\", users = [\"alice\"] } for who is let in; programs run "
+     "as user under [server]"},
+};
+
 // Beginnings of lines, in small letters, that are no keys here, or keys that are written otherwise.
 constexpr Habit habits_of_lines[] = {
     {"<location <locationmatch location",
@@ -151,6 +159,10 @@ bool is_like_toml(std::string_view behind_the_word) {
 
 std::string_view advice_on_key(std::string_view key) {
   return advice_of(habits, key, std::equal_to<>());
+}
+
+std::string_view advice_on_location(std::string_view key) {
+  return advice_of(habits_of_locations, key, std::equal_to<>());
 }
 
 std::string_view advice_on_limit(std::string_view key) {

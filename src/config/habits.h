@@ -8,6 +8,7 @@ namespace cgisrv::config {
 // What to write in place of a key that is not known here; empty: nobody is in the habit of it.
 std::string_view advice_on_key(std::string_view key);
 // The same for [cgi.rlimits].
+std::string_view advice_on_location(std::string_view key);  // of [[site.location]] alone
 std::string_view advice_on_limit(std::string_view key);
 // The same for a line of another server's file, which is no TOML: "Require local", "location / {".
 std::string_view advice_on_line(std::string_view line);

@@ -73,7 +73,10 @@ void check_answers(const Value& table, const Location& location, Faults& faults)
   if (answer == nullptr) return;
   for (const std::string_view other : {"redirect", "try", "cgi", "interpreter", "files"}) {
     const Value* value = table.find(other);
-    const bool says_nothing = value == nullptr || value->as<bool>() != nullptr || other == answer;
+    if (value == nullptr || other == answer) continue;
+    // cgi = true beside try or deny says what is run, or would be.
+    const bool* const said = value->as<bool>();
+    const bool says_nothing = said != nullptr && !(*said && std::string_view(answer) == "redirect");
     if (says_nothing || (other == "files" && std::string_view(answer) == "try")) continue;
     faults.add(value->at, "'{}' has no effect where '{}' answers; remove one of the two", other,
                answer);

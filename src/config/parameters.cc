@@ -195,7 +195,9 @@ struct Tables {
       {"deny", &Location::deny, deny(), unset("`false`"),
        "Nothing is answered here: 403, or 404 with `\"hide\"`. An ending that is denied is "
        "denied below every prefix."},
-      {"redirect", &Location::redirect, table_or_path(redirect), unset("none"),
+      {"redirect", &Location::redirect,
+       table_or_path(redirect, "a path in quotes, or a table such as { to = \"/new/\", status = 301 }"),
+       unset("none"),
        "Where the client is sent: a path, a URL, or `[site.location.redirect]`."},
       {"try", &Location::attempts, attempts(), unset("none"),
        "What answers, in this order: `\"file\"`, the file or program of that path; "
@@ -222,7 +224,7 @@ struct Tables {
        unset("as in `[[site]]`"),
        "As in `[[site]]`, for all below; a longer prefix goes before; an ending's counts too."},
       {"auth", [](auto& location) -> auto& { return location.access.auth; },
-       described_before(table_or_false(auth_section())), unset("as in `[[site]]`"),
+       described_before(auth_rule()), unset("as in `[[site]]`"),
        "Who is let in by password, see `[site.auth]`; `false`: nobody is asked."},
       {"body_size", &Location::body_size, size(any_size, unlimited), unset("as in `[limits]`"),
        "The body of a request; answers 413 past it."},
@@ -253,7 +255,7 @@ struct Tables {
        "Who is let in; all others get 403. Addresses, networks (`\"192.0.2.0/24\"`), and words: "
        "`\"local\"`: by a loopback address or a unix socket, without a proxy's field (`Forwarded`, "
        "`X-Forwarded-*`, `X-Real-IP`, `Via`). `\"unix\"`: on a unix socket. `\"all\"`: everybody."},
-      {"auth", [](auto& site) -> auto& { return site.access.auth; }, table_or_false(auth_section()),
+      {"auth", [](auto& site) -> auto& { return site.access.auth; }, auth_rule(),
        unset("nobody is asked"), "Who is let in by password, see `[site.auth]`."},
       {"include", &Site::include, list(check_include), unset("none"),
        "Files, or patterns such as `\"conf.d/*.toml\"`, whose keys and `[[location]]`s belong to "

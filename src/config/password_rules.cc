@@ -60,8 +60,11 @@ class FileCheck {
     auto text = auth::read_text_file(path);
     if (text) return std::move(*text);
     const bool is_missing = key == "passwords" && text.error().code == ENOENT;
+    const bool is_denied = text.error().code == EACCES;
     faults_.add(at, "'{}': {}{}", key, text.error().what,
-                is_missing ? fmt::format("; make it with: cgisrv passwd {} USER", path) : "");
+                is_missing  ? fmt::format("; make it with: cgisrv passwd {} USER", path)
+                : is_denied ? "; check, and start, as a user who may read it, such as root"
+                            : std::string());
     return std::nullopt;
   }
   void report(const std::string& path, const std::vector<auth::FileFault>& faults) {

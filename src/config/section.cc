@@ -13,12 +13,18 @@ namespace cgisrv::config {
 
 namespace {
 
+std::string_view advice_in(const Section& section, std::string_view key) {
+  if (section.name == "[cgi.rlimits]") return advice_on_limit(key);
+  const auto advice =
+      section.name == "[[site.location]]" ? advice_on_location(key) : std::string_view();
+  return advice.empty() ? advice_on_key(key) : advice;
+}
+
 void report_unknown(const Section& section, const KeyValue& entry, Faults& faults) {
   const auto known = section.keys();
   const auto key = text::escape(entry.key, 60);
   const auto homes = sections_with(entry.key);
-  const auto advice =
-      section.name == "[cgi.rlimits]" ? advice_on_limit(entry.key) : advice_on_key(entry.key);
+  const auto advice = advice_in(section, entry.key);
   if (!advice.empty()) {
     faults.add(entry.at, "there is no '{}' in {}; {}", key, section.name, advice);
   } else if (const auto meant = nearest(entry.key, known)) {
@@ -82,7 +88,10 @@ std::vector<std::string_view> sections_with(std::string_view key) {
 }
 
 bool is_one_table(const Reading& reading, const Value& value) {
-  if (value.as<Value::List>() == nullptr) return reading.table(value) != nullptr;
+  const auto* const list = value.as<Value::List>();
+  const bool has_tables =
+      list != nullptr && !list->empty() && list->front().as<Value::Table>() != nullptr;
+  if (!has_tables) return reading.table(value) != nullptr;
   reading.faults.add(value.at, "'{}' may stand once only; write it with single brackets",
                      reading.key);
   return false;

@@ -110,8 +110,8 @@ Codec<T> table(const SectionOf<T>& section) {
 
 // The first key's value may stand in place of the table.
 template <typename T>
-Codec<T> table_or_path(const SectionOf<T>& section) {
-  return {{"table", "", "a table", &section},
+Codec<T> table_or_path(const SectionOf<T>& section, std::string expectation = "a table") {
+  return {{"table", "", std::move(expectation), &section},
           [&section](const Reading& reading, const Value& value, T& target) {
             const Parameter& first = section.parameters.front();
             if (value.as<std::string>() != nullptr)
@@ -123,8 +123,8 @@ Codec<T> table_or_path(const SectionOf<T>& section) {
 
 // Of rules that can be taken back below: `false` in place of the table. T has `is_open`.
 template <typename T>
-Codec<std::optional<T>> table_or_false(const SectionOf<T>& section) {
-  return {{"table, or false", "", "a table, or false", &section},
+Codec<std::optional<T>> table_or_false(const SectionOf<T>& section, std::string expectation) {
+  return {{"table, or false", "", std::move(expectation), &section},
           [&section](const Reading& reading, const Value& value, std::optional<T>& target) {
             const bool* const said = value.as<bool>();
             if (said != nullptr && *said) return reading.wrong(value);

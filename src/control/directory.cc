@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <string_view>
@@ -78,6 +79,14 @@ std::vector<SocketFile> sockets_in(const std::string& directory) {
   }
   std::ranges::sort(found, {}, &SocketFile::pid);
   return found;
+}
+
+pid_t server_of_root(const std::string& directory) {
+  struct stat found {};
+  if (::geteuid() == 0 || ::lstat(directory.c_str(), &found) != 0 || found.st_uid != 0) return 0;
+  for (const SocketFile& file : sockets_in(directory))
+    if (::kill(file.pid, 0) != 0 && errno == EPERM) return file.pid;  // alive, and not ours
+  return 0;
 }
 
 void remove_stale_sockets(const std::string& directory) {

@@ -33,6 +33,9 @@ std::string socket_path(const std::string& directory, pid_t pid);
 
 // The sockets in it, of living and of dead servers, by pid.
 std::vector<SocketFile> sockets_in(const std::string& directory);
+// A server of root's that runs in that directory, and that the calling user may not speak to; 0:
+// none does.
+pid_t server_of_root(const std::string& directory);
 
 // Removes those of servers that were killed and could not.
 void remove_stale_sockets(const std::string& directory);

@@ -58,12 +58,33 @@ bool same_file(const std::string& a, const std::string& b) {
          one.st_dev == other.st_dev && one.st_ino == other.st_ino;
 }
 
+// A URL stands where the program's file should: what to write instead; empty: no URL does.
+std::string why_no_file(const std::string& script) {
+  const auto scheme = script.find("://");
+  if (scheme == std::string::npos && !script.starts_with('/')) return {};
+  std::string_view path = script;
+  if (scheme != std::string::npos)
+    path.remove_prefix(std::min(path.find('/', scheme + 3), path.size()));
+  path = path.substr(0, path.find('?'));
+  if (path.starts_with('/')) path.remove_prefix(1);
+  struct stat status {};
+  const bool is_here = ::stat(std::string(path).c_str(), &status) == 0 && S_ISREG(status.st_mode);
+  if (!is_here && scheme == std::string::npos) return {};
+  return fmt::format(
+      "{} is {}; give the file first: cgisrv exec {}", text::printable(script, 200),
+      scheme == std::string::npos ? "no file, but may be the path of a URL" : "a URL",
+      is_here ? text::printable(text::shell_word(path), 200) : "FILE URL");
+}
+
 // In the form of configured paths: absolute, with real directories; the file itself may be a link.
 Result<fs::path> absolute_script(const std::string& script) {
   struct stat status {};
-  if (::stat(script.c_str(), &status) != 0)
-    return errno == EACCES ? fail("{}", cgi::why_unreachable(fs::absolute(script)))
-                           : fail_errno(errno, "{}", script);
+  if (::stat(script.c_str(), &status) != 0) {
+    const int code = errno;
+    if (auto why = why_no_file(script); !why.empty()) return fail_as(EINVAL, "{}", why);
+    return code == EACCES ? fail("{}", cgi::why_unreachable(fs::absolute(script)))
+                          : fail_errno(code, "{}", script);
+  }
   if (S_ISDIR(status.st_mode)) return fail_as(ENOENT, "{} is a directory, not a program", script);
   std::error_code error;
   const fs::path path = fs::absolute(script);
@@ -252,6 +273,18 @@ Result<void> check_url(std::string_view url) {
                  url.contains('=') && !url.contains('?') ? '?' : '/');
 }
 
+// The URL that runs the script in directory mode, if one does.
+std::optional<std::string> url_of(const std::string& script,
+                                  const config::DirectoryOptions& options) {
+  for (const std::string& root : roots(script, false)) {
+    const auto config = config::directory_config(root, options);
+    if (!config) continue;
+    const auto found = find(*config, {}, script);
+    if (found && found->fit == Fit::runs) return found->path;
+  }
+  return std::nullopt;
+}
+
 ResolvedRequest resolved(Config config, const Found& found, const Wanted& wanted) {
   const net::Address address = address_of(config);
   return {std::move(config), address, found.host, found.path + wanted.query};
@@ -290,6 +323,12 @@ Result<ResolvedRequest> resolve_request(const std::string& script, const std::st
       first = std::unexpected(found.error());
     }
   }
+  // Below another directory the path is that of a file.
+  if (first && !*first && first->error().code == ENOENT && !wanted.path.empty())
+    if (const auto right = url_of(*absolute, options))
+      return std::unexpected(
+          Error{EINVAL, fmt::format("{} does not lead to {}; its URL is {}", wanted.path, script,
+                                    text::printable(*right))});
   return first ? std::move(*first) : fail("{} is in no directory that can be served", script);
 }
 

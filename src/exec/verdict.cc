@@ -5,16 +5,20 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "cgi/telling_line.h"
 
 namespace cgisrv::exec {
 
 namespace {
 
-// The exit of the first program that failed; empty: none did.
+// The exit of the first program that failed, and what it said of it; empty: none did.
 std::string bad_end(const std::vector<ProgramRun>& programs) {
   for (const ProgramRun& program : programs)
-    if (const auto& exit = program.usage().exit; exit && !exit->success())
-      return fmt::format("{}: {}", program.script.filename, exit->text());
+    if (const auto& exit = program.usage().exit; exit && !exit->success()) {
+      const auto said = text::printable(cgi::telling_line(program.errors.bytes()), 300);
+      return fmt::format("{}: {}{}{}", program.script.filename, exit->text(),
+                         said.empty() ? "" : "; its standard error says why: ", said);
+    }
   return {};
 }
 

@@ -61,11 +61,25 @@ Result<socklen_t> fill_inet(std::string_view whole, std::string host, std::uint1
 
 }  // namespace
 
+namespace {
+
+std::unexpected<Error> no_url(std::string_view text) {
+  const auto host = text.substr(text.find("://") + 3);
+  return fail("{}: an address is no URL; write {}{}", text, host.substr(0, host.find('/')),
+              text.starts_with("https")
+                  ? "; there is no TLS yet: put a proxy in front, as the guide shows"
+                  : "");
+}
+
+}  // namespace
+
 Result<Address> parse_address(std::string_view text) {
   Address address;
   Result<socklen_t> length;
   if (text.starts_with("unix:")) {
     length = fill_unix(text.substr(5), address.storage_);
+  } else if (text.contains("://")) {
+    return no_url(text);
   } else {
     const auto colon = text.rfind(':');
     auto host = colon == std::string_view::npos ? std::string_view{} : text.substr(0, colon);

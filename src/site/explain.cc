@@ -40,6 +40,13 @@ class Page {
   std::string text_;
 };
 
+// The administrator of this machine, by a listener that there is.
+access::Peer visitor_of(const config::Config& config) {
+  const bool has_unix = std::ranges::any_of(
+      config.listen, [](const config::Listen& each) { return each.address.starts_with("unix:"); });
+  return has_unix ? access::Peer::local() : access::Peer::of(*access::Ip::parse("127.0.0.1"), true);
+}
+
 std::string host_of(std::string_view& url) {
   for (const std::string_view scheme : {"http://", "https://"}) {
     if (!url.starts_with(scheme)) continue;
@@ -195,7 +202,7 @@ std::optional<Located> add_error_page(Page& page, const config::Config& config,
   if (path.empty() || !decoded) return std::nullopt;
   const bool is_own = error_page_for(site.fallback.answers.error_pages, status) != path;
   const auto* const line = find_line(lines_of(site, is_own ? &location : nullptr), {"error_pages"});
-  Located found = locate(config, site, *decoded, access::Peer::local());
+  Located found = locate(config, site, *decoded, visitor_of(config));
   const std::string problem = why_no_error_page(found);
   if (problem.empty())
     page.add(line, "  {} is answered by the page {}", status, path);
@@ -252,11 +259,14 @@ std::string explain(const config::Config& config, std::string_view url) {
   const std::string_view raw = url.substr(0, url.find_first_of("?#"));
   const auto path = http::decode_path(raw.empty() ? "/" : raw);
   if (!path) {
-    page.add(nullptr, "400: the path {} is broken or leads out of the site", raw);
+    if (raw.starts_with('/'))
+      page.add(nullptr, "400: the path {} is broken or leads out of the site", raw);
+    else
+      page.add(nullptr, "{} is no URL; write /{}", raw, raw);
     return std::move(page).take();
   }
   Trace trace;
-  const Located located = locate(config, site, *path, access::Peer::local(), &trace);
+  const Located located = locate(config, site, *path, visitor_of(config), &trace);
   add_steps(page, site, trace);
   add_outcome(page, config, site, *path, located, trace);
   return std::move(page).take();

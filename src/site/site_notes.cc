@@ -7,6 +7,7 @@
 #include <ranges>
 
 #include "config/value_check.h"
+#include "site/folder_notes.h"
 #include "site/mapping.h"
 #include "site/router.h"
 #include "site/target_notes.h"
@@ -116,6 +117,7 @@ std::vector<std::string> notes_on_sites(const config::Config& config) {
       if (&other != &site) note_programs_in_common(site, other, notes);
   }
   note_targets(config, notes);
+  note_unrun_programs(config, notes);
   note_unix_listeners(config, notes);
   return notes;
 }

@@ -151,6 +151,10 @@ def test_url_may_be_given_in_part(execute, site, url, target, host, root):
     (["p.cgi", "p.cgi/more"], 64, "p.cgi/more is no URL; did you mean '/p.cgi/more'"),
     (["tools/plain.py", "/tools/plain.py"], 66,
      "/tools/plain.py would be sent as a file: programs are the executable files in cgi-bin/"),
+    (["http://localhost/p.cgi?a"], 64, "is a URL; give the file first: cgisrv exec p.cgi"),
+    (["/p.cgi"], 64, "give the file first: cgisrv exec p.cgi"),
+    (["cgi-bin/ok.py", "/ok.py"], 64,
+     "/ok.py does not lead to cgi-bin/ok.py; its URL is /cgi-bin/ok.py"),
     (["plain.py", "-c", "exec.toml"], 66, "no location of"),
     (["plain.py", "/plain.py", "-c", "exec.toml"], 66,
      "/plain.py would be sent as a file: the locations that run programs are *.cgi; give it"),
@@ -162,7 +166,7 @@ def test_url_may_be_given_in_part(execute, site, url, target, host, root):
     (["p.cgi", "-c", "missing.toml"], 78, "missing.toml"),
 ])
 def test_what_cannot_be_run_is_said_with_its_status(execute, site, arguments, status, words):
-    for name in ("p.cgi", "other.cgi", "plain.py", "tools/plain.py"):
+    for name in ("p.cgi", "other.cgi", "plain.py", "tools/plain.py", "cgi-bin/ok.py"):
         site.program(name, PLAIN)
     configure('[[site]]\nroot = "{root}"\n[[site.location]]\nmatch = "*.cgi"\ncgi = true\n', site,
               site.root)

@@ -306,6 +306,23 @@ def test_pid_file(start, site, tmp_path):
     assert not path.exists()
 
 
+# Programs whose source would be sent.
+
+
+def test_check_notes_programs_that_nothing_runs(run, site, tmp_path):
+    site.program("cgi-bin/ok.py", "#!/usr/bin/python3\n")
+    file = tmp_path / "forgotten.toml"
+    text = f"[[site]]\nroot = '{site.root}'\n[[site.location]]\nmatch = '/cgi-bin/'\n"
+    file.write_text(text)
+    checked = run("check", "-c", file)
+    assert checked.returncode == 0
+    assert (f"{file}:4: {site.root}/cgi-bin/ok.py is executable and begins with #!, and location "
+            "/cgi-bin/ sends its source; write cgi = true there") in checked.stderr + checked.stdout
+    file.write_text(text + "cgi = true\n")
+    checked = run("check", "-c", file)
+    assert "ok.py" not in checked.stderr + checked.stdout
+
+
 # Variables that would never have an effect.
 
 

@@ -236,6 +236,21 @@ def test_none_is_running_69(ask, runtime):
         assert result.stdout == ""
 
 
+@as_root
+def test_server_of_root_is_told_to_another_user(start, site, runtime):
+    runtime.chmod(0o755)
+    server = start(config=cgi_site(site.root, server=f'runtime_dir = "{runtime}/own"'))
+    readable = runtime / "same.toml"
+    readable.write_text((server.stdout.parent / "cgisrv.toml").read_text())
+    readable.chmod(0o644)
+    nobody = pwd.getpwnam("nobody")
+    for verb in ("status", "reload"):
+        result = subprocess.run([BINARY, verb, "-c", readable], capture_output=True, text=True,
+                                user=nobody.pw_uid, group=nobody.pw_gid, extra_groups=[], cwd="/")
+        assert f"a server of root runs (pid {server.pid})" in result.stderr, result
+        assert "use sudo" in result.stderr and result.stdout == ""
+
+
 def test_none_is_running_which_may_be_so(ask, runtime):
     for verb in ("reload", "upgrade", "reopen", "quit", "stop"):
         result = ask(runtime, verb, "--if-running")

@@ -237,8 +237,9 @@ TEST(Rfc9110_8_6, BadContentLengthIsRefused) {
 
 TEST(Rfc9112_5, MalformedLinesAreRefusedAndNamed) {
   const std::pair<std::string, std::string> cases[] = {
-      {"X-A : 1", "space before its colon"},
-      {"X-A\t: 1", "space before its colon"},
+      {"X-A : 1", "space before its colon; remove the space"},
+      {"X-A\t: 1", "space before its colon; remove the space"},
+      {"not a field : 1", "space before its colon; an empty line must stand between"},
       {" folded", "begins with a space"},
       {"\tfolded", "begins with a space"},
       {"X-A: 1\rX-B: 2", "carriage return"},

@@ -11,6 +11,7 @@ namespace {
 
 using std::chrono::milliseconds;
 using testing::HasSubstr;
+using testing::Not;
 
 class EndOfRun : public Running {
  protected:
@@ -107,6 +108,30 @@ TEST_F(EndOfRun, HeaderTimeout) {
   options.header_timeout = milliseconds(50);
   walk("echo waiting >&2; exec sleep 100");
   expect_failure(504, "printed no header within 0.05 s (header_timeout)");
+}
+
+TEST_F(EndOfRun, HeaderTimeoutOfOneThatHasNotFlushed) {
+  options.header_timeout = milliseconds(50);
+  walk("exec sleep 100");
+  expect_failure(504, "if it has printed a header, that is still in its buffer: let it flush");
+}
+
+TEST_F(EndOfRun, HeaderTimeoutInTheMiddleOfAHeader) {
+  options.header_timeout = milliseconds(500);
+  walk("echo Content-Type: text/plain; exec sleep 100");
+  expect_failure(504, "printed no header within 0.5 s (header_timeout); it was ended");
+  EXPECT_THAT(exchange.failure.reason, Not(HasSubstr("buffer")));
+}
+
+TEST_F(EndOfRun, HeaderTimeoutOfAnEndlessLoop) {
+  options.header_timeout = std::chrono::seconds(2);
+  walk("while :; do :; done");
+  expect_failure(504, "it computed all the time, as an endless loop does");
+}
+
+TEST_F(EndOfRun, ItsStandardErrorIsQuotedAsItIs) {
+  walk("echo 'Global symbol \"$x\" requires it' >&2; exit 1");
+  expect_failure(502, "its standard error says why: Global symbol \"$x\" requires it");
 }
 
 TEST_F(EndOfRun, TotalTimeoutBeforeTheHeader) {

@@ -407,7 +407,7 @@ TEST_F(ConfigFaultsTest, ChecksWhoIsLetIn) {
   EXPECT_THAT(location_faults("match = '/a/'\nallow = ['10.0.0.1/8', 'localhost', 'all']"),
               ElementsAre("5:10: 'allow': \"10.0.0.1/8\" has bits beyond its first 8; write "
                           "\"10.0.0.0/8\" for the network, or \"10.0.0.1\" alone",
-                          HasSubstr("5:24: 'allow': \"localhost\" is no address or network")));
+                          HasSubstr("5:24: 'allow': \"localhost\" is no address, and names")));
   EXPECT_THAT(location_faults("match = '/a/'\nallow = 'all'"),
               ElementsAre(HasSubstr("'allow' must be a list of addresses")));
   EXPECT_THAT(location_faults("match = '/a/'\nRequire = 'all'"),

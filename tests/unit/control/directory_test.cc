@@ -2,9 +2,11 @@
 
 #include <gmock/gmock.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstdlib>
+#include <fstream>
 
 #include "../temporary_directory.h"
 
@@ -23,6 +25,28 @@ TEST(RuntimeDirectory, OfAServiceIsTheOnlyOneToo) {
   EXPECT_THAT(runtime_directories(""), ElementsAre("/run/one"));
   EXPECT_THAT(runtime_directories("/srv/run"), ElementsAre("/srv/run"));
   ::unsetenv("RUNTIME_DIRECTORY");
+}
+
+TEST(RuntimeDirectory, OfRootShowsItsServersToOthers) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root has servers of root";
+  TemporaryDirectory tree;
+  const std::string socket = socket_path(tree.path(), ::getpid());  // a process of root
+  EXPECT_EQ(server_of_root(tree.path()), 0);
+  std::ofstream(socket) << "";
+  EXPECT_EQ(server_of_root(tree.path()), 0);  // root may speak to it
+  {
+    const Unprivileged nobody;
+    EXPECT_EQ(server_of_root(tree.path() + "/none"), 0);
+  }
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const bool found =
+        ::setresuid(65534, 65534, 65534) == 0 && server_of_root(tree.path()) == ::getppid();
+    ::_exit(found ? 0 : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
 }
 
 TEST(RuntimeDirectory, OthersThanRootHaveTheirOwn) {

@@ -46,6 +46,26 @@ TEST_F(ResolvedRequestTest, TakesWhatTheUrlSays) {
   EXPECT_EQ(resolve_request(script, "https://name/cgi-bin/p")->url, "https://name/cgi-bin/p");
 }
 
+TEST_F(ResolvedRequestTest, NamesTheUrlWhereAnotherOneIsGiven) {
+  EXPECT_EQ(error(resolve_request(script, "/p")),
+            "/p does not lead to " + script + "; its URL is /cgi-bin/p");
+}
+
+TEST_F(ResolvedRequestTest, SaysThatAFileComesBeforeTheUrl) {
+  EXPECT_EQ(
+      error(resolve_request("http://localhost/cgi-bin/none?a=1", "")),
+      "http://localhost/cgi-bin/none?a=1 is a URL; give the file first: cgisrv exec FILE URL");
+  const auto before = std::filesystem::current_path();
+  std::filesystem::current_path(directory.path());
+  EXPECT_EQ(error(resolve_request("http://localhost:8888/cgi-bin/p", "")),
+            "http://localhost:8888/cgi-bin/p is a URL; give the file first: cgisrv exec cgi-bin/p");
+  EXPECT_EQ(error(resolve_request("/cgi-bin/p?a", "")),
+            "/cgi-bin/p?a is no file, but may be the path of a URL; give the file first: cgisrv "
+            "exec cgi-bin/p");
+  std::filesystem::current_path(before);
+  EXPECT_THAT(error(resolve_request("/cgi-bin/none", "")), HasSubstr("No such file"));
+}
+
 TEST_F(ResolvedRequestTest, OfALinkIsTheLinks) {
   const auto link = directory.path() + "/cgi-bin/link";
   ASSERT_EQ(::symlink(script.c_str(), link.c_str()), 0);

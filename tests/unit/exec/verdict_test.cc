@@ -41,6 +41,14 @@ TEST_F(VerdictTest, BadEnds) {
   EXPECT_FALSE(verdict(good).good);
 }
 
+TEST_F(VerdictTest, SaysWhatTheProgramSaid) {
+  ran(127);
+  record.complained("starting\n/srv/x.cgi: 3: gnuplot: not found\n");
+  EXPECT_EQ(verdict(good).reason,
+            "200, but /srv/x.cgi: exit status 127; its standard error says why: /srv/x.cgi: 3: "
+            "gnuplot: not found");
+}
+
 TEST_F(VerdictTest, AnyOfSeveralProgramsCounts) {
   ran(3);
   ran(0);

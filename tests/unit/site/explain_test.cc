@@ -51,6 +51,18 @@ match = "*.cgi"
 cgi = true
 )";
 
+TEST_F(Explain, AsksAsAClientOfAListenerThatThereIs) {
+  const std::string allow = "allow = [\"127.0.0.1\"]\n";
+  EXPECT_THAT(explained(allow, "/login.html"), HasSubstr("sends "));
+  EXPECT_THAT(explained(allow + "[[listen]]\naddress = \"unix:/run/x.sock\"\n", "/login.html"),
+              HasSubstr("a client on a unix socket is not let in by allow"));
+}
+
+TEST_F(Explain, SaysHowAPathBegins) {
+  EXPECT_THAT(explained("", "private"), HasSubstr("private is no URL; write /private"));
+  EXPECT_THAT(explained("", "/a/../../b"), HasSubstr("400: the path /a/../../b is broken"));
+}
+
 TEST_F(Explain, NamesRulesOfAccessAndChangedFields) {
   EXPECT_EQ(explained(keys, "/staff/page"),
             "/staff/page\n"
@@ -76,7 +88,7 @@ TEST_F(Explain, NamesThePageThatAnswersARefusal) {
   EXPECT_THAT(missing, Not(HasSubstr("X-A: 2"))) << "the page is of no location";
   const auto refused = explained(keys, "/far/x");
   EXPECT_THAT(refused, HasSubstr("13:   allow = [\"192.0.2.0/24\"] of location /far/ is asked\n"));
-  EXPECT_THAT(refused, HasSubstr("403: a client on a unix socket is not let in by allow"));
+  EXPECT_THAT(refused, HasSubstr("403: 127.0.0.1 is not let in by allow"));
   EXPECT_THAT(refused, HasSubstr("14:   403 would be answered by the page /nph-x.cgi, but "
                                  "/nph-x.cgi writes a status of its own"));
 }

@@ -1,0 +1,19 @@
+#include "cgi/ending.h"
+
+#include <gmock/gmock.h>
+
+namespace cgisrv::cgi {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using testing::StartsWith;
+
+TEST(Silence, OfALoopAndOfOneThatWaits) {
+  EXPECT_THAT(explain_silence(seconds(1), milliseconds(900)), StartsWith("it computed all the"));
+  EXPECT_THAT(explain_silence(seconds(1), milliseconds(400)), StartsWith("nothing has arrived"));
+  EXPECT_THAT(explain_silence(seconds(1), std::nullopt), StartsWith("nothing has arrived"));
+}
+
+}  // namespace
+}  // namespace cgisrv::cgi

@@ -1,0 +1,62 @@
+// What is said of values that mean something else than they say.
+#include <gmock/gmock.h>
+
+#include "config_fixture.h"
+
+namespace cgisrv::config {
+namespace {
+
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+using ConfigAdviceTest = ConfigTest;
+
+TEST_F(ConfigAdviceTest, RefusesAProgramBesideARedirect) {
+  EXPECT_THAT(location_faults("match = '/a/'\nredirect = '/x/'\ncgi = true"),
+              ElementsAre(HasSubstr("'cgi' has no effect where 'redirect' answers")));
+  EXPECT_THAT(location_faults("match = '/a/'\nredirect = '/x/'\ncgi = false"), ElementsAre());
+}
+
+TEST_F(ConfigAdviceTest, TellsOfQuotesThatDoNotBelongThere) {
+  EXPECT_THAT(location_faults("match = '/a/'\ncgi = 'true'"),
+              ElementsAre(HasSubstr("'cgi' must be true, false, or the path of a program or a "
+                                    "directory of them; write true without quotes")));
+  EXPECT_THAT(location_faults("match = '/a/'\ncgi = 'false'"),
+              ElementsAre(HasSubstr("write false without quotes")));
+  EXPECT_THAT(location_faults("match = '/a/'\ndeny = 'true'"),
+              ElementsAre(HasSubstr("write true without quotes")));
+  EXPECT_THAT(faults_before_site("[server]\nworkers = '4'"),
+              ElementsAre(HasSubstr("write 4 without quotes")));
+}
+
+TEST_F(ConfigAdviceTest, ShowsATableWhereSomethingElseStands) {
+  EXPECT_THAT(
+      location_faults("match = '/a/'\nredirect = [301, '/x']"),
+      ElementsAre(HasSubstr("'redirect' must be a path in quotes, or a table such as { to = "
+                            "\"/new/\", status = 301 }; it is ")));
+  EXPECT_THAT(location_faults("match = '/a/'\nauth = true"),
+              ElementsAre(HasSubstr("'auth' must be a table such as { passwords = \"/path\" }, or "
+                                    "false; it is true")));
+}
+
+TEST_F(ConfigAdviceTest, KnowsWhatOtherKeysMeanInALocation) {
+  EXPECT_THAT(
+      location_faults("path = '/cgi-bin/'"),
+      Contains(HasSubstr("there is no 'path' in [[site.location]]; did you mean 'match'?")));
+  EXPECT_THAT(location_faults("match = '/a/'\nuser = 'bob'"),
+              ElementsAre(HasSubstr("programs run as user under [server]")));
+  EXPECT_THAT(location_faults("match = '/a/'\nallow = ['localhost']"),
+              ElementsAre(HasSubstr("did you mean \"local\"?")));
+}
+
+TEST_F(ConfigAdviceTest, SaysWhoMayReadAPasswordFile) {
+  files_.file("passwords", 0600, "");
+  const Unprivileged nobody;
+  EXPECT_THAT(location_faults("match = '/a/'\nauth = { passwords = 'passwords' }"),
+              ElementsAre(HasSubstr("Permission denied; check, and start, as a user who may read "
+                                    "it, such as root")));
+}
+
+}  // namespace
+}  // namespace cgisrv::config
