@@ -1,6 +1,10 @@
 // Small text tools that HTTP, CGI and the configuration share. ASCII only, never the locale.
 #pragma once
 
+#include <charconv>
+#include <concepts>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -25,7 +29,18 @@ constexpr int hex_value(char c) {
   return lower(c) >= 'a' && lower(c) <= 'f' ? lower(c) - 'a' + 10 : -1;
 }
 
+// All of `s` as a decimal number; nothing if it is none, or too large.
+template <std::unsigned_integral T = std::uint64_t>
+std::optional<T> whole_number(std::string_view s) {
+  T number = 0;
+  const auto [end, error] = std::from_chars(s.data(), s.data() + s.size(), number);
+  return error == std::errc{} && end == s.data() + s.size() ? std::optional(number) : std::nullopt;
+}
+
 bool equals_ignoring_case(std::string_view a, std::string_view b);
+
+// Whether it holds a control character: C0 or DEL.
+bool has_controls(std::string_view s);
 
 // Without spaces and tabs at both ends (RFC 9110 OWS).
 std::string_view trim(std::string_view s);
