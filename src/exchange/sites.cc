@@ -28,7 +28,6 @@
 #include "site/access_rules.h"
 #include "site/locate.h"
 #include "site/own_names.h"
-#include "site/password_rule.h"
 #include "site/router.h"
 
 namespace cgisrv::exchange {

@@ -7,8 +7,8 @@
 
 #include "base/text.h"
 #include "config/value_check.h"
+#include "site/access_rules.h"
 #include "site/locate.h"
-#include "site/password_rule.h"
 #include "site/trace.h"
 
 namespace cgisrv::site {

@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <string>
-#include <vector>
 
 #include "config/config.h"
 #include "site/router.h"
@@ -25,7 +24,5 @@ struct Step {
   std::string text;
   Rank rank = Rank::none;
 };
-
-using Trace = std::vector<Step>;
 
 }  // namespace cgisrv::site
