@@ -13,7 +13,6 @@
 #include "config/config.h"
 #include "config/password_rules.h"
 #include "config/reference.h"
-#include "config/reference_manual.h"
 #include "config/start_check.h"
 #include "exec/exec.h"
 #include "master/serve.h"
@@ -89,7 +88,7 @@ int complain(const Command& command, const Faults& faults) {
 
 // Valid: the server could serve with it, here and now, if started by the right user.
 int check(const Command& command, const Config& config) {
-  const auto [lacking, expected] = config::check_start(config);
+  const auto [lacking, expected, limits] = config::check_start(config);
   if (lacking.empty()) std::printf("%s: the configuration is valid\n", command.config_file.c_str());
   for (const std::string& file : config.included)
     std::printf("%s: included\n", file.c_str());
@@ -100,7 +99,7 @@ int check(const Command& command, const Config& config) {
     std::fprintf(stderr, "note: %s\n", note.c_str());
   for (const std::string& note : config::notes_on_passwords(config))
     std::fprintf(stderr, "note: %s\n", note.c_str());
-  for (const std::string& limit : config::what_a_start_limits(config))
+  for (const std::string& limit : limits)
     std::fprintf(stderr, "note: as it is here, %s\n", limit.c_str());
   for (const std::string& each : expected)
     std::fprintf(stderr, "note: as it is now, it would not start by hand: %s\n", each.c_str());
