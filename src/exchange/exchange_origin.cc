@@ -37,7 +37,7 @@ bool is_number(std::string_view text) {
 // Null: go on. What is not trusted is not believed; see proxy/origin.h.
 std::unique_ptr<handler::Handler> Exchange::find_origin() {
   const access::AddressSet& trusted = host_.config().server.trusted_proxies;
-  shows_proxy_ = proxy::shows_proxy(request_);
+  shows_proxy_ = proxy::shows_proxy(request_.fields);
   if (trusted.empty()) {
     visitor_.is_local = visitor_.is_local && !shows_proxy_;
     return nullptr;
