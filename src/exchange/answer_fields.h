@@ -1,7 +1,9 @@
-// What a location's rules do to the head of an answer, and which page answers for a failure. Pure.
+// What a location's rules do to the head of an answer, and which page answers for a failure. Pure,
+// but for /etc/mime.types.
 #pragma once
 
 #include <ctime>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -18,6 +20,10 @@ void apply_field_rules(const std::vector<config::FieldRule>& rules, http::Respon
 // may have parameters; nothing if no rule is about it.
 void add_cache_fields(const std::vector<config::CacheRule>& rules, std::string_view type,
                       http::Response& response, std::time_t now);
+
+// The Content-Type of a file: by the rules, else as files::mime_type(). A type that an
+// administrator wrote with a charset keeps it.
+std::string content_type(const config::TypeRules& rules, std::string_view path);
 
 // The path that answers for that status; empty: the server's own page.
 std::string_view error_page_for(const std::vector<config::ErrorPage>& pages, int status);

@@ -35,7 +35,7 @@ bool is_number(std::string_view text) {
 }  // namespace
 
 // Null: go on. What is not trusted is not believed; see proxy/origin.h.
-std::unique_ptr<handler::Handler> Exchange::find_origin() {
+handler::HandlerPtr Exchange::find_origin() {
   const access::AddressSet& trusted = host_.config().server.trusted_proxies;
   shows_proxy_ = proxy::shows_proxy(request_.fields);
   if (trusted.empty()) {
