@@ -109,12 +109,12 @@ int check(const Command& command, const Config& config) {
 // Asks for the password of --auth. False, after saying why: there is none.
 bool ask_for_password(Command& command) {
   if (command.password_user.empty()) return true;
-  auto entry = command::ask_entry(command.password_user);
-  if (entry)
-    command.of_directory.password_entry = std::move(*entry);
+  const auto hash = command::ask_hash(command.password_user);
+  if (hash)
+    command.of_directory.password_entry = command.password_user + ":" + *hash;
   else
-    std::fprintf(stderr, "cgisrv: %s\n", entry.error().what.c_str());
-  return entry.has_value();
+    std::fprintf(stderr, "cgisrv: %s\n", hash.error().what.c_str());
+  return hash.has_value();
 }
 
 // Who listens for others without TLS sends passwords in the clear.
