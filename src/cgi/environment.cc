@@ -78,7 +78,7 @@ bool is_passed(std::string_view name, bool pass_authorization) {
 // A password that we have checked is nobody else's business. What a request sends to the program
 // that fails is not for the page that tells of the failure.
 bool passes_authorization(const EnvironmentInput& input) {
-  const bool is_error_page = input.redirected != nullptr && !input.redirected->method.empty();
+  const bool is_error_page = !input.redirected.method.empty();
   return input.pass_authorization && input.user.empty() && !is_error_page;
 }
 
