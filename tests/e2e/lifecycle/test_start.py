@@ -309,7 +309,9 @@ def test_check_says_what_a_start_here_lacks(run, site, tmp_path):
             f"{missing} for {key}" in result.stderr
     missing.mkdir()
     result = run("check", "-c", file)
-    assert result.returncode == 0 and "valid" in result.stdout and not result.stderr
+    assert result.returncode == 0 and "valid" in result.stdout
+    # Of pytest's own folder, which only its user may enter.
+    assert all("only root may enter" in line for line in result.stderr.splitlines())
 
 
 def test_check_expects_a_folder_that_a_service_manager_makes(run, site, tmp_path):
