@@ -13,7 +13,6 @@
 #include "config/config.h"
 #include "config/password_rules.h"
 #include "config/reference.h"
-#include "config/reference_manual.h"
 #include "config/start_check.h"
 #include "exec/exec.h"
 #include "master/serve.h"
@@ -89,7 +88,7 @@ int complain(const Command& command, const Faults& faults) {
 
 // Valid: the server could serve with it, here and now, if started by the right user.
 int check(const Command& command, const Config& config) {
-  const auto [lacking, expected] = config::check_start(config);
+  const auto [lacking, expected, limits] = config::check_start(config);
   if (lacking.empty()) std::printf("%s: the configuration is valid\n", command.config_file.c_str());
   for (const std::string& file : config.included)
     std::printf("%s: included\n", file.c_str());
@@ -102,7 +101,7 @@ int check(const Command& command, const Config& config) {
     std::fprintf(stderr, "note: %s\n", note.c_str());
   for (const std::string& note : config::notes_on_passwords(config))
     std::fprintf(stderr, "note: %s\n", note.c_str());
-  for (const std::string& limit : config::what_a_start_limits(config))
+  for (const std::string& limit : limits)
     std::fprintf(stderr, "note: as it is here, %s\n", limit.c_str());
   for (const std::string& each : expected)
     std::fprintf(stderr, "note: as it is now, it would not start by hand: %s\n", each.c_str());
@@ -119,12 +118,12 @@ int explain(const std::vector<std::string>& urls, const Config& config) {
 // Asks for the password of --auth. False, after saying why: there is none.
 bool ask_for_password(Command& command) {
   if (command.password_user.empty()) return true;
-  auto entry = command::ask_entry(command.password_user);
-  if (entry)
-    command.of_directory.password_entry = std::move(*entry);
+  const auto hash = command::ask_hash(command.password_user);
+  if (hash)
+    command.of_directory.password_entry = command.password_user + ":" + *hash;
   else
-    std::fprintf(stderr, "cgisrv: %s\n", entry.error().what.c_str());
-  return entry.has_value();
+    std::fprintf(stderr, "cgisrv: %s\n", hash.error().what.c_str());
+  return hash.has_value();
 }
 
 // Who listens for others without TLS sends passwords in the clear.

@@ -4,7 +4,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <charconv>
 
 #include "base/text.h"
 
@@ -42,24 +41,22 @@ Result<Network> Network::parse(std::string_view text) {
   made.first_ = *ip;
   made.bits_ = ip_bits;
   if (slash == text.npos) return made;
-  const std::string_view length = text.substr(slash + 1);
   // "::ffff:192.0.2.0/120" counts its bits as an IPv6 network does.
   const bool counts_32 = ip->is_v4() && !text.substr(0, slash).contains(':');
   const unsigned most = counts_32 ? ip_bits - mapped_bits : ip_bits;
-  unsigned bits = 0;
-  const auto [end, error] = std::from_chars(length.data(), length.data() + length.size(), bits);
-  if (error != std::errc{} || end != length.data() + length.size() || bits > most)
+  const auto bits = text::parse_number<unsigned>(text.substr(slash + 1));
+  if (!bits || *bits > most)
     return fail(
         "\"{}\": write the length of the network as a number of bits from 0 to {}, as in {}",
         text::escape(text, 100), most, counts_32 ? "\"192.0.2.0/24\"" : "\"2001:db8::/32\"");
-  made.bits_ = counts_32 ? bits + mapped_bits : bits;
+  made.bits_ = counts_32 ? *bits + mapped_bits : *bits;
   made.first_ = begin_of(*ip, made.bits_);
   if (made.first_ == *ip) return made;
   // Without the bits of "::ffff:", it would no longer be one of IPv4.
   if (made.bits_ < mapped_bits && ip->is_v4()) return no_network(text);
   return fail(
       "\"{}\" has bits beyond its first {}; write \"{}/{}\" for the network, or \"{}\" alone", text,
-      bits, made.first_.text(), ip->is_v4() ? made.bits_ - mapped_bits : made.bits_, ip->text());
+      *bits, made.first_.text(), ip->is_v4() ? made.bits_ - mapped_bits : made.bits_, ip->text());
 }
 
 bool Network::contains(const Ip& ip) const {

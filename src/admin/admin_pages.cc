@@ -19,7 +19,7 @@ namespace cgisrv::admin {
 
 namespace {
 
-using HandlerPtr = std::unique_ptr<handler::Handler>;
+using handler::HandlerPtr;
 
 constexpr std::string_view no_content_policy = "default-src 'none'; frame-ancestors 'none'";
 

@@ -24,8 +24,7 @@ class AdminPages final : public exchange::Host {
   exchange::Routing route(exchange::Exchange&) override {
     return {.body_bytes_max = config().limits.body_size};
   }
-  std::unique_ptr<handler::Handler> answer(exchange::Exchange& exchange,
-                                           exchange::Routing& routing) override;
+  handler::HandlerPtr answer(exchange::Exchange& exchange, exchange::Routing& routing) override;
   // To be called every telemetry::History::interval.
   void poll() { feed_.poll(); }
 

@@ -1,6 +1,5 @@
 #include "auth/basic.h"
 
-#include <algorithm>
 #include <array>
 #include <cstring>
 
@@ -54,10 +53,6 @@ bool decode(std::string_view encoded, Decoded& out) {
   return bits == 0;
 }
 
-bool is_control(char c) {
-  return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
-}
-
 }  // namespace
 
 std::expected<Credentials, std::string_view> parse_basic(std::string_view field) {
@@ -72,7 +67,7 @@ std::expected<Credentials, std::string_view> parse_basic(std::string_view field)
   const auto colon = pair.find(':');
   if (colon == pair.npos) return std::unexpected("Authorization has no colon after the user");
   if (colon == 0) return std::unexpected("the user is empty");
-  if (std::ranges::any_of(pair, is_control))
+  if (text::has_controls(pair))
     return std::unexpected("the user or password holds a control character");
   const std::string_view password = pair.substr(colon + 1);
   if (colon > user_bytes_max || password.size() > password_bytes_max)

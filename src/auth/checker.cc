@@ -24,11 +24,11 @@ std::chrono::seconds whole_seconds(Clock::duration duration) {
   return std::chrono::ceil<std::chrono::seconds>(duration);
 }
 
-}  // namespace
-
-unsigned default_processes(unsigned processors) {
-  return std::clamp(processors / 2, 2U, 16U);
+unsigned default_processes() {
+  return std::clamp(std::thread::hardware_concurrency() / 2, 2U, 16U);
 }
+
+}  // namespace
 
 Checker::Link::Link(Checker& owner, Fd fd)
     : checker(owner),
@@ -48,9 +48,7 @@ Checker::Checker(Fd workers, Fd lifeline, std::vector<const Options*> rules, con
       rules_(std::move(rules)),
       limits_(limits),
       guesses_(limits.guesses, limits.guess_interval) {
-  const unsigned count = limits_.processes != 0
-                             ? limits_.processes
-                             : default_processes(std::thread::hardware_concurrency());
+  const unsigned count = limits_.processes != 0 ? limits_.processes : default_processes();
   for (unsigned i = 0; i < count; ++i)
     slots_.push_back(std::make_unique<Slot>(*this));
 }

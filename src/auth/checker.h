@@ -103,7 +103,4 @@ class Checker {
   std::vector<pid_t> dying_;  // hashers that were killed, not reaped yet
 };
 
-// How many passwords are checked at a time if nothing is configured.
-unsigned default_processes(unsigned processors);
-
 }  // namespace cgisrv::auth

@@ -18,7 +18,7 @@ void read_group(unsigned number, std::string line, GroupFile& file) {
   };
   if (!has_colon || name.empty())
     return fault("there is no group before a colon; a line is GROUP: USER USER");
-  if (!is_plain_text(line)) return fault("the line holds a control character");
+  if (text::has_controls(line)) return fault("the line holds a control character");
   auto& members = file.members[std::string(name)];
   while (!rest.empty())
     if (const auto member = text::take_until(rest, ' '); !member.empty()) members.emplace(member);

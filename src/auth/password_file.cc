@@ -46,7 +46,7 @@ std::string check_user_name(std::string_view name) {
   if (name.empty()) return "the user is empty";
   if (name.size() > user_bytes_max)
     return fmt::format("the user has more than {} bytes", user_bytes_max);
-  if (!is_plain_text(name) || name.contains(':'))
+  if (text::has_controls(name) || name.contains(':'))
     return "the user holds a colon or a control character";
   if (name.starts_with('#')) return "the user begins with #, which begins a comment";
   return {};

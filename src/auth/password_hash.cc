@@ -110,12 +110,10 @@ std::string new_setting() {
 #endif
 
 std::string check_unknown_form(std::string_view hash) {
-  if (hash.starts_with("{"))
-    return fmt::format("{} is no form of hash that is known here; {}",
-                       text::escape(hash.substr(0, hash.find('}') + 1), 20), remedy);
-  if (hash.starts_with('$'))
-    return fmt::format("{} is no form of hash that is known here; {}",
-                       text::escape(hash.substr(0, hash.find('$', 1) + 1), 20), remedy);
+  if (hash.starts_with('{') || hash.starts_with('$'))
+    return fmt::format(
+        "{} is no form of hash that is known here; {}",
+        text::escape(hash.substr(0, hash.find(hash[0] == '{' ? '}' : '$', 1) + 1), 20), remedy);
   const bool is_des = (hash.size() == 13 && std::ranges::all_of(hash, is_crypt_digit)) ||
                       (hash.size() == 20 && hash.starts_with('_'));
   if (is_des)

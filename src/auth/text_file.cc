@@ -4,7 +4,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 
 #include "base/text.h"
@@ -62,10 +61,6 @@ void for_each_line(std::string_view text,
     if (line.ends_with('\r')) line.remove_suffix(1);
     if (!text::trim(line).empty() && !line.starts_with('#')) take(number, line);
   }
-}
-
-bool is_plain_text(std::string_view text) {
-  return std::ranges::none_of(text, [](unsigned char c) { return c < 0x20 || c == 0x7f; });
 }
 
 }  // namespace cgisrv::auth

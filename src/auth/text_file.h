@@ -39,7 +39,4 @@ std::string fault_text(const std::string& path, const FileFault& fault);
 void for_each_line(std::string_view text,
                    const std::function<void(unsigned number, std::string_view line)>& take);
 
-// Whether a line, a user or a group holds no control character.
-bool is_plain_text(std::string_view text);
-
 }  // namespace cgisrv::auth

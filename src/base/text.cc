@@ -50,6 +50,10 @@ bool equals_ignoring_case(std::string_view a, std::string_view b) {
                                             [](char x, char y) { return lower(x) == lower(y); });
 }
 
+bool has_controls(std::string_view s) {
+  return std::ranges::any_of(s, [](unsigned char c) { return c < 0x20 || c == 0x7f; });
+}
+
 std::string_view trim(std::string_view s) {
   const auto first = s.find_first_not_of(" \t");
   if (first == std::string_view::npos) return {};

@@ -30,6 +30,9 @@ constexpr int hex_value(char c) {
 
 bool equals_ignoring_case(std::string_view a, std::string_view b);
 
+// Whether it holds a control character: C0 or DEL.
+bool has_controls(std::string_view s);
+
 // Without spaces and tabs at both ends (RFC 9110 OWS).
 std::string_view trim(std::string_view s);
 

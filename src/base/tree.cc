@@ -7,6 +7,7 @@
 
 #include <array>
 #include <climits>
+#include <cstdlib>
 
 #include "base/check.h"
 #include "base/text.h"
@@ -100,6 +101,11 @@ int Tree::examine(const std::string& path, struct stat& status) const {
   const auto found = open(path, O_PATH);
   if (!found) return found.error().code;
   return ::fstat(found->get(), &status) == 0 ? 0 : errno;
+}
+
+std::string real_path(const std::string& path) {
+  std::array<char, PATH_MAX> real{};
+  return ::realpath(path.c_str(), real.data()) != nullptr ? real.data() : std::string();
 }
 
 }  // namespace cgisrv

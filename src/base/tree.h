@@ -38,4 +38,7 @@ struct Tree {
   Result<ResolvedName> resolve(const std::string& path) const;
 };
 
+// The path without links; empty, with errno set, if there is no such file or it cannot be reached.
+std::string real_path(const std::string& path);
+
 }  // namespace cgisrv

@@ -1,10 +1,8 @@
 #include "command/cli.h"
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <cstdlib>
 #include <iostream>
-#include <iterator>
 
 #include "auth/password_file.h"
 #include "base/exit_status.h"
@@ -14,7 +12,6 @@
 #include "command/completion.h"
 #include "command/help.h"
 #include "command/hints.h"
-#include "command/passwd_options.h"
 #include "config/value_check.h"
 
 namespace cgisrv::command {
@@ -74,6 +71,18 @@ Exit status: 0 good; 1 bad (no valid response, a status of 500 or above, an
 exit status other than 0, a limit); 64 usage, 66 no such program,
 77 permission, 78 configuration; 130 after Ctrl-C.
 With --verify: 0 the same; 2 it differs; 3 it cannot be started warm.
+)";
+
+constexpr auto passwd_usage = R"(Usage: cgisrv passwd FILE USER [--delete]
+
+Asks for a password, or reads it as a line of standard input, and writes its
+hash (yescrypt) into FILE, a password file for the key auth of a configuration.
+A file that is not there is made, mode 0640; the server must be able to read it.
+
+)";
+constexpr auto passwd_endings = R"(
+Exit status: 0 written, 64 usage, 66 no password, or no such user, 73 not
+written, 77 permission.
 )";
 
 int usage_error(const std::string& message) {
@@ -188,6 +197,16 @@ void add_start(CLI::App& app, Command& command) {
   app.add_flag("--open", command.open_browser, "show the first page in your browser");
 }
 
+CLI::App* add_passwd(CLI::App& app, PasswdCommand& command, bool& wants_help) {
+  auto* const passwd = app.add_subcommand("passwd", passwd_usage)->fallthrough();
+  passwd->footer(passwd_endings);
+  passwd->add_option("FILE", command.file)->type_name("FILE");
+  passwd->add_option("USER", command.user);
+  passwd->add_flag("--delete", command.removes, "remove the user instead");
+  passwd->add_flag("-h,--help", wants_help, "this text");
+  return passwd;
+}
+
 // The commands for a running server. They share one help, which lists each option once.
 void add_remote(CLI::App& app, Command& command, bool& wants_help) {
   RemoteCommand& remote = command.remote;
@@ -263,13 +282,11 @@ std::string refused_beside_a_file(const Command& command) {
   if (!options.env.empty())
     return fmt::format(
         "--setenv is for a directory; in a configuration write env = {{ {} = \"...\" }}, under "
-        "[cgi] "
-        "or in a location",
+        "[cgi] or in a location",
         options.env.front().first);
   if (options.body_size)
     return "--body-size is for a directory; in a configuration write body_size, under [limits] or "
-           "in "
-           "a location";
+           "in a location";
   return {};
 }
 
@@ -294,7 +311,7 @@ Command exec_command(Command command, bool has_directory) {
 Command passwd_command(Command command, bool has_directory) {
   command.kind = Command::Kind::passwd;
   if (!command.config_file.empty())
-    return refuse("passwd has no option -c; " + hint_for({.word = "-c", .command = "passwd"}, {}));
+    return refuse("passwd has no option -c; " + habit_of("passwd", "-c"));
   if (command.passwd.file.empty() || command.passwd.user.empty())
     return refuse("passwd needs a file and a user: cgisrv passwd FILE USER");
   if (has_directory || is_for_a_start(command) || tells_programs(command.of_directory))
@@ -310,60 +327,6 @@ Command remote_command(Command command, bool has_directory) {
   command.kind = Command::Kind::remote;
   command.remote.config_file = command.config_file;
   return command;
-}
-
-std::vector<std::string> names_of(const CLI::App& app) {
-  std::vector<std::string> names;
-  for (const CLI::Option* const option : app.get_options())
-    for (const std::string& name : option->get_lnames())
-      names.push_back("--" + name);
-  return names;
-}
-
-std::vector<std::string_view> views_of(const std::vector<std::string>& words) {
-  return {words.begin(), words.end()};
-}
-
-// A mistyped word, or one of another server's, is read as a directory.
-std::string hint_for_operand(const CLI::App& app, const std::string& directory) {
-  std::vector<std::string> commands;
-  for (const CLI::App* const each : app.get_subcommands({}))
-    commands.push_back(each->get_name());
-  return hint_for_directory(directory, views_of(commands));
-}
-
-UnknownWord unknown_word(const std::string& word, int argc, char** argv) {
-  UnknownWord unknown{.word = word.substr(0, word.find('='))};
-  if (unknown.word.size() < word.size())
-    unknown.values.push_back(word.substr(unknown.word.size() + 1));
-  const std::vector<std::string> words(argv + 1, argv + argc);
-  const auto at = std::ranges::find(words, word);
-  if (at == words.end()) return unknown;
-  const auto is_option = [](std::string_view each) { return each.starts_with('-'); };
-  std::copy(at + 1, std::find_if(at + 1, words.end(), is_option),
-            std::back_inserter(unknown.values));
-  return unknown;
-}
-
-// CLI11's message for a word that it cannot place, and what was probably meant.
-std::string unexpected_word(const CLI::App& app, const CLI::ParseError& error,
-                            const std::string& directory, int argc, char** argv) {
-  std::string what = error.what();
-  const auto extras = app.remaining(true);
-  if (extras.empty()) return what;
-  std::vector<std::string> options = names_of(app);
-  for (const CLI::App* const used : app.get_subcommands())
-    std::ranges::copy(names_of(*used), std::back_inserter(options));
-  UnknownWord unknown = unknown_word(extras.front(), argc, argv);
-  if (const auto used = app.get_subcommands(); !used.empty()) unknown.command = used[0]->get_name();
-  const bool is_option = unknown.word.starts_with('-');
-  if (!is_option && !directory.empty() && app.get_subcommands().empty())
-    if (auto hint = hint_for_operand(app, directory); !hint.empty()) return hint;
-  const auto hint = hint_for(unknown, views_of(options));
-  if (hint.empty()) return what;
-  return is_option
-             ? fmt::format("there is no option {}; {}", unknown.word, hint)
-             : fmt::format("{} is one word too many; {}", text::printable(unknown.word, 200), hint);
 }
 
 }  // namespace

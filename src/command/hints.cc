@@ -2,9 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
-#include <array>
 #include <filesystem>
+#include <iterator>
+#include <span>
 #include <vector>
 
 #include "base/suggest.h"
@@ -134,12 +136,11 @@ std::string address_hint(std::string_view word, std::span<const std::string> val
   return fmt::format("did you mean: -l {}:{}", shown, port_follows ? values[1] : "8888");
 }
 
-std::string habit_of(std::string_view command, std::string_view word, std::string_view value) {
-  auto found = habit_for(habits_of(command), word, value);
-  // htpasswd's letters may stand together: "-nB".
-  const bool is_cluster = command == "passwd" && word.size() > 2 && !word.starts_with("--");
-  return found.empty() && is_cluster ? habit_of(command, word.substr(0, 2), value) : found;
-}
+struct UnknownWord {
+  std::string word;                 // an option or a command of another program
+  std::vector<std::string> values;  // the words after it, up to the next option
+  std::string command;  // whose option it would be: "exec", where curl's are tried; empty: none's
+};
 
 // A slip of the hand, in an option of ours or in a long one of another program.
 std::string hint_for_slip(const UnknownWord& unknown, std::string_view value,
@@ -158,8 +159,21 @@ std::string hint_for_slip(const UnknownWord& unknown, std::string_view value,
   return fmt::format("did you mean: {}", *near);
 }
 
-}  // namespace
+UnknownWord unknown_word(const std::string& word, int argc, char** argv) {
+  UnknownWord unknown{.word = word.substr(0, word.find('='))};
+  if (unknown.word.size() < word.size())
+    unknown.values.push_back(word.substr(unknown.word.size() + 1));
+  const std::vector<std::string> words(argv + 1, argv + argc);
+  const auto at = std::ranges::find(words, word);
+  if (at == words.end()) return unknown;
+  const auto is_option = [](std::string_view each) { return each.starts_with('-'); };
+  std::copy(at + 1, std::find_if(at + 1, words.end(), is_option),
+            std::back_inserter(unknown.values));
+  return unknown;
+}
 
+// "did you mean: -l 127.0.0.1:8000". `options`: those that cgisrv has here. Empty when nothing is
+// near.
 std::string hint_for(const UnknownWord& unknown, std::span<const std::string_view> options) {
   const std::string& word = unknown.word;
   const std::string value =
@@ -179,8 +193,28 @@ std::string hint_for(const UnknownWord& unknown, std::span<const std::string_vie
   return hint_for_slip(unknown, value, options);
 }
 
-std::string hint_for_directory(const std::string& word,
-                               std::span<const std::string_view> commands) {
+std::vector<std::string> names_of(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::Option* const option : app.get_options())
+    for (const std::string& name : option->get_lnames())
+      names.push_back("--" + name);
+  return names;
+}
+
+std::vector<std::string_view> views_of(const std::vector<std::string>& words) {
+  return {words.begin(), words.end()};
+}
+
+}  // namespace
+
+std::string habit_of(std::string_view command, std::string_view word, std::string_view value) {
+  auto found = habit_for(habits_of(command), word, value);
+  // htpasswd's letters may stand together: "-nB".
+  const bool is_cluster = command == "passwd" && word.size() > 2 && !word.starts_with("--");
+  return found.empty() && is_cluster ? habit_of(command, word.substr(0, 2), value) : found;
+}
+
+std::string hint_for_operand(const CLI::App& app, const std::string& word) {
   std::error_code ignored;
   if (std::filesystem::is_directory(word, ignored)) return {};
   const std::string shown = text::printable(word, 200);
@@ -195,10 +229,33 @@ std::string hint_for_directory(const std::string& word,
     return fmt::format("there is no file {0}; to serve by one: cgisrv -c {0}", shown);
   std::string hint = is_port(word) ? fmt::format("did you mean: cgisrv -l 127.0.0.1:{}", word)
                                    : habit_for(habits, word, "");
-  if (const auto near = nearest(word, commands); hint.empty() && near)
+  std::vector<std::string> commands;
+  for (const CLI::App* const each : app.get_subcommands({}))
+    commands.push_back(each->get_name());
+  if (const auto near = nearest(word, views_of(commands)); hint.empty() && near)
     hint = fmt::format("did you mean: cgisrv {}", *near);
   if (hint.empty()) return {};
   return fmt::format("there is no command or directory {}; {}", shown, hint);
+}
+
+std::string unexpected_word(const CLI::App& app, const CLI::ParseError& error,
+                            const std::string& directory, int argc, char** argv) {
+  std::string what = error.what();
+  const auto extras = app.remaining(true);
+  if (extras.empty()) return what;
+  std::vector<std::string> options = names_of(app);
+  for (const CLI::App* const used : app.get_subcommands())
+    std::ranges::copy(names_of(*used), std::back_inserter(options));
+  UnknownWord unknown = unknown_word(extras.front(), argc, argv);
+  if (const auto used = app.get_subcommands(); !used.empty()) unknown.command = used[0]->get_name();
+  const bool is_option = unknown.word.starts_with('-');
+  if (!is_option && !directory.empty() && app.get_subcommands().empty())
+    if (auto hint = hint_for_operand(app, directory); !hint.empty()) return hint;
+  const auto hint = hint_for(unknown, views_of(options));
+  if (hint.empty()) return what;
+  return is_option
+             ? fmt::format("there is no option {}; {}", unknown.word, hint)
+             : fmt::format("{} is one word too many; {}", text::printable(unknown.word, 200), hint);
 }
 
 }  // namespace cgisrv::command

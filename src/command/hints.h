@@ -1,24 +1,26 @@
 // Guesses what was meant by an unknown word of the command line.
 #pragma once
 
-#include <span>
 #include <string>
 #include <string_view>
-#include <vector>
+
+namespace CLI {
+class App;
+class ParseError;
+}  // namespace CLI
 
 namespace cgisrv::command {
 
-struct UnknownWord {
-  std::string word;                 // an option or a command of another program
-  std::vector<std::string> values;  // the words after it, up to the next option
-  std::string command;  // whose option it would be: "exec", where curl's are tried; empty: none's
-};
+// What a command says to an option of the program that its users may have in mind: exec to those of
+// curl, passwd to those of htpasswd. Empty: it knows none of that name.
+std::string habit_of(std::string_view command, std::string_view word, std::string_view value = {});
 
-// "did you mean: -l 127.0.0.1:8000". `options`: those that cgisrv has here. Empty when nothing is
-// near.
-std::string hint_for(const UnknownWord& unknown, std::span<const std::string_view> options);
+// For a word that was read as a directory: mistyped, or one of another server's, it is none, or a
+// file. "did you mean: cgisrv reload"; empty when nothing is near.
+std::string hint_for_operand(const CLI::App& app, const std::string& word);
 
-// The same for a word taken as a directory that does not exist, or that is a file.
-std::string hint_for_directory(const std::string& word, std::span<const std::string_view> commands);
+// CLI11's message for a word that it cannot place, and what was probably meant.
+std::string unexpected_word(const CLI::App& app, const CLI::ParseError& error,
+                            const std::string& directory, int argc, char** argv);
 
 }  // namespace cgisrv::command

@@ -8,9 +8,7 @@
 
 #include <cerrno>
 #include <cstdio>
-#include <cstdlib>
 #include <filesystem>
-#include <memory>
 #include <string_view>
 
 #include "auth/password_file.h"
@@ -18,6 +16,7 @@
 #include "auth/text_file.h"
 #include "base/exit_status.h"
 #include "base/text.h"
+#include "base/tree.h"
 #include "cgisrv/fd.h"
 #include "command/password_prompt.h"
 
@@ -110,37 +109,27 @@ Result<void> replace(const std::string& path, const Present& present, std::strin
   return done;
 }
 
-// Links are followed, so that they stay.
-std::string real_path(const std::string& path) {
-  const std::unique_ptr<char, decltype(&std::free)> real(::realpath(path.c_str(), nullptr),
-                                                         &std::free);
-  return real ? real.get() : std::filesystem::absolute(path).string();
-}
-
 }  // namespace
 
-Result<std::string> ask_entry(const std::string& user) {
+Result<std::string> ask_hash(const std::string& user) {
   auto password = ask_password(fmt::format("Password for {}", text::printable(user, 80)));
   if (!password) return std::unexpected(password.error());
-  const std::string hash = auth::make_hash(*password);
+  std::string hash = auth::make_hash(*password);
   if (hash.empty()) return fail_errno(errno, "the password cannot be hashed");
-  return user + ":" + hash;
+  return hash;
 }
 
 int run_passwd(const PasswdCommand& command) {
   if (const auto problem = auth::check_user_name(command.user); !problem.empty())
     return say(exit_status::usage, problem);
-  std::string hash;
-  if (!command.removes) {
-    const auto entry = ask_entry(command.user);
-    if (!entry) return say(exit_status::no_input, entry.error().what);
-    hash = entry->substr(command.user.size() + 1);
-  }
-  const std::string path = real_path(command.file);
+  const Result<std::string> hash = command.removes ? std::string() : ask_hash(command.user);
+  if (!hash) return say(exit_status::no_input, hash.error().what);
+  std::string path = real_path(command.file);  // links are followed, so that they stay
+  if (path.empty()) path = std::filesystem::absolute(command.file);
   const auto present = lock_and_read(path);
   if (!present) return say(exit_status_for(present.error()), present.error().what);
   const std::string text = command.removes ? auth::without_entry(present->text, command.user)
-                                           : auth::with_entry(present->text, command.user, hash);
+                                           : auth::with_entry(present->text, command.user, *hash);
   if (command.removes && text == present->text)
     return say(exit_status::no_input,
                fmt::format("there is no user {} in {}", text::printable(command.user, 80),

@@ -17,7 +17,7 @@ struct PasswdCommand {
 // status, after saying on standard error what went wrong.
 int run_passwd(const PasswdCommand& command);
 
-// "alice:$y$...", for a user whose password is asked for. The name has been checked.
-Result<std::string> ask_entry(const std::string& user);
+// The hash of a password that is asked for.
+Result<std::string> ask_hash(const std::string& user);
 
 }  // namespace cgisrv::command

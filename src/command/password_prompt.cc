@@ -11,7 +11,7 @@
 
 #include "auth/basic.h"
 #include "auth/digest.h"
-#include "auth/text_file.h"
+#include "base/text.h"
 
 namespace cgisrv::command {
 
@@ -98,7 +98,7 @@ Result<auth::Secret> ask_password(std::string_view question) {
     if (!password) return password;
   }
   if (password->view().empty()) return fail("the password is empty");
-  if (!auth::is_plain_text(password->view()))
+  if (text::has_controls(password->view()))
     return fail("the password holds a control character, which browsers cannot send");
   return password;
 }

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <string_view>
 
 #include "base/text.h"
@@ -51,12 +50,6 @@ std::string check_answer_field(const std::string& name) {
   return {};
 }
 
-// Bytes from 0x80 are left as they are: other servers send them, too.
-std::string check_answer_value(const std::string& value) {
-  if (value.empty()) return "a field with no value says nothing; to remove a field, write false";
-  return {};
-}
-
 void forget(std::vector<FieldRule>& rules, std::string_view name) {
   std::erase_if(rules,
                 [&](const FieldRule& rule) { return text::equals_ignoring_case(rule.name, name); });
@@ -66,8 +59,9 @@ void parse_field_value(const Reading& reading, const Value& value, FieldRule rul
                        std::vector<FieldRule>& rules) {
   const auto* found = reading.text(value);
   if (found == nullptr) return;
-  reading.fault(value.at, check_answer_value(*found));
-  rule.value = *found;
+  if (found->empty())
+    reading.fault(value.at, "a field with no value says nothing; to remove a field, write false");
+  rule.value = *found;  // bytes from 0x80 too, as other servers send them
   rules.push_back(std::move(rule));
 }
 
@@ -93,9 +87,7 @@ void parse_field(const Reading& reading, const KeyValue& entry, std::vector<Fiel
 Codec<std::vector<FieldRule>> field_rules() {
   return {{"table", "", "a table such as { \"X-Frame-Options\" = \"DENY\" }"},
           [](const Reading& reading, const Value& value, std::vector<FieldRule>& target) {
-            const auto* entries = reading.table(value);
-            if (entries == nullptr) return;
-            for (const KeyValue& entry : *entries)
+            for (const KeyValue& entry : reading.entries(value))
               parse_field(reading, entry, target);
           }};
 }
@@ -157,10 +149,8 @@ namespace {
 // "404" or "500-599".
 std::optional<std::pair<int, int>> parse_statuses(std::string_view text) {
   const auto status = [](std::string_view digits) {
-    int number = 0;
-    const auto [end, error] = std::from_chars(digits.begin(), digits.end(), number);
-    const bool is_whole = error == std::errc{} && end == digits.end() && digits.size() == 3;
-    return is_whole && number >= 400 && number <= 599 ? number : 0;
+    const unsigned number = text::parse_number<unsigned>(digits).value_or(0);
+    return digits.size() == 3 && number >= 400 && number <= 599 ? static_cast<int>(number) : 0;
   };
   const auto dash = text.find('-');
   const int first = status(text.substr(0, dash));
@@ -236,9 +226,7 @@ std::string check_ending(const std::string& ending) {
 Codec<TypeRules> types() {
   return {{"table of texts", "", "a table of texts, such as { \".log\" = \"text/plain\" }"},
           [](const Reading& reading, const Value& value, TypeRules& target) {
-            const auto* entries = reading.table(value);
-            if (entries == nullptr) return;
-            for (const KeyValue& entry : *entries) {
+            for (const KeyValue& entry : reading.entries(value)) {
               reading.fault(entry.at, check_ending(entry.key));
               const auto* type = reading.text(entry.value);
               if (type == nullptr) continue;
@@ -253,18 +241,6 @@ Codec<TypeRules> types() {
                             [&](const auto& rule) { return rule.first == ending; });
               target.by_ending.emplace_back(ending, *type);
             }
-          }};
-}
-
-Codec<std::vector<std::string>> directories() {
-  return {{"list of paths", "", "a list of directories, such as [\"/srv/files\"]"},
-          [item = path(check_directory)](const Reading& reading, const Value& value,
-                                         std::vector<std::string>& target) {
-            const auto* found = value.as<Value::List>();
-            if (found == nullptr) return reading.wrong(value);
-            target.clear();
-            for (const Value& each : *found)
-              item.parse(reading, each, target.emplace_back());
           }};
 }
 

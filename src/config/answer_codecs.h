@@ -1,4 +1,4 @@
-// Codecs of the keys of AnswerRules, and of sendfile_roots. Each adds to what the site says: a
+// Codecs of the keys of AnswerRules. Each adds to what the site says: a
 // location that names a field, an ending or a status has its own, and keeps the rest.
 #pragma once
 
@@ -15,7 +15,5 @@ Codec<std::vector<CacheRule>> cache_rules();
 Codec<std::vector<ErrorPage>> error_pages();
 // { ".log" = "text/plain", "*" = "text/plain" }
 Codec<TypeRules> types();
-// ["/srv/files", "private"]: made absolute.
-Codec<std::vector<std::string>> directories();
 
 }  // namespace cgisrv::config

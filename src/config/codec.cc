@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <filesystem>
 #include <limits>
 
@@ -35,13 +34,6 @@ std::string in_quotes(std::string_view text) {
 constexpr std::string_view automatic_text = "auto";
 constexpr std::string_view bounded_text = "auto up to ";
 
-std::optional<std::uint64_t> whole_number(std::string_view text) {
-  std::uint64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return number;
-}
-
 std::string shown(const std::string& text) {
   return text.empty() ? "" : in_quotes(text);
 }
@@ -68,17 +60,23 @@ const std::string* Reading::text(const Value& value) const {
   const auto* text = value.as<std::string>();
   if (text == nullptr) {
     wrong(value);
-  } else if (std::ranges::any_of(*text, [](unsigned char c) { return c < 0x20 || c == 0x7f; })) {
+  } else if (text::has_controls(*text)) {
     faults.add(value.at, "'{}' may not hold control characters such as a line break", key);
     return nullptr;
   }
   return text;
 }
 
-const Value::Table* Reading::table(const Value& value) const {
-  const auto* table = value.as<Value::Table>();
-  if (table == nullptr) wrong(value);
-  return table;
+std::span<const KeyValue> Reading::entries(const Value& value) const {
+  if (const auto* table = value.as<Value::Table>()) return *table;
+  wrong(value);
+  return {};
+}
+
+std::span<const Value> Reading::items(const Value& value) const {
+  if (const auto* list = value.as<Value::List>()) return *list;
+  wrong(value);
+  return {};
 }
 
 // ---- true or false
@@ -157,7 +155,8 @@ Codec<admission::MaxRunning> max_running(Range range) {
       [number, range](const Reading& reading, const Value& value, MaxRunning& target) {
         const auto* text = value.as<std::string>();
         if (text != nullptr && text->starts_with(bounded_text)) {
-          const auto most = whole_number(std::string_view(*text).substr(bounded_text.size()));
+          const auto most = text::parse_number<std::uint64_t>(
+              std::string_view(*text).substr(bounded_text.size()));
           if (!most || *most < range.min || *most > range.max) return reading.wrong(value);
           target = MaxRunning{static_cast<unsigned>(*most), true};
         } else if (const auto found = number.parse(reading, value)) {
@@ -217,28 +216,37 @@ Codec<std::string> path(Check check, std::vector<std::string_view> words) {
           shown};
 }
 
-Codec<std::vector<std::string>> list(Check check) {
-  return {{"list of texts", "", "a list of texts, such as [\"one\", \"two\"]"},
-          [item = text(check)](const Reading& reading, const Value& value,
+namespace {
+
+Codec<std::vector<std::string>> list_of(const Codec<std::string>& item, Kind kind) {
+  return {std::move(kind),
+          [parse = item.parse](const Reading& reading, const Value& value,
                                std::vector<std::string>& target) {
-            const auto* found = value.as<Value::List>();
-            if (found == nullptr) return reading.wrong(value);
             target.clear();
-            for (const Value& each : *found)
-              item.parse(reading, each, target.emplace_back());
+            for (const Value& each : reading.items(value))
+              parse(reading, each, target.emplace_back());
           },
           [](const std::vector<std::string>& value) {
             return value.empty() ? "" : fmt::format("{}", value);
           }};
 }
 
+}  // namespace
+
+Codec<std::vector<std::string>> list(Check check) {
+  return list_of(text(check), {"list of texts", "", "a list of texts, such as [\"one\", \"two\"]"});
+}
+
+Codec<std::vector<std::string>> directories() {
+  return list_of(path(check_directory),
+                 {"list of paths", "", "a list of directories, such as [\"/srv/files\"]"});
+}
+
 Codec<access::AddressSet> proxies() {
   return {{"list of texts", "", "a list of addresses, such as [\"127.0.0.1\", \"unix\"]"},
           [](const Reading& reading, const Value& value, access::AddressSet& target) {
-            const auto* found = value.as<Value::List>();
-            if (found == nullptr) return reading.wrong(value);
             target = {};
-            for (const Value& each : *found) {
+            for (const Value& each : reading.items(value)) {
               const auto* text = reading.text(each);
               if (text != nullptr && *text == "all")
                 reading.fault(each.at, "everybody could say that somebody else asks; name proxies");
@@ -287,10 +295,8 @@ Codec<std::optional<access::AddressSet>> addresses() {
   return {
       {"list of texts", "", "a list of addresses, such as [\"192.0.2.0/24\", \"local\"]"},
       [](const Reading& reading, const Value& value, std::optional<access::AddressSet>& target) {
-        const auto* found = value.as<Value::List>();
-        if (found == nullptr) return reading.wrong(value);
         target.emplace();
-        for (const Value& each : *found)
+        for (const Value& each : reading.items(value))
           if (const auto* text = reading.text(each)) reading.fault(each.at, target->add(*text));
       },
       [](const std::optional<access::AddressSet>& value) {
@@ -429,9 +435,7 @@ void parse_variable(const Reading& reading, const KeyValue& entry, cgi::Variable
 Codec<cgi::Variables> variables() {
   return {{"table of texts", "", "a table of texts, such as { NAME = \"value\" }"},
           [](const Reading& reading, const Value& value, cgi::Variables& target) {
-            const auto* entries = reading.table(value);
-            if (entries == nullptr) return;
-            for (const KeyValue& entry : *entries)
+            for (const KeyValue& entry : reading.entries(value))
               parse_variable(reading, entry, target);
           }};
 }

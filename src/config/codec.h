@@ -39,8 +39,9 @@ struct Reading : Source {
   void fault(const Position& at, const std::string& problem) const;
   // The text, without control characters; null after reporting a fault.
   const std::string* text(const Value& value) const;
-  // The same for a table; a list is not accepted in its place.
-  const Value::Table* table(const Value& value) const;
+  // The entries of a table, the items of a list; none after reporting a fault.
+  std::span<const KeyValue> entries(const Value& value) const;
+  std::span<const Value> items(const Value& value) const;
 };
 
 // A kind of value, for the reference and messages.
@@ -161,6 +162,7 @@ Codec<std::string> text(Check check = nullptr);
 // Made absolute, unless it is one of `words`, which are no paths.
 Codec<std::string> path(Check check = nullptr, std::vector<std::string_view> words = {});
 Codec<std::vector<std::string>> list(Check check);  // of texts
+Codec<std::vector<std::string>> directories();      // made absolute
 Codec<std::optional<access::AddressSet>> addresses();
 Codec<access::AddressSet> proxies();
 Codec<std::optional<PublicUrl>> public_url();

@@ -5,9 +5,7 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <filesystem>
 #include <functional>
-#include <memory>
 #include <set>
 
 #include "config/codec.h"
@@ -84,18 +82,13 @@ void use_default_user(ServerOptions& options) {
     }
 }
 
-std::string without_links(const std::string& path) {
-  std::error_code missing;
-  return path.empty() ? path : std::filesystem::canonical(path, missing).string();
-}
-
 // Sites find the files that they share by these.
 void find_real_places(Config& config) {
   for (Site& site : config.sites) {
-    site.real_root = without_links(site.root);
+    site.real_root = real_path(site.root);
     for (Location& location : site.locations) {
-      location.real_path = without_links(location.path);
-      location.real_files = without_links(location.files);
+      location.real_path = real_path(location.path);
+      location.real_files = real_path(location.files);
     }
   }
 }
@@ -147,16 +140,16 @@ std::expected<Config, std::vector<ConfigError>> parse_config(std::string_view te
 }
 
 Result<Config> directory_config(const std::string& directory, const DirectoryOptions& options) {
-  const std::unique_ptr<char, decltype(&std::free)> real(::realpath(directory.c_str(), nullptr),
-                                                         &std::free);
-  if (!real) return fail_errno(errno, "cannot serve {}; name a directory that exists", directory);
-  if (const auto problem = check_directory(real.get()); !problem.empty())
+  const std::string real = real_path(directory);
+  if (real.empty())
+    return fail_errno(errno, "cannot serve {}; name a directory that exists", directory);
+  if (const auto problem = check_directory(real); !problem.empty())
     return fail("cannot serve {}: {}", directory, problem);
 
   Config config;
   config.show_failures = true;
   Site& site = config.sites.emplace_back();
-  site.root = real.get();
+  site.root = real;
   site.listing = site.lists_programs = true;
   site.fallback.index = site.index;
   site.fallback.body_size = options.body_size.value_or(config.limits.body_size);

@@ -3,6 +3,7 @@
 
 #include <cgisrv/pool.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <limits>
@@ -78,8 +79,6 @@ struct Limits {
 // [cgi] and again in locations; declared where it is used.
 using CgiOptions = cgi::Options;
 using admission::PressureLimits;
-using cgi::ChunkedBody;
-using cgi::OnDisconnect;
 using cgi::QueueOptions;
 using cgi::ResourceLimits;
 using WarmOptions = warm::Options;
@@ -91,6 +90,11 @@ struct Match {
   std::string text;    // "/exact", "/prefix/", ".ext" (with the dot), or a regular expression
   std::string ending;  // prefix_ending: of files below the prefix, such as ".ext"
   std::shared_ptr<const pattern::Pattern> pattern;  // regex: never null
+
+  bool has_prefix() const { return kind == MatchKind::prefix || kind == MatchKind::prefix_ending; }
+  bool has_ending() const {
+    return kind == MatchKind::extension || kind == MatchKind::prefix_ending;
+  }
 };
 
 enum class ProgramKind : std::uint8_t {
@@ -179,6 +183,9 @@ struct Site {
   std::vector<Location> locations;
   KeyLines lines;
   Location fallback;  // for paths without a location: static files, the [limits] and [cgi] defaults
+
+  // For messages.
+  const std::string& title() const { return server_name.empty() ? root : server_name.front(); }
 };
 
 // [[listen]]
@@ -218,6 +225,13 @@ struct Config {
   std::vector<std::string> own_names;  // of this machine, see own_names()
   std::vector<std::string> hosts;      // further accepted hosts, as in server_name
 };
+
+// Whether `is` holds for a location of any site.
+template <typename Is>
+bool any_location(const Config& config, Is is) {
+  return std::ranges::any_of(
+      config.sites, [&](const Site& site) { return std::ranges::any_of(site.locations, is); });
+}
 
 // A fault in a configuration file: `line` and `column` count from 1; 0 when it has none.
 struct ConfigError {

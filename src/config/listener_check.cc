@@ -51,16 +51,15 @@ void check_listeners(const Value& root, Config& config, Faults& faults) {
     addresses.push_back(here);
     line = here.at.line;
   };
-  const Value* listeners = root.find("listen");
-  for (std::size_t i = 0; i < config.listen.size(); ++i)
-    add({"address", config.listen[i].address,
-         position_of(listeners->as<Value::List>()->at(i), "address")},
-        config.listen[i].line);
-  for (std::size_t i = 0; i < config.listen.size(); ++i)
-    if (config.listen[i].proxy_protocol && config.server.trusted_proxies.empty())
-      faults.add(position_of(listeners->as<Value::List>()->at(i), "proxy_protocol"),
+  for (std::size_t i = 0; i < config.listen.size(); ++i) {
+    Listen& listen = config.listen[i];
+    const Value& table = root.find("listen")->as<Value::List>()->at(i);
+    add({"address", listen.address, position_of(table, "address")}, listen.line);
+    if (listen.proxy_protocol && config.server.trusted_proxies.empty())
+      faults.add(position_of(table, "proxy_protocol"),
                  "'proxy_protocol' lets in proxies alone; name them: trusted_proxies = "
                  "[\"127.0.0.1\"] under [server]");
+  }
   if (!config.admin.listen.empty())
     add({"listen", config.admin.listen, position_of(*root.find("admin"), "listen")},
         config.admin.line);

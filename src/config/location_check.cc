@@ -34,7 +34,7 @@ void find_program(const Value& cgi, const Site& site, Location& location, Faults
   if (!problem.empty()) return faults.add(cgi.at, "'cgi': {}", problem);
   if (is_directory) location.program = ProgramKind::directory;
   const MatchKind kind = location.match.kind;
-  if (kind == MatchKind::extension || kind == MatchKind::prefix_ending)
+  if (location.match.has_ending())
     faults.add(cgi.at,
                "'cgi' names a path, which an ending cannot lead to; write cgi = true, or "
                "interpreter = \"{}\" to have it run the files",
@@ -86,8 +86,7 @@ void check_answers(const Value& table, const Location& location, Faults& faults)
 // Names that are none of the location's own.
 void check_names_in(const Replacement& replacement, const Location& location, const Value& value,
                     std::string_view key, Faults& faults) {
-  const MatchKind kind = location.match.kind;
-  const bool is_prefix = kind == MatchKind::prefix || kind == MatchKind::prefix_ending;
+  const bool is_prefix = location.match.has_prefix();
   for (const std::string_view name : replacement.names()) {
     const bool is_known = location.match.pattern != nullptr
                               ? location.match.pattern->has_group(name)

@@ -5,8 +5,6 @@
 #include "accesslog/access_format.h"
 #include "admission/table.h"
 #include "config/answer_codecs.h"
-#include "config/answer_section.h"
-#include "config/auth_parameters.h"
 #include "config/ranges.h"
 #include "config/value_check.h"
 

@@ -13,6 +13,12 @@ namespace cgisrv::config {
 const SectionOf<Config>& root_section();
 // [cgi] and what is inside it.
 const SectionOf<CgiOptions>& cgi_section();
+const SectionOf<auth::Limits>& auth_limits_section();  // [auth]
+const SectionOf<auth::Options>& auth_section();        // auth = { ... } of a site or location
+Codec<std::optional<auth::Options>> auth_rule();       // that section, or false
+// Of a site or location. It has no name: the reference lists its keys among those of the sections
+// that it is merged into.
+const SectionOf<AnswerRules>& answer_section();
 // All except the root: each is followed by those inside it.
 const std::vector<const Section*>& sections();
 

@@ -1,9 +1,7 @@
 #include "admission/messages.h"
 #include "admission/table.h"
-#include "config/answer_codecs.h"
 #include "config/parameters.h"
 #include "config/ranges.h"
-#include "config/rlimits_section.h"
 #include "config/value_check.h"
 
 namespace cgisrv::config {
@@ -62,6 +60,28 @@ struct CgiTables {
        "count on every destructor."},
   }};
 
+  SectionOf<ResourceLimits> rlimits{
+      "[cgi.rlimits]",
+      "The resource limits of programs, setrlimit(2). Mostly written as `rlimits = { cpu = "
+      "\"60s\", as = \"1g\" }`.", {
+      {"cpu", &ResourceLimits::cpu_seconds,
+       whole_seconds({second, 365 * day}, unlimited), unset("inherited"),
+       "Processor time, in whole seconds (`RLIMIT_CPU`)."},
+      {"as", &ResourceLimits::address_space,
+       size({mib, any_size.max}, unlimited), unset("inherited"),
+       "Address space of each process (`RLIMIT_AS`)."},
+      {"nofile", &ResourceLimits::open_files,
+       integer({3, any_count.max}, "descriptors", unlimited), unset("inherited"),
+       "Open descriptors of each process (`RLIMIT_NOFILE`)."},
+      {"nproc", &ResourceLimits::processes,
+       integer(any_count, "processes", unlimited), unset("inherited"),
+       "Processes of the user, counted over the whole machine (`RLIMIT_NPROC`)."},
+      {"fsize", &ResourceLimits::file_size, size(any_size, unlimited), unset("inherited"),
+       "Size of a file that is written (`RLIMIT_FSIZE`)."},
+      {"core", &ResourceLimits::core, size(any_size, unlimited), unset("inherited"),
+       "Size of a core dump (`RLIMIT_CORE`)."},
+  }};
+
   SectionOf<CgiOptions> cgi{
       "[cgi]",
       "How programs are run. Every key can be set again in a `[[site.location]]`.", {
@@ -92,7 +112,7 @@ struct CgiTables {
        "where the name is the same."},
       {"umask", &CgiOptions::umask, text(check_umask), unset("the server's own"),
        "The umask of programs, in octal digits: `\"027\"`."},
-      {"rlimits", &CgiOptions::rlimits, table(rlimits_section()), unset("inherited"),
+      {"rlimits", &CgiOptions::rlimits, table(rlimits), unset("inherited"),
        "Resource limits of programs, see `[cgi.rlimits]`; those of a location change single "
        "limits of `[cgi]`."},
       {"start", [](auto& cgi) -> auto& { return cgi.warm.enabled; }, choice({"cold", "warm"}),

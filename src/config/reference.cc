@@ -24,7 +24,10 @@ given here.
 - A **duration** is a text with its unit: `"500ms"`, `"10s"`, `"5m"`, `"1h"` or `"1d"`.
 - A **path** that is relative begins at the folder of the configuration file; that of `cgi` begins
   at the site's `root`.
+)";
 
+// Of both pages, in Markdown.
+constexpr std::string_view about_include = R"(
 `include = ["conf.d/*.toml"]`, above the first section, reads further files as if they stood in
 this one: their `[[site]]`s and `[[listen]]`s are added, the keys of their other sections joined.
 No key may be said twice. A pattern gives its files in the order of their names, and may give
@@ -94,26 +97,50 @@ access = { path = "/var/log/cgisrv/access.log", format = "combined" }
 error = { path = "stderr", level = "info" }
 )";
 
-constexpr std::string_view access_introduction = R"(
-## Fields of the access log
-
+// Likewise.
+constexpr std::string_view about_fields = R"(
 `format = "json"` writes all of them but `local_time` and `clf_bytes_sent`; those from `script` on
 only where a program was asked for. In a format of your own each stands in braces, a brace is
 written twice, and what is missing is a `-`. A line is written when the answer is complete and its
 program has ended.
 
-| Field | What it tells |
-|---|---|
+)";
+
+constexpr std::string_view manual_begin = R"(cgisrv.toml(5)
+
+# NAME
+
+cgisrv.toml - configuration of the CGI server cgisrv
+
+# DESCRIPTION
+
+*cgisrv -c* _FILE_ serves as a TOML file says (https://toml.io), and *cgisrv check -c* _FILE_
+reports every fault in it with line and column. An unknown key is a fault; what is not set has the
+default given here.
+
+A _size_ is a text such as *"16k"*, *"10m"* or *"1g"* (powers of 1024), or a plain number of bytes.
+A _duration_ is a text with its unit: *"500ms"*, *"10s"*, *"5m"*, *"1h"* or *"1d"*. A _path_ that is
+relative begins at the folder of the configuration file; that of *cgi* begins at the site's *root*.
+)";
+
+constexpr std::string_view manual_end = R"(# FILES
+
+_/etc/cgisrv/cgisrv.toml_
+	What the system's service serves by, where cgisrv is installed from a package.
+
+# SEE ALSO
+
+*cgisrv*(1)
 )";
 
 // Of a section without a name, the keys stand among those of the section that it is merged into.
-void append_rows(std::string& page, const Section& section) {
-  for (const Parameter& row : section.parameters) {
-    if (row.key.empty() && row.kind.inside->name.empty()) append_rows(page, *row.kind.inside);
-    if (row.key.empty()) continue;
-    fmt::format_to(std::back_inserter(page), "| `{}` | {} | {} | {} | {} |\n", row.key,
-                   row.kind.type, row.default_text(), row.kind.range, row.about);
-  }
+template <typename Visit>
+void for_each_row(const Section& section, const Visit& visit) {
+  for (const Parameter& row : section.parameters)
+    if (!row.key.empty())
+      visit(row);
+    else if (row.kind.inside->name.empty())
+      for_each_row(*row.kind.inside, visit);
 }
 
 void append_section(std::string& page, const Section& section) {
@@ -121,7 +148,39 @@ void append_section(std::string& page, const Section& section) {
                  "\n## `{}`\n\n{}\n\n"
                  "| Key | Type | Default | Range | Description |\n|---|---|---|---|---|\n",
                  section.name, section.about);
-  append_rows(page, section);
+  for_each_row(section, [&](const Parameter& row) {
+    fmt::format_to(std::back_inserter(page), "| `{}` | {} | {} | {} | {} |\n", row.key,
+                   row.kind.type, row.default_text(), row.kind.range, row.about);
+  });
+}
+
+// ---- the manual page
+
+// Of Markdown: backquoted text becomes bold, all else stays.
+std::string scdoc(std::string_view markdown) {
+  constexpr std::string_view special = R"(\*_#[]|+<~)";
+  std::string text;
+  for (const char c : markdown) {
+    if (special.contains(c)) text += '\\';
+    text += c == '`' ? '*' : c;
+  }
+  return text;
+}
+
+// A term, and its description in a paragraph below.
+void append_item(std::string& page, std::string_view term, std::string_view about) {
+  fmt::format_to(std::back_inserter(page), "{}\n\t{}\n\n", term, scdoc(about));
+}
+
+void append_manual_section(std::string& page, const Section& section) {
+  fmt::format_to(std::back_inserter(page), "# {}\n\n{}\n\n", section.name, scdoc(section.about));
+  for_each_row(section, [&](const Parameter& row) {
+    append_item(page,
+                fmt::format("*{}* ({}{}; {}{})", scdoc(row.key), row.kind.type,
+                            row.kind.range.empty() ? "" : ": " + scdoc(row.kind.range),
+                            row.absent.is_fault ? "" : "default: ", scdoc(row.default_text())),
+                row.about);
+  });
 }
 
 }  // namespace
@@ -132,13 +191,27 @@ std::string_view example_configuration() {
 
 std::string reference_page() {
   std::string page(introduction);
-  fmt::format_to(std::back_inserter(page), "## Example\n\n```toml\n{}```\n", example);
+  fmt::format_to(std::back_inserter(page), "{}## Example\n\n```toml\n{}```\n", about_include,
+                 example);
   for (const Section* section : sections())
     append_section(page, *section);
-  page.append(access_introduction);
+  page.append("\n## Fields of the access log\n").append(about_fields);
+  page.append("| Field | What it tells |\n|---|---|\n");
   for (const accesslog::AccessField& field : accesslog::access_fields())
     fmt::format_to(std::back_inserter(page), "| `{}` | {} |\n", field.name, field.about);
   return page;
+}
+
+std::string reference_manual() {
+  std::string page(manual_begin);
+  page.append(scdoc(about_include));
+  for (const Section* section : sections())
+    append_manual_section(page, *section);
+  page.append("# FIELDS OF THE ACCESS LOG\n").append(scdoc(about_fields));
+  for (const accesslog::AccessField& field : accesslog::access_fields())
+    append_item(page, fmt::format("*{}*", scdoc(field.name)), field.about);
+  fmt::format_to(std::back_inserter(page), "# EXAMPLE\n\n```\n{}```\n\n", example);
+  return page.append(manual_end);
 }
 
 }  // namespace cgisrv::config

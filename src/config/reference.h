@@ -1,4 +1,4 @@
-// docs/reference.md, from the table of parameters.
+// docs/reference.md and the manual page cgisrv.toml(5), from the table of parameters.
 #pragma once
 
 #include <string>
@@ -6,9 +6,11 @@
 
 namespace cgisrv::config {
 
-// docs/reference.md, generated from the table: `cgisrv reference` prints it, a test compares.
+// `cgisrv reference` prints it, a test compares.
 std::string reference_page();
-// The example that both pages show.
+// The same for scdoc(1): `cgisrv reference --scdoc`.
+std::string reference_manual();
+// The example that both show.
 std::string_view example_configuration();
 
 }  // namespace cgisrv::config

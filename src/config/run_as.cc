@@ -2,23 +2,11 @@
 
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 
 namespace cgisrv::config {
 
-namespace {
-
-bool allows_setuid(const Config& config) {
-  return std::ranges::any_of(config.sites, [](const Site& site) {
-    return std::ranges::any_of(site.locations,
-                               [](const Location& location) { return location.cgi.allow_setuid; });
-  });
-}
-
-}  // namespace
-
-Result<void> check_user(const Config& config) {
+Result<void> check_run_as(const Config& config) {
   const std::string& user = config.server.user;
   const std::string& group = config.server.group;
   const bool in_directory_mode = config.file.empty();
@@ -35,7 +23,8 @@ Result<void> check_user(const Config& config) {
 }
 
 process::Privileges privileges_of(const Config& config) {
-  return {config.server.user, config.server.group, allows_setuid(config)};
+  const auto allows_setuid = [](const Location& each) { return each.cgi.allow_setuid; };
+  return {config.server.user, config.server.group, any_location(config, allows_setuid)};
 }
 
 }  // namespace cgisrv::config

@@ -9,7 +9,7 @@ namespace cgisrv::config {
 
 // Whether this process can do that. Programs run as root only if the configuration says so, or a
 // person is there to read the warning. An error's code is EPERM if another user must start it.
-Result<void> check_user(const Config& config);
+Result<void> check_run_as(const Config& config);
 
 // The privileges that a worker keeps.
 process::Privileges privileges_of(const Config& config);

@@ -150,7 +150,10 @@ Codec<std::vector<T>> tables(const SectionOf<T>& section, T (*make)(const Config
           [&section, make](const Reading& reading, const Value& value, std::vector<T>& target) {
             for (const Value& item : elements(reading, value, section.name)) {
               target.push_back(make(reading.config));
-              if (reading.table(item) != nullptr) section.parse(reading, item, &target.back());
+              if (item.as<Value::Table>() == nullptr)
+                reading.wrong(item);
+              else
+                section.parse(reading, item, &target.back());
             }
           }};
 }

@@ -41,7 +41,7 @@ void look_for_folder(const std::filesystem::path& path, std::string_view key, St
 
 StartCheck check_start(const Config& config) {
   StartCheck check;
-  if (const auto may = check_user(config); !may && may.error().code != EPERM)
+  if (const auto may = check_run_as(config); !may && may.error().code != EPERM)
     check.lacking.push_back(may.error().what);
   const std::pair<const char*, const std::string&> written[] = {
       {"[log] access", config.access_log.path},
@@ -49,9 +49,13 @@ StartCheck check_start(const Config& config) {
       {"[server] pid_file", config.server.pid_file}};
   for (const auto& [key, path] : written)
     look_for_folder(path, key, check);
+  if (auto limit = connections_lacking(config.server, process::descriptor_limit()); !limit.empty())
+    check.limits.push_back(std::move(limit));
   for (const auto& listen : config.listen)
-    if (const auto socket = socket_path(listen.address))
+    if (const auto socket = socket_path(listen.address)) {
       look_for_folder(*socket, "[[listen]] address", check);
+      std::ranges::move(closed_folders(*socket), std::back_inserter(check.limits));
+    }
   return check;
 }
 
@@ -69,17 +73,6 @@ std::vector<std::string> closed_folders(const std::filesystem::path& socket) {
                     socket.string(), folder.string(), text::shell_word(folder.string())));
   }
   return closed;
-}
-
-std::vector<std::string> what_a_start_limits(const Config& config) {
-  std::vector<std::string> limits;
-  if (auto lacking = connections_lacking(config.server, process::descriptor_limit());
-      !lacking.empty())
-    limits.push_back(std::move(lacking));
-  for (const auto& listen : config.listen)
-    if (const auto socket = socket_path(listen.address))
-      std::ranges::move(closed_folders(*socket), std::back_inserter(limits));
-  return limits;
 }
 
 }  // namespace cgisrv::config

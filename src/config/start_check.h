@@ -9,12 +9,15 @@
 
 namespace cgisrv::config {
 
-// Obstacles to a start by this user, a sentence each.
+// Of a start by this user, a sentence each.
 struct StartCheck {
+  // Obstacles.
   std::vector<std::string> lacking;
   // Folders below /run, which are gone after each boot: a service manager makes them before it
   // starts the server (RuntimeDirectory=).
   std::vector<std::string> expected;
+  // Where the server would fall short of the configuration.
+  std::vector<std::string> limits;
 };
 
 // That another user must start it is not an obstacle: checking a file does not take root.
@@ -23,8 +26,5 @@ StartCheck check_start(const Config& config);
 // Folders on the way to a unix socket that only root may enter, a sentence each. A client that may
 // not enter one is refused by the kernel, in words that do not name the folder.
 std::vector<std::string> closed_folders(const std::filesystem::path& socket);
-
-// Where a server started by this user would fall short of the configuration, a sentence each.
-std::vector<std::string> what_a_start_limits(const Config& config);
 
 }  // namespace cgisrv::config

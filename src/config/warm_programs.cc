@@ -1,7 +1,5 @@
 #include "config/warm_programs.h"
 
-#include <algorithm>
-
 #include "cgi/umask.h"
 
 namespace cgisrv::config {
@@ -21,10 +19,7 @@ std::optional<warm::WarmConfig> warm_config_of(const Config& config, const warm:
 }
 
 bool wants_zygote_manager(const Config& config) {
-  return std::ranges::any_of(config.sites, [](const Site& site) {
-    return std::ranges::any_of(site.locations,
-                               [](const Location& each) { return each.cgi.warm.enabled; });
-  });
+  return any_location(config, [](const Location& each) { return each.cgi.warm.enabled; });
 }
 
 }  // namespace cgisrv::config

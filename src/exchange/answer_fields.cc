@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "files/mime.h"
 #include "http/date.h"
 
 namespace cgisrv::exchange {
@@ -13,6 +14,7 @@ namespace {
 
 using config::CacheRule;
 using config::FieldRule;
+using config::TypeRules;
 
 void remove_field(http::Response& response, std::string_view name) {
   std::erase_if(response.fields, [name](const http::Field& field) {
@@ -28,6 +30,29 @@ int fit(std::string_view pattern, std::string_view type) {
   if (!pattern.ends_with("/*")) return 0;
   const auto family = pattern.substr(0, pattern.size() - 1);
   return text::equals_ignoring_case(type.substr(0, family.size()), family) ? 2 : 0;
+}
+
+bool has_ending(std::string_view name, std::string_view ending) {
+  return name.size() > ending.size() &&
+         text::equals_ignoring_case(name.substr(name.size() - ending.size()), ending);
+}
+
+// Empty if no rule is about it.
+std::string_view configured_type(const TypeRules& rules, std::string_view path) {
+  const std::string_view name = path.substr(path.rfind('/') + 1);
+  std::string_view best_ending, best;
+  for (const auto& [ending, type] : rules.by_ending)
+    if (ending.size() > best_ending.size() && has_ending(name, ending)) {
+      best_ending = ending;
+      best = type;
+    }
+  return best;
+}
+
+std::string_view without_charset(std::string_view type) {
+  const auto at = type.find(';');
+  return at != type.npos && type.substr(at).contains("charset=") ? text::trim(type.substr(0, at))
+                                                                 : type;
 }
 
 }  // namespace
@@ -56,6 +81,22 @@ void add_cache_fields(const std::vector<CacheRule>& rules, std::string_view type
   if (seconds == 0) return response.add("Cache-Control", "no-cache");
   response.add("Cache-Control", fmt::format("max-age={}", seconds));
   response.add("Expires", http::format_date(now + seconds));
+}
+
+std::string content_type(const TypeRules& rules, std::string_view path) {
+  std::string_view type = configured_type(rules, path);
+  const bool is_configured = !type.empty();
+  if (!is_configured) {
+    type = files::mime_type(path);
+    if (type == files::unknown_type && !rules.other.empty()) type = rules.other;
+  }
+  if (type.contains("charset=") && (is_configured || rules.charset.empty()))
+    return std::string(type);
+  type = without_charset(type);
+  if (rules.charset == "none" || !type.starts_with("text/")) return std::string(type);
+  if (rules.charset.empty() && !files::takes_charset(text::trim(type.substr(0, type.find(';')))))
+    return std::string(type);
+  return std::string(type) + "; charset=" + (rules.charset.empty() ? "utf-8" : rules.charset);
 }
 
 }  // namespace cgisrv::exchange

@@ -1,7 +1,8 @@
-// What a location's rules do to the head of an answer. Pure.
+// What a location's rules do to the head of an answer. Pure, but for /etc/mime.types.
 #pragma once
 
 #include <ctime>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -18,5 +19,9 @@ void apply_field_rules(const std::vector<config::FieldRule>& rules, http::Respon
 // may have parameters; nothing if no rule is about it.
 void add_cache_fields(const std::vector<config::CacheRule>& rules, std::string_view type,
                       http::Response& response, std::time_t now);
+
+// The Content-Type of a file: by the rules, else as files::mime_type(). A type that an
+// administrator wrote with a charset keeps it.
+std::string content_type(const config::TypeRules& rules, std::string_view path);
 
 }  // namespace cgisrv::exchange

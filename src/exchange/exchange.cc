@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <ctime>
+#include <iterator>
 #include <utility>
 
 #include "base/check.h"
@@ -27,12 +28,6 @@ constexpr std::size_t unsent_room = 128 * 1024;  // for content that is not sent
 // Not 501 or 505 for a head, which is the client's.
 bool is_servers_fault(const handler::Failure& failure) {
   return failure.status >= 500 && failure.told.empty() && !failure.reason.empty();
-}
-
-std::unique_ptr<handler::Handler> refusal(handler::Exchange& exchange, int status,
-                                          std::string reason) {
-  return std::make_unique<FailureHandler>(
-      exchange, handler::Failure{.status = status, .reason = std::move(reason)});
 }
 
 }  // namespace
@@ -63,9 +58,14 @@ void Exchange::refuse(int status, std::string_view reason, std::string_view line
 }
 
 void Exchange::route() {
-  if (!memory::sufficient()) return answer(refusal(*this, 503, "memory is short"));
+  if (!memory::sufficient()) return answer(handler::refuse(*this, 503, "memory is short"));
   Routing next = host_.route(*this);
-  if (redirects_ > 0) carry_over(next);
+  if (redirects_ > 0) {
+    // The body is that of the original request, and the client asked for the program that
+    // redirected, unless another one answers.
+    next.body_bytes_max = routing_.body_bytes_max;
+    if (next.located.location == nullptr) next.located.location = routing_.located.location;
+  }
   routing_ = std::move(next);
   note_program();
   find_ends();
@@ -76,32 +76,24 @@ void Exchange::route() {
       failed_ && (failed_->failure.status == 401 || failed_->failure.status == 429);
   if (has_failed_here && !routing_.password_rules.empty()) return send_failure(failed_->failure);
   if (auto asking = host_.admit(*this, routing_)) return answer(std::move(asking));
-  use_query_of_try();
-  answer(host_.answer(*this, routing_));
+  answer_admitted();
 }
 
 void Exchange::let_in(std::string user) {
   if (is_over()) return;
   user_ = std::move(user);
-  use_query_of_try();
+  answer_admitted();
+}
+
+void Exchange::answer_admitted() {
+  // A step of `try` may have a query; the request's own follows it.
+  if (const std::string& tried = routing_.located.query; !tried.empty()) {
+    tried_query_ = tried;
+    if (!request_.target.query.empty()) tried_query_.append("&").append(request_.target.query);
+    request_.target.query = tried_query_;
+    request_.target.has_query = true;
+  }
   answer(host_.answer(*this, routing_));
-}
-
-// A step of `try` may have a query; the request's own follows it.
-void Exchange::use_query_of_try() {
-  const std::string& tried = routing_.located.query;
-  if (tried.empty()) return;
-  tried_query_ = tried;
-  if (!request_.target.query.empty()) tried_query_.append("&").append(request_.target.query);
-  request_.target.query = tried_query_;
-  request_.target.has_query = true;
-}
-
-// What a local redirect keeps: the body is that of the original request, and the client asked for
-// the program that redirected, unless another one answers.
-void Exchange::carry_over(Routing& next) const {
-  next.body_bytes_max = routing_.body_bytes_max;
-  if (next.located.location == nullptr) next.located.location = routing_.located.location;
 }
 
 // Its handler takes the script with it.
@@ -112,14 +104,10 @@ void Exchange::note_program() {
   script_filename_ = routing_.located.script.filename;
 }
 
-void Exchange::answer(std::unique_ptr<handler::Handler> handler) {
-  drop_handler();
+void Exchange::answer(handler::HandlerPtr handler) {
+  if (handler_) host_.loop().dispose(std::move(handler_));
   handler_ = std::move(handler);
   handler_->start();
-}
-
-void Exchange::drop_handler() {
-  if (handler_) host_.loop().dispose(std::move(handler_));
 }
 
 void Exchange::room_ready() {
@@ -149,12 +137,12 @@ void Exchange::let_go() {
 // ---- the request's body ------------------------------------------------------------------------
 
 // Even if the response would take no body: a client that announces too much is told so.
-std::unique_ptr<handler::Handler> Exchange::refuse_large_body() {
+handler::HandlerPtr Exchange::refuse_large_body() {
   if (request_.framing != http::Framing::length ||
       request_.content_length <= routing_.body_bytes_max)
     return nullptr;
-  return refusal(*this, 413,
-                 fmt::format("a body of {} bytes {}", request_.content_length, too_much()));
+  return handler::refuse(*this, 413,
+                         fmt::format("a body of {} bytes {}", request_.content_length, too_much()));
 }
 
 void Exchange::open_body() {
@@ -225,8 +213,7 @@ void Exchange::settle_body_fault() {
 void Exchange::respond(http::Response response) {
   if (is_over() || reply_ != Reply::none) return;
   reply_ = Reply::head;
-  for (http::Field& field : carried_)
-    response.fields.push_back(std::move(field));
+  std::ranges::move(carried_, std::back_inserter(response.fields));
   if (failed_ && response.status == 200 && response.reason.empty())
     response.status = failed_->failure.status;
   status_ = response.status;
@@ -341,8 +328,7 @@ bool Exchange::show_error_page(handler::Failure& failure) {
   if (failed_ || location == nullptr) return false;
   const auto path = site::error_page_for(location->answers.error_pages, failure.status);
   if (path.empty()) return false;
-  for (const http::Field& field : failure.fields)
-    carried_.push_back(field);
+  std::ranges::copy(failure.fields, std::back_inserter(carried_));
   carried_.push_back({"Cache-Control", "no-store"});
   failed_ = std::make_unique<Failed>(std::move(failure), location, std::string(request_.method),
                                      std::string(request_.target.query));
@@ -367,8 +353,7 @@ void Exchange::send_failure(const handler::Failure& failure) {
   http::Response response = page::page_response(failure.status, page);
   if (!failed_) {  // else they are among those that are carried
     response.add("Cache-Control", "no-store");
-    for (const http::Field& field : failure.fields)
-      response.fields.push_back(field);
+    std::ranges::copy(failure.fields, std::back_inserter(response.fields));
   }
   answer(std::make_unique<PageHandler>(*this, std::move(response), std::move(page.body)));
 }
@@ -381,8 +366,7 @@ bool Exchange::may_redirect() const {
 
 void Exchange::redirect(std::string path_query, std::vector<http::Field> fields) {
   if (ends_unheard()) return;
-  for (http::Field& field : fields)
-    carried_.push_back(std::move(field));
+  std::ranges::move(fields, std::back_inserter(carried_));
   turn_to(std::move(path_query));
 }
 

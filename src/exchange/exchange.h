@@ -135,19 +135,17 @@ class Exchange final : public handler::Exchange {
     std::string reason;
   };
 
-  std::unique_ptr<handler::Handler> find_origin();
+  handler::HandlerPtr find_origin();
   void show_what_is_believed();
   void find_ends();
   void route();
   void turn_to(std::string path_query);
   bool show_error_page(handler::Failure& failure);
   void send_failure(const handler::Failure& failure);
-  void carry_over(Routing& next) const;
   void note_program();
-  void use_query_of_try();
-  std::unique_ptr<handler::Handler> refuse_large_body();
-  void answer(std::unique_ptr<handler::Handler> handler);
-  void drop_handler();
+  void answer_admitted();
+  handler::HandlerPtr refuse_large_body();
+  void answer(handler::HandlerPtr handler);
   bool is_over() const { return wire_ == nullptr; }
   bool is_too_large() const;
   std::string too_much() const;
@@ -185,7 +183,7 @@ class Exchange final : public handler::Exchange {
   std::string user_;             // who has logged in; kept over local redirects
   std::string script_name_;      // of the last program that answered
   std::string script_filename_;  // likewise
-  std::unique_ptr<handler::Handler> handler_;
+  handler::HandlerPtr handler_;
   bool is_detached_ = false;
   std::shared_ptr<account::Account> account_;  // of the program that answers
   unsigned redirects_ = 0;

@@ -35,9 +35,9 @@ bool is_number(std::string_view text) {
 }  // namespace
 
 // Null: go on. What is not trusted is not believed; see proxy/origin.h.
-std::unique_ptr<handler::Handler> Exchange::find_origin() {
+handler::HandlerPtr Exchange::find_origin() {
   const access::AddressSet& trusted = host_.config().server.trusted_proxies;
-  shows_proxy_ = proxy::shows_proxy(request_);
+  shows_proxy_ = proxy::shows_proxy(request_.fields);
   if (trusted.empty()) {
     visitor_.is_local = visitor_.is_local && !shows_proxy_;
     return nullptr;

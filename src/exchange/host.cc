@@ -33,17 +33,15 @@ void Host::end_detached() {
   detached_.clear();
 }
 
-std::unique_ptr<handler::Handler> Host::admit(Exchange&, const Routing&) {
+handler::HandlerPtr Host::admit(Exchange&, const Routing&) {
   return nullptr;
 }
 
 // Where there are no programs, nobody names a file.
 // Whoever overrides it moves from them: NOLINTBEGIN(performance-unnecessary-value-param)
-std::unique_ptr<handler::Handler> Host::send_named_file(Exchange& exchange,
-                                                        const Routing& /*routing*/,
-                                                        http::Response /*head*/, std::string file) {
-  return std::make_unique<handler::FailureHandler>(
-      exchange, handler::Failure{.status = 500, .reason = file + " is not to be sent here"});
+handler::HandlerPtr Host::send_named_file(Exchange& exchange, const Routing& /*routing*/,
+                                          http::Response /*head*/, std::string file) {
+  return handler::refuse(exchange, 500, file + " is not to be sent here");
 }
 
 // NOLINTEND(performance-unnecessary-value-param)
@@ -67,10 +65,7 @@ void Host::count_answered() {
 }
 
 void Host::count(const config::Location* location, int status, Clock::duration duration) {
-  if (!request_stats_) return;
-  request_stats_->count(
-      location == nullptr ? request_stats_->unrouted() : request_stats_->row(*location), status,
-      duration);
+  if (request_stats_) request_stats_->count(location, status, duration);
 }
 
 void Host::release(std::unique_ptr<Exchange> exchange) {

@@ -25,7 +25,7 @@ class Exchange;
 
 // Where a request leads, before anything is done for it.
 struct Routing {
-  std::unique_ptr<handler::Handler> refusal;         // if set, this answers, and no site is asked
+  handler::HandlerPtr refusal;                       // if set, this answers, and no site is asked
   const config::Site* site = nullptr;                // null: no site is involved
   site::Located located;                             // of a site: what was found
   http::Path path;                                   // of a site: decoded
@@ -48,13 +48,12 @@ class Host {
   virtual Routing route(Exchange& exchange) = 0;
   // Asks whoever may have to be asked who the client is. Null: go on with answer(); else this
   // handler answers, unless it calls Exchange::let_in().
-  virtual std::unique_ptr<handler::Handler> admit(Exchange& exchange, const Routing& routing);
+  virtual handler::HandlerPtr admit(Exchange& exchange, const Routing& routing);
   // Never null. `routing` is the result of route(), and may be moved from.
-  virtual std::unique_ptr<handler::Handler> answer(Exchange& exchange, Routing& routing) = 0;
+  virtual handler::HandlerPtr answer(Exchange& exchange, Routing& routing) = 0;
   // Never null: sends a file that the program which answered has named, under its head.
-  virtual std::unique_ptr<handler::Handler> send_named_file(Exchange& exchange,
-                                                            const Routing& routing,
-                                                            http::Response head, std::string file);
+  virtual handler::HandlerPtr send_named_file(Exchange& exchange, const Routing& routing,
+                                              http::Response head, std::string file);
 
   // From now on exchanges are counted and noted in `shared_stats`.
   void use_shared_stats(telemetry::SharedStats& shared_stats) {
@@ -83,7 +82,7 @@ class Host {
   void release(std::unique_ptr<Exchange> exchange);
   // A detached exchange has ended. Its handler may be on the stack.
   void drop(const Exchange& exchange);
-  // An exchange has ended. `location`: null if the request was refused before it had one.
+  // As in RequestStats.
   void count(const config::Location* location, int status, Clock::duration duration);
   // Whether a log or the incidents want the entry; and the call that delivers it.
   bool wants(const accesslog::AccessEntry& entry) const;

@@ -30,11 +30,8 @@ PasswordHandler::PasswordHandler(Exchange& exchange, auth::Verifier& verifier,
                                  std::vector<const auth::Options*> rules)
     : exchange_(exchange), verifier_(verifier), rules_(std::move(rules)) {}
 
+// Called again for each further rule.
 void PasswordHandler::start() {
-  check_next();
-}
-
-void PasswordHandler::check_next() {
   auto credentials = credentials_of(exchange_.request());
   if (!credentials) return ask_anew(credentials.error(), "");
   user_ = credentials->user;
@@ -65,7 +62,7 @@ void PasswordHandler::decided(auth::Answer answer) {
   const auto user = [&] { return text::escape(user_, 80); };
   switch (answer.verdict) {
     case auth::Verdict::right:
-      if (++current_ < rules_.size()) return check_next();
+      if (++current_ < rules_.size()) return start();
       return exchange_.let_in(std::move(user_));
     case auth::Verdict::wrong:
       return ask_anew(fmt::format("wrong user or password: \"{}\"", user()),

@@ -26,7 +26,6 @@ class PasswordHandler final : public handler::Handler {
   void start() override;
 
  private:
-  void check_next();
   void decided(auth::Answer answer);
   void ask_anew(std::string_view why, std::string_view told);
   void refuse_for_now(int status, std::string reason, std::chrono::seconds retry_after);

@@ -65,7 +65,8 @@ RequestStats::RequestStats(telemetry::SharedStats& shared_stats, const config::C
   }
 }
 
-void RequestStats::count(telemetry::TrafficRow& row, int status, Clock::duration duration) {
+void RequestStats::count(const config::Location* location, int status, Clock::duration duration) {
+  telemetry::TrafficRow& row = location == nullptr ? unrouted_ : *rows_[location->number];
   row.count(status == 0 ? status_client_left : status);
   shared_stats_.traffic().durations.add(micro(duration));
 }

@@ -15,15 +15,12 @@ class RequestStats {
   // Both arguments outlive it.
   RequestStats(telemetry::SharedStats& shared_stats, const config::Config& config);
 
-  telemetry::TrafficRow& row(const config::Location& location) { return *rows_[location.number]; }
-  // For requests that were refused before routing.
-  telemetry::TrafficRow& unrouted() { return unrouted_; }
-
   void accepted() { shared_stats_.traffic().connections.fetch_add(1, std::memory_order_relaxed); }
   // The server is about to end: responses say that they are the last of their connection.
   bool leaving() const { return shared_stats_.leaving(); }
-  // An exchange has ended. `status` 0: the client did not wait for the response.
-  void count(telemetry::TrafficRow& row, int status, Clock::duration duration);
+  // An exchange has ended. `location`: null if the request was refused before it had one. `status`
+  // 0: the client did not wait for the response.
+  void count(const config::Location* location, int status, Clock::duration duration);
   // Whether it is worth a note: it failed, or took longer than others. `entry` is that of the
   // access log; its usage may still be missing.
   bool is_remarkable(const accesslog::AccessEntry& entry) const;
@@ -32,7 +29,7 @@ class RequestStats {
 
  private:
   telemetry::SharedStats& shared_stats_;
-  telemetry::TrafficRow& unrouted_;
+  telemetry::TrafficRow& unrouted_;           // of requests without a location
   std::vector<telemetry::TrafficRow*> rows_;  // by the location's number
 };
 

@@ -13,7 +13,6 @@
 #include "base/text.h"
 #include "cgi/sent_file.h"
 #include "exchange/answer_fields.h"
-#include "exchange/content_type.h"
 #include "exchange/exchange.h"
 #include "exchange/password_handler.h"
 #include "files/listing.h"
@@ -30,28 +29,22 @@
 #include "site/error_page.h"
 #include "site/locate.h"
 #include "site/own_names.h"
-#include "site/password_rule.h"
 #include "site/router.h"
 
 namespace cgisrv::exchange {
 
 using handler::FailureHandler;
+using handler::HandlerPtr;
 using handler::PageHandler;
+using handler::refuse;
 using page::Page;
 using site::Located;
 
 namespace {
 
-using HandlerPtr = std::unique_ptr<handler::Handler>;
-
 constexpr std::string_view file_methods = "GET, HEAD, OPTIONS";
 // Programs get every method but two; these are the common ones.
 constexpr std::string_view program_methods = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
-
-HandlerPtr refuse(Exchange& exchange, int status, std::string reason) {
-  return std::make_unique<FailureHandler>(
-      exchange, handler::Failure{.status = status, .reason = std::move(reason)});
-}
 
 // Else a stranger's name could point at this machine, and its pages could read what is served.
 HandlerPtr refuse_host(Exchange& exchange) {
@@ -116,6 +109,13 @@ HandlerPtr redirect_to_slash(Exchange& exchange, int status, std::string path) {
                      "The address ends in a slash");
 }
 
+// By the rules that found the file: what was checked is what is sent. `status` is filled in.
+Result<Fd> open_file(const Tree& tree, const std::string& path, struct stat& status) {
+  auto file = tree.open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+  if (file && ::fstat(file->get(), &status) != 0) return fail_errno(errno, "{}", path);
+  return file;
+}
+
 HandlerPtr cannot_open(Exchange& exchange, const std::string& path, int code) {
   switch (code) {
     case ENOENT:
@@ -138,7 +138,7 @@ void hide_refused(const Routing& listed, const access::Peer& visitor,
   const config::Site& site = *listed.site;
   std::erase_if(entries, [&](const files::ListingEntry& entry) {
     const std::string whole = listed.path.text + entry.name + (entry.directory ? "/" : "");
-    return !site::refusal_by_path(site, {whole, whole.size()}, visitor).empty() ||
+    return !site::refusal_by_path(site, http::plain_path(whole), visitor).empty() ||
            site::needs_another_password(site, whole, listed.password_rules) ||
            site::is_denied(site, whole);
   });
@@ -149,8 +149,8 @@ void mark_programs(const config::Site& site, const std::string& path,
                    std::vector<files::ListingEntry>& entries) {
   for (files::ListingEntry& entry : entries) {
     if (entry.directory) continue;
-    const std::string whole = path + entry.name;
-    const config::Location& location = site::find_route(site, {whole, whole.size()}).location;
+    const config::Location& location =
+        site::find_route(site, http::plain_path(path + entry.name)).location;
     entry.program = location.program == config::ProgramKind::in_place &&
                     (entry.executable || !location.interpreter.empty());
   }
@@ -159,9 +159,8 @@ void mark_programs(const config::Site& site, const std::string& path,
 HandlerPtr list(Exchange& exchange, const Routing& routing) {
   if (auto other = check_file_method(exchange)) return other;
   const auto& [site, path, located] = std::tie(routing.site, routing.path, routing.located);
-  const Tree tree{located.tree, located.location->links};
   bool more = false;
-  auto entries = files::list_directory(tree, located.file, more);
+  auto entries = files::list_directory({located.tree, located.location->links}, located.file, more);
   if (!entries)
     return refuse(exchange,
                   entries.error().code == EACCES ? 403 : failure_status(entries.error().code),
@@ -314,7 +313,9 @@ HandlerPtr Sites::answer(Exchange& exchange, Routing& routing) {
     return method_not_allowed(exchange, runs ? program_methods : file_methods);
   switch (located.kind) {
     case Located::Kind::program:
-      return run_program(exchange, located);
+      return std::make_unique<cgi::Run>(runs_, exchange, std::move(located.script),
+                                        exchange.endpoints(), located.location->cgi,
+                                        exchange.redirected());
     case Located::Kind::file:
       return send_file(exchange, routing);
     case Located::Kind::listing:
@@ -331,13 +332,7 @@ HandlerPtr Sites::answer(Exchange& exchange, Routing& routing) {
   return refuse(exchange, located.status, std::move(located.problem));
 }
 
-// ---- programs, files, folders ------------------------------------------------------------------
-
-HandlerPtr Sites::run_program(Exchange& exchange, Located& located) {
-  return std::make_unique<cgi::Run>(runs_, exchange, std::move(located.script),
-                                    exchange.endpoints(), located.location->cgi,
-                                    exchange.redirected());
-}
+// ---- files and folders --------------------------------------------------------------------------
 
 // A program that is sent as a file: logs it once, and each request that a program would have taken.
 // Returns the logged text.
@@ -352,21 +347,15 @@ std::string Sites::note_program(const http::Request& request, const Routing& rou
   return sentence;
 }
 
-// Opens by the rules that found the file: what was checked is what is sent.
 HandlerPtr Sites::send_file(Exchange& exchange, const Routing& routing) {
   const std::string& path = routing.located.file;
-  const Tree tree{routing.located.tree, routing.located.location->links};
-  auto file = tree.open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
   struct stat status {};
-  const int code = !file ? file.error().code : ::fstat(file->get(), &status) == 0 ? 0 : errno;
+  auto file = open_file({routing.located.tree, routing.located.location->links}, path, status);
   std::string note;
-  if (code == 0 && (status.st_mode & 0111) != 0)
+  if (file && (status.st_mode & 0111) != 0)
     note = note_program(exchange.request(), routing, file->get(), status.st_mode);
   if (auto other = check_file_method(exchange, note)) return other;
-  if (!file) return cannot_open(exchange, path, code);
-  if (code != 0)
-    return refuse(exchange, failure_status(code),
-                  fmt::format("{} cannot be looked at: {}", path, errno_text(code)));
+  if (!file) return cannot_open(exchange, path, file.error().code);
   if (!S_ISREG(status.st_mode)) return refuse(exchange, 403, path + " is not a regular file");
   auto answer = answer_for(exchange, routing.located.location->answers, status, path);
   return std::make_unique<handler::FileHandler>(exchange, std::move(*file), std::move(answer));
@@ -377,10 +366,9 @@ HandlerPtr Sites::send_named_file(Exchange& exchange, const Routing& routing, ht
                                   std::string path) {
   const config::Location& location = *routing.located.location;
   const std::string root(cgi::root_of(path, location.cgi.sendfile_roots));
-  auto file = Tree{root, location.links}.open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
-  if (!file) return cannot_open(exchange, path, file.error().code);
   struct stat status {};
-  if (::fstat(file->get(), &status) != 0) return cannot_open(exchange, path, errno);
+  auto file = open_file({root, location.links}, path, status);
+  if (!file) return cannot_open(exchange, path, file.error().code);
   if (!S_ISREG(status.st_mode)) return refuse(exchange, 403, path + " is not a regular file");
   auto answer = answer_under(exchange, location.answers, status, path, std::move(head));
   return std::make_unique<handler::FileHandler>(exchange, std::move(*file), std::move(answer));
@@ -392,7 +380,7 @@ HandlerPtr Sites::add_slash(Exchange& exchange, Routing& routing) {
   const std::string_view method = exchange.request().method;
   if (method == "GET" || method == "HEAD")
     return redirect_to_slash(exchange, 301, std::move(redirect));
-  const http::Path with_slash{routing.path.text + '/', routing.path.text.size() + 1};
+  const http::Path with_slash = http::plain_path(routing.path.text + '/');
   if (site::locate(config(), *routing.site, with_slash, exchange.visitor()).kind ==
       Located::Kind::program)
     return redirect_to_slash(exchange, 308, std::move(redirect));

@@ -18,10 +18,10 @@ class Sites final : public Host {
       : Host(worker, config, access_log), runs_(runs) {}
 
   Routing route(Exchange& exchange) override;
-  std::unique_ptr<handler::Handler> admit(Exchange& exchange, const Routing& routing) override;
-  std::unique_ptr<handler::Handler> answer(Exchange& exchange, Routing& routing) override;
-  std::unique_ptr<handler::Handler> send_named_file(Exchange& exchange, const Routing& routing,
-                                                    http::Response head, std::string file) override;
+  handler::HandlerPtr admit(Exchange& exchange, const Routing& routing) override;
+  handler::HandlerPtr answer(Exchange& exchange, Routing& routing) override;
+  handler::HandlerPtr send_named_file(Exchange& exchange, const Routing& routing,
+                                      http::Response head, std::string file) override;
 
   // From now on nobody's password is checked: users are whom they say they are, or nobody. For
   // `cgisrv exec`, whose client has all rights already.
@@ -31,15 +31,11 @@ class Sites final : public Host {
   void use_verifier(auth::Verifier& verifier) { verifier_ = &verifier; }
 
  private:
-  using HandlerPtr = std::unique_ptr<handler::Handler>;
-
   bool is_safe(const Exchange& exchange) const;
-  Routing route_in(const config::Site& site, http::Path path, const access::Peer& visitor) const;
-  HandlerPtr run_program(Exchange& exchange, site::Located& located);
-  HandlerPtr send_file(Exchange& exchange, const Routing& routing);
+  handler::HandlerPtr send_file(Exchange& exchange, const Routing& routing);
   std::string note_program(const http::Request& request, const Routing& routing, int fd,
                            mode_t mode);
-  HandlerPtr add_slash(Exchange& exchange, Routing& routing);
+  handler::HandlerPtr add_slash(Exchange& exchange, Routing& routing);
 
   cgi::RunContext& runs_;
   auth::Verifier* verifier_ = nullptr;

@@ -56,7 +56,7 @@ Result<Standing> take_standing(Config& config) {
   Standing standing;
   standing.descriptors = process::raise_descriptor_limit(descriptors_wanted);
   standing.note = stay_who_we_are(config);
-  if (auto may = config::check_user(config); !may) return std::unexpected(may.error());
+  if (auto may = config::check_run_as(config); !may) return std::unexpected(may.error());
   if (auto dropped = process::drop_privileges(config::privileges_of(config)); !dropped)
     return std::unexpected(dropped.error());
   standing.user = process::own_user_name();

@@ -4,10 +4,8 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <memory>
-#include <tuple>
 
 namespace cgisrv::files {
 
@@ -43,9 +41,6 @@ Result<std::vector<ListingEntry>> list_directory(const Tree& tree, const std::st
                        .bytes = static_cast<std::uint64_t>(status.st_size),
                        .modified = status.st_mtime});
   }
-  std::ranges::sort(entries, {}, [](const ListingEntry& entry) {
-    return std::tuple(!entry.directory, std::string_view(entry.name));
-  });
   return entries;
 }
 

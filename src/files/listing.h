@@ -23,7 +23,7 @@ struct ListingEntry {
 inline constexpr std::size_t entries_max = 10'000;
 
 // Entries that would be served: no dotfiles, only regular files and directories, and links to them
-// if the tree follows them. Directories first, then by name. `more`: there were over entries_max.
+// if the tree follows them. In no order. `more`: there were over entries_max.
 Result<std::vector<ListingEntry>> list_directory(const Tree& tree, const std::string& directory,
                                                  bool& more);
 

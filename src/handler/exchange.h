@@ -46,6 +46,7 @@ class Handler {
   // until the handler ends it: what it writes is dropped, and no more of the body comes.
   virtual bool client_left() { return false; }
 };
+using HandlerPtr = std::unique_ptr<Handler>;
 
 class Exchange {
  public:

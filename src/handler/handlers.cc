@@ -21,6 +21,11 @@ void PageHandler::room_ready() {
   exchange_.finish();
 }
 
+HandlerPtr refuse(Exchange& exchange, int status, std::string reason) {
+  return std::make_unique<FailureHandler>(exchange,
+                                          Failure{.status = status, .reason = std::move(reason)});
+}
+
 void FileHandler::start() {
   exchange_.respond(std::move(answer_.response));
   room_ready();

@@ -37,6 +37,8 @@ class FailureHandler final : public Handler {
   Failure failure_;
 };
 
+HandlerPtr refuse(Exchange& exchange, int status, std::string reason);
+
 // Sends a file, or parts of it.
 class FileHandler final : public Handler {
  public:

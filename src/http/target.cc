@@ -140,6 +140,18 @@ std::optional<Path> decode_path(std::string_view raw) {
   return Path{std::move(text), plain};
 }
 
+Path plain_path(std::string text) {
+  const std::size_t size = text.size();
+  return {std::move(text), size};
+}
+
+Path with_all_slashes(const Path& path) {
+  std::string text;
+  for (const char c : path.text)
+    if (c != '/' || !text.ends_with('/')) text.push_back(c);
+  return plain_path(std::move(text));
+}
+
 std::string encode(std::string_view text, const ByteSet& plain) {
   static constexpr char digits[] = "0123456789ABCDEF";
   std::string out;

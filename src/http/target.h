@@ -34,6 +34,12 @@ struct Path {
   std::size_t plain = 0;
 };
 
+// A path in which no slash was sent as %2F.
+Path plain_path(std::string text);
+
+// The path with a slash for each %2F, and none twice.
+Path with_all_slashes(const Path& path);
+
 // Nothing (answer 400) for a broken escape, %00, a dot segment that was sent encoded, one that
 // climbs above the root, or ".." after a %2F.
 std::optional<Path> decode_path(std::string_view raw);

@@ -31,7 +31,7 @@
 #include "net/min_rate_timer.h"
 #include "net/output.h"
 #include "net/stream.h"
-#include "proxy/proxied.h"
+#include "proxy/proxy_header.h"
 
 namespace cgisrv::http1 {
 

@@ -14,7 +14,7 @@
 #include "exchange/host.h"
 #include "http1/connection.h"
 #include "net/address.h"
-#include "proxy/proxied.h"
+#include "proxy/proxy_header.h"
 
 namespace cgisrv::http1 {
 

@@ -128,15 +128,19 @@ std::unique_ptr<pool::Service> Generation::make_service(pool::Worker& worker) {
     log::line(log::Level::fatal, "worker {}: {}", worker.index(), given_up.error().what);
     std::exit(exit_status::permission);
   }
-  auto service = std::make_unique<worker::Service>(worker, config_, addresses_, common_.pid_table,
-                                                   common_.table, access_log_, common_.descriptors);
-  service->use_proxy_protocol(with_proxy_protocol(listening_, config_));
-  if (common_.cgroups) service->use_cgroups(*common_.cgroups);
-  if (zygote_manager_) service->use_zygote_manager(zygote_manager_->workers_end());
-  if (password_checker_)
-    service->use_password_checker(password_checker_->workers_end(), config_.auth);
-  service->use_shared_stats(common_.shared_stats);
-  return service;
+  return std::make_unique<worker::Service>(
+      worker, config_,
+      worker::Dependencies{
+          .addresses = addresses_,
+          .pid_table = common_.pid_table,
+          .table = common_.table,
+          .access_log = access_log_,
+          .descriptors = common_.descriptors,
+          .proxy_protocol = with_proxy_protocol(listening_, config_),
+          .cgroups = common_.cgroups ? &*common_.cgroups : nullptr,
+          .zygote_manager = zygote_manager_ ? zygote_manager_->workers_end() : -1,
+          .password_checker = password_checker_ ? password_checker_->workers_end() : -1,
+          .shared_stats = &common_.shared_stats});
 }
 
 void Generation::let_go() {

@@ -91,7 +91,7 @@ void ResourceLoader::unlink_made() const {
 }
 
 Result<LoadedResources> ResourceLoader::open_all(config::Config config) {
-  if (const auto may = config::check_user(config); !may) return std::unexpected(may.error());
+  if (const auto may = config::check_run_as(config); !may) return std::unexpected(may.error());
   LoadedResources loaded;
   std::vector<Listening> listening;
   for (const config::Listen& listen : config.listen) {

@@ -120,8 +120,9 @@ Page as_text(const ErrorPage& page) {
     add_plain_row(body, "Program", page.failure->script);
     add_plain_row(body, "File", page.failure->filename);
     add_plain_row(body, "Ended", page.failure->exit);
+  } else {
+    add_plain_row(body, "Wrong", page.reason);
   }
-  if (!page.failure) add_plain_row(body, "Wrong", page.reason);
   add_plain_row(body, "Request id", page.request_id);
   if (page.failure) {
     add_plain_output(body, "The last of its standard error", page.failure->stderr_tail);

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <iterator>
 
 #include "base/text.h"
@@ -182,10 +181,8 @@ Result<void> read_host(std::string_view host, Origin& origin) {
 
 Result<void> read_port(std::string_view text, Origin& origin) {
   if (text.empty()) return {};
-  std::uint16_t port = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
-  if (error != std::errc{} || end != text.data() + text.size() || port == 0)
-    return unreadable(x_port, text, "a port");
+  const auto port = text::parse_number<std::uint16_t>(text);
+  if (port.value_or(0) == 0) return unreadable(x_port, text, "a port");
   origin.port = port;
   return {};
 }
@@ -221,8 +218,8 @@ bool speaks_for_others(std::string_view field_name) {
          is(field_name, x_real_ip);
 }
 
-bool shows_proxy(const http::Request& request) {
-  return std::ranges::any_of(request.fields, [](const http::FieldView& field) {
+bool shows_proxy(Fields fields) {
+  return std::ranges::any_of(fields, [](const http::FieldView& field) {
     return speaks_for_others(field.name) || is(field.name, "Via");
   });
 }
@@ -230,9 +227,7 @@ bool shows_proxy(const http::Request& request) {
 Result<Origin> find_origin(const access::Peer& peer, const access::AddressSet& trusted,
                            Fields fields) {
   Origin origin{.client = peer};
-  const bool shows = std::ranges::any_of(fields, [](const http::FieldView& field) {
-    return speaks_for_others(field.name) || is(field.name, "Via");
-  });
+  const bool shows = shows_proxy(fields);
   if (!trusted.contains(peer)) {
     origin.client.is_local = peer.is_local && !shows;
     return origin;

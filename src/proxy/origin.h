@@ -32,7 +32,7 @@ struct Origin {
 // Forwarded, X-Forwarded-*, X-Real-IP: fields in which a proxy says for whom it asks.
 bool speaks_for_others(std::string_view field_name);
 // These, and Via: whether a request shows that it came by a proxy.
-bool shows_proxy(const http::Request& request);
+bool shows_proxy(std::span<const http::FieldView> fields);
 
 // A peer that is not in `trusted` is the client, whatever it says. One that is says who asked it;
 // if that is trusted too, who asked that one, and so on: the last of the list, from the right, that

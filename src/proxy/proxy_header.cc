@@ -1,7 +1,6 @@
 #include "proxy/proxy_header.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cstring>
 
 #include "base/text.h"
@@ -29,26 +28,21 @@ ProxyHeader malformed(std::string_view problem) {
 // ---- version 1, a line of text: section 2.1
 
 // "65535", without zeros in front.
-bool parse_port(std::string_view text, std::uint16_t& port) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
-  return error == std::errc{} && end == text.data() + text.size() &&
-         (text.size() == 1 || !text.starts_with('0'));
+std::optional<std::uint16_t> parse_port(std::string_view text) {
+  if (text.size() > 1 && text.starts_with('0')) return {};
+  return text::parse_number<std::uint16_t>(text);
 }
 
 // "192.0.2.1 192.0.2.2 4711 80": exactly one space between.
 std::optional<Ends> parse_ends(std::string_view rest, bool is_v4) {
   const auto client = access::Ip::parse(text::take_until(rest, ' '));
   const auto server = access::Ip::parse(text::take_until(rest, ' '));
-  Ends ends;
-  const std::string_view port = text::take_until(rest, ' ');
-  if (!client || !server || !parse_port(port, ends.client.port) ||
-      !parse_port(rest, ends.server.port))
-    return {};
-  ends.client.ip = *client;
-  ends.server.ip = *server;
+  const auto client_port = parse_port(text::take_until(rest, ' '));
+  const auto server_port = parse_port(rest);
+  if (!client || !server || !client_port || !server_port) return {};
   // An IPv4 address may stand in the form of an IPv6 one, but in that form alone.
   if (is_v4 && !(client->is_v4() && server->is_v4())) return {};
-  return ends;
+  return Ends{.client = {*client, *client_port}, .server = {*server, *server_port}};
 }
 
 ProxyHeader parse_line(std::string_view bytes) {
@@ -129,6 +123,22 @@ ProxyHeader parse_proxy_header(std::string_view bytes) {
   if (agree(bytes, line_start)) return incomplete(line_start.size());
   if (agree(bytes, signature)) return incomplete(fixed_bytes);
   return malformed("it does not begin as the PROXY protocol does");
+}
+
+Proxied proxied_by(const access::Peer& proxy, const ProxyHeader& header) {
+  Proxied made{.client = proxy,
+               .ends = {},
+               .proxy_address =
+                   proxy.kind == access::Peer::Kind::ip ? proxy.ip.text() : std::string("unix")};
+  if (header.is_of_proxy) return made;
+  made.client.is_local = false;
+  made.client.kind = access::Peer::Kind::unknown;  // until the header names it
+  if (!header.ends) return made;
+  const access::Ip& ip = header.ends->client.ip;
+  if (ip.is_loopback() && !proxy.is_local) return made;
+  made.client = access::Peer::of(ip, ip.is_loopback());
+  made.ends = header.ends;
+  return made;
 }
 
 }  // namespace cgisrv::proxy

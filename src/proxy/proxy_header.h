@@ -5,9 +5,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "access/ip.h"
+#include "access/peer.h"
 
 namespace cgisrv::proxy {
 
@@ -42,5 +44,17 @@ struct ProxyHeader {
 // `bytes` is all that has arrived. What is malformed is told as soon as that is certain. Fields of
 // version 2 after the addresses (TLV) are ignored.
 ProxyHeader parse_proxy_header(std::string_view bytes);
+
+// A connection whose client is named by such a header.
+struct Proxied {
+  access::Peer client;
+  std::optional<Ends> ends;   // as the header has them; nothing: those of the connection hold
+  std::string proxy_address;  // who connected: its address, or "unix"
+};
+
+// What a whole header of `proxy` says. LOCAL is the proxy itself. If the client's address is not
+// told, the proxy's stands for it, but it is not local. A loopback address named by a proxy on
+// another machine means that machine.
+Proxied proxied_by(const access::Peer& proxy, const ProxyHeader& header);
 
 }  // namespace cgisrv::proxy

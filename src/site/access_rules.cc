@@ -7,13 +7,23 @@
 
 #include "base/result.h"
 #include "base/text.h"
+#include "base/tree.h"
 #include "config/value_check.h"
 #include "site/mapping.h"
-#include "site/program_source.h"
+#include "site/router.h"
+#include "site/trace.h"
 
 namespace cgisrv::site {
 
-namespace detail {
+namespace {
+
+using Rules = std::vector<Rule>;
+using PasswordRules = std::vector<const auth::Options*>;
+
+// An exact path or a prefix. All other kinds say something of files.
+constexpr bool is_path(config::MatchKind kind) {
+  return kind == config::MatchKind::exact || kind == config::MatchKind::prefix;
+}
 
 // Both are exact matches or prefixes of one path. `b` may be null.
 bool is_more_specific(const config::Location& a, const config::Location* b) {
@@ -22,91 +32,171 @@ bool is_more_specific(const config::Location& a, const config::Location* b) {
   return a.match.text.size() > b->match.text.size();
 }
 
-http::Path with_all_slashes(const http::Path& path) {
-  std::string text;
-  for (const char c : path.text)
-    if (c != '/' || !text.ends_with('/')) text.push_back(c);
-  const std::size_t size = text.size();
-  return {std::move(text), size};
+void add_rules(const config::Site& site, const http::Path& path, Key key, Rules& rules) {
+  const config::Location* folder = nullptr;  // the most specific exact match or prefix
+  for (const config::Location& location : site.locations) {
+    if (!key(location.access) || !covers(location, path)) continue;
+    if (!is_path(location.match.kind))
+      rules.push_back({&site, &location, &location.access});
+    else if (is_more_specific(location, folder))
+      folder = &location;
+  }
+  if (folder != nullptr) rules.push_back({&site, folder, &folder->access});
 }
 
-}  // namespace detail
-
-namespace {
-
-using AllowRule = Rule<access::AddressSet>;
-
-std::string not_let_in(const AllowRule& rule, const access::Peer& visitor) {
-  std::string text = fmt::format("{} is not let in by allow = {} of {}", visitor.text(),
-                                 rule.value->text(), title_of(*rule.site, rule.location));
-  const bool is_on_this_machine =
-      visitor.kind == access::Peer::Kind::unix_socket || visitor.ip.is_loopback();
-  if (rule.value->has("local") && is_on_this_machine && !visitor.is_local)
-    text += "; it asks for somebody else, as a field of a proxy shows: see trusted_proxies";
-  return text;
+bool has_any(const config::Site& site, Key key) {
+  return key(site.access) || std::ranges::any_of(site.locations, key, &config::Location::access);
 }
 
-bool lets_in(const AllowRule& rule, const access::Peer& visitor, Trace* trace) {
-  if (trace != nullptr)
-    trace->push_back({Step::Kind::allow, rule.location, rule.value->text(), Rank::none, rule.site});
-  return rule.value->contains(visitor);
-}
-
-bool has_rule(const config::Location& location) {
-  return location.access.allow.has_value();
-}
-
-bool has_rules(const config::Site& site) {
-  return site.access.allow || std::ranges::any_of(site.locations, has_rule);
+// Whether a location has decided who may have the path.
+bool is_decided(const Rules& own) {
+  return !own.empty() && own.front().location != nullptr;
 }
 
 // Whether a rule of `other`, for a file below its root, holds in `site` too.
-bool reaches(const AllowRule& rule, const config::Site& site) {
+bool reaches(const Rule& rule, const config::Site& site) {
   if (rule.location != nullptr) return true;
   return rule.site != &site && !is_below(site.real_root, rule.site->real_root);
 }
 
+// The rules of other paths to a file whose name is without links. `own`: those of the path by which
+// it was found; if its site has said so, other sites have no say.
+Rules rules_by_file(const config::Config& config, const config::Site& site, const Rules& own,
+                    const std::string& real, Key key) {
+  Rules rules;
+  for (const config::Site& other : config.sites) {
+    if ((&other != &site && !own.empty()) || !has_any(other, key)) continue;
+    any_path_to(other, other.real_root, real, [&](const std::string& found) {
+      for (const Rule& rule : rules_for(other, http::plain_path(found.empty() ? "/" : found), key))
+        if (reaches(rule, site)) rules.push_back(rule);
+      return false;
+    });
+  }
+  return rules;
+}
+
+// ---- by address
+
+// Empty if the rule lets the visitor in.
+std::string refusal_by(const Rule& rule, const access::Peer& visitor, Trace* trace) {
+  const access::AddressSet& allow = *rule.access->allow;
+  if (trace != nullptr)
+    trace->push_back({Step::Kind::allow, rule.location, allow.text(), Rank::none, rule.site});
+  if (allow.contains(visitor)) return {};
+  std::string text = fmt::format("{} is not let in by allow = {} of {}", visitor.text(),
+                                 allow.text(), title_of(*rule.site, rule.location));
+  const bool is_on_this_machine =
+      visitor.kind == access::Peer::Kind::unix_socket || visitor.ip.is_loopback();
+  if (allow.has("local") && is_on_this_machine && !visitor.is_local)
+    text += "; it asks for somebody else, as a field of a proxy shows: see trusted_proxies";
+  return text;
+}
+
+// ---- by password
+
+void add_passwords(const Rules& found, PasswordRules& rules) {
+  for (const Rule& rule : found) {
+    const auth::Options& auth = *rule.access->auth;
+    if (!auth.is_open && std::ranges::find(rules, &auth) == rules.end()) rules.push_back(&auth);
+  }
+}
+
+// A file or folder below a root; empty: what was found is none, or a program that its location
+// names, which is that location's alone.
+const std::string& file_of(const Located& located) {
+  const bool is_in_place = located.kind == Located::Kind::program &&
+                           located.location->program == config::ProgramKind::in_place;
+  return is_in_place ? located.script.filename : located.file;
+}
+
+// A program whose own path the request may go on behind.
+bool is_of_a_file(const Located& located) {
+  return located.kind == Located::Kind::program &&
+         located.location->program != config::ProgramKind::single;
+}
+
 }  // namespace
 
+bool has_allow(const config::AccessRules& rules) {
+  return rules.allow.has_value();
+}
+
+bool has_auth(const config::AccessRules& rules) {
+  return rules.auth.has_value();
+}
+
+bool has_any(const config::Config& config, Key key) {
+  return std::ranges::any_of(config.sites,
+                             [key](const config::Site& site) { return has_any(site, key); });
+}
+
+Rules rules_for(const config::Site& site, const http::Path& path, Key key) {
+  Rules rules;
+  add_rules(site, path, key, rules);
+  if (path.plain < path.text.size()) add_rules(site, http::with_all_slashes(path), key, rules);
+  if (rules.empty() && key(site.access)) rules.push_back({&site, nullptr, &site.access});
+  return rules;
+}
+
 std::string title_of(const config::Site& site, const config::Location* location) {
-  if (location != nullptr) return "location " + config::format_match(location->match);
-  return "site " + (site.server_name.empty() ? site.root : site.server_name.front());
+  return location != nullptr ? "location " + config::format_match(location->match)
+                             : "site " + site.title();
 }
 
 std::string refusal_by_path(const config::Site& site, const http::Path& path,
                             const access::Peer& visitor, Trace* trace) {
-  if (!has_rules(site)) return {};
-  for (const AllowRule& rule : rules_for(site, path, &config::AccessRules::allow))
-    if (!lets_in(rule, visitor, trace)) return not_let_in(rule, visitor);
+  if (!has_any(site, has_allow)) return {};
+  for (const Rule& rule : rules_for(site, path, has_allow))
+    if (auto refusal = refusal_by(rule, visitor, trace); !refusal.empty()) return refusal;
   return {};
 }
 
 std::string refusal_by_file(const config::Config& config, const config::Site& site,
                             const http::Path& path, const std::string& file,
                             const access::Peer& visitor, Trace* trace) {
-  if (std::ranges::none_of(config.sites, has_rules)) return {};
-  const auto own = rules_for(site, path, &config::AccessRules::allow);
-  if (!own.empty() && own.front().location != nullptr) return {};
+  if (!has_any(config, has_allow)) return {};
+  const Rules own = rules_for(site, path, has_allow);
+  if (is_decided(own)) return {};
   const std::string real = real_path(file);
   if (real.empty())
     return fmt::format("who may have {} cannot be found out: {}", text::escape(file),
                        errno_text(errno));
-  std::string refusal;
-  for (const config::Site& other : config.sites) {
-    const bool is_decided = &other != &site && !own.empty();
-    if (is_decided || !has_rules(other)) continue;
-    any_path_to(other, other.real_root, real, [&](const std::string& found) {
-      const std::string there = found.empty() ? "/" : found;
-      for (const AllowRule& rule :
-           rules_for(other, {there, there.size()}, &config::AccessRules::allow))
-        if (reaches(rule, site) && !lets_in(rule, visitor, trace))
-          refusal =
-              fmt::format("{}, which has {} too; write allow for this path to decide otherwise",
-                          not_let_in(rule, visitor), text::escape(real));
-      return !refusal.empty();
-    });
-  }
-  return refusal;
+  for (const Rule& rule : rules_by_file(config, site, own, real, has_allow))
+    if (const auto refusal = refusal_by(rule, visitor, trace); !refusal.empty())
+      return fmt::format("{}, which has {} too; write allow for this path to decide otherwise",
+                         refusal, text::escape(real));
+  return {};
+}
+
+PasswordRules password_rules_for(const config::Config& config, const config::Site& site,
+                                 const http::Path& path, const Located& located) {
+  PasswordRules rules;
+  if (!has_any(config, has_auth)) return rules;
+  Rules own = rules_for(site, path, has_auth);  // at last, of the path of the file itself
+  add_passwords(own, rules);
+  const auto count = [&](const std::string& text) {
+    if (text.empty()) return;
+    own = rules_for(site, http::plain_path(text), has_auth);
+    add_passwords(own, rules);
+  };
+  count(located.tried);
+  count(located.index);
+  if (is_of_a_file(located)) count(located.script.name);
+  const std::string& file = file_of(located);
+  if (file.empty() || is_decided(own)) return rules;
+  // A file that is gone has no such path; it will not be sent either.
+  add_passwords(rules_by_file(config, site, own, real_path(file), has_auth), rules);
+  return rules;
+}
+
+bool needs_another_password(const config::Site& site, const std::string& path,
+                            const PasswordRules& given) {
+  if (!has_any(site, has_auth)) return false;
+  return std::ranges::any_of(
+      rules_for(site, http::plain_path(path), has_auth), [&](const Rule& rule) {
+        const auth::Options& auth = *rule.access->auth;
+        return !auth.is_open && std::ranges::find(given, &auth) == given.end();
+      });
 }
 
 void drop_access_rules(config::Config& config) {

@@ -1,35 +1,37 @@
-// Who may have what: the rules of access that hold for a path, and for a file by whatever path it
-// was found.
+// Who may have what: the rules of access, by address and by password, that hold for a path, and for
+// a file by whatever path it was found.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "access/peer.h"
 #include "config/config.h"
 #include "http/target.h"
-#include "site/router.h"
-#include "site/trace.h"
+#include "site/locate.h"
 
 namespace cgisrv::site {
 
-// The value of a key of AccessRules that holds for a path, and who says it.
-template <typename Value>
+// Rules that hold for a path, and who says them.
 struct Rule {
   const config::Site* site = nullptr;
-  const config::Location* location = nullptr;  // null: the site itself
-  const Value* value = nullptr;
+  const config::Location* location = nullptr;   // null: the site itself
+  const config::AccessRules* access = nullptr;  // has the key
 };
+
+// A key of AccessRules: whether it is said.
+using Key = bool (*)(const config::AccessRules&);
+bool has_allow(const config::AccessRules& rules);
+bool has_auth(const config::AccessRules& rules);
+// Whether any site or location says it.
+bool has_any(const config::Config& config, Key key);
 
 // Every rule of one key that holds for a path, whichever location answers for it: that of the most
 // specific exact match or prefix that has one, and that of each ending (also below a prefix) and
 // regular expression that fits and has one. All of them count. Only if there is none of these, that
 // of the site. A slash that was sent as %2F is looked at both ways, for programs take it for a
 // slash. Pure.
-template <typename Value>
-std::vector<Rule<Value>> rules_for(const config::Site& site, const http::Path& path,
-                                   std::optional<Value> config::AccessRules::*key);
+std::vector<Rule> rules_for(const config::Site& site, const http::Path& path, Key key);
 
 // "location /x/", or "site example.org" for a rule of the whole site.
 std::string title_of(const config::Site& site, const config::Location* location);
@@ -48,48 +50,20 @@ std::string refusal_by_file(const config::Config& config, const config::Site& si
                             const http::Path& path, const std::string& file,
                             const access::Peer& visitor, Trace* trace = nullptr);
 
+// Which passwords a request needs: all of them have to let the client in; none: nobody is asked.
+// The rules are found as those by address are, by path and by file. The path that was asked for
+// counts, and each that it leads to: what `try` has found, a folder's index, the program that the
+// path goes on behind.
+std::vector<const auth::Options*> password_rules_for(const config::Config& config,
+                                                     const config::Site& site,
+                                                     const http::Path& path,
+                                                     const Located& located);
+
+// Whether a path needs a password that is none of `given`; for listings. Asks no file system.
+bool needs_another_password(const config::Site& site, const std::string& path,
+                            const std::vector<const auth::Options*>& given);
+
 // Takes all rules by address away, for the administrator who asks.
 void drop_access_rules(config::Config& config);
-
-// ---- implementation
-
-namespace detail {
-
-// An exact path or a prefix. All other kinds say something of files.
-constexpr bool is_path(config::MatchKind kind) {
-  return kind == config::MatchKind::exact || kind == config::MatchKind::prefix;
-}
-bool is_more_specific(const config::Location& a, const config::Location* b);
-// The path with a slash for each %2F, and none twice.
-http::Path with_all_slashes(const http::Path& path);
-
-template <typename Value>
-void add_rules(const config::Site& site, const http::Path& path,
-               std::optional<Value> config::AccessRules::*key, std::vector<Rule<Value>>& rules) {
-  const config::Location* folder = nullptr;  // the most specific exact match or prefix
-  for (const config::Location& location : site.locations) {
-    const auto& value = location.access.*key;
-    if (!value || !covers(location, path)) continue;
-    if (!is_path(location.match.kind))
-      rules.push_back({&site, &location, &*value});
-    else if (is_more_specific(location, folder))
-      folder = &location;
-  }
-  if (folder != nullptr) rules.push_back({&site, folder, &*(folder->access.*key)});
-}
-
-}  // namespace detail
-
-template <typename Value>
-std::vector<Rule<Value>> rules_for(const config::Site& site, const http::Path& path,
-                                   std::optional<Value> config::AccessRules::*key) {
-  std::vector<Rule<Value>> rules;
-  detail::add_rules(site, path, key, rules);
-  if (path.plain < path.text.size())
-    detail::add_rules(site, detail::with_all_slashes(path), key, rules);
-  const auto& value = site.access.*key;
-  if (rules.empty() && value) rules.push_back({&site, nullptr, &*value});
-  return rules;
-}
 
 }  // namespace cgisrv::site

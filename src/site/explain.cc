@@ -13,7 +13,6 @@
 #include "site/access_rules.h"
 #include "site/error_page.h"
 #include "site/locate.h"
-#include "site/password_rule.h"
 #include "site/trace.h"
 
 namespace cgisrv::site {

@@ -11,13 +11,12 @@
 #include "config/value_check.h"
 #include "pattern/budget.h"
 #include "site/access_rules.h"
-#include "site/within.h"
+#include "site/locate_steps.h"
 
 namespace cgisrv::site {
 
 using Kind = Located::Kind;
 
-// `problem` quotes the client's request, so it must be escaped for the log.
 Located refuse(const config::Location& location, int status, std::string_view problem) {
   return {.location = &location, .status = status, .problem = text::escape(problem)};
 }
@@ -37,7 +36,7 @@ void set_path_info(const config::Site& site, cgi::Script& script, std::string pa
   script.translated.clear();
   const auto has_files = [](const config::Location& each) { return !each.files.empty(); };
   if (script.path_info.empty() || std::ranges::none_of(site.locations, has_files)) return;
-  const Route route = find_route(site, {script.path_info, script.path_info.size()});
+  const Route route = find_route(site, http::plain_path(script.path_info));
   script.translated = find_mapping(route).file(script.path_info);
 }
 
@@ -85,7 +84,7 @@ std::optional<Located> refuse_by_any_spelling(const Within& in, const config::Lo
                                               const http::Path& path) {
   if (auto refused = refuse_unknown_rules(in, path)) return refused;
   if (path.plain == path.text.size()) return std::nullopt;
-  const http::Path with_slashes = detail::with_all_slashes(path);
+  const http::Path with_slashes = http::with_all_slashes(path);
   if (auto refused = refuse_unknown_rules(in, with_slashes)) return refused;
   const Route other = find_route(in.site, with_slashes);
   if (other.failure) return refuse_unknown(other.location, *other.failure, with_slashes);
@@ -120,7 +119,7 @@ Located run(const Within& in, const Route& route, const http::Path& path, cgi::R
             .status = status_of(found.found),
             .problem = std::move(found.problem)};
   }
-  const http::Path name{found.script.name, found.script.name.size()};
+  const http::Path name = http::plain_path(found.script.name);
   if (location.program != config::ProgramKind::single && name.text != path.text)
     if (auto refused = refuse_program(in, location, name)) return std::move(*refused);
   // A program that a location names is that location's, wherever it is.
@@ -181,14 +180,13 @@ bool lacks_the_slash(const config::Site& site, const Route& route, const http::P
 std::optional<Located> locate_exactly(const Within& in, const Route& route,
                                       const http::Path& path) {
   if (route.location.program == config::ProgramKind::none) {
-    if (is_by_ending(route.location.match.kind) && route.matched < path.text.size())
-      return std::nullopt;
+    if (route.location.match.has_ending() && route.matched < path.text.size()) return std::nullopt;
     return locate_static(in, route, path);
   }
   if (has_dotfile(path.text.substr(0, route.matched))) return locate_static(in, route, path);
   auto found = resolve_exactly(route, path, route.matched);
   if (found.found == cgi::Found::directory && route.matched < path.text.size()) {
-    if (is_by_ending(route.location.match.kind)) return std::nullopt;
+    if (route.location.match.has_ending()) return std::nullopt;
     return refuse(route.location, 404, path.text.substr(0, route.matched) + " is a directory");
   }
   return run(in, route, path, std::move(found));
@@ -248,10 +246,6 @@ bool is_by_prefix(const config::Location& location) {
   return location.match.kind == config::MatchKind::prefix;
 }
 
-}  // namespace
-
-namespace {
-
 Route find_noted(const Within& in, const http::Path& path, Choice choice) {
   Route route = find_route(in.site, path, choice);
   if (in.trace == nullptr) return route;
@@ -289,7 +283,7 @@ Located locate(const config::Config& config, const config::Site& site, const htt
 }
 
 bool is_denied(const config::Site& site, const std::string& path) {
-  const Route route = find_route(site, {path, path.size()});
+  const Route route = find_route(site, http::plain_path(path));
   const config::Location& location = route.location;
   return location.deny != config::Deny::no || route.failure ||
          (is_by_prefix(location) && denying_ending(site, path) != nullptr);

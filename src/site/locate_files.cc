@@ -9,17 +9,12 @@
 #include "base/tree.h"
 #include "config/value_check.h"
 #include "site/access_rules.h"
+#include "site/locate_steps.h"
 #include "site/program_source.h"
-#include "site/within.h"
 
 namespace cgisrv::site {
 
 namespace {
-
-// For the log.
-std::string name_of(const config::Site& site) {
-  return site.server_name.empty() ? site.root : site.server_name.front();
-}
 
 // The first existing index file, located like any file: it may be a program.
 std::optional<Located> locate_index(const Within& in, const config::Location& location,
@@ -27,7 +22,7 @@ std::optional<Located> locate_index(const Within& in, const config::Location& lo
   for (const auto& name : location.index) {
     const auto text = directory.text + name;
     in.note(Step::Kind::index, &location, text);
-    Located index = locate_in(in, {text, text.size()});
+    Located index = locate_in(in, http::plain_path(text));
     const bool is_file = index.kind == Located::Kind::program || index.kind == Located::Kind::file;
     if (!is_file && (index.kind != Located::Kind::error || index.status == 404)) continue;
     index.index = text;
@@ -56,14 +51,13 @@ std::string sentence_about(const Within& in, const std::string& file, const Runs
       runs.site == &in.site
           ? "; its source is not sent"
           : fmt::format(" of site {}; its source is sent here only where cgi = false is said",
-                        name_of(*runs.site));
+                        runs.site->title());
   return fmt::format("{} belongs to the programs of location {}{}", file,
                      config::format_match(runs.location->match), whose);
 }
 
 }  // namespace
 
-// `path` names a directory.
 Located locate_directory(const Within& in, const Route& route, const http::Path& path) {
   const config::Location& location = route.location;
   if (!path.text.ends_with('/')) {

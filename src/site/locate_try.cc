@@ -6,28 +6,24 @@
 #include "config/value_check.h"
 #include "http/octets.h"
 #include "http/target.h"
-#include "site/within.h"
+#include "site/locate_steps.h"
 
 namespace cgisrv::site {
 
 namespace {
 
 using config::Attempt;
-using config::MatchKind;
 
-// Percent-encodes what a request has contributed to a URL. Where it is part of a query, what
-// separates fields there too.
-std::string encode(std::string_view value, bool in_query) {
-  constexpr auto in_any = http::alphanumeric.with("-._~");
-  return http::encode(value, in_query ? in_any : in_any.with("/:@"));
-}
+// What stands plain of what a request has contributed to a URL. In a query, what separates its
+// fields does not.
+constexpr http::ByteSet plain_in_query = http::alphanumeric.with("-._~");
+constexpr http::ByteSet plain_in_path = plain_in_query.with("/:@");
 
 // What follows the prefix of a location, with the slash before it; empty if there is nothing, or
 // no prefix.
 std::string rest_of(const Route& route, const http::Path& path) {
   const config::Match& match = route.location.match;
-  const bool has_prefix = match.kind == MatchKind::prefix || match.kind == MatchKind::prefix_ending;
-  if (!has_prefix || path.text.size() <= match.text.size()) return {};
+  if (!match.has_prefix() || path.text.size() <= match.text.size()) return {};
   return path.text.substr(match.text.size() - 1);
 }
 
@@ -37,8 +33,7 @@ std::optional<http::Path> path_of(const Attempt& attempt, const Route& route,
   std::string made = attempt.path.replace(
       [&](std::string_view name, std::string_view) { return value_of(route, path.text, name); });
   if (!made.starts_with('/') || !is_safe(made)) return std::nullopt;
-  const std::size_t plain = made.size();
-  return http::Path{std::move(made), plain};
+  return http::plain_path(std::move(made));
 }
 
 bool is_answer(const Located& found) {
@@ -68,7 +63,7 @@ std::optional<Located> locate_path(const Within& in, const Attempt& attempt, con
   found.tried = aim->text;
   if (found.kind != Located::Kind::program) return found;
   found.query = attempt.query.replace([&](std::string_view name, std::string_view) {
-    return encode(value_of(route, path.text, name), true);
+    return http::encode(value_of(route, path.text, name), plain_in_query);
   });
   const bool says_itself = !attempt.path.names().empty() || !attempt.query.empty();
   const std::string rest = says_itself ? std::string() : rest_of(route, path);
@@ -106,13 +101,14 @@ Located locate_redirect(const Route& route, const http::Path& path) {
     std::string value = value_of(route, path.text, name);
     // A second slash would make a host of what follows.
     if (before == "/") value.erase(0, std::min(value.find_first_not_of('/'), value.size()));
-    return encode(value, before.contains('?'));
+    return http::encode(value, before.contains('?') ? plain_in_query : plain_in_path);
   });
   const bool is_whole = !redirect.to.names().empty() || url.find_first_of("?#") != url.npos;
   if (const std::string rest = rest_of(route, path); !is_whole && !rest.empty()) {
     if (url.ends_with('/')) url.pop_back();
-    url.append(
-        encode("/" + rest.substr(std::min(rest.find_first_not_of('/'), rest.size())), false));
+    url.append("/");
+    url.append(http::encode(rest.substr(std::min(rest.find_first_not_of('/'), rest.size())),
+                            plain_in_path));
   }
   return {.kind = Located::Kind::redirect,
           .location = &route.location,

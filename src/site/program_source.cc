@@ -1,39 +1,26 @@
 #include "site/program_source.h"
 
-#include <algorithm>
-#include <array>
 #include <cerrno>
-#include <climits>
-#include <cstdlib>
 #include <string_view>
 
+#include "base/tree.h"
 #include "site/mapping.h"
 
 namespace cgisrv::site {
 
-std::string real_path(const std::string& path) {
-  std::array<char, PATH_MAX> real{};
-  return ::realpath(path.c_str(), real.data()) != nullptr ? real.data() : std::string();
-}
-
 namespace {
 
-bool has_interpreter(const config::Location& location) {
-  return !location.interpreter.empty();
-}
-
 bool can_be_run(const config::Config& config, mode_t mode) {
-  return (mode & 0111) != 0 || std::ranges::any_of(config.sites, [](const config::Site& site) {
-           return std::ranges::any_of(site.locations, has_interpreter);
-         });
+  const auto has_interpreter = [](const auto& each) { return !each.interpreter.empty(); };
+  return (mode & 0111) != 0 || config::any_location(config, has_interpreter);
 }
 
 // The location for a path that names a file. A segment before it that has an ending is a folder.
 const config::Location& location_of_file(const config::Site& site, const std::string& path) {
   Choice choice;
   while (true) {
-    const Route route = find_route(site, {path, path.size()}, choice);
-    const bool is_folder = is_by_ending(route.location.match.kind) && route.matched < path.size();
+    const Route route = find_route(site, http::plain_path(path), choice);
+    const bool is_folder = route.location.match.has_ending() && route.matched < path.size();
     if (!is_folder) return route.location;
     choice.after = route.matched;
   }

@@ -12,9 +12,6 @@
 
 namespace cgisrv::site {
 
-// Without links; empty, with errno set, if there is no such file or it cannot be reached.
-std::string real_path(const std::string& path);
-
 struct Runs {
   const config::Site* site = nullptr;
   const config::Location* location = nullptr;  // null: none

@@ -44,13 +44,17 @@ std::size_t ending_at(const Subject& subject, std::string_view ending, std::size
   return 0;
 }
 
-// "/hook" where one program answers below "/hook/": also an address of that program. Likewise what
-// is denied, or sent elsewhere.
+// "/hook" of the prefix "/hook/".
 bool is_without_slash(const Location& location, const Subject& subject) {
-  const bool has_it = location.program == config::ProgramKind::single ||
-                      location.deny != config::Deny::no || !location.redirect.to.empty();
-  return subject.whole && has_it && subject.plain.size() + 1 == location.match.text.size() &&
+  return subject.whole && subject.plain.size() + 1 == location.match.text.size() &&
          location.match.text.starts_with(subject.plain);
+}
+
+// Whether the prefix without its slash is an address too: of the one program that answers below it,
+// or of what is denied, or sent elsewhere.
+bool answers_without_slash(const Location& location) {
+  return location.program == config::ProgramKind::single || location.deny != config::Deny::no ||
+         !location.redirect.to.empty();
 }
 
 Candidate match_prefix(const Location& location, const Subject& subject) {
@@ -58,7 +62,7 @@ Candidate match_prefix(const Location& location, const Subject& subject) {
   if (subject.plain.starts_with(text))
     return {&location, says_what_answers(location) ? Rank::deciding_prefix : Rank::prefix,
             text.size()};
-  if (is_without_slash(location, subject))
+  if (answers_without_slash(location) && is_without_slash(location, subject))
     return {&location, Rank::deciding_prefix, subject.plain.size()};
   return {&location};
 }
@@ -113,16 +117,6 @@ bool is_prefix_of(const Location& location, const Subject& subject) {
   return location.match.kind == MatchKind::prefix && subject.plain.starts_with(location.match.text);
 }
 
-// Whether a regular expression matches; one that gives up does, for whoever asks wants to be safe.
-bool fits_pattern(const Location& location, const Subject& subject) {
-  const auto found = location.match.pattern->match(subject.plain);
-  return !found || found->matches;
-}
-
-bool is_longer(const Location& location, const Location* best) {
-  return best == nullptr || location.match.text.size() > best->match.text.size();
-}
-
 Rank rank_of_regex(const Location& location) {
   return location.deny != config::Deny::no ? Rank::denying_regex : Rank::regex;
 }
@@ -139,6 +133,29 @@ bool counts(const Location& location, Choice choice) {
 
 Subject subject_of(const http::Path& path, std::size_t after) {
   return {std::string_view(path.text).substr(0, path.plain), path.plain == path.text.size(), after};
+}
+
+struct Asked {
+  pattern::Captures captures;
+  std::optional<Error> failure;
+};
+
+// The regular expressions that would go before what has been found.
+Asked ask_patterns(const config::Site& site, const Subject& subject, Choice choice,
+                   Candidate& best) {
+  Asked asked;
+  for (const Location& location : site.locations) {
+    if (location.match.kind != MatchKind::regex || rank_of_regex(location) <= best.rank ||
+        !counts(location, choice))
+      continue;
+    auto found = location.match.pattern->match(subject.plain);
+    if (found && !found->matches) continue;
+    best = {&location, rank_of_regex(location)};
+    if (!found) return {.failure = std::move(found.error())};
+    best.matched = end_of_segment(subject.plain, found->end);
+    asked.captures = std::move(found->captures);
+  }
+  return asked;
 }
 
 }  // namespace
@@ -168,33 +185,6 @@ bool host_matches(std::string_view name, std::string_view host) {
   return fit(name, host) > 0;
 }
 
-namespace {
-
-struct Asked {
-  pattern::Captures captures;
-  std::optional<Error> failure;
-};
-
-// The regular expressions that would go before what has been found.
-Asked ask_patterns(const config::Site& site, const Subject& subject, Choice choice,
-                   Candidate& best) {
-  Asked asked;
-  for (const Location& location : site.locations) {
-    if (location.match.kind != MatchKind::regex || rank_of_regex(location) <= best.rank ||
-        !counts(location, choice))
-      continue;
-    auto found = location.match.pattern->match(subject.plain);
-    if (found && !found->matches) continue;
-    best = {&location, rank_of_regex(location)};
-    if (!found) return {.failure = std::move(found.error())};
-    best.matched = end_of_segment(subject.plain, found->end);
-    asked.captures = std::move(found->captures);
-  }
-  return asked;
-}
-
-}  // namespace
-
 Route find_route(const config::Site& site, const http::Path& path, Choice choice) {
   const Subject subject = subject_of(path, choice.after);
   Candidate best{&site.fallback};
@@ -205,8 +195,9 @@ Route find_route(const config::Site& site, const http::Path& path, Choice choice
     const Candidate candidate = match(location, subject);
     if (candidate.rank != Rank::none && counts(location, choice) && better(candidate, best))
       best = candidate;
-    if (!is_prefix_of(location, subject)) continue;
-    if (!location.files.empty() && is_longer(location, alias)) alias = &location;
+    if (!location.files.empty() && is_prefix_of(location, subject) &&
+        (alias == nullptr || location.match.text.size() > alias->match.text.size()))
+      alias = &location;
   }
   Asked asked;
   if (has_patterns) asked = ask_patterns(site, subject, choice, best);
@@ -236,11 +227,12 @@ std::vector<Candidate> find_candidates(const config::Site& site, const http::Pat
 
 bool covers(const Location& location, const http::Path& path) {
   const Subject subject = subject_of(path, 0);
-  if (location.match.kind == MatchKind::regex) return fits_pattern(location, subject);
-  const bool is_its_name = subject.whole && location.match.kind == MatchKind::prefix &&
-                           subject.plain.size() + 1 == location.match.text.size() &&
-                           location.match.text.starts_with(subject.plain);
-  return is_its_name || match(location, subject).rank != Rank::none;
+  if (location.match.kind == MatchKind::regex) {
+    const auto found = location.match.pattern->match(subject.plain);
+    return !found || found->matches;  // one that gives up: whoever asks wants to be safe
+  }
+  if (location.match.kind == MatchKind::prefix && is_without_slash(location, subject)) return true;
+  return match(location, subject).rank != Rank::none;
 }
 
 }  // namespace cgisrv::site

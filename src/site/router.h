@@ -59,10 +59,6 @@ struct Route {
 // Whether a prefix with that location decides.
 bool says_what_answers(const config::Location& location);
 
-constexpr bool is_by_ending(config::MatchKind kind) {
-  return kind == config::MatchKind::extension || kind == config::MatchKind::prefix_ending;
-}
-
 // What counts for one question.
 struct Choice {
   std::size_t after = 0;     // endings count only in segments that end behind it

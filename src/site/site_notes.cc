@@ -7,6 +7,7 @@
 #include <ranges>
 
 #include "config/value_check.h"
+#include "site/access_rules.h"
 #include "site/folder_notes.h"
 #include "site/mapping.h"
 #include "site/router.h"
@@ -15,11 +16,6 @@
 namespace cgisrv::site {
 
 namespace {
-
-std::string title_of(const config::Site& site) {
-  return fmt::format("the site {}",
-                     site.server_name.empty() ? site.root : site.server_name.front());
-}
 
 bool runs_by_ending(const config::Location& location) {
   return location.match.kind == config::MatchKind::extension &&
@@ -77,12 +73,12 @@ void note_programs_in_common(const config::Site& site, const config::Site& other
     const auto file = file_in_common(site, location, other);
     if (!file || std::ranges::any_of(other.locations, is_its_own)) continue;
     const std::string path = file->substr(other.real_root.size());
-    const config::Location& there = find_route(other, {path, path.size()}).location;
+    const config::Location& there = find_route(other, http::plain_path(path)).location;
     if (there.program != config::ProgramKind::none || there.files_only) continue;
     notes.push_back(fmt::format(
-        "{} has files that location {} of {} runs, and answers 403 for them; run them there too, "
-        "or write cgi = false in a location of it to have their source sent",
-        title_of(other), config::format_match(location.match), title_of(site)));
+        "the site {} has files that location {} of the site {} runs, and answers 403 for them; run "
+        "them there too, or write cgi = false in a location of it to have their source sent",
+        other.title(), config::format_match(location.match), site.title()));
     return;
   }
 }
@@ -92,15 +88,12 @@ void note_unix_listeners(const config::Config& config, std::vector<std::string>&
   const auto unix_listener = std::ranges::find_if(
       config.listen, [](const config::Listen& each) { return each.address.starts_with("unix:"); });
   const auto& trusted = config.server.trusted_proxies;
-  if (unix_listener == config.listen.end() || trusted.has("unix") || trusted.has("local")) return;
   const auto lets_in = [](const config::AccessRules& rules) {
     return rules.allow && (rules.allow->has("local") || rules.allow->has("unix"));
   };
-  const bool any = std::ranges::any_of(config.sites, [&](const config::Site& site) {
-    return lets_in(site.access) ||
-           std::ranges::any_of(site.locations, lets_in, &config::Location::access);
-  });
-  if (!any) return;
+  if (unix_listener == config.listen.end() || trusted.has("unix") || trusted.has("local") ||
+      !has_any(config, lets_in))
+    return;
   notes.push_back(fmt::format(
       "allow lets in whoever connects to {}; if a proxy does, name it, or all its clients may be "
       "let in: trusted_proxies = [\"unix\"] under [server]",

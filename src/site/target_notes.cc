@@ -10,7 +10,7 @@
 #include "config/key_lines.h"
 #include "http/target.h"
 #include "site/error_page.h"
-#include "site/within.h"
+#include "site/locate_steps.h"
 
 namespace cgisrv::site {
 
@@ -49,7 +49,7 @@ void note_attempts(const config::Config& config, const config::Site& site,
     for (const config::Attempt& attempt : location.attempts) {
       if (attempt.kind != config::Attempt::Kind::path || !attempt.path.names().empty()) continue;
       const std::string path = attempt.path.fixed();
-      const auto problem = why_no_answer(locate_in(within, {path, path.size()}));
+      const auto problem = why_no_answer(locate_in(within, http::plain_path(path)));
       if (problem.empty()) continue;
       notes.push_back(fmt::format("{}'try': \"{}\" leads to no file and no program: {}",
                                   place_text(config, config::find_line(location.lines, {"try"})),

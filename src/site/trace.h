@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <string>
-#include <vector>
 
 #include "config/config.h"
 #include "site/router.h"
@@ -27,7 +26,5 @@ struct Step {
   Rank rank = Rank::none;
   const config::Site* site = nullptr;  // of allow
 };
-
-using Trace = std::vector<Step>;
 
 }  // namespace cgisrv::site

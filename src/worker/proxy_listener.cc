@@ -9,7 +9,6 @@
 #include <utility>
 
 #include "base/log.h"
-#include "proxy/proxy_header.h"
 
 namespace cgisrv::worker {
 

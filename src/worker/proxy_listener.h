@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "config/config.h"
-#include "proxy/proxied.h"
+#include "proxy/proxy_header.h"
 
 namespace cgisrv::worker {
 

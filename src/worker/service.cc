@@ -13,20 +13,18 @@ constexpr auto hurried_grace = std::chrono::milliseconds(1000);
 constexpr auto follow_interval = std::chrono::seconds(5);
 }  // namespace
 
-Service::Service(pool::Worker& worker, const config::Config& config,
-                 const std::vector<net::Address>& addresses, process::PidTable& pid_table,
-                 admission::Table& table, accesslog::AccessLog& access_log,
-                 const rlimit& descriptors)
-    : worker_(worker),
-      access_log_(access_log),
+Service::Service(pool::Worker& worker, const config::Config& config, Dependencies given)
+    : access_log_(given.access_log),
       follow_logs_(worker.loop(), Callback::of<&Service::follow_logs>(*this)),
       admission_client_(
-          worker.loop(), table, worker.index(),
+          worker.loop(), given.table, worker.index(),
           [&worker](const auto& message) { worker.tell_master(admission::bytes_of(message)); }),
-      reaper_(worker.loop(), Callback::of<&Service::programs_gone>(*this)),
-      run_context_{worker.loop(), reaper_, pid_table, scratch_, descriptors, &admission_client_},
-      sites_(worker, config, &access_log, run_context_),
-      connections_(worker, sites_, addresses, scratch_),
+      reaper_(worker.loop(), Callback::of<&pool::Worker::check_finished>(worker)),
+      run_context_{worker.loop(), reaper_,           given.pid_table,
+                   scratch_,      given.descriptors, &admission_client_},
+      sites_(worker, config, &given.access_log, run_context_),
+      connections_(worker, sites_, given.addresses, scratch_),
+      with_proxy_protocol_(std::move(given.proxy_protocol)),
       proxy_listener_(worker.loop(), config,
                       [this](pool::Connection connection, std::unique_ptr<proxy::Proxied> proxied) {
                         accepted_by_proxy(std::move(connection), std::move(proxied));
@@ -34,13 +32,15 @@ Service::Service(pool::Worker& worker, const config::Config& config,
   static_assert(pool::slots_max <= admission::workers_max);
   run_context_.spool_memory = cgi::SpoolMemory(config.server.worker_body_memory);
   if (!process::prepare_to_spawn()) cannot_begin("opening /dev/null");
-  pid_table.use_row(worker.index());
-  run_context_.short_of_descriptors = Callback::of<&Service::make_room_for>(*this);
+  given.pid_table.use_row(worker.index());
+  run_context_.short_of_descriptors = Callback::of<&Service::crowded>(*this);
+  run_context_.cgroups = given.cgroups;
+  if (given.zygote_manager >= 0)
+    run_context_.zygotes = &zygotes_.emplace(worker.loop(), given.zygote_manager, worker.index());
+  if (given.password_checker >= 0)
+    sites_.use_verifier(verifier_.emplace(worker.loop(), given.password_checker, config.auth));
+  if (given.shared_stats != nullptr) sites_.use_shared_stats(*given.shared_stats);
   follow_logs_.arm_after(follow_interval);
-}
-
-void Service::use_proxy_protocol(std::vector<bool> listeners) {
-  with_proxy_protocol_ = std::move(listeners);
 }
 
 void Service::accepted(pool::Connection connection) {
@@ -88,20 +88,6 @@ void Service::follow_logs() {
   access_log_.follow();
   log::follow();
   follow_logs_.arm_after(follow_interval);
-}
-
-void Service::programs_gone() {
-  worker_.check_finished();
-}
-
-void Service::use_zygote_manager(int channel) {
-  zygotes_.emplace(worker_.loop(), channel, worker_.index());
-  run_context_.zygotes = &*zygotes_;
-}
-
-void Service::use_password_checker(int channel, const auth::Limits& limits) {
-  verifier_.emplace(worker_.loop(), channel, limits);
-  sites_.use_verifier(*verifier_);
 }
 
 }  // namespace cgisrv::worker

@@ -177,7 +177,7 @@ def test_the_log_says_which_rule(start, site):
                       site='allow = ["198.51.100.0/24", "2001:db8::/32"]')
     server = start(config=config)
     assert ask(server, "GET", "/page.html").status == 403
-    server.wait_log(r'info .*403: 127\.0\.0\.2 is not let in by allow = \["198\.51\.100\.0/24", '
+    server.wait_log(r'notice .*403: 127\.0\.0\.2 is not let in by allow = \["198\.51\.100\.0/24", '
                     r'"2001:db8::/32"\] of site ')
     assert ask(server, "GET", "/x/page.html").status == 200, "it is local"
     refused = ask(server, "GET", "/x/page.html", headers=[("X-Forwarded-For", "192.0.2.1")])

@@ -159,7 +159,7 @@ body_size = "1k")");
   EXPECT_EQ(location.body_size, 5);
   EXPECT_EQ(location.cgi.timeout, std::chrono::seconds(1));
   EXPECT_EQ(location.cgi.grace, std::chrono::seconds(1));
-  EXPECT_EQ(location.cgi.chunked, ChunkedBody::stream);
+  EXPECT_EQ(location.cgi.chunked, cgi::ChunkedBody::stream);
   EXPECT_EQ(location.cgi.headerless, "text/plain");
   EXPECT_TRUE(location.cgi.authorization);
   EXPECT_THAT(location.cgi.env, ElementsAre(Pair("Z", "1"), Pair("B", "location"), Pair("C", "3")));

@@ -10,7 +10,6 @@
 #include <set>
 
 #include "config/reference.h"
-#include "config/reference_manual.h"
 
 namespace cgisrv::config {
 namespace {

@@ -1,6 +1,6 @@
-#include "exchange/content_type.h"
-
 #include <gtest/gtest.h>
+
+#include "exchange/answer_fields.h"
 
 namespace cgisrv::exchange {
 namespace {

@@ -132,7 +132,7 @@ TEST_F(AccessRulesTest, AsThePlainRuleSays) {
       for (const unsigned i : plain_rule(path, chosen))
         expected.push_back(matches[i]);
       std::vector<config::Match> found;
-      for (const auto& rule : rules_for(site, {path, path.size()}, &config::AccessRules::allow))
+      for (const auto& rule : rules_for(site, http::plain_path(path), has_allow))
         found.push_back(rule.location->match);
       const auto same = [](const config::Match& a, const config::Match& b) {
         return a.kind == b.kind && a.text == b.text;

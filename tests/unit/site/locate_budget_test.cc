@@ -3,7 +3,7 @@
 
 #include "locate_fixture.h"
 #include "pattern/budget.h"
-#include "site/password_rule.h"
+#include "site/access_rules.h"
 
 namespace cgisrv::site {
 namespace {

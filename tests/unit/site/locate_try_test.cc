@@ -4,9 +4,9 @@
 #include "../temporary_directory.h"
 #include "base/check.h"
 #include "config/value_check.h"
+#include "site/access_rules.h"
 #include "site/explain.h"
 #include "site/locate.h"
-#include "site/password_rule.h"
 
 namespace cgisrv::site {
 namespace {

@@ -1,11 +1,11 @@
-#include "site/password_rule.h"
-
 #include <gmock/gmock.h>
 
 #include <filesystem>
 
 #include "../temporary_directory.h"
 #include "base/check.h"
+#include "site/access_rules.h"
+#include "site/locate.h"
 
 namespace cgisrv::site {
 namespace {

@@ -133,7 +133,7 @@ class ConnectionTest : public testing::Test {
   std::vector<net::Address> addresses{*net::parse_address("unix:/test")};
   process::PidTable pid_table{1, 8};
   accesslog::AccessLog access_log = *accesslog::AccessLog::open(config.access_log);
-  Service service{worker, config, addresses, pid_table, worker.table, access_log, {256, 256}};
+  Service service{worker, config, {addresses, pid_table, worker.table, access_log, {256, 256}}};
   Fd client;
   std::string received;
 };

@@ -1,14 +1,11 @@
-#include "config/auth_parameters.h"
-
+#include "config/parameters.h"
+#include "config/ranges.h"
 #include "config/value_check.h"
 
 namespace cgisrv::config {
 
 // clang-format off
 const SectionOf<auth::Limits>& auth_limits_section() {
-  constexpr std::uint64_t ms = 1, second = 1000, day = 24 * 3600 * second;
-  constexpr Word automatic{"auto", 0};
-  constexpr Word off{"off", 0};
   static const SectionOf<auth::Limits> section{
       "[auth]",
       "How passwords are checked: by processes beside the workers, for all sites.", {

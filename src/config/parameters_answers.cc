@@ -1,6 +1,5 @@
-#include "config/answer_section.h"
-
 #include "config/answer_codecs.h"
+#include "config/parameters.h"
 #include "config/value_check.h"
 
 namespace cgisrv::config {
