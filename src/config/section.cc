@@ -89,12 +89,12 @@ std::vector<std::string_view> sections_with(std::string_view key) {
 
 bool is_one_table(const Reading& reading, const Value& value) {
   const auto* const list = value.as<Value::List>();
-  const bool has_tables =
-      list != nullptr && !list->empty() && list->front().as<Value::Table>() != nullptr;
-  if (!has_tables) return reading.table(value) != nullptr;
-  reading.faults.add(value.at, "'{}' may stand once only; write it with single brackets",
-                     reading.key);
-  return false;
+  if (list != nullptr && !list->empty() && list->front().as<Value::Table>() != nullptr)
+    reading.faults.add(value.at, "'{}' may stand once only; write it with single brackets",
+                       reading.key);
+  else if (value.as<Value::Table>() == nullptr)
+    reading.wrong(value);
+  return value.as<Value::Table>() != nullptr;
 }
 
 std::span<const Value> elements(const Reading& reading, const Value& value, std::string_view name) {

@@ -279,17 +279,14 @@ Routing Sites::route(Exchange& exchange) {
                               fmt::format("the path {} is broken or leads out of the site",
                                           text::escape(request.target.path, 200)))};
   if (!is_safe(exchange)) return {.refusal = refuse_host(exchange)};
-  return route_in(site::find_site(config(), request.host), std::move(*path), exchange.visitor());
-}
-
-Routing Sites::route_in(const config::Site& site, http::Path path,
-                        const access::Peer& visitor) const {
   const pattern::Budget budget;
-  Routing routing{.site = &site, .located = site::locate(config(), site, path, visitor)};
+  const config::Site& site = site::find_site(config(), request.host);
+  Routing routing{.site = &site,
+                  .located = site::locate(config(), site, *path, exchange.visitor())};
   // An address that is not let in has no password to try.
   if (!routing.located.is_kept_out)
-    routing.password_rules = site::password_rules_for(config(), site, path, routing.located);
-  routing.path = std::move(path);
+    routing.password_rules = site::password_rules_for(config(), site, *path, routing.located);
+  routing.path = std::move(*path);
   routing.body_bytes_max = routing.located.location->body_size;
   return routing;
 }
