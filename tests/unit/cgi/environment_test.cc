@@ -209,11 +209,9 @@ TEST_F(Rfc3875_4_1_18, AuthorizationOnlyWhereConfigured) {
 TEST_F(Rfc3875_4_1_18, AuthorizationIsNotForThePageOfAFailure) {
   field("Authorization", "Basic eDp5");
   input.pass_authorization = true;
-  const Redirected local{.url = "/first"};
-  input.redirected = &local;
+  input.redirected = {.url = "/first"};
   EXPECT_TRUE(build().has("HTTP_AUTHORIZATION"));
-  const Redirected failed{.url = "/first", .status = 401, .method = "GET"};
-  input.redirected = &failed;
+  input.redirected = {.url = "/first", .status = 401, .method = "GET"};
   EXPECT_FALSE(build().has("HTTP_AUTHORIZATION"));
 }
 
