@@ -167,14 +167,6 @@ Codec<std::optional<access::AddressSet>> addresses();
 Codec<access::AddressSet> proxies();
 Codec<std::optional<PublicUrl>> public_url();
 Codec<WarmOptions::Preload> preload();
-Codec<Match> match();
-Codec<Replacement> replacement();
-// A list of the words "file" and "directory", and of paths.
-Codec<std::vector<Attempt>> attempts();
-// true, false or "hide".
-Codec<Deny> deny();
-// true, false, or a path, which is classified once the site's root is known.
-Codec<Location> program();
 Codec<cgi::Variables> variables();
 
 // The absolute folder of a file.

@@ -5,6 +5,7 @@
 #include "accesslog/access_format.h"
 #include "admission/table.h"
 #include "config/answer_codecs.h"
+#include "config/location_codecs.h"
 #include "config/ranges.h"
 #include "config/value_check.h"
 
