@@ -266,6 +266,24 @@ bool Sites::is_safe(const Exchange& exchange) const {
          site::is_safe_host(config().own_names, config().hosts, host);
 }
 
+namespace {
+
+// Of a path that is well-formed. By itself, so that what it returns is moved nowhere.
+Routing routed(const config::Config& config, std::string_view host, http::Path path,
+               const access::Peer& visitor) {
+  const pattern::Budget budget;
+  const config::Site& site = site::find_site(config, host);
+  Routing routing{.site = &site, .located = site::locate(config, site, path, visitor)};
+  // An address that is not let in has no password to try.
+  if (!routing.located.is_kept_out)
+    routing.password_rules = site::password_rules_for(config, site, path, routing.located);
+  routing.path = std::move(path);
+  routing.body_bytes_max = routing.located.location->body_size;
+  return routing;
+}
+
+}  // namespace
+
 Routing Sites::route(Exchange& exchange) {
   const http::Request& request = exchange.request();
   if (request.method == "CONNECT") return {.refusal = method_not_allowed(exchange, file_methods)};
@@ -279,16 +297,7 @@ Routing Sites::route(Exchange& exchange) {
                               fmt::format("the path {} is broken or leads out of the site",
                                           text::escape(request.target.path, 200)))};
   if (!is_safe(exchange)) return {.refusal = refuse_host(exchange)};
-  const pattern::Budget budget;
-  const config::Site& site = site::find_site(config(), request.host);
-  Routing routing{.site = &site,
-                  .located = site::locate(config(), site, *path, exchange.visitor())};
-  // An address that is not let in has no password to try.
-  if (!routing.located.is_kept_out)
-    routing.password_rules = site::password_rules_for(config(), site, *path, routing.located);
-  routing.path = std::move(*path);
-  routing.body_bytes_max = routing.located.location->body_size;
-  return routing;
+  return routed(config(), request.host, std::move(*path), exchange.visitor());
 }
 
 HandlerPtr Sites::admit(Exchange& exchange, const Routing& routing) {
