@@ -106,6 +106,8 @@ struct Number {
   T to(std::uint64_t number) const {
     if constexpr (std::same_as<T, Duration>)
       return number == bytes_unlimited ? duration_unlimited : Duration(number);
+    else if constexpr (requires { typename T::period; })
+      static_assert(std::same_as<T, Duration>, "a field for a duration is a config::Duration (ms)");
     else
       return static_cast<T>(number);
   }

@@ -50,6 +50,7 @@ void PasswordHandler::ask_anew(std::string_view why, std::string_view told) {
   exchange_.fail(std::move(failure));
 }
 
+// The reason is for the log alone: it names whom the server was asked for.
 void PasswordHandler::refuse_for_now(int status, std::string reason,
                                      std::chrono::seconds retry_after) {
   handler::Failure failure{.status = status, .reason = std::move(reason)};

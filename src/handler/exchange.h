@@ -26,7 +26,8 @@ struct Failure {
   std::string output_head;  // of a program, raw; set where its output is at fault
   // What the client itself did wrong. Shown to every client: it reveals nothing of the server.
   std::string told{};
-  // They go with the page, whichever that is: Allow, WWW-Authenticate, Retry-After.
+  // They go with the page, whichever that is: Allow, WWW-Authenticate, Retry-After. A 503 without
+  // Retry-After gets that of the exchange.
   std::vector<http::Field> fields{};
 };
 
