@@ -144,7 +144,7 @@ def test_a_broken_password_file_is_told_before_the_start(run, site: Site, tmp_pa
 
 
 @pytest.mark.parametrize("rule, words", [
-    ("auth = true", "a table, or false"),
+    ("auth = true", 'a table such as { passwords = "/path" }, or false'),
     ("auth = {}", "needs 'passwords'"),
     ('auth = { passwords = "nothing" }', "make it with: cgisrv passwd"),
     ('auth = { passwords = "p", users = ["@staff"] }', "groups ="),
