@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "base/check.h"
 #include "base/log.h"
 #include "base/shortage.h"
 #include "cgi/diagnosis.h"
@@ -179,6 +180,7 @@ void Run::enter() {
 
 void Run::decided() {
   using enum admission::PendingAdmission::State;
+  CGISRV_CHECK(pending_admission_.has_value());
   const auto state = pending_admission_->state();
   if (state == admitted) return launch();
   if (state == timed_out || state == unanswered) account_->usage.queue = lap();

@@ -79,15 +79,16 @@ Rules rules_by_file(const config::Config& config, const config::Site& site, cons
 
 // Empty if the rule lets the visitor in.
 std::string refusal_by(const Rule& rule, const access::Peer& visitor, Trace* trace) {
-  const access::AddressSet& allow = *rule.access->allow;
+  const auto& allow = rule.access->allow;
+  if (!allow) return {};
   if (trace != nullptr)
-    trace->push_back({Step::Kind::allow, rule.location, allow.text(), Rank::none, rule.site});
-  if (allow.contains(visitor)) return {};
+    trace->push_back({Step::Kind::allow, rule.location, allow->text(), Rank::none, rule.site});
+  if (allow->contains(visitor)) return {};
   std::string text = fmt::format("{} is not let in by allow = {} of {}", visitor.text(),
-                                 allow.text(), title_of(*rule.site, rule.location));
+                                 allow->text(), title_of(*rule.site, rule.location));
   const bool is_on_this_machine =
       visitor.kind == access::Peer::Kind::unix_socket || visitor.ip.is_loopback();
-  if (allow.has("local") && is_on_this_machine && !visitor.is_local)
+  if (allow->has("local") && is_on_this_machine && !visitor.is_local)
     text += "; it asks for somebody else, as a field of a proxy shows: see trusted_proxies";
   return text;
 }
@@ -96,8 +97,9 @@ std::string refusal_by(const Rule& rule, const access::Peer& visitor, Trace* tra
 
 void add_passwords(const Rules& found, PasswordRules& rules) {
   for (const Rule& rule : found) {
-    const auth::Options& auth = *rule.access->auth;
-    if (!auth.is_open && std::ranges::find(rules, &auth) == rules.end()) rules.push_back(&auth);
+    const auto& auth = rule.access->auth;
+    if (auth && !auth->is_open && std::ranges::find(rules, &*auth) == rules.end())
+      rules.push_back(&*auth);
   }
 }
 
@@ -194,8 +196,8 @@ bool needs_another_password(const config::Site& site, const std::string& path,
   if (!has_any(site, has_auth)) return false;
   return std::ranges::any_of(
       rules_for(site, http::plain_path(path), has_auth), [&](const Rule& rule) {
-        const auth::Options& auth = *rule.access->auth;
-        return !auth.is_open && std::ranges::find(given, &auth) == given.end();
+        const auto& auth = rule.access->auth;
+        return auth && !auth->is_open && std::ranges::find(given, &*auth) == given.end();
       });
 }
 

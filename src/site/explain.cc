@@ -43,7 +43,8 @@ class Page {
 access::Peer visitor_of(const config::Config& config) {
   const bool has_unix = std::ranges::any_of(
       config.listen, [](const config::Listen& each) { return each.address.starts_with("unix:"); });
-  return has_unix ? access::Peer::local() : access::Peer::of(*access::Ip::parse("127.0.0.1"), true);
+  const auto loopback = access::Ip::parse("127.0.0.1");
+  return has_unix || !loopback ? access::Peer::local() : access::Peer::of(*loopback, true);
 }
 
 std::string host_of(std::string_view& url) {
