@@ -47,10 +47,12 @@ def run_tool(command: Sequence[str | Path], seconds: float, **how) -> dict:
 
 
 def wrk(port: int, target: str, connections: int, seconds: float, close: bool = False,
-        closes_unannounced: bool = False, patience: float = PATIENCE_SECONDS) -> Rate:
+        closes_unannounced: bool = False, patience: float = PATIENCE_SECONDS,
+        fields: Sequence[str] = ()) -> Rate:
     """One thread; a Fault for anything but answers of 2xx and 3xx. Where a server closes without
     having said so, wrk finds out when it sends the next request: one read error for each answer."""
-    header = ["-H", "Connection: close"] if close else []
+    sent = [*fields, *(["Connection: close"] if close else [])]
+    header = [word for field in sent for word in ("-H", field)]
     found = run_tool(
         ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s",
          f"--timeout={patience:.0f}s", "-s", WRK_REPORT, *header,
@@ -78,9 +80,9 @@ def spawn_cost(tool: Path, program: Path, seconds: float, mib: int, descriptors:
                     **processes.identity())
 
 
-def request(target: str, close: bool = False) -> bytes:
-    connection = "Connection: close\r\n" if close else ""
-    return f"GET {target} HTTP/1.1\r\nHost: 127.0.0.1\r\n{connection}\r\n".encode()
+def request(target: str, close: bool = False, fields: Sequence[str] = ()) -> bytes:
+    lines = ["Host: 127.0.0.1", *(["Connection: close"] if close else []), *fields]
+    return "\r\n".join([f"GET {target} HTTP/1.1", *lines, "", ""]).encode()
 
 
 def connect(port: int) -> socket.socket:
@@ -117,10 +119,10 @@ def read_answer(connection: socket.socket, to_the_end: bool = False) -> bytes:
     return answer
 
 
-def fetch(port: int, target: str) -> tuple[int, bytes]:
+def fetch(port: int, target: str, fields: Sequence[str] = ()) -> tuple[int, bytes]:
     """Status and everything after the head, on a connection of its own."""
     with connect(port) as connection:
-        connection.sendall(request(target, close=True))
+        connection.sendall(request(target, close=True, fields=fields))
         head, body = split(read_answer(connection, to_the_end=True)) or (b"", b"")
     status = head.split(b" ", 2)[1:2]
     return (int(status[0]) if status else 0), body

@@ -62,6 +62,13 @@ PEERS = (
     Peer("h2o", "h2o", (("h2o", "-m", "worker", "-c", "{folder}/h2o.conf"),), ("h2o.conf",),
          programs=False, files=True),
 )
+# A site that uses every key, and the server that says the same.
+SITES = (
+    Peer("cgisrv", "", (("{tools}/cgisrv", "-c", "{folder}/site-cgisrv.toml"),),
+         ("site-cgisrv.toml",)),
+    Peer("nginx", "nginx", ((*NGINX[:4], "{folder}/site-nginx.conf", *NGINX[5:]),),
+         ("site-nginx.conf",)),
+)
 # What templates are filled in with, unless a section wants it otherwise.
 WORKERS = max(2, processes.cores())
 SETTINGS = {"workers": str(WORKERS), "fcgi_processes": str(16 * WORKERS),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -21,9 +23,12 @@ class Program:
     libraries: tuple[str, ...] = ()
 
     @property
-    def is_dynamic(self) -> bool:
-        """A binary that other libraries can be loaded into."""
-        return bool(self.compile) and "-static" not in self.compile
+    def fork_loop(self) -> str:
+        """The tool that forks it in a loop, if it can be: natively, by a library that is loaded
+        into it, else by its own interpreter."""
+        if self.compile:
+            return "" if "-static" in self.compile else "bench_limit"
+        return {".py": "fork_limit.py", ".pl": "fork_limit.pl"}.get(Path(self.source).suffix, "")
 
     @property
     def path(self) -> str:
@@ -63,10 +68,14 @@ NAP = Program("nap", "sleeps 100 ms", "nap.c", ("musl-gcc", "-static"))
 SLEEP = Program("sleep", "a program that sleeps", "sleep.c", ("musl-gcc", "-static"))
 
 FILES = {"6 B": "/hello.txt", "10 KB": "/10k.bin", "1 MB": "/1m.bin"}
+USER, PASSWORD = "user", "secret"
 
 
 def make_files(site: Path) -> None:
     (site / "cgi-bin").mkdir(parents=True)
     (site / "hello.txt").write_bytes(b"hello\n")
+    # The cheapest hash that all servers know: what is compared is the rest.
+    digest = base64.b64encode(hashlib.sha1(PASSWORD.encode()).digest()).decode()
+    (site.parent / "passwords").write_text(f"{USER}:{{SHA}}{digest}\n")
     (site / "10k.bin").write_bytes(bytes(range(256)) * 40)
     (site / "1m.bin").write_bytes(bytes(range(256)) * 4096)

@@ -25,6 +25,7 @@ FORMS = {
     "contention": Form("Many clients at once", "program and clients", "server", "lighttpd", "rate"),
     "latency": Form("Latency at one connection", "answer", "server", "bare loop", "p50"),
     "static": Form("Files", "file", "server"),
+    "site": Form("A site that uses every key", "answer", "server", "nginx", "rate"),
     "idle": Form("Memory of idle connections", "connections", "server"),
     "sleeping": Form("Latency while 1 000 programs sleep", "server", "programs", "idle", "p50"),
     "dispatch": Form("Dispatch policies", "program", "policy", "round-robin", "rate"),

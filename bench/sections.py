@@ -3,6 +3,7 @@ round servers take turns in an order that rotates, so that a drifting machine dr
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -34,26 +35,30 @@ def simplest(bench: Bench) -> programs.Program:
                  and program.name not in bench.results.missing), programs.PROGRAMS[0])
 
 
+def measure_rate(bench: Bench, turn: int, keys: Sequence[Key], server: peers.Server, target: str,
+                 connections: int, close: bool = False, fields: Sequence[str] = ()) -> None:
+    """For two keys: the requests per second, and the processor time of the server's own processes."""
+    before = processes.processor_us(server.started)
+    found = load.wrk(server.port, target, connections, bench.options.seconds, close,
+                     server.peer.closes_unannounced, fields=fields)
+    after = processes.processor_us(server.started)
+    bench.section.add(turn, keys[0], found.per_second)
+    if not server.peer.forks_to_serve:
+        # Whoever is there both times is the server's own; programs come and go.
+        used = sum(after[pid] - before[pid] for pid in after if pid in before)
+        bench.section.add(turn, keys[1], used / found.requests)
+
+
 def rate_step(bench: Bench, turn: int, case: str, peer: peers.Peer,
               target: Callable[[peers.Server], str], connections: int, close: bool = False) -> Step:
-    key = Key(case, peer.name, "rate")
-    own_time = Key(case, peer.name, "server")
+    keys = [Key(case, peer.name, metric) for metric in ("rate", "server")]
 
     def measure() -> None:
         server = bench.server(peer)
-        path = target(server)
-        before = processes.processor_us(server.started)
-        found = load.wrk(server.port, path, connections, bench.options.seconds, close,
-                         peer.closes_unannounced)
-        after = processes.processor_us(server.started)
-        bench.section.add(turn, key, found.per_second)
-        if not peer.forks_to_serve:
-            # Whoever is there both times is the server's own; programs come and go.
-            used = sum(after[pid] - before[pid] for pid in after if pid in before)
-            bench.section.add(turn, own_time, used / found.requests)
+        measure_rate(bench, turn, keys, server, target(server), connections, close)
 
     return Step(f"{case} on {peer.name}", max(1, bench.options.seconds) + OVERHEAD,
-                lambda: bench.attempt([key, own_time], measure))
+                lambda: bench.attempt(keys, measure))
 
 
 def cold(bench: Bench) -> list[Step]:
@@ -66,7 +71,7 @@ def cold(bench: Bench) -> list[Step]:
         for program, close in cases:
             case = program.title + (", connection per request" if close else "")
             for runner in rotated(runners, turn):
-                if runner == FORK_LOOP and not program.is_dynamic:
+                if runner == FORK_LOOP and not program.fork_loop:
                     continue
                 steps.append(
                     loop_step(bench, turn, case, program, runner) if isinstance(runner, str) else
@@ -80,8 +85,10 @@ def loop_step(bench: Bench, turn: int, case: str, program: programs.Program, nam
     key = Key(case, name, "rate")
 
     def measure() -> None:
-        rate = load.bare_loop(bench.tools / "bench_limit", bench.program_path(program),
-                              bench.options.seconds, processes.cores(), *LOOPS[name])
+        tool = program.fork_loop if name == FORK_LOOP else "bench_limit"
+        how = LOOPS[name] if tool == "bench_limit" else []
+        rate = load.bare_loop(bench.tools / tool, bench.program_path(program),
+                              bench.options.seconds, processes.cores(), *how)
         bench.section.add(turn, key, rate)
 
     return Step(f"{case} in a {name}", bench.options.seconds + OVERHEAD,
@@ -146,6 +153,38 @@ def static(bench: Bench) -> list[Step]:
             for turn in range(bench.options.rounds)
             for name, path in programs.FILES.items()
             for peer in rotated(bench.peers(lambda peer: peer.files), turn)]
+
+
+def site(bench: Bench) -> list[Step]:
+    """A file of 6 bytes as it is answered by a site that uses every key, for a client behind a
+    proxy; and by cgisrv with none of them."""
+    login = base64.b64encode(f"{programs.USER}:{programs.PASSWORD}".encode()).decode()
+    cases = {"a file": ("/hello.txt", 200, ()),
+             "a file by a password": ("/private/hello.txt", 200, (f"Authorization: Basic {login}",)),
+             "the last step of try": ("/wiki/Main_Page", 200, ()),
+             "a redirect by an expression": ("/rev/0123abc", 302, ())}
+
+    def step(turn: int, name: str, peer: peers.Peer, subject: str) -> Step:
+        target, status, fields = cases[name]
+        fields = (*fields, "X-Forwarded-For: 192.0.2.7")
+        keys = [Key(name, subject, metric) for metric in ("rate", "server")]
+
+        def measure() -> None:
+            with bench.fresh_server(peer, {}) as server:
+                found = load.fetch(server.port, target, fields)
+                if found[0] != status or (status == 200 and found[1] != b"hello\n"):
+                    raise load.Fault(f"wrong answer, status {found[0]}: {found[1][:60]!r}")
+                measure_rate(bench, turn, keys, server, target, FILE_CONNECTIONS, fields=fields)
+
+        return Step(f"{name} on {subject}", max(1, bench.options.seconds) + 2 * OVERHEAD,
+                    lambda: bench.attempt(keys, measure))
+
+    plain = [(peer, "cgisrv, none") for peer in bench.peers(lambda peer: peer.name == "cgisrv")]
+    servers = [(peer, peer.name) for peer in peers.SITES if peer.name in
+               {chosen.name for chosen in bench.options.servers}]
+    return [step(turn, name, peer, subject)
+            for turn in range(bench.options.rounds) for name in cases
+            for peer, subject in rotated(servers + (plain if name == "a file" else []), turn)]
 
 
 def memory(server: peers.Server) -> int:
@@ -331,5 +370,5 @@ def contention(bench: Bench) -> list[Step]:
 
 
 SECTIONS = {"cold": cold, "contention": contention, "latency": latency, "static": static,
-            "idle": idle, "sleeping": sleeping, "dispatch": dispatch, "worker-size": worker_size,
-            "zygotes": zygotes}
+            "site": site, "idle": idle, "sleeping": sleeping, "dispatch": dispatch,
+            "worker-size": worker_size, "zygotes": zygotes}
