@@ -1,4 +1,6 @@
-"""What the README promises a newcomer, done in a fresh clone: `./run`, and no other command before."""
+"""What the README promises a newcomer, done in a fresh clone: `./run`, and no other command before.
+The clone is made, or is this tree where CGISRV_FRESH is set: a machine that has just cloned it need
+not build it twice."""
 
 from __future__ import annotations
 
@@ -22,13 +24,14 @@ class Running:
     """`./run DIR --warm` in a clone, when it serves."""
 
     def __init__(self, folder: Path):
-        self.clone = folder / "clone"
+        self.clone = REPOSITORY if "CGISRV_FRESH" in os.environ else folder / "clone"
         self.site = folder / "site"
         self.site.mkdir()
         (self.site / "hello.cgi").write_text(
             "#!/usr/bin/perl\nuse POSIX;\nprint qq(Content-Type: text/plain\\n\\nhello\\n);\n")
         (self.site / "hello.cgi").chmod(0o755)
-        run("git", "clone", "--quiet", "--local", os.environ.get("CGISRV_CLONED", REPOSITORY), self.clone)
+        if self.clone != REPOSITORY:
+            run("git", "clone", "--quiet", "--local", os.environ.get("CGISRV_CLONED", REPOSITORY), self.clone)
         (folder / "run").mkdir()
         self.environment = {**os.environ, "RUNTIME_DIRECTORY": str(folder / "run")}
         if shutil.which("ccache"):
@@ -65,6 +68,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     running.server.stdout.close()
 
 
+@pytest.mark.fresh
 @pytest.mark.slow
 @pytest.mark.fault("1")
 def test_a_program_starts_warm(running: Running):
@@ -78,12 +82,14 @@ def test_a_program_starts_warm(running: Running):
         time.sleep(0.05)
 
 
+@pytest.mark.fresh
 @pytest.mark.slow
 @pytest.mark.fault("1")
 def test_a_program_is_found_fit_for_a_warm_start(running: Running):
     running.command("exec", "--verify", running.site / "hello.cgi")
 
 
+@pytest.mark.fresh
 @pytest.mark.slow
 @pytest.mark.fault("1")
 def test_all_else_that_a_command_line_asks_for(running: Running):
@@ -99,6 +105,7 @@ def test_all_else_that_a_command_line_asks_for(running: Running):
     assert "running" in running.command("status")
 
 
+@pytest.mark.fresh
 @pytest.mark.slow
 @pytest.mark.fault("2")
 def test_it_takes_little_room(running: Running):
