@@ -63,17 +63,19 @@ PEERS = (
          programs=False, files=True),
 )
 # A site that uses every key, and the server that says the same.
+NGINX_SITE = (*NGINX[:4], "{folder}/site-nginx.conf", *NGINX[5:])
 SITES = (
     Peer("cgisrv", "", (("{tools}/cgisrv", "-c", "{folder}/site-cgisrv.toml"),),
          ("site-cgisrv.toml",)),
-    Peer("nginx", "nginx", ((*NGINX[:4], "{folder}/site-nginx.conf", *NGINX[5:]),),
-         ("site-nginx.conf",)),
+    Peer("nginx", "nginx", (NGINX_SITE,), ("site-nginx.conf",)),
+    Peer("nginx, files kept open", "nginx", (NGINX_SITE,), ("site-nginx.conf",),
+         settings=(("open_file_cache", "max=1000"),)),
 )
 # What templates are filled in with, unless a section wants it otherwise.
 WORKERS = max(2, processes.cores())
 SETTINGS = {"workers": str(WORKERS), "fcgi_processes": str(16 * WORKERS),
             "threads": str(64 * WORKERS), "dispatch": "round-robin", "running": '"auto"',
-            "start": "cold"}
+            "start": "cold", "open_file_cache": "off"}
 
 
 def build_go(tools: Path, cache: Path) -> None:

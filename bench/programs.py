@@ -73,7 +73,9 @@ USER, PASSWORD = "user", "secret"
 
 def make_files(site: Path) -> None:
     (site / "cgi-bin").mkdir(parents=True)
-    (site / "hello.txt").write_bytes(b"hello\n")
+    for folder in (site, site / "private", site / "pages"):
+        folder.mkdir(exist_ok=True)
+        (folder / "hello.txt").write_bytes(b"hello\n")
     # The cheapest hash that all servers know: what is compared is the rest.
     digest = base64.b64encode(hashlib.sha1(PASSWORD.encode()).digest()).decode()
     (site.parent / "passwords").write_text(f"{USER}:{{SHA}}{digest}\n")

@@ -105,5 +105,7 @@ class Results:
                        data["missing"])
 
     def merged_into(self, earlier: Results) -> Results:
-        """What was measured now in the place of what was measured before."""
-        return Results(self.machine, earlier.sections | self.sections, self.missing)
+        """What was measured now in the place of what was measured before. The machine is that of
+        section `cold`; others have their time below them."""
+        machine = self.machine if "cold" in self.sections else earlier.machine
+        return Results(machine, earlier.sections | self.sections, self.missing)

@@ -180,8 +180,8 @@ def site(bench: Bench) -> list[Step]:
                     lambda: bench.attempt(keys, measure))
 
     plain = [(peer, "cgisrv, none") for peer in bench.peers(lambda peer: peer.name == "cgisrv")]
-    servers = [(peer, peer.name) for peer in peers.SITES if peer.name in
-               {chosen.name for chosen in bench.options.servers}]
+    asked = {peer.name for peer in bench.options.servers}
+    servers = [(peer, peer.name) for peer in peers.SITES if peer.name.partition(",")[0] in asked]
     return [step(turn, name, peer, subject)
             for turn in range(bench.options.rounds) for name in cases
             for peer, subject in rotated(servers + (plain if name == "a file" else []), turn)]

@@ -17,11 +17,18 @@ namespace cgisrv {
 namespace {
 
 // -1 and errno, like the system calls.
-int open_without_links(int directory, const std::string& below, int flags) {
+int open_without_links(int directory, const std::string& path, int flags, std::uint64_t rules) {
   open_how how{};
   how.flags = static_cast<std::uint64_t>(flags) | O_CLOEXEC;
-  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS;
-  return static_cast<int>(::syscall(SYS_openat2, directory, below.c_str(), &how, sizeof how));
+  how.resolve = RESOLVE_NO_SYMLINKS | rules;
+  return static_cast<int>(::syscall(SYS_openat2, directory, path.c_str(), &how, sizeof how));
+}
+
+// Absolute, and without segments that realpath(3) would leave out.
+bool is_canonical(std::string_view path) {
+  return path.starts_with('/') && !path.ends_with('/') && !path.contains("//") &&
+         !path.contains("/./") && !path.contains("/../") && !path.ends_with("/.") &&
+         !path.ends_with("/..");
 }
 
 // The target of `link`, an entry of `directory`, if both have the same owner. The link is read
@@ -66,8 +73,8 @@ Result<Fd> Tree::open(const std::string& path, int flags) const {
   while (below.starts_with('/'))
     below.remove_prefix(1);
   if (links == Links::never)
-    return result(
-        Fd(open_without_links(top.get(), below.empty() ? "." : std::string(below), flags)));
+    return result(Fd(open_without_links(top.get(), below.empty() ? "." : std::string(below), flags,
+                                        RESOLVE_BENEATH)));
   Fd found = open_by_owner(std::move(top), below);
   if (!found || (flags & O_PATH) != 0) return result(std::move(found));
   const std::string again = fmt::format("/proc/self/fd/{}", found.get());
@@ -104,6 +111,8 @@ int Tree::examine(const std::string& path, struct stat& status) const {
 }
 
 std::string real_path(const std::string& path) {
+  // realpath(3) asks of every segment whether it is a link; this asks once whether one is.
+  if (is_canonical(path) && Fd(open_without_links(AT_FDCWD, path, O_PATH, 0))) return path;
   std::array<char, PATH_MAX> real{};
   return ::realpath(path.c_str(), real.data()) != nullptr ? real.data() : std::string();
 }

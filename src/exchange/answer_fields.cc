@@ -1,6 +1,6 @@
 #include "exchange/answer_fields.h"
 
-#include <fmt/format.h>
+#include <fmt/compile.h>
 
 #include <algorithm>
 
@@ -79,7 +79,7 @@ void add_cache_fields(const std::vector<CacheRule>& rules, std::string_view type
   if (best->age == CacheRule::no_store) return response.add("Cache-Control", "no-store");
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(best->age).count();
   if (seconds == 0) return response.add("Cache-Control", "no-cache");
-  response.add("Cache-Control", fmt::format("max-age={}", seconds));
+  response.add("Cache-Control", fmt::format(FMT_COMPILE("max-age={}"), seconds));
   response.add("Expires", http::format_date(now + seconds));
 }
 

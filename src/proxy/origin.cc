@@ -1,8 +1,5 @@
 #include "proxy/origin.h"
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
 #include <algorithm>
 #include <array>
 #include <iterator>
@@ -128,9 +125,8 @@ Result<Said> said_by_x_forwarded(const access::Peer& peer, const access::Address
     auto found = walk(peer, trusted, nodes, x_for);
     if (!found) return std::unexpected(found.error());
     from_right = found->from_right;
-    said.vouched = fmt::format(
-        "{}",
-        fmt::join(nodes.end() - 1 - static_cast<std::ptrdiff_t>(from_right), nodes.end(), ", "));
+    for (const std::string_view node : std::span(nodes).last(from_right + 1))
+      said.vouched.append(said.vouched.empty() ? "" : ", ").append(node);
     said.walk = std::move(*found);
   }
   said.proto = beside(items_of(fields, x_proto), from_right);

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 
 #include <array>
+#include <climits>
+#include <cstdlib>
 #include <filesystem>
 
 #include "../temporary_directory.h"
@@ -78,6 +80,20 @@ TEST_F(TreeTest, TheRootMayBeALinkItself) {
   create_symlink(root, outside.path() + "/root");
   root = outside.path() + "/root";
   EXPECT_EQ(read("/folder/file", Links::never), "inside");
+}
+
+TEST_F(TreeTest, RealPathIsThatOfRealpath) {
+  for (const char* const below :
+       {"", "/", "/folder", "/folder/", "/folder/file", "/link", "/alias", "/alias/file",
+        "/out/file", "//folder/file", "/./folder", "/folder/.", "/folder/..", "/folder/../link",
+        "/none", "/folder/file/none", "/alias/none"}) {
+    const std::string path = root + below;
+    std::array<char, PATH_MAX> expected{};
+    const bool is_there = ::realpath(path.c_str(), expected.data()) != nullptr;
+    const int problem = errno;
+    EXPECT_EQ(real_path(path), is_there ? expected.data() : "") << path;
+    if (!is_there) EXPECT_EQ(errno, problem) << path;
+  }
 }
 
 TEST_F(TreeTest, PlaceNamesTheFileItself) {
