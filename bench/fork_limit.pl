@@ -8,6 +8,7 @@
 # reaped.
 use strict;
 use warnings;
+use IO::Handle;
 use POSIX ();
 use Time::HiRes qw(time);
 
