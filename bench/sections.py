@@ -4,7 +4,9 @@ round servers take turns in an order that rotates, so that a drifting machine dr
 from __future__ import annotations
 
 import base64
+import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -217,6 +219,44 @@ def idle(bench: Bench) -> list[Step]:
             for peer in rotated(bench.peers(lambda peer: peer.name in ("cgisrv", "nginx")), turn)]
 
 
+def beside(bench: Bench) -> list[Step]:
+    """The latency of a file while the server runs programs, against that while a bare loop does:
+    then the server has nothing else to do."""
+    chosen = [program for program in bench.options.programs
+              if program.name in ("c-musl", "perl", "python")]
+    runners = {LOOP: 0, **{f"{clients} clients": clients for clients in (CONNECTIONS, FILE_CONNECTIONS)}}
+
+    def step(turn: int, peer: peers.Peer, program: programs.Program, runner: str) -> Step:
+        keys = [Key(f"{program.title}, {peer.name}", runner, metric) for metric in ("p50", "p99")]
+        seconds = max(2, bench.options.seconds)
+
+        def others(server: peers.Server) -> None:
+            if runner == LOOP:
+                load.bare_loop(bench.tools / "bench_limit", bench.program_path(program), seconds,
+                               processes.cores())
+            else:
+                load.wrk(server.port, bench.program_target(server, program), runners[runner],
+                         seconds)
+
+        def measure() -> None:
+            server = bench.server(peer)
+            bench.program_target(server, program)
+            with ThreadPoolExecutor(1) as pool:
+                beside = pool.submit(others, server)
+                time.sleep(seconds / 4)  # until they are under way
+                took = load.latencies_ms(server.port, "/hello.txt", seconds / 2, close=False)
+                beside.result()
+            for key, share in zip(keys, (0.5, 0.99)):
+                bench.section.add(turn, key, load.percentile(took, share))
+
+        return Step(f"{program.title}, {runner} on {peer.name}", seconds + OVERHEAD,
+                    lambda: bench.attempt(keys, measure))
+
+    return [step(turn, peer, program, runner) for turn in range(bench.options.rounds)
+            for peer in bench.peers(lambda peer: peer.name in ("cgisrv", "lighttpd"))
+            for program in chosen for runner in rotated(list(runners), turn)]
+
+
 @dataclass(frozen=True)
 class Sleepers:
     """How many programs sleep while the next one's latency is measured."""
@@ -370,5 +410,5 @@ def contention(bench: Bench) -> list[Step]:
 
 
 SECTIONS = {"cold": cold, "contention": contention, "latency": latency, "static": static,
-            "site": site, "idle": idle, "sleeping": sleeping, "dispatch": dispatch,
-            "worker-size": worker_size, "zygotes": zygotes}
+            "site": site, "beside": beside, "idle": idle, "sleeping": sleeping,
+            "dispatch": dispatch, "worker-size": worker_size, "zygotes": zygotes}
