@@ -109,9 +109,11 @@ int check(const Command& command, const Config& config) {
 }
 
 // Each URL's answer, apart from the next by an empty line.
-int explain(const std::vector<std::string>& urls, const Config& config) {
-  for (const std::string& url : urls)
-    std::printf("%s%s", &url == &urls.front() ? "" : "\n", site::explain(config, url).c_str());
+int explain(const Command& command, const Config& config) {
+  const auto client = command.client.value_or(site::administrator_of(config));
+  for (const std::string& url : command.explain)
+    std::printf("%s%s", &url == &command.explain.front() ? "" : "\n",
+                site::explain(config, url, client).c_str());
   return exit_status::ok;
 }
 
@@ -153,7 +155,7 @@ int main(int argc, char** argv) {
   if (!config) return complain(command, config.error());
   if (executes) return exec::run(command.exec, std::move(*config));
   if (command.kind == Command::Kind::check && !command.explain.empty())
-    return explain(command.explain, *config);
+    return explain(command, *config);
   if (command.kind == Command::Kind::check) return check(command, *config);
   tell_of_passwords(*config);
   const std::string what = command.config_file.empty() ? config->sites.front().root : config->file;

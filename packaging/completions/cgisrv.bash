@@ -18,6 +18,7 @@ _cgisrv() {
     :-c | :--config) compopt -o filenames; COMPREPLY=($(compgen -f -- "$word")); return ;;
     check:-c | check:--config) compopt -o filenames; COMPREPLY=($(compgen -f -- "$word")); return ;;
     check:--explain) :; return ;;
+    check:--client) :; return ;;
     status:--pid) :; return ;;
     status:-c | status:--config) compopt -o filenames; COMPREPLY=($(compgen -f -- "$word")); return ;;
     status:--socket) compopt -o filenames; COMPREPLY=($(compgen -f -- "$word")); return ;;
@@ -45,7 +46,7 @@ _cgisrv() {
   case $verb:$word in
     :-*) COMPREPLY=($(compgen -W '-l --listen -w --workers --admin --server-name --auth --warm --open -E --setenv --body-size -c --config -h --help --version' -- "$word")) ;;
     :*) compopt -o filenames; COMPREPLY=($(compgen -d -- "$word")) ;;
-    check:-*) COMPREPLY=($(compgen -W '-c --config -h --help --explain' -- "$word")) ;;
+    check:-*) COMPREPLY=($(compgen -W '-c --config -h --help --explain --client' -- "$word")) ;;
     check:*) : ;;
     status:-*) COMPREPLY=($(compgen -W '--watch --json --pid -c --config -h --help --socket' -- "$word")) ;;
     status:*) : ;;

@@ -27,6 +27,7 @@ case $verb in
     '(-h --help)-h' \
     '(-h --help)--help' \
     '(--explain)--explain:value: ' \
+    '(--client)--client:value: ' \
     '1:command:(check)' ;;
   status) _arguments -s \
     '(--watch)--watch' \

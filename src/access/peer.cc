@@ -7,6 +7,12 @@ Peer Peer::from_kernel(const sockaddr_storage& storage) {
   return {Kind::unix_socket, {}, true};
 }
 
+std::optional<Peer> Peer::parse(std::string_view text) {
+  if (text == "unix") return local();
+  const auto ip = Ip::parse(text == "local" ? "127.0.0.1" : text);
+  return ip ? std::optional(of(*ip, ip->is_loopback())) : std::nullopt;
+}
+
 std::string Peer::text() const {
   switch (kind) {
     case Kind::ip:

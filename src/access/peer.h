@@ -4,7 +4,9 @@
 #include <sys/socket.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "access/ip.h"
 
@@ -27,6 +29,9 @@ struct Peer {
   static Peer of(const Ip& ip, bool is_local = false) { return {Kind::ip, ip, is_local}; }
   // The administrator of this machine.
   static Peer local() { return {.kind = Kind::unix_socket, .is_local = true}; }
+
+  // "192.0.2.1", "2001:db8::1", "local" or "unix": as if it connected to the server itself.
+  static std::optional<Peer> parse(std::string_view text);
 
   std::string text() const;  // "192.0.2.1", "a client on a unix socket", "an unknown client"
 };

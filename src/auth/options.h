@@ -4,7 +4,11 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
+
+#include "access/address_set.h"
+#include "access/peer.h"
 
 namespace cgisrv::auth {
 
@@ -13,10 +17,15 @@ struct Options {
   bool is_open = false;      // auth = false: nobody is asked
   std::uint32_t number = 0;  // in the whole configuration: tells rules apart
   std::string realm = "Restricted";
-  std::string passwords;           // absolute path of a password file
-  std::string groups;              // absolute path of a group file; empty: none
-  std::vector<std::string> users;  // "alice", "@staff"; empty: whoever has a right password
-  std::string entry;               // directory mode: a line of a password file, instead of a file
+  std::string passwords;                  // absolute path of a password file
+  std::string groups;                     // absolute path of a group file; empty: none
+  std::vector<std::string> users;         // "alice", "@staff"; empty: whoever has a right password
+  access::AddressSet open_to;             // clients that are not asked
+  std::vector<std::string> open_methods;  // whose requests anybody may make; GET: HEAD too
+  std::string entry;  // directory mode: a line of a password file, instead of a file
+
+  // Whether it asks that client for a password before a request of that method. Pure.
+  bool asks(const access::Peer& client, std::string_view method) const;
 };
 
 // [auth]: of the whole server.

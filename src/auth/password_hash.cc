@@ -4,6 +4,8 @@
 #include <crypt.h>
 #endif
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <cerrno>

@@ -198,18 +198,20 @@ void Run::launch() {
                 fmt::format("{}: no pipe to it could be opened: {}; raise the limit of open files",
                             script_.filename, errno_text(errno)));
   context_.permissions.review(script_, options_);
+  const bool keeps = exchange_.keeps_password();
   context_.fields.review(exchange_.request(), request_id_, script_,
-                         options_.authorization || !exchange_.user().empty());
-  Environment environment = build_environment({.request = exchange_.request(),
-                                               .script = script_,
-                                               .endpoints = endpoints_,
-                                               .configured = options_.env,
-                                               .request_id = request_id_,
-                                               .content_length = content_length_,
-                                               .pass_authorization = options_.authorization,
-                                               .user = exchange_.user(),
-                                               .user_field = options_.remote_user,
-                                               .redirected = redirected_});
+                         options_.authorization || keeps || !exchange_.user().empty());
+  Environment environment =
+      build_environment({.request = exchange_.request(),
+                         .script = script_,
+                         .endpoints = endpoints_,
+                         .configured = options_.env,
+                         .request_id = request_id_,
+                         .content_length = content_length_,
+                         .pass_authorization = options_.authorization && !keeps,
+                         .user = exchange_.user(),
+                         .user_field = keeps ? std::string_view() : options_.remote_user,
+                         .redirected = redirected_});
   if (context_.observer != nullptr) context_.observer->starting(script_, environment, account_);
   state_ = State::starting;
   start_->begin(std::move(environment), input_.get(), context_.descriptors, context_.cgroups);

@@ -197,6 +197,26 @@ void add_start(CLI::App& app, Command& command) {
   app.add_flag("--open", command.open_browser, "show the first page in your browser");
 }
 
+void add_check(CLI::App& check, Command& command) {
+  auto* const explain = check
+                            .add_option("--explain", command.explain,
+                                        "say how this URL is answered, step by step; may repeat")
+                            ->type_name("URL");
+  check
+      .add_option_function<std::string>(
+          "--client",
+          [&command](const std::string& text) {
+            command.client = access::Peer::parse(text);
+            if (!command.client)
+              throw CLI::ValidationError("--client " + text::printable(text, 100),
+                                         "write an address such as 192.0.2.7, local or unix");
+          },
+          "explain for a client of that address; local: this\n"
+          "machine, unix: on a unix socket")
+      ->type_name("ADDRESS")
+      ->needs(explain);
+}
+
 CLI::App* add_passwd(CLI::App& app, PasswdCommand& command, bool& wants_help) {
   auto* const passwd = app.add_subcommand("passwd", passwd_usage)->fallthrough();
   passwd->footer(passwd_endings);
@@ -346,10 +366,7 @@ Command parse_command_line(int argc, char** argv) {
   app.add_flag("--version", wants_version, "the version");
   auto* const check = app.add_subcommand("check")->fallthrough();
   add_common(*check, command.config_file, "the file that is checked", wants_help);
-  check
-      ->add_option("--explain", command.explain,
-                   "say how this URL is answered, step by step; may repeat")
-      ->type_name("URL");
+  add_check(*check, command);
   add_remote(app, command, wants_help);
   auto* const exec = app.add_subcommand("exec", exec_usage)->fallthrough();
   exec->footer(exec_endings);

@@ -1,9 +1,11 @@
 // The command line.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "access/peer.h"
 #include "command/passwd.h"
 #include "command/remote.h"
 #include "config/config.h"
@@ -18,8 +20,9 @@ struct Command {
   Kind kind = Kind::serve;
   int status = 0;  // done: only exit with this status (after --help, or a wrong flag)
   std::string directory = ".";
-  std::string config_file;           // empty: serve the directory
-  std::vector<std::string> explain;  // check: how are these URLs answered?
+  std::string config_file;             // empty: serve the directory
+  std::vector<std::string> explain;    // check: how are these URLs answered?
+  std::optional<access::Peer> client;  // whoever asks for them; none: the administrator
   std::vector<std::string> listen;
   ExecOptions exec;
   std::vector<std::string> hosts;  // accepted for a directory besides our own names

@@ -242,14 +242,14 @@ Codec<std::vector<std::string>> directories() {
                  {"list of paths", "", "a list of directories, such as [\"/srv/files\"]"});
 }
 
-Codec<access::AddressSet> proxies() {
-  return {{"list of texts", "", "a list of addresses, such as [\"127.0.0.1\", \"unix\"]"},
-          [](const Reading& reading, const Value& value, access::AddressSet& target) {
+Codec<access::AddressSet> addresses_but_all(std::string expectation, std::string_view why_not) {
+  return {{"list of texts", "", std::move(expectation)},
+          [why_not](const Reading& reading, const Value& value, access::AddressSet& target) {
             target = {};
             for (const Value& each : reading.items(value)) {
               const auto* text = reading.text(each);
               if (text != nullptr && *text == "all")
-                reading.fault(each.at, "everybody could say that somebody else asks; name proxies");
+                reading.fault(each.at, std::string(why_not));
               else if (text != nullptr)
                 reading.fault(each.at, target.add(*text));
             }

@@ -63,6 +63,19 @@ struct Codec {
 
 Codec<bool> boolean();
 
+// For a value that something else stands for where it is not said.
+template <typename T>
+Codec<std::optional<T>> if_said(const Codec<T>& codec) {
+  return {
+      codec.kind,
+      [parse = codec.parse](const Reading& reading, const Value& value, std::optional<T>& target) {
+        parse(reading, value, target.emplace());
+      },
+      [format = codec.format](const std::optional<T>& value) {
+        return value ? format(*value) : std::string();
+      }};
+}
+
 // Both ends included: integers as they are, sizes in bytes, durations in milliseconds.
 struct Range {
   std::uint64_t min, max;
@@ -166,7 +179,8 @@ Codec<std::string> path(Check check = nullptr, std::vector<std::string_view> wor
 Codec<std::vector<std::string>> list(Check check);  // of texts
 Codec<std::vector<std::string>> directories();      // made absolute
 Codec<std::optional<access::AddressSet>> addresses();
-Codec<access::AddressSet> proxies();
+// But not "all": `why_not` says what is wrong with that.
+Codec<access::AddressSet> addresses_but_all(std::string expectation, std::string_view why_not);
 Codec<std::optional<PublicUrl>> public_url();
 Codec<WarmOptions::Preload> preload();
 Codec<cgi::Variables> variables();

@@ -101,7 +101,7 @@ std::expected<Config, std::vector<ConfigError>> config_of(const Value& document,
   check_password_rules(document, config, faults);
   if (!faults.empty()) return std::unexpected(std::move(faults).in_order_of_file());
   number_locations(config);
-  number_password_rules(config);
+  list_password_rules(config);
   find_real_places(config);
   config.file = file;
   use_default_user(config.server);

@@ -148,6 +148,7 @@ struct Location {
   std::string real_files;  // the same without links, at the time of reading
   Replacement file_names;  // of a regular expression: the files below `files` that it leads to
   std::vector<std::string> index = {"index.cgi", "index.html"};
+  std::optional<bool> listing;  // none: as the site says
   ProgramKind program = ProgramKind::none;
   bool files_only = false;  // cgi = false: no ending makes a program of a file below
   std::string path;         // directory or single: absolute; no trailing slash
@@ -175,7 +176,7 @@ struct Site {
   std::string root;                      // absolute, no trailing slash
   std::string real_root;                 // the same without links
   std::vector<std::string> index = {"index.cgi", "index.html"};  // initial value for locations
-  bool listing = false;
+  bool listing = false;                                          // where no location says otherwise
   bool lists_programs = false;  // if it lists, also folders of programs: directory mode
   Links links = Links::follow;  // initial value for locations
   std::optional<PublicUrl> public_url;
@@ -211,7 +212,8 @@ struct Config {
   std::vector<Listen> listen;
   AdminOptions admin;
   Limits limits;
-  auth::Limits auth;        // [auth]
+  auth::Limits auth;                        // [auth]
+  std::vector<std::string> password_files;  // and group files: of all rules
   CgiOptions cgi;           // [cgi]; initial value for locations, which hold their own
   std::vector<Site> sites;  // the first one answers for unknown hosts
   accesslog::LogTarget access_log;

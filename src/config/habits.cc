@@ -42,8 +42,10 @@ constexpr Habit habits[] = {
     {"DirectoryIndex index_file indexfile", "write index = [\"index.html\"], under [[site]]"},
     {"ErrorLog CustomLog LogFormat LogLevel",
      "write access = \"/path\" or error = \"/path\" under [log]"},
-    {"Deny deny_from Satisfy",
-     "write deny = true, or allow = [\"192.0.2.0/24\"], in a [[site.location]]"},
+    {"Satisfy satisfy RequireAny",
+     "write open_to = [\"local\", \"192.0.2.0/24\"] in auth: who comes from there needs no "
+     "password"},
+    {"Deny deny_from", "write deny = true, or allow = [\"192.0.2.0/24\"], in a [[site.location]]"},
     {"client_max_body_size max_body_size LimitRequestBody post_max_size max_body",
      "write body_size, under [limits] or in a [[site.location]]"},
     {"environment setenv SetEnv environ variables",
@@ -65,7 +67,8 @@ constexpr Habit habits[] = {
     {"Require require Order Allow allow_from AllowFrom",
      "write allow = [\"192.0.2.0/24\", \"local\"] under [[site]] or in a [[site.location]]; for "
      "users auth = { passwords = \"/path\" }"},
-    {"autoindex indexes dir_listing directory_listing", "write listing = true under [[site]]"},
+    {"autoindex indexes dir_listing directory_listing",
+     "write listing = true, under [[site]] or in a [[site.location]]"},
     {"processes worker_processes threads", "write workers under [server]"},
     {"access_log error_log log_file", "write access = \"/path\" or error = \"/path\" under [log]"},
     {"add_header Header header setenv.add-response-header",
@@ -110,9 +113,13 @@ constexpr Habit habits_of_lines[] = {
     {"<virtualhost server",
      "write [[site]] with server_name = [\"example.org\"] and root = \"/path\""},
     {"<limit <limitexcept limit_except",
-     "programs get every method but CONNECT and TRACE, and files are for GET and HEAD: leave it "
+     "write open_methods = [\"GET\"] in auth if it is about a password; else leave it out: "
+     "programs "
+     "get every method but CONNECT and TRACE, and files are for GET and HEAD"},
+    {"<requireany",
+     "write open_to = [\"local\"] in auth, if an address or a password is enough; else leave it "
      "out"},
-    {"<if <ifmodule <ifdefine <ifversion <else <elseif <requireall <requireany if else http events",
+    {"<if <ifmodule <ifdefine <ifversion <else <elseif <requireall if else http events",
      "leave it out, and keep what holds within it"},
     {"$http[\"host\"]", "write [[site]] with server_name = [\"example.org\"] and root = \"/path\""},
     {"$http[\"url\"]", "write [[site.location]] with match = \"/x/\" or \"~regex\""},
@@ -129,7 +136,7 @@ constexpr Habit habits_of_lines[] = {
     {"cgi.assign",
      "write [[site.location]] with match = \"*.pl\" and cgi = true, or interpreter = "
      "\"/usr/bin/perl\""},
-    {"dir-listing.activate", "write listing = true under [[site]]"},
+    {"dir-listing.activate", "write listing = true, under [[site]] or in a [[site.location]]"},
     {"auth.backend auth.backend.htpasswd.userfile auth.require",
      "write auth = { passwords = \"/path\" } in a [[site]] or a [[site.location]]"},
     {"setenv.add-environment",

@@ -11,6 +11,12 @@ const KeyLine* find_line(const KeyLines& lines, std::initializer_list<std::strin
   return nullptr;
 }
 
+std::string line_text(const KeyLine* line) {
+  if (line == nullptr) return {};
+  return line->file.empty() ? fmt::format(" (line {})", line->line)
+                            : fmt::format(" ({}:{})", line->file, line->line);
+}
+
 std::string place_text(const Config& config, const KeyLine* line) {
   if (line == nullptr) return {};
   return fmt::format("{}:{}: ", line->file.empty() ? config.file : line->file, line->line);

@@ -12,6 +12,9 @@ namespace cgisrv::config {
 // Where the first of the keys stands that is there; null: none of them is.
 const KeyLine* find_line(const KeyLines& lines, std::initializer_list<std::string_view> keys);
 
+// " (FILE:12)", or " (line 12)" where the file is not known, to go on with; empty for null.
+std::string line_text(const KeyLine* line);
+
 // "FILE:12: ", to begin a message with; empty for null.
 std::string place_text(const Config& config, const KeyLine* line);
 

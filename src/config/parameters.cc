@@ -17,6 +17,11 @@ Choice symlinks() {
   return choice({"follow", "owner", "never"});
 }
 
+Codec<access::AddressSet> proxies() {
+  return addresses_but_all("a list of addresses, such as [\"127.0.0.1\", \"unix\"]",
+                           "everybody could say that somebody else asks; name proxies");
+}
+
 // Initial values of an element.
 Listen new_listen(const Config&) {
   return {};
@@ -193,7 +198,8 @@ struct Tables {
        "`\"*.ext\"`, or a regular expression behind a tilde, `\"~^/rev/(?<id>[0-9a-f]+)$\"` (PCRE2)."},
       {"deny", &Location::deny, deny(), unset("`false`"),
        "Nothing is answered here: 403, or 404 with `\"hide\"`. An ending that is denied is "
-       "denied below every prefix."},
+       "denied below every prefix. It holds for the path; `allow = []` for the files too, by "
+       "whatever path, link or site."},
       {"redirect", &Location::redirect,
        table_or_path(redirect, "a path in quotes, or a table such as { to = \"/new/\", status = 301 }"),
        unset("none"),
@@ -209,6 +215,8 @@ struct Tables {
        "locations say what is run in it, as below `root`."},
       {"index", &Location::index, list(check_index), unset("as in `[[site]]`"),
        "What answers for a directory here: the first of these files that is there."},
+      {"listing", &Location::listing, if_said(boolean()), unset("as in `[[site]]`"),
+       "Whether a directory here is listed, if it has no index."},
       {"cgi", std::identity{}, program(), unset("`false`"),
        "`true`: executable files that match are programs. A directory: the executables in it "
        "are. A file: it is the one program for the prefix and everything below. `false`: "

@@ -4,6 +4,15 @@
 
 namespace cgisrv::config {
 
+namespace {
+
+Codec<access::AddressSet> clients_not_asked() {
+  return addresses_but_all("a list of addresses, such as [\"192.0.2.0/24\", \"local\"]",
+                           "nobody would be asked; write auth = false");
+}
+
+}  // namespace
+
 // clang-format off
 const SectionOf<auth::Limits>& auth_limits_section() {
   static const SectionOf<auth::Limits> section{
@@ -42,6 +51,13 @@ const SectionOf<auth::Options>& auth_section() {
        "Who of them is let in: `\"alice\"`, or a group, `\"@staff\"`."},
       {"groups", &auth::Options::groups, path(), unset("none"),
        "A file of `GROUP: USER USER` lines."},
+      {"open_to", &auth::Options::open_to, clients_not_asked(), unset("nobody"),
+       "Who needs no password: addresses, networks and words, as in `allow`. `[\"local\"]`: this "
+       "machine is let in as it is, others by password."},
+      {"open_methods", &auth::Options::open_methods, list(check_open_method), unset("none"),
+       "Requests that need no password, by their method. `[\"GET\"]`, which stands for HEAD too: "
+       "everybody may read, and whoever changes something has to log in. All methods that are not "
+       "listed need a password, unknown ones too."},
   }};
   return section;
 }

@@ -169,9 +169,15 @@ std::vector<const auth::Options*> password_rules(const Config& config) {
   return rules;
 }
 
-void number_password_rules(Config& config) {
+void list_password_rules(Config& config) {
   std::uint32_t number = 0;
-  visit_rules(config, [&](auth::Options& rule, const KeyLines&) { rule.number = number++; });
+  std::set<std::string> files;
+  visit_rules(config, [&](auth::Options& rule, const KeyLines&) {
+    rule.number = number++;
+    files.insert({rule.passwords, rule.groups});
+  });
+  files.erase("");
+  config.password_files.assign(files.begin(), files.end());
 }
 
 void check_password_rules(const Value& root, Config& config, Faults& faults) {

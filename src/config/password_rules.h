@@ -13,8 +13,8 @@ namespace cgisrv::config {
 // By their numbers.
 std::vector<const auth::Options*> password_rules(const Config& config);
 
-// Gives each its number.
-void number_password_rules(Config& config);
+// Gives each its number, and lists their files.
+void list_password_rules(Config& config);
 
 // Reads the files that they name, and reports each fault with the file's name and line: a broken
 // password file is found before the start, not when somebody wants in.

@@ -12,6 +12,7 @@
 #include "auth/password_file.h"
 #include "base/text.h"
 #include "cgi/umask.h"
+#include "http/method.h"
 #include "http/octets.h"
 #include "net/address.h"
 #include "net/socket_activation.h"
@@ -164,6 +165,14 @@ std::string check_listed_user(const std::string& name) {
   const bool is_group = name.starts_with('@');
   if (is_group && name.size() == 1) return "write the name of a group after the @";
   return auth::check_user_name(is_group ? name.substr(1) : name);
+}
+
+std::string check_open_method(const std::string& method) {
+  if (http::is_known_method(method)) return {};
+  return fmt::format(
+      "{} is no method that is known here; {}", method.empty() ? "\"\"" : text::escape(method, 100),
+      http::is_miscased_method(method) ? "write it in capitals"
+                                       : "write \"GET\", \"OPTIONS\" or another one");
 }
 
 Result<Match> parse_match(const std::string& text) {

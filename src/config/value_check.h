@@ -30,6 +30,9 @@ std::string check_field_name(const std::string& name);
 // "alice" or "@staff"
 std::string check_listed_user(const std::string& name);
 
+// A method that may be had without a password.
+std::string check_open_method(const std::string& method);
+
 // "/prefix/", "=/exact", "*.ext", "/prefix/*.ext" or "~regular expression".
 Result<Match> parse_match(const std::string& text);
 std::string format_match(const Match& match);

@@ -77,6 +77,7 @@ class Exchange final : public handler::Exchange {
   const http::Request& request() const override { return request_; }
   std::string_view request_id() const override { return request_id_; }
   std::string_view user() const override { return user_; }
+  bool keeps_password() const override { return routing_.has_password_rules; }
   void open_body() override;
   std::string_view body() override;
   void consume(std::size_t bytes) override;

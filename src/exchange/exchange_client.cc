@@ -79,8 +79,7 @@ void Exchange::describe_request(accesslog::AccessEntry& entry) const {
   }
   // The field of a proxy counts for nothing where the server itself asks.
   entry.user = user_;
-  if (const auto* const place = location();
-      place != nullptr && user_.empty() && routing_.password_rules.empty())
+  if (const auto* const place = location(); place != nullptr && user_.empty() && !keeps_password())
     entry.user = cgi::remote_user(request_, place->cgi.remote_user);
   describe_client(entry);
   entry.host = request_.host;

@@ -29,7 +29,9 @@ struct Routing {
   const config::Site* site = nullptr;                // null: no site is involved
   site::Located located;                             // of a site: what was found
   http::Path path;                                   // of a site: decoded
-  std::vector<const auth::Options*> password_rules;  // of a site: none: nobody is asked
+  std::vector<const auth::Options*> password_rules;  // of a site: those that ask this client
+  // Of a site: passwords are the server's to check here, though it may ask this client for none.
+  bool has_password_rules = false;
   // A larger body is refused before anything is done.
   std::uint64_t body_bytes_max = config::bytes_unlimited;
 };

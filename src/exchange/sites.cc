@@ -139,7 +139,7 @@ void hide_refused(const Routing& listed, const access::Peer& visitor,
   std::erase_if(entries, [&](const files::ListingEntry& entry) {
     const std::string whole = listed.path.text + entry.name + (entry.directory ? "/" : "");
     return !site::refusal_by_path(site, http::plain_path(whole), visitor).empty() ||
-           site::needs_another_password(site, whole, listed.password_rules) ||
+           site::needs_another_password(site, whole, listed.password_rules, visitor) ||
            site::is_denied(site, whole);
   });
 }
@@ -269,14 +269,17 @@ bool Sites::is_safe(const Exchange& exchange) const {
 namespace {
 
 // Of a path that is well-formed. By itself, so that what it returns is moved nowhere.
-Routing routed(const config::Config& config, std::string_view host, http::Path path,
+Routing routed(const config::Config& config, const http::Request& request, http::Path path,
                const access::Peer& visitor) {
   const pattern::Budget budget;
-  const config::Site& site = site::find_site(config, host);
+  const config::Site& site = site::find_site(config, request.host);
   Routing routing{.site = &site, .located = site::locate(config, site, path, visitor)};
   // An address that is not let in has no password to try.
   if (!routing.located.is_kept_out)
     routing.password_rules = site::password_rules_for(config, site, path, routing.located);
+  routing.has_password_rules = !routing.password_rules.empty();
+  std::erase_if(routing.password_rules,
+                [&](const auth::Options* rule) { return !rule->asks(visitor, request.method); });
   routing.path = std::move(path);
   routing.body_bytes_max = routing.located.location->body_size;
   return routing;
@@ -297,7 +300,7 @@ Routing Sites::route(Exchange& exchange) {
                               fmt::format("the path {} is broken or leads out of the site",
                                           text::escape(request.target.path, 200)))};
   if (!is_safe(exchange)) return {.refusal = refuse_host(exchange)};
-  return routed(config(), request.host, std::move(*path), exchange.visitor());
+  return routed(config(), request, std::move(*path), exchange.visitor());
 }
 
 HandlerPtr Sites::admit(Exchange& exchange, const Routing& routing) {
@@ -376,6 +379,8 @@ HandlerPtr Sites::send_named_file(Exchange& exchange, const Routing& routing, ht
   auto file = open_file({root, location.links}, path, status);
   if (!file) return cannot_open(exchange, path, file.error().code);
   if (!S_ISREG(status.st_mode)) return refuse(exchange, 403, path + " is not a regular file");
+  if (site::is_password_file(config(), status))
+    return refuse(exchange, 404, path + " is a password or group file, which is never sent");
   auto answer = answer_under(exchange, location.answers, status, path, std::move(head));
   return std::make_unique<handler::FileHandler>(exchange, std::move(*file), std::move(answer));
 }

@@ -57,6 +57,8 @@ class Exchange {
   virtual std::string_view request_id() const = 0;
   // Whose password the server itself has checked; empty: nobody's.
   virtual std::string_view user() const { return {}; }
+  // Passwords are the server's to check here, though it need not have asked this client for one.
+  virtual bool keeps_password() const { return false; }
 
   // ---- the request's body; it flows only as fast as it is consumed
   virtual void open_body() = 0;  // the handler wants it: sends 100 Continue where expected

@@ -8,6 +8,7 @@
 #include "base/result.h"
 #include "base/text.h"
 #include "base/tree.h"
+#include "config/key_lines.h"
 #include "config/value_check.h"
 #include "site/mapping.h"
 #include "site/router.h"
@@ -84,8 +85,11 @@ std::string refusal_by(const Rule& rule, const access::Peer& visitor, Trace* tra
   if (trace != nullptr)
     trace->push_back({Step::Kind::allow, rule.location, allow->text(), Rank::none, rule.site});
   if (allow->contains(visitor)) return {};
-  std::string text = fmt::format("{} is not let in by allow = {} of {}", visitor.text(),
-                                 allow->text(), title_of(*rule.site, rule.location));
+  const config::KeyLines& lines =
+      rule.location != nullptr ? rule.location->lines : rule.site->lines;
+  std::string text =
+      fmt::format("{} is not let in by allow = {} of {}{}", visitor.text(), allow->text(),
+                  title_of(*rule.site, rule.location), line_text(find_line(lines, {"allow"})));
   const bool is_on_this_machine =
       visitor.kind == access::Peer::Kind::unix_socket || visitor.ip.is_loopback();
   if (allow->has("local") && is_on_this_machine && !visitor.is_local)
@@ -192,13 +196,22 @@ PasswordRules password_rules_for(const config::Config& config, const config::Sit
 }
 
 bool needs_another_password(const config::Site& site, const std::string& path,
-                            const PasswordRules& given) {
+                            const PasswordRules& given, const access::Peer& visitor) {
   if (!has_any(site, has_auth)) return false;
-  return std::ranges::any_of(
-      rules_for(site, http::plain_path(path), has_auth), [&](const Rule& rule) {
-        const auto& auth = rule.access->auth;
-        return auth && !auth->is_open && std::ranges::find(given, &*auth) == given.end();
-      });
+  return std::ranges::any_of(rules_for(site, http::plain_path(path), has_auth),
+                             [&](const Rule& rule) {
+                               const auto& auth = rule.access->auth;
+                               return auth && auth->asks(visitor, "GET") &&
+                                      std::ranges::find(given, &*auth) == given.end();
+                             });
+}
+
+bool is_password_file(const config::Config& config, const struct stat& status) {
+  return std::ranges::any_of(config.password_files, [&](const std::string& name) {
+    struct stat known {};
+    return ::stat(name.c_str(), &known) == 0 && known.st_ino == status.st_ino &&
+           known.st_dev == status.st_dev;
+  });
 }
 
 void drop_access_rules(config::Config& config) {

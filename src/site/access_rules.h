@@ -2,6 +2,8 @@
 // a file by whatever path it was found.
 #pragma once
 
+#include <sys/stat.h>
+
 #include <string>
 #include <vector>
 
@@ -50,7 +52,8 @@ std::string refusal_by_file(const config::Config& config, const config::Site& si
                             const http::Path& path, const std::string& file,
                             const access::Peer& visitor, Trace* trace = nullptr);
 
-// Which passwords a request needs: all of them have to let the client in; none: nobody is asked.
+// Which passwords a request needs, as far as a rule asks its client for one (auth::Options::asks):
+// all of them have to let the client in; none: nobody is asked.
 // The rules are found as those by address are, by path and by file. The path that was asked for
 // counts, and each that it leads to: what `try` has found, a folder's index, the program that the
 // path goes on behind.
@@ -59,9 +62,14 @@ std::vector<const auth::Options*> password_rules_for(const config::Config& confi
                                                      const http::Path& path,
                                                      const Located& located);
 
-// Whether a path needs a password that is none of `given`; for listings. Asks no file system.
+// Whether a path needs a password that is none of `given`, to be read by that client; for listings.
+// Asks no file system.
 bool needs_another_password(const config::Site& site, const std::string& path,
-                            const std::vector<const auth::Options*>& given);
+                            const std::vector<const auth::Options*>& given,
+                            const access::Peer& visitor);
+
+// Whether that is a file of passwords or groups, by whatever name: none is ever sent.
+bool is_password_file(const config::Config& config, const struct stat& status);
 
 // Takes all rules by address away, for the administrator who asks.
 void drop_access_rules(config::Config& config);

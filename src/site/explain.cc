@@ -1,6 +1,7 @@
 #include "site/explain.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <optional>
@@ -38,14 +39,6 @@ class Page {
   const config::Config& config_;
   std::string text_;
 };
-
-// The administrator of this machine, by a listener that there is.
-access::Peer visitor_of(const config::Config& config) {
-  const bool has_unix = std::ranges::any_of(
-      config.listen, [](const config::Listen& each) { return each.address.starts_with("unix:"); });
-  const auto loopback = access::Ip::parse("127.0.0.1");
-  return has_unix || !loopback ? access::Peer::local() : access::Peer::of(*loopback, true);
-}
 
 std::string host_of(std::string_view& url) {
   for (const std::string_view scheme : {"http://", "https://"}) {
@@ -136,21 +129,34 @@ void add_steps(Page& page, const config::Site& site, const Trace& trace) {
       add_step(page, site, step);
 }
 
-// The rule at that address, wherever it stands.
-void add_password_rule(Page& page, const config::Config& config, const auth::Options& rule) {
+// Where a rule of passwords stands.
+Rule place_of(const config::Config& config, const auth::Options& rule) {
   const auto is_it = [&](const config::AccessRules& rules) {
     return rules.auth && &*rules.auth == &rule;
   };
-  const auto add = [&](const config::Site& site, const config::Location* location) {
-    page.add(find_line(lines_of(site, location), {"auth", ""}),
-             "a password is asked for first: realm \"{}\", by auth of {}", rule.realm,
-             title_of(site, location));
-  };
   for (const config::Site& site : config.sites) {
-    if (is_it(site.access)) add(site, nullptr);
+    if (is_it(site.access)) return {&site, nullptr, &site.access};
     for (const config::Location& location : site.locations)
-      if (is_it(location.access)) add(site, &location);
+      if (is_it(location.access)) return {&site, &location, &location.access};
   }
+  return {};
+}
+
+// Returns whether the client may be asked.
+bool add_password_rule(Page& page, const config::Config& config, const auth::Options& rule,
+                       const access::Peer& client) {
+  const Rule place = place_of(config, rule);
+  const auto* const line = find_line(lines_of(*place.site, place.location), {"auth", ""});
+  const std::string whose = title_of(*place.site, place.location);
+  if (rule.open_to.contains(client)) {
+    page.add(line, "no password is asked for: open_to = {} in auth of {} has {}",
+             rule.open_to.text(), whose, client.text());
+    return false;
+  }
+  page.add(line, "a password is asked for first{}{}: realm \"{}\", by auth of {}",
+           rule.open_methods.empty() ? "" : ", but not for ", fmt::join(rule.open_methods, " and "),
+           rule.realm, whose);
+  return true;
 }
 
 constexpr std::string_view of_files = "GET, HEAD and OPTIONS; others are 405";
@@ -195,14 +201,14 @@ void add_answer(Page& page, const Located& located) {
 // The page of the site that answers in place of the server's own, if one does.
 std::optional<Located> add_error_page(Page& page, const config::Config& config,
                                       const config::Site& site, const config::Location& location,
-                                      int status) {
+                                      const access::Peer& client, int status) {
   const auto& pages = location.answers.error_pages;
   const std::string_view path = error_page_for(pages, status);
   const auto decoded = http::decode_path(path.substr(0, path.find('?')));
   if (path.empty() || !decoded) return std::nullopt;
   const bool is_own = error_page_for(site.fallback.answers.error_pages, status) != path;
   const auto* const line = find_line(lines_of(site, is_own ? &location : nullptr), {"error_pages"});
-  Located found = locate(config, site, *decoded, visitor_of(config));
+  Located found = locate(config, site, *decoded, client);
   const std::string problem = why_no_error_page(found);
   if (problem.empty())
     page.add(line, "  {} is answered by the page {}", status, path);
@@ -229,19 +235,18 @@ void add_fields(Page& page, const config::Site& site, const config::Location& lo
 
 // Who is asked for a password, what answers, and what becomes of a refusal.
 void add_outcome(Page& page, const config::Config& config, const config::Site& site,
-                 const http::Path& path, const Located& located, const Trace& trace) {
+                 const http::Path& path, const Located& located, const Trace& trace,
+                 const access::Peer& client) {
   std::set<int> refusals;
   if (std::ranges::count(trace, Step::Kind::allow, &Step::kind) > 0) refusals.insert(403);
   if (!located.is_kept_out)
-    for (const auth::Options* rule : password_rules_for(config, site, path, located)) {
-      add_password_rule(page, config, *rule);
-      refusals.insert(401);
-    }
+    for (const auth::Options* rule : password_rules_for(config, site, path, located))
+      if (add_password_rule(page, config, *rule, client)) refusals.insert(401);
   add_answer(page, located);
   const config::Location* answering = located.location;
   if (located.kind == Located::Kind::error) refusals.insert(located.status);
   for (const int status : refusals) {
-    const auto found = add_error_page(page, config, site, *located.location, status);
+    const auto found = add_error_page(page, config, site, *located.location, client, status);
     if (found && located.kind == Located::Kind::error && status == located.status)
       answering = found->location;
   }
@@ -250,7 +255,15 @@ void add_outcome(Page& page, const config::Config& config, const config::Site& s
 
 }  // namespace
 
-std::string explain(const config::Config& config, std::string_view url) {
+access::Peer administrator_of(const config::Config& config) {
+  const bool has_unix = std::ranges::any_of(
+      config.listen, [](const config::Listen& each) { return each.address.starts_with("unix:"); });
+  const auto loopback = access::Peer::parse("local");
+  return has_unix || !loopback ? access::Peer::local() : *loopback;
+}
+
+std::string explain(const config::Config& config, std::string_view url,
+                    const access::Peer& client) {
   Page page(config);
   page.add(nullptr, "{}", url);
   const std::string host = host_of(url);
@@ -266,9 +279,9 @@ std::string explain(const config::Config& config, std::string_view url) {
     return std::move(page).take();
   }
   Trace trace;
-  const Located located = locate(config, site, *path, visitor_of(config), &trace);
+  const Located located = locate(config, site, *path, client, &trace);
   add_steps(page, site, trace);
-  add_outcome(page, config, site, *path, located, trace);
+  add_outcome(page, config, site, *path, located, trace, client);
   return std::move(page).take();
 }
 

@@ -5,12 +5,16 @@
 #include <string>
 #include <string_view>
 
+#include "access/peer.h"
 #include "config/config.h"
 
 namespace cgisrv::site {
 
 // `url`: "http://HOST/PATH" or a path, for the first site. A line for each step, with the file and
 // line of its rule. Looks at the file system as locate() does.
-std::string explain(const config::Config& config, std::string_view url);
+std::string explain(const config::Config& config, std::string_view url, const access::Peer& client);
+
+// The administrator of this machine, by a listener that there is.
+access::Peer administrator_of(const config::Config& config);
 
 }  // namespace cgisrv::site

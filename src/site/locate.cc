@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "base/tree.h"
+#include "config/key_lines.h"
 #include "config/value_check.h"
 #include "pattern/budget.h"
 #include "site/access_rules.h"
@@ -49,9 +50,9 @@ namespace {
 Located refuse_denied(const config::Location& location, const config::Location& denying,
                       const http::Path& path) {
   const int status = denying.deny == config::Deny::hidden ? 404 : 403;
-  return refuse(
-      location, status,
-      fmt::format("location {} denies {}", config::format_match(denying.match), path.text));
+  return refuse(location, status,
+                fmt::format("location {}{} denies {}", config::format_match(denying.match),
+                            line_text(config::find_line(denying.lines, {"deny"})), path.text));
 }
 
 // Nobody knows which location would answer.

@@ -69,7 +69,7 @@ Located locate_directory(const Within& in, const Route& route, const http::Path&
   const bool has_files =
       location.program == config::ProgramKind::none ||
       (location.program == config::ProgramKind::in_place && in.site.lists_programs);
-  if (in.site.listing && has_files) {
+  if (location.listing.value_or(in.site.listing) && has_files) {
     const Mapping mapping = find_mapping(route);
     return {.kind = Located::Kind::listing,
             .location = &location,
@@ -106,6 +106,8 @@ Located locate_static(const Within& in, const Route& route, const http::Path& pa
   if (!S_ISREG(status.st_mode)) {
     return refuse(location, 403, file + " is neither a file nor a directory");
   }
+  if (is_password_file(in.config, status))
+    return refuse(location, 404, file + " is a password or group file, which is never sent");
   const auto runs = what_runs(in.config, route, file, status.st_mode);
   if (!runs) return refuse(location, status_for(runs.error().code), runs.error().what);
   if (runs->location != nullptr) return refuse(location, 403, sentence_about(in, file, *runs));

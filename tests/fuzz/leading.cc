@@ -103,7 +103,7 @@ CGISRV_FUZZ_TARGET(leading) {
   }
   if (found.kind == Located::Kind::error)
     CGISRV_CHECK(found.status >= 400 && is_printable(found.problem));
-  const std::string explained = site::explain(config, target->path);
+  const std::string explained = site::explain(config, target->path, site::administrator_of(config));
   CGISRV_CHECK(explained.ends_with('\n'));
   CGISRV_CHECK(std::ranges::none_of(explained, [](char c) { return c == '\r' || c == '\x1b'; }));
 }

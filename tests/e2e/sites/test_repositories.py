@@ -138,10 +138,10 @@ def test_mercurial_asks_for_a_password_to_push_alone(drop_in, place, hg_folder, 
     visitor.must("hg", "clone", f"http://{host}/hg/project", "clone")
     (visitor.home / "clone/data").write_bytes(DATA)
     visitor.must("hg", "commit", "-A", "-m", "a <mole>", cwd="clone")
-    for url in (f"http://{host}/hg/project", f"http://{host}/hg-push/project"):
-        refused = visitor.run("hg", "push", url, cwd="clone")
+    for user in ("", "alice:rabbit@"):
+        refused = visitor.run("hg", "push", f"http://{user}{host}/hg/project", cwd="clone")
         assert refused.returncode == 255 and "authorization" in refused.stderr, refused
-    visitor.must("hg", "push", f"http://alice:wonderland@{host}/hg-push/project", cwd="clone")
+    visitor.must("hg", "push", f"http://alice:wonderland@{host}/hg/project", cwd="clone")
     visitor.must("hg", "clone", f"http://{host}/hg/project", "second")
     assert (visitor.home / "second/data").read_bytes() == DATA
     assert b"a &lt;mole&gt;" in server.get("/hg/project/log").body

@@ -245,6 +245,20 @@ TEST_F(OtherWays, AWholeSitesRuleHoldsInALargerOneOnly) {
   EXPECT_EQ(status(1, "/page.html"), 0) << "a part of it";
 }
 
+TEST_F(OtherWays, APasswordFileIsNeverSent) {
+  tree.file("a/passwords");
+  link("passwords", "a/link");
+  std::filesystem::create_hard_link(tree.path() + "/a/passwords", tree.path() + "/a/other");
+  EXPECT_EQ(status(0, "/passwords"), 0);
+  config.password_files = {tree.path() + "/none", tree.path() + "/a/passwords"};
+  for (const auto* path : {"/passwords", "/link", "/other"}) {
+    EXPECT_EQ(status(0, path), 404) << path;
+    EXPECT_THAT(problem, HasSubstr("is a password or group file, which is never sent"));
+  }
+  EXPECT_EQ(status(1, "/a/passwords"), 404);
+  EXPECT_EQ(status(0, "/public/page.html"), 0);
+}
+
 TEST_F(OtherWays, NoRuleNoQuestion) {
   config.sites[0].locations.clear();
   EXPECT_EQ(status(1, "/a/private/page.html"), 0);

@@ -21,11 +21,13 @@ class Explain : public testing::Test {
     tree.file("www/nph-x.cgi", 0755);
   }
   // Of a site whose keys begin on line 3; without the name of the file before each line.
-  std::string explained(const std::string& keys, const std::string& url) const {
+  std::string explained(const std::string& keys, const std::string& url,
+                        std::string_view client = {}) const {
     const std::string file = tree.path() + "/test.toml";
     const auto config = config::parse_config("[[site]]\nroot = 'www'\n" + keys, file);
     if (!config) return config.error().front().text();
-    std::string text = explain(*config, url);
+    const auto peer = access::Peer::parse(client);
+    std::string text = explain(*config, url, peer.value_or(administrator_of(*config)));
     for (auto at = text.find(file); at != text.npos; at = text.find(file, at))
       text.erase(at, file.size() + 1);
     return text;
@@ -79,6 +81,29 @@ TEST_F(Explain, NamesRulesOfAccessAndChangedFields) {
                 "4:   header X-A: 1 is set\n"
                 "4:   header X-B is removed\n"
                 "10:   header X-A: 2 is added\n");
+}
+
+TEST_F(Explain, AsksAsAnyClient) {
+  const auto near = explained(keys, "/staff/page", "192.0.2.7");
+  EXPECT_THAT(near, HasSubstr("9: a password is asked for first: realm \"Staff\""));
+  const auto far = explained(keys, "/staff/page", "198.51.100.7");
+  EXPECT_THAT(far, HasSubstr("403: 198.51.100.7 is not let in by allow = [\"192.0.2.0/24\", "
+                             "\"local\"] of location /staff/ (8)\n"));
+  EXPECT_THAT(explained(keys, "/login.html", "unix"), HasSubstr("sends "));
+  EXPECT_THAT(explained(keys, "/login.html", "::1"), HasSubstr("sends "));
+}
+
+TEST_F(Explain, SaysWhoIsAskedForAPassword) {
+  const std::string rule =
+      "auth = { passwords = 'passwords', open_to = ['192.0.2.0/24'], "
+      "open_methods = ['GET', 'OPTIONS'] }\n";
+  EXPECT_THAT(
+      explained(rule, "/login.html", "192.0.2.7"),
+      HasSubstr("3: no password is asked for: open_to = [\"192.0.2.0/24\"] in auth of site " +
+                tree.path() + "/www has 192.0.2.7\n"));
+  EXPECT_THAT(explained(rule, "/login.html"),
+              HasSubstr("3: a password is asked for first, but not for GET and OPTIONS: realm "
+                        "\"Restricted\", by auth of site "));
 }
 
 TEST_F(Explain, NamesThePageThatAnswersARefusal) {

@@ -168,5 +168,20 @@ TEST_F(LocateFilesElsewhere, HaveAnIndexOfTheirOwn) {
   EXPECT_EQ(find("/").kind, Kind::listing);
 }
 
+using LocateListing = Locate;
+
+TEST_F(LocateListing, ALocationListsWhateverItsSiteDoes) {
+  tree.directory("a/b");
+  config::Location& location = add(config::MatchKind::prefix, "/a/", config::ProgramKind::none);
+  EXPECT_EQ(find("/a/b/").kind, Located::Kind::listing);
+  location.listing = false;
+  EXPECT_EQ(status_of("/a/b/"), 404);
+  EXPECT_EQ(find("/").kind, Located::Kind::listing);
+  site.listing = false;
+  location.listing = true;
+  EXPECT_EQ(find("/a/b/").kind, Located::Kind::listing);
+  EXPECT_EQ(status_of("/"), 404);
+}
+
 }  // namespace
 }  // namespace cgisrv::site

@@ -271,6 +271,7 @@ TEST_F(LocateOn, ARegularExpressionThatGivesUpIs500) {
 // ---- cgisrv check --explain
 
 TEST_F(LocateOn, IsExplained) {
+  const access::Peer here = access::Peer::local();
   config.file = "test.toml";
   tree.file("wiki/index.php");
   site.server_name = {"example.org"};
@@ -279,7 +280,7 @@ TEST_F(LocateOn, IsExplained) {
   attempts("/wiki/", {"file", "/wiki/index.php"});
   site.locations.back().lines = {{"", 10}, {"match", 11}, {"try", 12}};
   EXPECT_EQ(
-      explain(config, "http://example.org:8080/wiki/a.php?x=1"),
+      explain(config, "http://example.org:8080/wiki/a.php?x=1", here),
       "http://example.org:8080/wiki/a.php?x=1\n"
       "test.toml:2: the site example.org answers for example.org\n"
       "test.toml:11: /wiki/a.php: location /wiki/ answers: it is the longest prefix that says "
@@ -294,9 +295,10 @@ TEST_F(LocateOn, IsExplained) {
           "  SCRIPT_NAME = /wiki/index.php\n"
           "  PATH_INFO = /a.php\n"
           "  methods: all but CONNECT and TRACE, which are 405\n");
-  EXPECT_THAT(explain(config, "/x"), HasSubstr("test.toml:1: /x: no location matches"));
-  EXPECT_THAT(explain(config, "/x"), HasSubstr("the first site answers, as the URL has no host"));
-  EXPECT_THAT(explain(config, "http://other/%zz"), HasSubstr("400: the path /%zz is broken"));
+  EXPECT_THAT(explain(config, "/x", here), HasSubstr("test.toml:1: /x: no location matches"));
+  EXPECT_THAT(explain(config, "/x", here),
+              HasSubstr("the first site answers, as the URL has no host"));
+  EXPECT_THAT(explain(config, "http://other/%zz", here), HasSubstr("400: the path /%zz is broken"));
 }
 
 }  // namespace

@@ -73,10 +73,42 @@ TEST_F(PasswordRuleTest, APathMayNeedMoreThanItsFolder) {
   add(config::MatchKind::prefix, "/a/", "a");
   add(config::MatchKind::exact, "/open", "open");
   const std::vector<const auth::Options*> none, all = {&*site->access.auth};
-  EXPECT_TRUE(needs_another_password(*site, "/x", none));
-  EXPECT_FALSE(needs_another_password(*site, "/x", all));
-  EXPECT_TRUE(needs_another_password(*site, "/a/", all));
-  EXPECT_FALSE(needs_another_password(*site, "/open", none));
+  EXPECT_TRUE(needs_another_password(*site, "/x", none, {}));
+  EXPECT_FALSE(needs_another_password(*site, "/x", all, {}));
+  EXPECT_TRUE(needs_another_password(*site, "/a/", all, {}));
+  EXPECT_FALSE(needs_another_password(*site, "/open", none, {}));
+}
+
+TEST_F(PasswordRuleTest, AListingNamesWhatItsReaderNeedsNoPasswordFor) {
+  add(config::MatchKind::prefix, "/near/", "near").access.auth->open_to.add("local");
+  add(config::MatchKind::prefix, "/read/", "read").access.auth->open_methods = {"GET"};
+  const auto stranger = access::Peer::of(*access::Ip::parse("192.0.2.7"));
+  EXPECT_FALSE(needs_another_password(*site, "/near/", {}, access::Peer::local()));
+  EXPECT_TRUE(needs_another_password(*site, "/near/", {}, stranger));
+  EXPECT_FALSE(needs_another_password(*site, "/read/", {}, stranger));
+}
+
+// Every rule of a path asks by itself: one that is open to a client opens no other.
+TEST_F(PasswordRuleTest, WhoIsAsked) {
+  const auto near = *access::Peer::parse("192.0.2.7");
+  const auto far = *access::Peer::parse("198.51.100.7");
+  auth::Options rule;
+  EXPECT_TRUE(rule.asks(access::Peer::local(), "GET"));
+  EXPECT_EQ(rule.open_to.add("192.0.2.0/24"), "");
+  for (const auto* method : {"GET", "POST", "X-ANY"}) {
+    EXPECT_FALSE(rule.asks(near, method)) << method;
+    EXPECT_TRUE(rule.asks(far, method)) << method;
+    EXPECT_TRUE(rule.asks({}, method)) << "a client without an address";
+  }
+  rule.open_methods = {"GET", "REPORT"};
+  for (const auto* method : {"GET", "HEAD", "REPORT"})
+    EXPECT_FALSE(rule.asks(far, method)) << method;
+  for (const auto* method : {"POST", "PUT", "OPTIONS", "get", "GETS", "", "X-ANY", "PROPFIND"})
+    EXPECT_TRUE(rule.asks(far, method)) << method;
+  rule.open_methods = {"OPTIONS"};
+  EXPECT_TRUE(rule.asks(far, "HEAD"));
+  rule = {.is_open = true};
+  EXPECT_FALSE(rule.asks(far, "POST"));
 }
 
 TEST_F(PasswordRuleTest, AnIndexHasTheRuleOfItsOwnPath) {
