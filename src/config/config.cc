@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <functional>
+#include <iterator>
 #include <set>
 
 #include "config/codec.h"
@@ -102,6 +103,7 @@ std::expected<Config, std::vector<ConfigError>> config_of(const Value& document,
   if (!faults.empty()) return std::unexpected(std::move(faults).in_order_of_file());
   number_locations(config);
   list_password_rules(config);
+  note_deadlines(document, file, config);
   find_real_places(config);
   config.file = file;
   use_default_user(config.server);
@@ -119,7 +121,7 @@ std::expected<Config, std::vector<ConfigError>> load_config(const std::string& f
   auto config = config_of(*read, file, std::move(faults));
   if (!config) return config;
   config->included = std::move(included.files);
-  config->notes = std::move(included.empty);
+  std::ranges::move(included.empty, std::back_inserter(config->notes));
   hand_on_variables(*config);
   return config;
 }

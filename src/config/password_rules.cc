@@ -103,7 +103,7 @@ void note_file(const Config& config, const std::string& path, std::string_view w
         fmt::format("{} can be read or written by every user of this machine: chmod 640 {}", path,
                     text::shell_word(path)));
   const std::string& user = config.server.user;
-  if (!user.empty() && !process::may_read(user, config.server.group, status))
+  if (!user.empty() && !process::may(S_IROTH, user, config.server.group, status))
     notes.push_back(fmt::format(
         "{0} cannot be read by the user {1}, as whom the server checks {2}: chgrp {1} {3}, and "
         "chmod 640 {3}",

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
 
 #include "base/text.h"
+#include "base/units.h"
 #include "config/location_check.h"
 #include "config/value_check.h"
 
@@ -58,7 +60,31 @@ void check_site(const Value& table, Site& site, Faults& faults) {
   }
 }
 
+void note_deadlines_of(const Value* table, const CgiOptions& cgi, const std::string& file,
+                       std::vector<std::string>& notes) {
+  const std::pair<const char*, Duration> deadlines[] = {{"header_timeout", cgi.header_timeout},
+                                                        {"idle_timeout", cgi.idle_timeout}};
+  for (const auto& [key, value] : deadlines) {
+    const Value* said = table == nullptr ? nullptr : table->find(key);
+    if (said == nullptr || value == duration_unlimited || value <= cgi.timeout) continue;
+    const std::string most = format_duration(static_cast<std::uint64_t>(cgi.timeout.count()));
+    notes.push_back(
+        fmt::format("{}:{}: '{}' has no effect: 'timeout' ends the program before, after {}",
+                    said->at.file ? *said->at.file : file, said->at.line, key, most));
+  }
+}
+
 }  // namespace
+
+void note_deadlines(const Value& root, const std::string& file, Config& config) {
+  note_deadlines_of(root.find("cgi"), config.cgi, file, config.notes);
+  for (std::size_t i = 0; i < config.sites.size(); ++i) {
+    const Value& table = root.find("site")->as<Value::List>()->at(i);
+    for (std::size_t j = 0; j < config.sites[i].locations.size(); ++j)
+      note_deadlines_of(&table.find("location")->as<Value::List>()->at(j),
+                        config.sites[i].locations[j].cgi, file, config.notes);
+  }
+}
 
 void check_sites(const Value& root, Config& config, Faults& faults) {
   const Value* sites = root.find("site");

@@ -13,4 +13,7 @@ namespace cgisrv::config {
 // Completes the result of read_config() for `root`: names in lower case, programs found.
 void check_sites(const Value& root, Config& config, Faults& faults);
 
+// Notes deadlines of programs that are never reached, as `timeout` is before them. `file`: of root.
+void note_deadlines(const Value& root, const std::string& file, Config& config);
+
 }  // namespace cgisrv::config

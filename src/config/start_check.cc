@@ -1,6 +1,8 @@
 #include "config/start_check.h"
 
+#include <cgisrv/fd.h>
 #include <fmt/format.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,6 +16,7 @@
 #include "base/text.h"
 #include "config/descriptors.h"
 #include "config/run_as.h"
+#include "net/address.h"
 #include "process/privileges.h"
 
 namespace cgisrv::config {
@@ -37,6 +40,60 @@ void look_for_folder(const std::filesystem::path& path, std::string_view key, St
       .push_back(fmt::format("there is no folder {} for {}; make it before the start", name, key));
 }
 
+// The first folder on the way to a directory, itself included, that the server's user may not
+// enter; empty: none. Groups and modes alone are looked at.
+std::string closed_to(const ServerOptions& server, const std::filesystem::path& directory) {
+  std::string closed;
+  for (auto folder = directory; folder.has_relative_path(); folder = folder.parent_path()) {
+    struct stat status {};
+    if (::stat(folder.c_str(), &status) == 0 &&
+        !process::may(S_IXOTH, server.user, server.group, status))
+      closed = folder.string();
+  }
+  return closed;
+}
+
+// Whoever checks as root sees what the server's user does not.
+void look_for_closed_roots(const Config& config, StartCheck& check) {
+  if (config.server.user.empty() || ::geteuid() != 0) return;
+  const auto look = [&](std::string_view key, const std::string& directory) {
+    const std::string closed =
+        directory.empty() ? std::string() : closed_to(config.server, directory);
+    if (!closed.empty())
+      check.limits.push_back(
+          fmt::format("the user {} may not enter {}, and finds nothing of {} = \"{}\"; run: chmod "
+                      "a+x {}, or serve another folder",
+                      config.server.user, closed, key, directory, text::shell_word(closed)));
+  };
+  for (const Site& site : config.sites) {
+    look("root", site.root);
+    for (const Location& location : site.locations) {
+      const std::filesystem::path files(location.files);
+      const bool is_file = location.match.kind == MatchKind::exact;
+      look("files", (is_file ? files.parent_path() : files).string());
+      if (location.program == ProgramKind::directory) look("cgi", location.path);
+    }
+  }
+}
+
+// Ports below 1024 are for those who have the right. Whether we have it is found by asking for one:
+// nothing listens there meanwhile.
+void look_for_ports(const Config& config, StartCheck& check) {
+  constexpr std::uint16_t ports_for_all = 1024;
+  for (const Listen& listen : config.listen) {
+    const auto address = net::parse_address(listen.address);
+    if (!address || address->family() == AF_UNIX || address->port() == 0 ||
+        address->port() >= ports_for_all)
+      continue;
+    const Fd socket(::socket(address->family(), SOCK_STREAM | SOCK_CLOEXEC, 0));
+    if (socket && ::bind(socket.get(), address->data(), address->size()) != 0 && errno == EACCES)
+      check.expected.push_back(
+          fmt::format("port {} of {} is not for every user; start it as root, which gives up its "
+                      "rights, or by the service manager",
+                      address->port(), listen.address));
+  }
+}
+
 }  // namespace
 
 StartCheck check_start(const Config& config) {
@@ -49,6 +106,8 @@ StartCheck check_start(const Config& config) {
       {"[server] pid_file", config.server.pid_file}};
   for (const auto& [key, path] : written)
     look_for_folder(path, key, check);
+  look_for_closed_roots(config, check);
+  look_for_ports(config, check);
   if (auto limit = connections_lacking(config.server, process::descriptor_limit()); !limit.empty())
     check.limits.push_back(std::move(limit));
   for (const auto& listen : config.listen)

@@ -74,17 +74,21 @@ Result<void> may_become_user(const std::string& user, const std::string& group) 
   return {};
 }
 
-bool may_read(const std::string& user, const std::string& group, const struct stat& status) {
+bool may(mode_t right, const std::string& user, const std::string& group,
+         const struct stat& status) {
+  constexpr unsigned as_group = 3;  // bits to the left
+  constexpr unsigned as_owner = 6;
   const auto identity = find_identity(user, group);
   if (!identity || identity->uid == 0) return true;
-  if (status.st_uid == identity->uid) return (status.st_mode & S_IRUSR) != 0;
+  if (status.st_uid == identity->uid) return (status.st_mode & (right << as_owner)) != 0;
   std::array<gid_t, 64> groups{};
   int count = groups.size();
   if (::getgrouplist(user.c_str(), identity->gid, groups.data(), &count) < 0)
     return true;  // too many to tell
   const auto end = groups.begin() + count;
-  if (std::find(groups.begin(), end, status.st_gid) != end) return (status.st_mode & S_IRGRP) != 0;
-  return (status.st_mode & S_IROTH) != 0;
+  if (std::find(groups.begin(), end, status.st_gid) != end)
+    return (status.st_mode & (right << as_group)) != 0;
+  return (status.st_mode & right) != 0;
 }
 
 Result<void> drop_privileges(const Privileges& wanted) {

@@ -27,9 +27,10 @@ Result<void> drop_privileges(const Privileges& wanted);
 // Whether drop_privileges() will succeed, as far as can be told beforehand.
 Result<void> may_become_user(const std::string& user, const std::string& group);
 
-// Whether the mode of a file lets that user read it, who has no capability. True where that user or
-// group is not known.
-bool may_read(const std::string& user, const std::string& group, const struct stat& status);
+// Whether the mode of a file lets that user do it, who has no capability; `right` is S_IROTH,
+// S_IWOTH, or S_IXOTH, which is also entering a folder. True where that user or group is not known.
+bool may(mode_t right, const std::string& user, const std::string& group,
+         const struct stat& status);
 
 // The name of the user that we run as, or the uid if it has none. Looked up once.
 const std::string& own_user_name();

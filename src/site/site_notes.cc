@@ -5,11 +5,16 @@
 #include <algorithm>
 #include <optional>
 #include <ranges>
+#include <utility>
 
+#include "base/text.h"
+#include "base/tree.h"
+#include "config/key_lines.h"
 #include "config/value_check.h"
 #include "site/access_rules.h"
 #include "site/folder_notes.h"
 #include "site/mapping.h"
+#include "site/pattern_notes.h"
 #include "site/router.h"
 #include "site/target_notes.h"
 
@@ -88,16 +93,69 @@ void note_unix_listeners(const config::Config& config, std::vector<std::string>&
   const auto unix_listener = std::ranges::find_if(
       config.listen, [](const config::Listen& each) { return each.address.starts_with("unix:"); });
   const auto& trusted = config.server.trusted_proxies;
-  const auto lets_in = [](const config::AccessRules& rules) {
+  const auto by_allow = [](const config::AccessRules& rules) {
     return rules.allow && (rules.allow->has("local") || rules.allow->has("unix"));
   };
-  if (unix_listener == config.listen.end() || trusted.has("unix") || trusted.has("local") ||
-      !has_any(config, lets_in))
+  const auto by_auth = [](const config::AccessRules& rules) {
+    return rules.auth && (rules.auth->open_to.has("local") || rules.auth->open_to.has("unix"));
+  };
+  if (unix_listener == config.listen.end() || trusted.has("unix") || trusted.has("local")) return;
+  const std::pair<const char*, Key> keys[] = {{"allow", by_allow}, {"open_to in auth", by_auth}};
+  for (const auto& [key, says_so] : keys)
+    if (has_any(config, says_so))
+      notes.push_back(fmt::format(
+          "{} lets in whoever connects to {}; if a proxy does, name it, or all its clients may be "
+          "let in: trusted_proxies = [\"unix\"] under [server]",
+          key, unix_listener->address));
+}
+
+// It is never sent, but programs and other servers may have the folder too.
+void note_password_files(const config::Config& config, std::vector<std::string>& notes) {
+  for (const std::string& file : config.password_files) {
+    const std::string real = real_path(file);
+    for (const config::Site& site : config.sites) {
+      std::string path;
+      const auto keep = [&](const std::string& found) {
+        path = found;
+        return true;
+      };
+      if (real.empty() || !any_path_to(site, site.real_root, real, keep)) continue;
+      notes.push_back(fmt::format(
+          "{} has the address {} in the site {}, which answers 404 for it; keep passwords where no "
+          "site has them, such as /etc/cgisrv",
+          text::escape(file, 200), text::escape(path, 200), site.title()));
+      break;
+    }
+  }
+}
+
+// A folder or file that a location denies, and that another site has. What `allow` says of a path
+// follows the file (access_rules.h); `deny` is for the path alone.
+void note_denied_elsewhere(const config::Config& config, const config::Site& site,
+                           const config::Location& location, std::vector<std::string>& notes) {
+  const bool is_prefix = location.match.kind == config::MatchKind::prefix;
+  if (location.deny == config::Deny::no ||
+      (!is_prefix && location.match.kind != config::MatchKind::exact))
     return;
-  notes.push_back(fmt::format(
-      "allow lets in whoever connects to {}; if a proxy does, name it, or all its clients may be "
-      "let in: trusted_proxies = [\"unix\"] under [server]",
-      unix_listener->address));
+  const http::Path denied = http::plain_path(location.match.text);
+  const std::string file = real_path(find_mapping(find_route(site, denied)).file(denied.text));
+  const auto is_open_in = [&](const config::Site& other) {
+    return any_path_to(other, other.real_root, file, [&](const std::string& path) {
+      const http::Path asked = http::plain_path(is_prefix ? path + "/" : path);
+      return find_route(other, asked).location.deny == config::Deny::no &&
+             rules_for(other, asked, has_allow).empty();
+    });
+  };
+  for (const config::Site& other : config.sites) {
+    // A site within what is denied is meant to be seen.
+    if (&other == &site || file.empty() || is_below(other.real_root, file) || !is_open_in(other))
+      continue;
+    notes.push_back(fmt::format(
+        "{}location {} of the site {} denies what the site {} has too, and says nothing of; write "
+        "deny there, or allow = [] here, which holds for the files by whatever path",
+        place_text(config, config::find_line(location.lines, {"deny", ""})), location.match.text,
+        site.title(), other.title()));
+  }
 }
 
 }  // namespace
@@ -108,10 +166,14 @@ std::vector<std::string> notes_on_sites(const config::Config& config) {
     note_endings(site, notes);
     for (const config::Site& other : config.sites)
       if (&other != &site) note_programs_in_common(site, other, notes);
+    for (const config::Location& location : site.locations)
+      note_denied_elsewhere(config, site, location, notes);
   }
+  note_patterns(config, notes);
   note_targets(config, notes);
   note_unrun_programs(config, notes);
   note_unix_listeners(config, notes);
+  note_password_files(config, notes);
   return notes;
 }
 

@@ -71,5 +71,17 @@ TEST_F(AccessKeysTest, TheFilesOfAllRulesAreKnown) {
   EXPECT_THAT(config.password_files, ElementsAre(path("groups"), path("passwords")));
 }
 
+TEST_F(AccessKeysTest, DeadlinesThatAreNeverReachedAreNoted) {
+  const std::string file = path("test.toml");
+  EXPECT_THAT(with_site("[cgi]\nheader_timeout = '2m'\ntimeout = '1m'").notes,
+              ElementsAre(file + ":2: 'header_timeout' has no effect: 'timeout' ends the program "
+                                 "before, after 1m"));
+  EXPECT_THAT(with_site("[cgi]\nheader_timeout = 'unlimited'\ntimeout = '1m'").notes, IsEmpty());
+  EXPECT_THAT(with_site("[cgi]\ntimeout = '1s'").notes, IsEmpty()) << "the others are defaults";
+  const Config config =
+      good("[[site]]\nroot = 'www'\n[[site.location]]\nmatch = '/a/'\nidle_timeout = '11m'\n");
+  EXPECT_THAT(config.notes, ElementsAre(HasSubstr(":5: 'idle_timeout' has no effect")));
+}
+
 }  // namespace
 }  // namespace cgisrv::config

@@ -2,9 +2,12 @@
 
 #include <gmock/gmock.h>
 
+#include "../temporary_directory.h"
+
 namespace cgisrv::site {
 namespace {
 
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -49,6 +52,9 @@ TEST(SiteNotes, TellThatAProxyOnAUnixSocketIsLocal) {
   EXPECT_EQ(allow.add("local"), "");
   EXPECT_THAT(notes_on_sites(config),
               ElementsAre(HasSubstr("whoever connects to unix:/run/a.sock")));
+  config.sites.front().access.auth.emplace().open_to.add("local");
+  EXPECT_THAT(notes_on_sites(config),
+              ElementsAre(HasSubstr("allow lets in"), HasSubstr("open_to in auth lets in")));
   EXPECT_EQ(config.server.trusted_proxies.add("unix"), "");
   EXPECT_THAT(notes_on_sites(config), IsEmpty());
 }
@@ -105,6 +111,46 @@ TEST_F(SitesInCommon, SayNothingWhereTheOtherRunsThemTooOrSendsThem) {
   plain().locations = {location(config::MatchKind::prefix, "/")};
   plain().locations.front().files_only = true;
   EXPECT_THAT(notes_on_sites(config), IsEmpty());
+}
+
+// ---- of files that are there
+
+class NotesOnFiles : public testing::Test {
+ protected:
+  NotesOnFiles() {
+    tree.file("a/conf/secret");
+    tree.file("a/passwords", 0640, "alice:{SHA}tiY7sUhYKUwI5L3866kDY+ENcrQ=\n");
+    tree.directory("etc");
+  }
+  std::vector<std::string> notes(const std::string& sites) const {
+    const auto config = config::parse_config(sites, tree.path() + "/test.toml");
+    return config ? notes_on_sites(*config) : std::vector{config.error().front().text()};
+  }
+
+  TemporaryDirectory tree;
+};
+
+TEST_F(NotesOnFiles, TellOfAPasswordFileBelowARoot) {
+  const std::string auth = "auth = { passwords = 'a/passwords' }\n";
+  EXPECT_THAT(notes("[[site]]\nroot = 'a'\n" + auth),
+              ElementsAre(AllOf(HasSubstr("/a/passwords has the address /passwords in the site "),
+                                HasSubstr("which answers 404 for it"))));
+  EXPECT_THAT(notes("[[site]]\nroot = 'etc'\n" + auth), IsEmpty());
+}
+
+TEST_F(NotesOnFiles, TellWhereElseIsWhatALocationDenies) {
+  const std::string one =
+      "[[site]]\nroot = 'a'\n[[site.location]]\nmatch = '/conf/'\ndeny = true\n[[site]]\n"
+      "server_name = ['b']\n";
+  EXPECT_THAT(notes(one + "root = '.'\n"),
+              ElementsAre(AllOf(HasSubstr("/test.toml:5: location /conf/ of the site "),
+                                HasSubstr("denies what the site b has too"))));
+  const std::string of_b = "[[site.location]]\nmatch = '/a/conf/'\n";
+  EXPECT_THAT(notes(one + "root = '.'\n" + of_b + "deny = 'hide'\n"), IsEmpty());
+  EXPECT_THAT(notes(one + "root = '.'\n" + of_b + "allow = ['all']\n"), IsEmpty())
+      << "somebody has decided";
+  EXPECT_THAT(notes(one + "root = 'a/conf'\n"), IsEmpty()) << "it is meant to be seen";
+  EXPECT_THAT(notes(one + "root = 'etc'\n"), IsEmpty());
 }
 
 }  // namespace
