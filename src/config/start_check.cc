@@ -53,29 +53,6 @@ std::string closed_to(const ServerOptions& server, const std::filesystem::path& 
   return closed;
 }
 
-// Whoever checks as root sees what the server's user does not.
-void look_for_closed_roots(const Config& config, StartCheck& check) {
-  if (config.server.user.empty() || ::geteuid() != 0) return;
-  const auto look = [&](std::string_view key, const std::string& directory) {
-    const std::string closed =
-        directory.empty() ? std::string() : closed_to(config.server, directory);
-    if (!closed.empty())
-      check.limits.push_back(
-          fmt::format("the user {} may not enter {}, and finds nothing of {} = \"{}\"; run: chmod "
-                      "a+x {}, or serve another folder",
-                      config.server.user, closed, key, directory, text::shell_word(closed)));
-  };
-  for (const Site& site : config.sites) {
-    look("root", site.root);
-    for (const Location& location : site.locations) {
-      const std::filesystem::path files(location.files);
-      const bool is_file = location.match.kind == MatchKind::exact;
-      look("files", (is_file ? files.parent_path() : files).string());
-      if (location.program == ProgramKind::directory) look("cgi", location.path);
-    }
-  }
-}
-
 // Ports below 1024 are for those who have the right. Whether we have it is found by asking for one:
 // nothing listens there meanwhile.
 void look_for_ports(const Config& config, StartCheck& check) {
@@ -106,7 +83,7 @@ StartCheck check_start(const Config& config) {
       {"[server] pid_file", config.server.pid_file}};
   for (const auto& [key, path] : written)
     look_for_folder(path, key, check);
-  look_for_closed_roots(config, check);
+  std::ranges::move(closed_roots(config), std::back_inserter(check.limits));
   look_for_ports(config, check);
   if (auto limit = connections_lacking(config.server, process::descriptor_limit()); !limit.empty())
     check.limits.push_back(std::move(limit));
@@ -116,6 +93,30 @@ StartCheck check_start(const Config& config) {
       std::ranges::move(closed_folders(*socket), std::back_inserter(check.limits));
     }
   return check;
+}
+
+std::vector<std::string> closed_roots(const Config& config) {
+  std::vector<std::string> closed;
+  if (config.server.user.empty() || ::geteuid() != 0) return closed;
+  const auto look = [&](std::string_view key, const std::string& directory) {
+    const std::string folder =
+        directory.empty() ? std::string() : closed_to(config.server, directory);
+    if (!folder.empty())
+      closed.push_back(
+          fmt::format("the user {} may not enter {}, and finds nothing of {} = \"{}\"; run: chmod "
+                      "a+x {}, or serve another folder",
+                      config.server.user, folder, key, directory, text::shell_word(folder)));
+  };
+  for (const Site& site : config.sites) {
+    look("root", site.root);
+    for (const Location& location : site.locations) {
+      const std::filesystem::path files(location.files);
+      const bool is_file = location.match.kind == MatchKind::exact;
+      look("files", (is_file ? files.parent_path() : files).string());
+      if (location.program == ProgramKind::directory) look("cgi", location.path);
+    }
+  }
+  return closed;
 }
 
 std::vector<std::string> closed_folders(const std::filesystem::path& socket) {

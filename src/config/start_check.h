@@ -23,6 +23,9 @@ struct StartCheck {
 // That another user must start it is not an obstacle: checking a file does not take root.
 StartCheck check_start(const Config& config);
 
+// Folders of sites that root sees and the server's user does not, a sentence each.
+std::vector<std::string> closed_roots(const Config& config);
+
 // Folders on the way to a unix socket that only root may enter, a sentence each. A client that may
 // not enter one is refused by the kernel, in words that do not name the folder.
 std::vector<std::string> closed_folders(const std::filesystem::path& socket);

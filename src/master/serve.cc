@@ -4,6 +4,7 @@
 
 #include "base/exit_status.h"
 #include "base/log.h"
+#include "config/start_check.h"
 #include "master/master_process.h"
 #include "process/privileges.h"
 
@@ -36,6 +37,8 @@ int serve(config::Config config, ServeOptions start) {
   if (!loaded) return complain(loaded.error(), exit_status_of(loaded.error()));
   const config::Config& loaded_config = loaded->generation->config();
   warn_of_root(loaded_config);
+  for (const std::string& closed : config::closed_roots(loaded_config))
+    log::line(log::Level::warn, "{}", closed);
   if (loaded_config.server.cgroups) {
     auto prepared = process::Cgroups::prepare(loaded_config.server.user);
     if (!prepared) return complain(prepared.error(), exit_status_of(prepared.error()));

@@ -1,10 +1,11 @@
 #include "site/pattern_notes.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
-#include <initializer_list>
 #include <utility>
+#include <vector>
 
 #include "base/text.h"
 #include "config/key_lines.h"
@@ -41,11 +42,26 @@ bool has_branches(std::string_view expression) {
   return false;
 }
 
-// Whether the location has a key that holds only where it answers.
-bool has_more_than(const Location& location, std::initializer_list<std::string_view> keys) {
-  return std::ranges::any_of(location.lines, [&](const config::KeyLine& line) {
-    return !line.key.empty() && std::ranges::find(keys, line.key) == keys.end();
-  });
+using Keys = std::vector<std::string_view>;
+
+// The keys that a location has, but for those.
+Keys keys_without(const Location& location, const Keys& those) {
+  Keys keys;
+  for (const config::KeyLine& line : location.lines)
+    if (!line.key.empty() && std::ranges::find(those, line.key) == those.end())
+      keys.emplace_back(line.key);
+  return keys;
+}
+
+// The keys of the prefix that an answer of the expression would have had.
+Keys lost_keys(const Location& pattern, const Location& prefix) {
+  if (!pattern.redirect.to.empty() || !pattern.attempts.empty()) return {};
+  Keys held = {"match", "allow", "auth", "files", "index", "listing"};
+  for (const config::KeyLine& line : pattern.lines)
+    held.emplace_back(line.key);
+  if (pattern.program != config::ProgramKind::none)  // these are for files
+    held.insert(held.end(), {"cache", "charset", "types"});
+  return keys_without(prefix, held);
 }
 
 // Of two prefixes of one path, the one with the greater rank answers.
@@ -61,16 +77,15 @@ void note_pair(const config::Config& config, const Location& pattern, const Loca
                std::vector<std::string>& notes) {
   const std::string match = config::format_match(pattern.match);
   if (says_what_answers(prefix)) {
-    if (prefix.attempts.empty() && has_more_than(pattern, {"match", "allow", "auth"}))
+    if (prefix.attempts.empty() && !keys_without(pattern, {"match", "allow", "auth"}).empty())
       notes.push_back(fmt::format(
           "{}location {} never answers, since location {} goes before it: of its keys only allow "
           "and auth hold; match a longer prefix, or an exact path",
           place_of(config, pattern), match, prefix.match.text));
-  } else if (has_more_than(prefix, {"match", "allow", "auth", "files"})) {
-    notes.push_back(
-        fmt::format("{}location {} goes before location {}: what it matches is answered without "
-                    "the keys of that, but for allow, auth and files",
-                    place_of(config, pattern), match, prefix.match.text));
+  } else if (const Keys lost = lost_keys(pattern, prefix); !lost.empty()) {
+    notes.push_back(fmt::format(
+        "{}location {} goes before location {}: what it matches is answered without {} of that",
+        place_of(config, pattern), match, prefix.match.text, fmt::join(lost, ", ")));
   }
 }
 

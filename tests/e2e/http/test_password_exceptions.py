@@ -27,6 +27,7 @@ def shared_site(shared_site: Site) -> Site:
         shared_site.file(f"{folder}/page.txt", "a page")
     shared_site.file("passwords", f"alice:{QUICK}\n")
     shared_site.path("link.txt").symlink_to("passwords")
+    shared_site.prints("names.cgi", f"X-Sendfile: {shared_site.root}/passwords\n\n")
     password_file(shared_site.root.parent / "passwords", alice=QUICK)
     return shared_site
 
@@ -40,7 +41,8 @@ def shared_config(shared_site: Site) -> str:
              "=/kept/": auth(shared_site.root / "passwords")}
     locations = "".join(f'[[site.location]]\nmatch = "{match}"\n{rule}\n' for match, rule in rules.items())
     # What a program is told does not depend on whether the client had to log in.
-    return cgi_site("{root}", f'authorization = true\nremote_user = "X-Remote-User"\n{locations}',
+    return cgi_site("{root}", f'authorization = true\nremote_user = "X-Remote-User"\n'
+                    f'sendfile_roots = ["{{root}}"]\n{locations}',
                     site="listing = true", server='trusted_proxies = ["127.0.0.3"]')
 
 
@@ -96,7 +98,7 @@ def test_a_listing_names_what_its_reader_is_not_asked_for(shared: Server) -> Non
 
 
 def test_a_file_of_passwords_is_never_sent(shared: Server) -> None:
-    for target in ("/passwords", "/link.txt", "//passwords", "/read/../passwords"):
+    for target in ("/passwords", "/link.txt", "//passwords", "/read/../passwords", "/names.cgi"):
         for headers in ([], ALICE):
             answer = ask(shared, "GET", target, headers=headers)
             assert answer.status == 404 and QUICK not in answer.text, target

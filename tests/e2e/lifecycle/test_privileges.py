@@ -68,6 +68,20 @@ def report(response) -> dict[str, str]:
 
 
 @as_root
+def test_a_root_that_the_user_cannot_enter_is_told(start, site, run):
+    closed = site.path("closed/www/page.html")
+    site.file("closed/www/page.html", "a page")
+    closed.parent.parent.chmod(0o700)
+    text = config(site, 'user = "nobody"').replace(f'"{site.root}"', f'"{closed.parent}"')
+    server = start(config=text)
+    told = f"the user nobody may not enter {closed.parent.parent}, and finds nothing of root = "
+    server.wait_log(f"warn .*{told}")
+    assert server.get("/page.html").status == 403
+    checked = run("check", "-c", server.temporary.parent / "cgisrv.toml")
+    assert f"note: as it is here, {told}" in checked.stderr
+
+
+@as_root
 def test_master_is_root_and_all_else_the_configured_user(start, site):
     server = start(config=config(site, 'user = "nobody"'))
     assert status_field(server.pid, "Uid").split() == ["0"] * 4

@@ -76,12 +76,18 @@ TEST_F(PatternNotes, TellOfAnExpressionThatNeverAnswers) {
 }
 
 TEST_F(PatternNotes, TellOfAPrefixWhoseKeysDoNotHold) {
-  const auto app = location("~^/app/[a-z]+$", "cgi = true");
-  EXPECT_THAT(notes(location("/app/", "body_size = '1m'") + app),
-              ElementsAre("7: location ~^/app/[a-z]+$ goes before location /app/: what it matches "
-                          "is answered without the keys of that, but for allow, auth and files"));
-  EXPECT_THAT(notes(location("/app/", "files = 'www'\nallow = ['local']") + app), IsEmpty());
-  EXPECT_THAT(notes(location("/other/", "body_size = '1m'") + app), IsEmpty());
+  const auto app = location("~^/app/[a-z]+$", "cgi = true\nbody_size = '2m'");
+  const auto prefix = [](std::string_view keys) { return location("/app/", keys); };
+  EXPECT_THAT(
+      notes(prefix("umask = '027'\nheaders = { X-A = 'b' }\nbody_size = '1m'\ncache = '1h'") + app),
+      ElementsAre("10: location ~^/app/[a-z]+$ goes before location /app/: what it matches is "
+                  "answered without umask, headers of that"))
+      << "it has a body_size of its own, and cache is for files";
+  EXPECT_THAT(notes(prefix("cache = '1h'") + location("~^/app/x", "charset = 'utf-8'")),
+              ElementsAre(HasSubstr("answered without cache of that")));
+  EXPECT_THAT(notes(prefix("cache = '1h'") + location("~^/app/x", "redirect = '/y'")), IsEmpty());
+  EXPECT_THAT(notes(prefix("files = 'www'\nallow = ['local']\nindex = ['a']") + app), IsEmpty());
+  EXPECT_THAT(notes(location("/other/", "umask = '027'") + app), IsEmpty());
 }
 
 }  // namespace
