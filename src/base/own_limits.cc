@@ -1,5 +1,7 @@
 #include "base/own_limits.h"
 
+#include <algorithm>
+
 #include "base/log.h"
 
 namespace cgisrv {
@@ -15,12 +17,17 @@ bool OwnLimits::restore() {
   for (Limit& limit : limits_) {
     rlimit now{};
     ::getrlimit(limit.resource, &now);
-    if (now.rlim_cur >= limit.meant.rlim_cur) continue;
-    const bool done = ::setrlimit(limit.resource, &limit.meant) == 0;
+    const bool is_soft = now.rlim_cur < limit.meant.rlim_cur;
+    if (!is_soft && now.rlim_max >= limit.meant.rlim_max) continue;
+    const rlimit wanted{std::max(now.rlim_cur, limit.meant.rlim_cur),
+                        std::max(now.rlim_max, limit.meant.rlim_max)};
+    const bool done = ::setrlimit(limit.resource, &wanted) == 0;
     log::line(log::Level::error,
-              "another process has lowered the resource limit {} of this one from {} to {}, as "
+              "another process has lowered the {}resource limit {} of this one from {} to {}, as "
               "prlimit(1) does; {}",
-              limit.name, limit.meant.rlim_cur, now.rlim_cur,
+              is_soft ? "" : "hard ", limit.name,
+              is_soft ? limit.meant.rlim_cur : limit.meant.rlim_max,
+              is_soft ? now.rlim_cur : now.rlim_max,
               done ? "it is set back" : "it cannot be set back, and this process will be replaced");
     all = all && done;
   }

@@ -356,13 +356,19 @@ def test_a_limit_that_was_lowered_is_set_back(pool, what):
 
 
 @pytest.mark.kills_worker
-def test_who_cannot_set_its_limits_back_is_replaced(pool, site):
+@pytest.mark.parametrize("lowered", ["--nofile=3:3", "--core=:0"])
+def test_who_cannot_set_its_limits_back_is_replaced(pool, site, lowered):
+    """Where the hard limit alone is lowered, a program with an rlimit of its own could not be started."""
     site.root.chmod(0o755)
+    most = resource.getrlimit(resource.RLIMIT_CORE)[1]
+    if lowered.startswith("--core") and most == 0:
+        pytest.skip("there are no core dumps here")
+    resource.setrlimit(resource.RLIMIT_CORE, (0, most))
     server = pool(1, 'heartbeat_timeout = "1s"\n'
                   + ('user = "nobody"\n' if os.geteuid() == 0 else ""))
     worker, = server.workers()
     owner = os.stat(f"/proc/{worker}")  # whose process may do so, as its programs may
-    subprocess.run(["prlimit", f"--pid={worker}", "--nofile=3:3"], check=True,
+    subprocess.run(["prlimit", f"--pid={worker}", lowered], check=True,
                    user=owner.st_uid, group=owner.st_gid, extra_groups=[])
     server.wait_log("it cannot be set back, and this process will be replaced")
     assert until(lambda: server.workers() not in ([], [worker]))
