@@ -45,6 +45,14 @@ bool is_control(int fd) {
   return is(SO_DOMAIN, AF_UNIX) && is(SO_TYPE, SOCK_SEQPACKET);
 }
 
+AllLimits limits_of(pid_t pid) {
+  AllLimits limits{};
+  for (int resource = 0; resource < RLIM_NLIMITS; ++resource)
+    ::prlimit(pid, static_cast<__rlimit_resource>(resource), nullptr,
+              &limits.at(static_cast<std::size_t>(resource)));
+  return limits;
+}
+
 }  // namespace
 
 ZygoteManager::ZygoteProcess::ZygoteProcess(Loop& loop, Boot boot, Options options, Stamp script,
@@ -110,6 +118,7 @@ ZygoteManager::ZygoteProcess::BootStatus ZygoteManager::ZygoteProcess::understan
   control_ = std::move(packet.descriptor);
   end_reading(control_.get());  // it only takes requests; nothing is read from it
   boot_us_ = processor_us_of(boot_.pid);
+  limits_ = limits_of(boot_.pid);
   last_use_ = loop_.now();
   return BootStatus::ready;
 }
@@ -166,7 +175,17 @@ std::string_view ZygoteManager::ZygoteProcess::fault(Clock::duration settling) c
   if (doubtful_ && loop_.now() - began_ >= settling)
     return "a file that it has loaded was changed meanwhile";
   if (is_too_large().value_or(false)) return "it is larger than max_memory";
+  if (has_lowered_limits())
+    return "another process has lowered its resource limits, as prlimit(1) does";
   return {};
+}
+
+// Each of its processes has them too.
+bool ZygoteManager::ZygoteProcess::has_lowered_limits() const {
+  return !std::ranges::equal(
+      limits_of(boot_.pid), limits_, [](const rlimit& now, const rlimit& then) {
+        return now.rlim_cur >= then.rlim_cur && now.rlim_max >= then.rlim_max;
+      });
 }
 
 bool ZygoteManager::ZygoteProcess::has_changed() const {

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cgisrv/loop.h>
+#include <sys/resource.h>
 
+#include <array>
 #include <optional>
 #include <string>
 #include <utility>
@@ -13,6 +15,9 @@
 #include "warm/zygote_manager.h"
 
 namespace cgisrv::warm {
+
+// Resource limits, by their numbers.
+using AllLimits = std::array<rlimit, RLIM_NLIMITS>;
 
 class ZygoteManager::ZygoteProcess {
  public:
@@ -64,6 +69,7 @@ class ZygoteManager::ZygoteProcess {
   void end();
   bool take_stamps();
   bool has_changed() const;
+  bool has_lowered_limits() const;
 
   Loop& loop_;
   Boot boot_;
@@ -78,6 +84,7 @@ class ZygoteManager::ZygoteProcess {
   bool overdue_ = false;
   std::string reason_;
   std::vector<std::pair<std::string, Stamp>> files_;
+  AllLimits limits_{};  // when it was ready
   bool doubtful_ = false;
   TimePoint began_;
   TimePoint last_use_;

@@ -2,6 +2,7 @@
 
 import os
 import re
+import resource
 import signal
 import threading
 import time
@@ -264,6 +265,17 @@ def test_what_a_stopped_zygote_held_is_free(warm, site):
         served.get("/silent.cgi?stop")
         assert until(lambda: served.get("/silent.cgi?x").status == 200, 30, 0.1)
         served.boot("/silent.cgi")
+
+
+def test_a_zygote_whose_limits_were_lowered_is_replaced(warm):
+    """Any process of its user may do that by prlimit(2), and each of its processes would have them."""
+    served = warm()
+    served.boot("/perl.cgi")
+    [zygote] = served.server.zygotes()
+    resource.prlimit(zygote, resource.RLIMIT_FSIZE, (0, resource.prlimit(zygote, resource.RLIMIT_FSIZE)[1]))
+    served.server.wait_log(f"its zygote {zygote} is replaced: another process has lowered its resource limits")
+    assert until(lambda: served.server.zygotes() not in ([], [zygote]) and not alive(zygote))
+    served.boot("/perl.cgi")
 
 
 @pytest.mark.fault("26")
