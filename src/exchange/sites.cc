@@ -133,41 +133,54 @@ HandlerPtr cannot_open(Exchange& exchange, const std::string& path, int code) {
 }
 
 // A listing does not name what its reader may not have.
-void hide_refused(const Routing& listed, const access::Peer& visitor,
-                  std::vector<files::ListingEntry>& entries) {
+bool is_refused(const Routing& listed, const access::Peer& visitor, const std::string& whole) {
   const config::Site& site = *listed.site;
-  std::erase_if(entries, [&](const files::ListingEntry& entry) {
-    const std::string whole = listed.path.text + entry.name + (entry.directory ? "/" : "");
-    return !site::refusal_by_path(site, http::plain_path(whole), visitor).empty() ||
-           site::needs_another_password(site, whole, listed.password_rules, visitor) ||
-           site::is_denied(site, whole);
-  });
+  return !site::refusal_by_path(site, http::plain_path(whole), visitor).empty() ||
+         site::needs_another_password(site, whole, listed.password_rules, visitor) ||
+         site::is_denied(site, whole);
 }
 
-// Like locate(), without examining each file.
-void mark_programs(const config::Site& site, const std::string& path,
-                   std::vector<files::ListingEntry>& entries) {
+// Like locate(), without examining the file.
+bool is_program(const config::Site& site, const std::string& whole,
+                const files::ListingEntry& entry) {
+  const config::Location& location = site::find_route(site, http::plain_path(whole)).location;
+  return location.program == config::ProgramKind::in_place &&
+         (entry.executable || !location.interpreter.empty());
+}
+
+// False: the regular expressions that are asked about so many names take too many steps, and names
+// of which nobody could tell anything are left out.
+bool sift(const Routing& listed, const access::Peer& visitor,
+          std::vector<files::ListingEntry>& entries) {
+  pattern::Budget budget(10 * pattern::Budget::work_max);
+  std::vector<files::ListingEntry> kept;
   for (files::ListingEntry& entry : entries) {
-    if (entry.directory) continue;
-    const config::Location& location =
-        site::find_route(site, http::plain_path(path + entry.name)).location;
-    entry.program = location.program == config::ProgramKind::in_place &&
-                    (entry.executable || !location.interpreter.empty());
+    budget.forget();  // no other name is the same
+    const std::string whole = listed.path.text + entry.name + (entry.directory ? "/" : "");
+    if (is_refused(listed, visitor, whole)) continue;
+    entry.program = !entry.directory && is_program(*listed.site, whole, entry);
+    kept.push_back(std::move(entry));
   }
+  entries = std::move(kept);
+  return !budget.is_exceeded();
 }
 
 HandlerPtr list(Exchange& exchange, const Routing& routing) {
   if (auto other = check_file_method(exchange)) return other;
-  const auto& [site, path, located] = std::tie(routing.site, routing.path, routing.located);
+  const auto& [path, located] = std::tie(routing.path, routing.located);
   bool more = false;
   auto entries = files::list_directory({located.tree, located.location->links}, located.file, more);
   if (!entries)
     return refuse(exchange,
                   entries.error().code == EACCES ? 403 : failure_status(entries.error().code),
                   entries.error().what);
-  const pattern::Budget budget(10 * pattern::Budget::work_max);  // there are many names
-  hide_refused(routing, exchange.visitor(), *entries);
-  mark_programs(*site, path.text, *entries);
+  if (!sift(routing, exchange.visitor(), *entries)) {
+    more = true;
+    log::write(log::Level::notice, exchange.request_id(),
+               fmt::format("{} is not listed whole: the regular expressions of locations take too "
+                           "many steps for so many names; write simpler ones",
+                           located.file));
+  }
   const http::Request& request = exchange.request();
   return send_page(exchange, 200,
                    page::listing_page(path.text, std::move(*entries), more, request.target.query,

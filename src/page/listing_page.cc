@@ -145,8 +145,8 @@ std::string counted(std::size_t n, std::string_view one, std::string_view many) 
 }
 
 std::string summary(std::span<const ListingEntry> entries, bool more) {
-  if (entries.empty()) return "This directory is empty.";
   if (more) return fmt::format("There is more here than these {} entries.", entries.size());
+  if (entries.empty()) return "This directory is empty.";
   const auto folders =
       static_cast<std::size_t>(std::ranges::count_if(entries, &ListingEntry::directory));
   const auto plain = entries.size() - folders;

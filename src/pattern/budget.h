@@ -29,7 +29,11 @@ class Budget {
   Budget& operator=(const Budget&) = delete;
 
   std::uint64_t left() const { return left_; }
+  // Of whoever asks about many texts, one after the other: what was found is not asked for again.
+  void forget() { found_.clear(); }
   bool is_untouched() const { return left_ == work_; }
+  // Whether some expression has not told whether it matches.
+  bool is_exceeded() const { return is_exceeded_; }
 
  private:
   friend class Pattern;
@@ -37,6 +41,7 @@ class Budget {
 
   std::uint64_t work_;
   std::uint64_t left_;
+  bool is_exceeded_ = false;
   std::map<std::pair<const void*, std::string>, Result<Matched>> found_;  // by expression and text
 };
 

@@ -149,6 +149,7 @@ Result<Matched> Pattern::match(std::string_view text) const {
   if (!is_new) return known->second;
   const bool is_first = budget.is_untouched();
   known->second = match_anew(text, budget.left_);
+  budget.is_exceeded_ = budget.is_exceeded_ || !known->second;
   if (!known->second && !is_first)
     known->second.error().what += ", together with the others that were asked before it";
   return known->second;

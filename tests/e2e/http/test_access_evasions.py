@@ -46,6 +46,14 @@ def test_a_regular_expression_that_gives_up_opens_nothing(serve):
     assert 200 not in found.values(), found
 
 
+def test_a_listing_that_expressions_cut_short_says_so(serve, site):
+    for number in range(4):
+        site.file(f"many/{'a' * 200}{number}.txt", "")
+    server = serve(location("~(a*)(a*)(a*)[.]$", "deny = true"), of_site="listing = true")
+    assert "There is more here than these" in server.get("/many/").text
+    server.wait_log("many/ is not listed whole")
+
+
 @pytest.mark.parametrize("rule, refused", [
     ("deny = true", 403), ('allow = ["192.0.2.1"]', 403), ("AUTH", 401)])
 def test_what_holds_for_a_program_holds_for_what_goes_on_behind_it(serve, rule, refused):
