@@ -82,6 +82,8 @@ def test_git_asks_for_a_password_to_push_alone(drop_in, place, repository, visit
         answer = server.request("POST", f"/git/project.git/{target}", body=b"0000", headers=[
             ("Content-Type", "application/x-git-receive-pack-request")])
         assert answer.status in (400, 401, 404), (target, answer)
+    # That of a repository that is GIT_PROJECT_ROOT itself.
+    assert server.request("POST", "/git/git-receive-pack").status == 401
 
 
 @installed("/usr/lib/cgit/cgit.cgi")
