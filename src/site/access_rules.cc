@@ -36,9 +36,11 @@ bool is_more_specific(const config::Location& a, const config::Location* b) {
 void add_rules(const config::Site& site, const http::Path& path, Key key, Rules& rules) {
   const config::Location* folder = nullptr;  // the most specific exact match or prefix
   for (const config::Location& location : site.locations) {
-    if (!key(location.access) || !covers(location, path)) continue;
+    if (!key(location.access)) continue;
+    const auto covered = covers(location, path);
+    if (covered == false) continue;
     if (!is_path(location.match.kind))
-      rules.push_back({&site, &location, &location.access});
+      rules.push_back({&site, &location, &location.access, covered.has_value()});
     else if (is_more_specific(location, folder))
       folder = &location;
   }
@@ -49,9 +51,15 @@ bool has_any(const config::Site& site, Key key) {
   return key(site.access) || std::ranges::any_of(site.locations, key, &config::Location::access);
 }
 
-// Whether a location has decided who may have the path.
+// Whether anybody has said who may have the path.
+bool is_said(const Rules& own) {
+  return std::ranges::any_of(own, &Rule::is_certain);
+}
+
+// Whether a location has.
 bool is_decided(const Rules& own) {
-  return !own.empty() && own.front().location != nullptr;
+  return std::ranges::any_of(
+      own, [](const Rule& rule) { return rule.is_certain && rule.location != nullptr; });
 }
 
 // Whether a rule of `other`, for a file below its root, holds in `site` too.
@@ -66,7 +74,7 @@ Rules rules_by_file(const config::Config& config, const config::Site& site, cons
                     const std::string& real, Key key) {
   Rules rules;
   for (const config::Site& other : config.sites) {
-    if ((&other != &site && !own.empty()) || !has_any(other, key)) continue;
+    if ((&other != &site && is_said(own)) || !has_any(other, key)) continue;
     any_path_to(other, other.real_root, real, [&](const std::string& found) {
       for (const Rule& rule : rules_for(other, http::plain_path(found.empty() ? "/" : found), key))
         if (reaches(rule, site)) rules.push_back(rule);
@@ -140,7 +148,7 @@ Rules rules_for(const config::Site& site, const http::Path& path, Key key) {
   Rules rules;
   add_rules(site, path, key, rules);
   if (path.plain < path.text.size()) add_rules(site, http::with_all_slashes(path), key, rules);
-  if (rules.empty() && key(site.access)) rules.push_back({&site, nullptr, &site.access});
+  if (!is_said(rules) && key(site.access)) rules.push_back({&site, nullptr, &site.access});
   return rules;
 }
 

@@ -19,6 +19,9 @@ struct Rule {
   const config::Site* site = nullptr;
   const config::Location* location = nullptr;   // null: the site itself
   const config::AccessRules* access = nullptr;  // has the key
+  // False: its regular expression has given up, and nobody knows whether it fits the path. It
+  // holds, to be on the safe side, and takes the place of no other rule.
+  bool is_certain = true;
 };
 
 // A key of AccessRules: whether it is said.

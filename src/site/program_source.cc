@@ -15,25 +15,26 @@ bool can_be_run(const config::Config& config, mode_t mode) {
   return (mode & 0111) != 0 || config::any_location(config, has_interpreter);
 }
 
-// The location for a path that names a file. A segment before it that has an ending is a folder.
-const config::Location& location_of_file(const config::Site& site, const std::string& path) {
+// Where a path that names a file leads. A segment before it that has an ending is a folder.
+Route route_of_file(const config::Site& site, const std::string& path) {
   Choice choice;
   while (true) {
-    const Route route = find_route(site, http::plain_path(path), choice);
+    Route route = find_route(site, http::plain_path(path), choice);
     const bool is_folder = route.location.match.has_ending() && route.matched < path.size();
-    if (!is_folder) return route.location;
+    if (!is_folder || route.failure) return route;
     choice.after = route.matched;
   }
 }
 
-// The location of `site` that runs the file in place under one of its paths; null if none does.
-// `root` as for any_path_to().
+// The location of `site` that runs the file in place under one of its paths, or may do so: its
+// regular expression gives up. Null if none does. `root` as for any_path_to().
 const config::Location* runner_in_place(const config::Site& site, std::string_view root,
                                         const std::string& file) {
   const config::Location* found = nullptr;
   any_path_to(site, root, file, [&](const std::string& path) {
-    const config::Location& location = location_of_file(site, path);
-    if (location.program == config::ProgramKind::in_place) found = &location;
+    const Route route = route_of_file(site, path);
+    if (route.failure || route.location.program == config::ProgramKind::in_place)
+      found = &route.location;
     return found != nullptr;
   });
   return found;
@@ -42,7 +43,8 @@ const config::Location* runner_in_place(const config::Site& site, std::string_vi
 // Whether cgi = false is said for the file.
 bool is_asked_for(const config::Site& site, std::string_view root, const std::string& file) {
   return any_path_to(site, root, file, [&](const std::string& path) {
-    return location_of_file(site, path).files_only;
+    const Route route = route_of_file(site, path);
+    return !route.failure && route.location.files_only;
   });
 }
 

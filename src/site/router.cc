@@ -225,11 +225,11 @@ std::vector<Candidate> find_candidates(const config::Site& site, const http::Pat
   return found;
 }
 
-bool covers(const Location& location, const http::Path& path) {
+std::optional<bool> covers(const Location& location, const http::Path& path) {
   const Subject subject = subject_of(path, 0);
   if (location.match.kind == MatchKind::regex) {
     const auto found = location.match.pattern->match(subject.plain);
-    return !found || found->matches;  // one that gives up: whoever asks wants to be safe
+    return found ? std::optional(found->matches) : std::nullopt;
   }
   if (location.match.kind == MatchKind::prefix && is_without_slash(location, subject)) return true;
   return match(location, subject).rank != Rank::none;

@@ -79,7 +79,8 @@ std::vector<Candidate> find_candidates(const config::Site& site, const http::Pat
                                        Choice choice = {});
 
 // Whether the location's match fits the path, whichever location answers. A prefix also fits its
-// own name without the slash at the end.
-bool covers(const config::Location& location, const http::Path& path);
+// own name without the slash at the end. Nothing: its regular expression gives up, and nobody
+// knows.
+std::optional<bool> covers(const config::Location& location, const http::Path& path);
 
 }  // namespace cgisrv::site

@@ -1,6 +1,8 @@
 // What regular expressions cost a request in all.
 #include <gmock/gmock.h>
 
+#include <algorithm>
+
 #include "locate_fixture.h"
 #include "pattern/budget.h"
 #include "site/access_rules.h"
@@ -49,6 +51,48 @@ TEST_F(LocateByRegex, AnExpressionIsAskedOnceForAPath) {
   EXPECT_EQ(located.kind, Kind::file);
   EXPECT_EQ(password_rules_for(config, site, path, located).size(), 1);
   EXPECT_EQ(budget.left(), left);
+}
+
+// The budget may be used up by what a request goes on with, and then a file is asked about by its
+// other paths.
+TEST_F(LocateByRegex, AnExpressionThatGivesUpTakesThePlaceOfNoRule) {
+  site.access.auth = {.realm = "Staff"};
+  site.access.allow.emplace().add("192.0.2.1");
+  Location& open = add(MatchKind::regex, "^/public/", {});
+  open.access.auth = {.is_open = true};
+  open.access.allow.emplace().add("all");
+  auto pattern = pattern::Pattern::compile(open.match.text);
+  CGISRV_CHECK(pattern);
+  open.match.pattern = std::make_shared<const pattern::Pattern>(std::move(*pattern));
+  const auto holds_of_site = [&](Key key, std::string path) {
+    const auto rules = rules_for(site, http::plain_path(std::move(path)), key);
+    return std::ranges::count(rules, nullptr, &Rule::location) == 1;
+  };
+  for (const Key key : {has_allow, has_auth}) {
+    EXPECT_FALSE(holds_of_site(key, "/public/x"));
+    const pattern::Budget used_up(1);
+    EXPECT_TRUE(holds_of_site(key, "/public/x"));
+  }
+}
+
+TEST_F(LocateByRegex, AnExpressionThatGivesUpSendsNoSource) {
+  config::Site& other = config.sites[1];
+  other.root = tree.path() + "/bin";
+  other.real_root = other.root;
+  const auto add_expression = [&](const char* text) -> Location& {
+    Location& location = other.locations.emplace_back();
+    auto pattern = pattern::Pattern::compile(text);
+    CGISRV_CHECK(pattern);
+    location.match = {MatchKind::regex, text};
+    location.match.pattern = std::make_shared<const pattern::Pattern>(std::move(*pattern));
+    return location;
+  };
+  add_expression("[.](js|md)$").files_only = true;
+  add_expression("[.]py$").program = config::ProgramKind::in_place;
+  tree.file("bin/x.py");
+  EXPECT_EQ(status_of("/bin/x.py"), 403);
+  const pattern::Budget used_up(1);
+  EXPECT_EQ(status_of("/bin/x.py"), 403);
 }
 
 }  // namespace
