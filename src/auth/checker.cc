@@ -144,7 +144,14 @@ void Checker::reply(const Link* link, std::uint64_t id, Answer answer) {
 void Checker::dispatch() {
   for (const auto& slot : slots_)
     while (slot->check.empty() && !queue_.empty())
-      begin(*slot, queue_.begin());
+      begin(*slot, next());
+}
+
+// Whoever was wrong least goes first, so that a crowd of guessers waits for itself, not everybody
+// for the crowd.
+std::list<Checker::Check>::iterator Checker::next() {
+  return std::ranges::min_element(
+      queue_, {}, [this](const Check& check) { return guesses_.debt(check.client, loop_.now()); });
 }
 
 // Takes the check from the queue: it is under way then, or answered.

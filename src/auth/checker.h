@@ -77,6 +77,7 @@ class Checker {
   void forget(std::list<Link>::iterator link);
   bool is_full_for(std::uint64_t client) const;
   void dispatch();
+  std::list<Check>::iterator next();
   void begin(Slot& slot, std::list<Check>::iterator check);
   bool is_started(Slot& slot);
   void finish(Slot& slot, Fit fit);

@@ -5,9 +5,13 @@
 namespace cgisrv::auth {
 
 Clock::duration GuessLimiter::wait(std::uint64_t client, TimePoint now) const {
+  return std::max(debt(client, now) - burst_, Clock::duration::zero());
+}
+
+Clock::duration GuessLimiter::debt(std::uint64_t client, TimePoint now) const {
   const auto known = forgiven_at_.find(client);
-  if (guesses_ == 0 || known == forgiven_at_.end()) return {};
-  return std::max(known->second - burst_ - now, Clock::duration::zero());
+  if (known == forgiven_at_.end()) return {};
+  return std::max(known->second - now, Clock::duration::zero());
 }
 
 void GuessLimiter::wrong(std::uint64_t client, TimePoint now) {

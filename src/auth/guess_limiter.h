@@ -23,6 +23,8 @@ class GuessLimiter {
   // How long the client has to wait before its next attempt; zero: it may now. 0 is no client: many
   // whose addresses are unknown.
   Clock::duration wait(std::uint64_t client, TimePoint now) const;
+  // How long until all that the client was wrong about is forgiven.
+  Clock::duration debt(std::uint64_t client, TimePoint now) const;
   void wrong(std::uint64_t client, TimePoint now);
   std::size_t clients() const { return forgiven_at_.size(); }
 

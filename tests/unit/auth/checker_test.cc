@@ -117,6 +117,18 @@ TEST_F(CheckerTest, GuessesThatWaitInTheQueueCount) {
   EXPECT_EQ(wrong, 1U);
 }
 
+TEST_F(CheckerTest, WhoWasWrongLeastGoesFirst) {
+  begin({quick}, {.processes = 1});
+  ask(1, "alice", "w", 1);
+  EXPECT_EQ(verdict_of(1), Verdict::wrong);
+  ask(2, "alice", "x", 1);
+  ask(3, "alice", "y", 1);
+  ask(4, "alice", "wonderland", 2);
+  ask(5, "alice", "z", 3);
+  for (const std::uint64_t id : {4, 5, 2, 3})
+    EXPECT_EQ(reply()->id, id);
+}
+
 TEST_F(CheckerTest, IsBoundedAndLeavesRoomForOthers) {
   begin({slow, quick}, {.processes = 1, .queue = 8, .timeout = std::chrono::hours(1)});
   ask(1, "alice", "x");
