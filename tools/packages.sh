@@ -4,12 +4,13 @@
 # and how to install them.
 
 build_packages="g++ cmake ninja-build libfmt-dev libcli11-dev libtomlplusplus-dev libqrencode-dev
-  nlohmann-json3-dev node-llhttp libjs-chart.js libpcre2-dev libcrypt-dev libssl-dev"
+  nlohmann-json3-dev node-llhttp libjs-chart.js libpcre2-dev libcrypt-dev libssl-dev
+  zlib1g-dev libbrotli-dev libzstd-dev"
 test_packages="libgtest-dev libgmock-dev libboost-dev python3 python3-pytest python3-pytest-xdist
   python3-selenium chromium chromium-driver fonts-noto-cjk zbar-tools curl git gcc perl procps slowhttptest
   gitweb cgit awstats man2html php-cgi libcgi-pm-perl goaccess logrotate zsync mimetex squid-cgi
   libcgi-fast-perl libmojolicious-perl libdancer2-perl python3-flask python3-django
-  apache2-utils openssl"
+  apache2-utils openssl brotli zstd"
 package_packages="scdoc man-db pkg-config bash-completion zsh fish systemd
   build-essential dpkg-dev debhelper lintian iproute2 busybox"
 lint_packages="clang-format-14 clang-tidy-19 pyflakes3 shellcheck nodejs"
