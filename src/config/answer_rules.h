@@ -54,6 +54,7 @@ struct AnswerRules {
   std::vector<CacheRule> cache;        // the most specific type counts
   std::vector<ErrorPage> error_pages;  // the first that matches counts
   TypeRules types;
+  bool compress = false;  // for clients that take it, where it pays
 };
 
 }  // namespace cgisrv::config

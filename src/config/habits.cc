@@ -71,20 +71,26 @@ constexpr Habit habits[] = {
      "write listing = true, under [[site]] or in a [[site.location]]"},
     {"processes worker_processes threads", "write workers under [server]"},
     {"access_log error_log log_file", "write access = \"/path\" or error = \"/path\" under [log]"},
+    {"daemon daemonize background",
+     "it stays in the foreground; the unit cgisrv.service runs it in the background"},
+};
+// Of what is done to answers.
+constexpr Habit habits_of_answers[] = {
     {"add_header Header header setenv.add-response-header",
      "write headers = { \"X-Name\" = \"value\" }, under [[site]] or in a [[site.location]]"},
     {"error_page ErrorDocument errordocument errorpage server.errorfile-prefix",
      "write error_pages = { 404 = \"/missing.html\" }, under [[site]] or in a [[site.location]]"},
     {"expires ExpiresDefault ExpiresByType expires.url cache_control max_age",
      "write cache = \"1h\", under [[site]] or in a [[site.location]]"},
+    {"gzip gzip_static gzip_types brotli brotli_static deflate compression AddOutputFilterByType "
+     "SetOutputFilter deflate.mimetypes deflate.allowed-encodings compress.filetype",
+     "write compress = true, under [[site]] or in a [[site.location]]"},
     {"AddType addtype mime_types mimetypes default_type ForceType mimetype.assign",
      "write types = { \".log\" = \"text/plain\" }, under [[site]] or in a [[site.location]]"},
     {"AddDefaultCharset default_charset encoding",
      "write charset = \"utf-8\", or \"none\", under [[site]] or in a [[site.location]]"},
     {"XSendFilePath x_sendfile xsendfile sendfile_root x-sendfile-docroot",
      "write sendfile_roots = [\"/path\"], under [cgi] or in a [[site.location]]"},
-    {"daemon daemonize background",
-     "it stays in the foreground; the unit cgisrv.service runs it in the background"},
 };
 constexpr Habit habits_of_limits[] = {
     {"memory mem address_space vmem", "write as = \"1g\": the address space of each process"},
@@ -153,6 +159,12 @@ std::string_view advice_of(std::span<const Habit> those, std::string_view word, 
   return {};
 }
 
+template <typename Same>
+std::string_view advice_on_word(std::string_view word, const Same& same) {
+  const auto advice = advice_of(habits, word, same);
+  return advice.empty() ? advice_of(habits_of_answers, word, same) : advice;
+}
+
 // Whether a key and its value stand there, whatever may be wrong with them. Comparisons, and lists
 // in round brackets, are lighttpd's.
 bool is_like_toml(std::string_view behind_the_word) {
@@ -165,7 +177,7 @@ bool is_like_toml(std::string_view behind_the_word) {
 }  // namespace
 
 std::string_view advice_on_key(std::string_view key) {
-  return advice_of(habits, key, std::equal_to<>());
+  return advice_on_word(key, std::equal_to<>());
 }
 
 std::string_view advice_on_location(std::string_view key) {
@@ -185,7 +197,7 @@ std::string_view advice_on_line(std::string_view line) {
   if (const auto advice = advice_of(habits_of_lines, word, text::equals_ignoring_case);
       !advice.empty())
     return advice;
-  return advice_of(habits, word, text::equals_ignoring_case);
+  return advice_on_word(word, text::equals_ignoring_case);
 }
 
 }  // namespace cgisrv::config

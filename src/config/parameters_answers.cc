@@ -22,6 +22,11 @@ const SectionOf<AnswerRules>& answer_section() {
        "How long files may be kept without asking again, in Cache-Control and Expires: `\"1h\"`, "
        "`\"0s\"` (ask each time), `\"no-store\"`, or by type, `{ \"image/*\" = \"30d\", \"*\" = "
        "\"1h\" }`."},
+      {"compress", &AnswerRules::compress, boolean(),
+       "Whether text, and what is like it, is sent compressed to clients that take it: zstd, brotli or "
+       "gzip. Of a file the one beside it with `.br`, `.zst` or `.gz` is sent, if it is not older. "
+       "Not where a page has a secret beside what its visitor has sent: see BREACH in "
+       "docs/security.md."},
       {"error_pages", &AnswerRules::error_pages, error_pages(), unset("the server's own"),
        "Files or programs of the site that answer for failures, with the status of the failure: "
        "`{ 404 = \"/missing.html\", 500-599 = \"/sorry.cgi\" }`; `false` is the server's own page. "

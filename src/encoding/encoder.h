@@ -22,7 +22,7 @@ enum class Then : std::uint8_t {
 // fail (base/memory.h); so what is encoded is never cut short.
 class Encoder {
  public:
-  // So many live in a process at a time, each of which takes less than 1.2 MB.
+  // So many live in a process at a time, each of which takes less than 1.3 MB.
   static constexpr unsigned alive_max = 64;
 
   Encoder() { ++alive_; }

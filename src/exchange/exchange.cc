@@ -10,6 +10,8 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "exchange/answer_fields.h"
+#include "exchange/encoded_body.h"
+#include "exchange/negotiation.h"
 #include "handler/handlers.h"
 #include "http/conditional.h"
 #include "page/pages.h"
@@ -42,6 +44,8 @@ Exchange::Exchange(Host& host, Wire& wire, http::Request& request)
       asked_method_(request.method),
       body_has_length_(request.framing != http::Framing::chunked),
       fault_timer_(host.loop(), Callback::of<&Exchange::settle_body_fault>(*this)) {}
+
+Exchange::~Exchange() = default;
 
 // ---- beginning and end -------------------------------------------------------------------------
 
@@ -131,6 +135,7 @@ void Exchange::client_gone() {
 
 void Exchange::let_go() {
   wire_ = nullptr;
+  encoded_.reset();
   fault_timer_.disarm();
 }
 
@@ -219,12 +224,25 @@ void Exchange::respond(http::Response response) {
   status_ = response.status;
   if (status_ == 205) response.content_length = 0;  // whatever the program prints: RFC 9110 15.3.6
   http::add_origin_fields(response, std::time(nullptr));
-  if (const auto* const location = routing_.located.location;
-      location != nullptr && !location->answers.fields.empty())
+  const auto* const location = routing_.located.location;
+  if (location != nullptr && !location->answers.fields.empty())
     apply_field_rules(location->answers.fields, response);
   content_ = http::content_of(request_.method, response);
   if (content_ == http::Content::sized) length_left_ = response.content_length.value_or(0);
-  wire_->respond(response, content_);
+  if (location != nullptr && location->answers.compress) encode(response);
+  wire_->respond(response, encoded_ ? http::Content::unsized : content_);
+}
+
+// Compresses the content, if that pays and the client takes it.
+void Exchange::encode(http::Response& response) {
+  for (const encoding::Coding coding : negotiate(request_, response)) {
+    if (content_ == http::Content::none) return show_coding(response, coding);
+    auto encoder = encoding::make_encoder(coding);
+    if (!encoder) continue;
+    encoded_ = std::make_unique<EncodedBody>(host_.loop(), *wire_, std::move(encoder),
+                                             Callback::of<&Exchange::room_ready>(*this));
+    return show_coding(response, coding);
+  }
 }
 
 void Exchange::respond_raw(int status) {
@@ -239,7 +257,7 @@ std::size_t Exchange::room() const {
   if (is_detached_ || (reply_ != Reply::none && content_ == http::Content::none))
     return unsent_room;
   if (is_over()) return 0;
-  return wire_->room();
+  return encoded_ ? std::min(encoded_->room(), wire_->room()) : wire_->room();
 }
 
 void Exchange::write(std::string_view bytes) {
@@ -248,12 +266,14 @@ void Exchange::write(std::string_view bytes) {
     bytes = bytes.substr(0, std::min<std::uint64_t>(bytes.size(), length_left_));
     length_left_ -= bytes.size();
   }
-  if (!bytes.empty()) wire_->write(bytes);
+  if (bytes.empty()) return;
+  if (encoded_) return encoded_->write(bytes);
+  wire_->write(bytes);
 }
 
 void Exchange::send_file(int file, std::uint64_t offset, std::uint64_t length) {
   if (is_over() || content_ == http::Content::none || length == 0) return;
-  CGISRV_CHECK(content_ == http::Content::sized && length_left_ >= length);
+  CGISRV_CHECK(takes_files() && content_ == http::Content::sized && length_left_ >= length);
   length_left_ -= length;
   wire_->send_file(file, offset, length);
 }
@@ -263,7 +283,9 @@ std::uint64_t Exchange::missing() const {
 }
 
 void Exchange::flush() {
-  if (!is_over()) wire_->flush();
+  if (is_over()) return;
+  if (encoded_ && room() > 0) encoded_->flush();  // without room, more is to come at once
+  wire_->flush();
 }
 
 void Exchange::set_account(std::shared_ptr<account::Account> account) {
@@ -281,7 +303,13 @@ bool Exchange::ends_unheard() {
 void Exchange::finish() {
   if (ends_unheard()) return;
   if (missing() != 0) return abort();
+  end_content();
+}
+
+void Exchange::end_content() {
   reply_ = Reply::ended;
+  if (encoded_) encoded_->end();
+  encoded_.reset();
   wire_->end();
 }
 
@@ -289,14 +317,14 @@ bool Exchange::leave() {
   if (is_over() || reply_ != Reply::head) return false;
   if (content_ != http::Content::sized || length_left_ != 0) return false;
   is_detached_ = true;
-  reply_ = Reply::ended;
-  wire_->end();
+  end_content();
   return true;
 }
 
 void Exchange::abort() {
   if (ends_unheard()) return;
   reply_ = Reply::aborted;
+  if (encoded_) encoded_->flush();
   wire_->abort();
 }
 

@@ -34,6 +34,8 @@
 
 namespace cgisrv::exchange {
 
+class EncodedBody;
+
 class Exchange final : public handler::Exchange {
  public:
   enum class Body : std::uint8_t { unopened, open, discarded, faulted };
@@ -42,6 +44,9 @@ class Exchange final : public handler::Exchange {
   // All three outlive the exchange; wire and request only up to delivered() or client_gone(). A
   // local redirect changes the request.
   Exchange(Host& host, Wire& wire, http::Request& request);
+  Exchange(const Exchange&) = delete;
+  Exchange& operator=(const Exchange&) = delete;
+  ~Exchange() override;
 
   // ---- called by the wire, never with a handler on the stack, except body_failed()
   // First: the request's head is whole.
@@ -87,6 +92,7 @@ class Exchange final : public handler::Exchange {
   void respond_raw(int status) override;
   std::size_t room() const override;
   void write(std::string_view bytes) override;
+  bool takes_files() const override { return encoded_ == nullptr; }
   void send_file(int file, std::uint64_t offset, std::uint64_t length) override;
   std::uint64_t missing() const override;
   void flush() override;
@@ -148,6 +154,8 @@ class Exchange final : public handler::Exchange {
   handler::HandlerPtr refuse_large_body();
   void answer(handler::HandlerPtr handler);
   bool is_over() const { return wire_ == nullptr; }
+  void encode(http::Response& response);
+  void end_content();
   bool is_too_large() const;
   std::string too_much() const;
   void settle_body_fault();
@@ -198,8 +206,9 @@ class Exchange final : public handler::Exchange {
   Reply reply_ = Reply::none;
   int status_ = 0;
   http::Content content_ = http::Content::none;
-  std::uint64_t length_left_ = 0;  // of content of known size, not yet written
-  std::string diagnosis_;          // of a failed response
+  std::uint64_t length_left_ = 0;         // of content of known size, not yet written
+  std::unique_ptr<EncodedBody> encoded_;  // of that content; null: it goes out as it is
+  std::string diagnosis_;                 // of a failed response
 };
 
 }  // namespace cgisrv::exchange

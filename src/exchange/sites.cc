@@ -1,23 +1,18 @@
 #include "exchange/sites.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <array>
-#include <ctime>
 #include <tuple>
 
 #include "base/log.h"
 #include "base/shortage.h"
 #include "base/text.h"
 #include "cgi/sent_file.h"
-#include "exchange/answer_fields.h"
 #include "exchange/exchange.h"
+#include "exchange/file_answer.h"
 #include "exchange/password_handler.h"
 #include "files/listing.h"
-#include "files/mime.h"
-#include "files/static_file.h"
 #include "handler/handlers.h"
 #include "http/host.h"
 #include "http/method.h"
@@ -107,13 +102,6 @@ std::string with_query(const http::Request& request, std::string url) {
 HandlerPtr redirect_to_slash(Exchange& exchange, int status, std::string path) {
   return redirect_to(exchange, status, with_query(exchange.request(), std::move(path)),
                      "The address ends in a slash");
-}
-
-// By the rules that found the file: what was checked is what is sent. `status` is filled in.
-Result<Fd> open_file(const Tree& tree, const std::string& path, struct stat& status) {
-  auto file = tree.open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
-  if (file && ::fstat(file->get(), &status) != 0) return fail_errno(errno, "{}", path);
-  return file;
 }
 
 HandlerPtr cannot_open(Exchange& exchange, const std::string& path, int code) {
@@ -206,66 +194,6 @@ bool is_of_the_server(const http::Request& request) {
 HandlerPtr answer_for_the_server(Exchange& exchange) {
   return exchange.request().method == "TRACE" ? method_not_allowed(exchange, file_methods)
                                               : allowed_methods(exchange, program_methods);
-}
-
-bool may_be_cached(int status) {
-  return status == 200 || status == 206 || status == 304;
-}
-
-// With the type and the time to keep it that the location has for it. The page of a failure is
-// whole, and nobody's to keep.
-files::FileAnswer answer_for(const Exchange& exchange, const config::AnswerRules& rules,
-                             const struct stat& status, const std::string& path) {
-  const http::Request& request = exchange.request();
-  const std::string configured =
-      rules.types.empty() ? std::string() : content_type(rules.types, path);
-  const std::string_view type = configured.empty() ? files::mime_type(path) : configured;
-  if (exchange.is_error_page()) return files::whole_file(request, status, type);
-  const std::time_t now = std::time(nullptr);
-  auto answer = files::answer_file(request, status, type, now);
-  if (!rules.cache.empty() && may_be_cached(answer.response.status))
-    add_cache_fields(rules.cache, type, answer.response, now);
-  return answer;
-}
-
-std::string_view field_of(const http::Response& response, std::string_view name) {
-  for (const http::Field& field : response.fields)
-    if (text::equals_ignoring_case(field.name, name)) return field.value;
-  return {};
-}
-
-// The file's own: a program that names it cannot know better.
-bool is_of_the_file(std::string_view field) {
-  constexpr std::array names = {
-      std::string_view("Content-Type"), std::string_view("ETag"), std::string_view("Last-Modified"),
-      std::string_view("Accept-Ranges"), std::string_view("Content-Range")};
-  return std::ranges::any_of(
-      names, [field](auto name) { return text::equals_ignoring_case(name, field); });
-}
-
-// Under the head that a program has printed: conditions and ranges hold where that is a plain
-// answer to GET or HEAD.
-files::FileAnswer answer_under(const Exchange& exchange, const config::AnswerRules& rules,
-                               const struct stat& status, const std::string& path,
-                               http::Response head) {
-  const http::Request& request = exchange.request();
-  const bool is_read = request.method == "GET" || request.method == "HEAD";
-  std::string type(field_of(head, "Content-Type"));
-  if (type.empty()) type = content_type(rules.types, path);
-  const std::time_t now = std::time(nullptr);
-  const bool is_plain = is_read && head.status == 200 && !exchange.is_error_page();
-  auto answer = is_plain ? files::answer_file(request, status, type, now)
-                         : files::whole_file(request, status, type);
-  if (!is_plain) {
-    answer.response.status = head.status;
-    answer.response.reason = std::move(head.reason);
-  }
-  for (http::Field& field : head.fields)
-    if (!is_of_the_file(field.name)) answer.response.fields.push_back(std::move(field));
-  if (may_be_cached(answer.response.status) && field_of(answer.response, "Cache-Control").empty() &&
-      field_of(answer.response, "Expires").empty())
-    add_cache_fields(rules.cache, type, answer.response, now);
-  return answer;
 }
 
 }  // namespace
@@ -371,16 +299,17 @@ std::string Sites::note_program(const http::Request& request, const Routing& rou
 
 HandlerPtr Sites::send_file(Exchange& exchange, const Routing& routing) {
   const std::string& path = routing.located.file;
-  struct stat status {};
-  auto file = open_file({routing.located.tree, routing.located.location->links}, path, status);
+  const config::Location& location = *routing.located.location;
+  const Tree tree{routing.located.tree, location.links};
+  auto file = open_file(tree, path);
   std::string note;
-  if (file && (status.st_mode & 0111) != 0)
-    note = note_program(exchange.request(), routing, file->get(), status.st_mode);
+  if (file && (file->status.st_mode & 0111) != 0)
+    note = note_program(exchange.request(), routing, file->fd.get(), file->status.st_mode);
   if (auto other = check_file_method(exchange, note)) return other;
   if (!file) return cannot_open(exchange, path, file.error().code);
-  if (!S_ISREG(status.st_mode)) return refuse(exchange, 403, path + " is not a regular file");
-  auto answer = answer_for(exchange, routing.located.location->answers, status, path);
-  return std::make_unique<handler::FileHandler>(exchange, std::move(*file), std::move(answer));
+  if (!S_ISREG(file->status.st_mode)) return refuse(exchange, 403, path + " is not a regular file");
+  auto answer = answer_for(config(), exchange, routing, tree, *file);
+  return std::make_unique<handler::FileHandler>(exchange, std::move(file->fd), std::move(answer));
 }
 
 // What a program names is below its location's roots: cgi::why_not_sent() has said so.
@@ -388,14 +317,13 @@ HandlerPtr Sites::send_named_file(Exchange& exchange, const Routing& routing, ht
                                   std::string path) {
   const config::Location& location = *routing.located.location;
   const std::string root(cgi::root_of(path, location.cgi.sendfile_roots));
-  struct stat status {};
-  auto file = open_file({root, location.links}, path, status);
+  auto file = open_file({root, location.links}, path);
   if (!file) return cannot_open(exchange, path, file.error().code);
-  if (!S_ISREG(status.st_mode)) return refuse(exchange, 403, path + " is not a regular file");
-  if (site::is_password_file(config(), status))
+  if (!S_ISREG(file->status.st_mode)) return refuse(exchange, 403, path + " is not a regular file");
+  if (site::is_password_file(config(), file->status))
     return refuse(exchange, 404, path + " is a password or group file, which is never sent");
-  auto answer = answer_under(exchange, location.answers, status, path, std::move(head));
-  return std::make_unique<handler::FileHandler>(exchange, std::move(*file), std::move(answer));
+  auto answer = answer_under(exchange, location.answers, path, *file, std::move(head));
+  return std::make_unique<handler::FileHandler>(exchange, std::move(file->fd), std::move(answer));
 }
 
 // A form may be sent to a directory whose index is a program.

@@ -19,11 +19,14 @@ using http::ByteRange;
 // yet.
 constexpr std::time_t settled_seconds = 2;
 
-http::Validators validators_of(const struct stat& file, std::time_t now) {
+http::Validators validators_of(const struct stat& file, std::time_t now, std::string_view variant) {
   const bool is_settled = file.st_mtime <= now - settled_seconds;
-  return {.etag = fmt::format(FMT_COMPILE("{}\"{:x}-{:x}.{:x}\""), is_settled ? "" : "W/",
-                              file.st_size, file.st_mtim.tv_sec, file.st_mtim.tv_nsec),
-          .last_modified = std::min(file.st_mtime, now)};  // RFC 9110 section 8.8.2.1
+  http::Validators validators{
+      .etag = fmt::format(FMT_COMPILE("{}\"{:x}-{:x}.{:x}\""), is_settled ? "" : "W/", file.st_size,
+                          file.st_mtim.tv_sec, file.st_mtim.tv_nsec),
+      .last_modified = std::min(file.st_mtime, now)};  // RFC 9110 section 8.8.2.1
+  if (!variant.empty()) validators.etag.insert(validators.etag.size() - 1, variant);
+  return validators;
 }
 
 // Nobody can plant it in a file beforehand.
@@ -100,10 +103,10 @@ void send_content(FileAnswer& answer, const http::Request& request,
 }  // namespace
 
 FileAnswer answer_file(const http::Request& request, const struct stat& file,
-                       std::string_view content_type, std::time_t now) {
+                       std::string_view content_type, std::time_t now, std::string_view variant) {
   FileAnswer answer;
   const auto size = static_cast<std::uint64_t>(file.st_size);
-  const auto validators = validators_of(file, now);
+  const auto validators = validators_of(file, now, variant);
   answer.response.add("ETag", validators.etag);
   answer.response.add("Last-Modified", http::format_date(validators.last_modified));
   switch (http::evaluate(request, validators, now)) {

@@ -31,9 +31,10 @@ struct FileAnswer {
 // that it reveals nothing else and is equal on all machines with the same copy and time; weak while
 // the file is younger than two seconds, when it may change unseen. One range: 206 with
 // Content-Range; several: multipart/byteranges. Methods other than GET and HEAD have been refused
-// before.
+// before. `variant` goes into the ETag: one path may lead to several files, each with its own.
 FileAnswer answer_file(const http::Request& request, const struct stat& file,
-                       std::string_view content_type, std::time_t now);
+                       std::string_view content_type, std::time_t now,
+                       std::string_view variant = {});
 
 // The whole file, 200, whatever the request's conditions: for answers of which they are none.
 FileAnswer whole_file(const http::Request& request, const struct stat& file,

@@ -75,6 +75,8 @@ class Exchange {
   virtual void respond_raw(int status) = 0;
   virtual std::size_t room() const = 0;  // bytes that write() should not exceed now
   virtual void write(std::string_view bytes) = 0;
+  // After respond(): whether it may be send_file(). If not, the bytes themselves are needed.
+  virtual bool takes_files() const { return true; }
   // Bytes of a file, after what was written; room() is 0 until they are sent. The handler owns
   // `file` and must keep it open.
   virtual void send_file(int file, std::uint64_t offset, std::uint64_t length) = 0;

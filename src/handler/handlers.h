@@ -39,7 +39,7 @@ class FailureHandler final : public Handler {
 
 HandlerPtr refuse(Exchange& exchange, int status, std::string reason);
 
-// Sends a file, or parts of it.
+// Sends a file, or parts of it. A file that becomes shorter meanwhile ends in abort().
 class FileHandler final : public Handler {
  public:
   FileHandler(Exchange& exchange, Fd file, files::FileAnswer answer)
@@ -48,10 +48,13 @@ class FileHandler final : public Handler {
   void room_ready() override;
 
  private:
+  void copy();
+
   Exchange& exchange_;
   Fd file_;
   files::FileAnswer answer_;
   std::size_t next_piece_ = 0;
+  std::uint64_t copied_ = 0;  // bytes that were written
 };
 
 }  // namespace cgisrv::handler

@@ -40,6 +40,12 @@ std::string_view Request::reset(std::string_view head) {
   return storage_.assign(head);
 }
 
+std::string_view Response::field(std::string_view name) const {
+  for (const Field& field : fields)
+    if (text::equals_ignoring_case(field.name, name)) return field.value;
+  return {};
+}
+
 namespace {
 
 // IANA's registry of status codes, without the unused and temporary ones; sorted.

@@ -74,6 +74,13 @@ struct Field {
   std::string value;
 };
 
+// Whether a response's content depends on the codings that its client takes, RFC 9110 section 12.1.
+enum class Negotiation : std::uint8_t {
+  open,  // it may still be given one
+  done,  // it has been chosen already: another client may get other content
+  none,  // every client gets this
+};
+
 // A response's head. The exchange adds Date and Server, the protocol adds its framing fields;
 // handlers never set Transfer-Encoding or Connection.
 struct Response {
@@ -86,7 +93,10 @@ struct Response {
   // Set by add_origin_fields(); empty where `fields` have them. Written after `fields`.
   std::string_view date;
   std::string_view server;
+  Negotiation negotiation = Negotiation::open;
 
+  // The first field of that name; empty: none.
+  std::string_view field(std::string_view name) const;
   void add(std::string_view name, std::string_view value) {
     if (fields.capacity() == 0) fields.reserve(usual_fields);
     fields.push_back({std::string(name), std::string(value)});

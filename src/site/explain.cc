@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <optional>
@@ -9,11 +10,15 @@
 #include <utility>
 
 #include "base/text.h"
+#include "base/tree.h"
 #include "config/key_lines.h"
 #include "config/value_check.h"
+#include "encoding/coding.h"
+#include "files/encoded_file.h"
 #include "site/access_rules.h"
 #include "site/error_page.h"
 #include "site/locate.h"
+#include "site/stand_in.h"
 #include "site/trace.h"
 
 namespace cgisrv::site {
@@ -233,6 +238,29 @@ void add_fields(Page& page, const config::Site& site, const config::Location& lo
   }
 }
 
+// What some clients get in place of the bytes as they are.
+void add_compression(Page& page, const config::Config& config, const config::Site& site,
+                     const http::Path& path, const Located& located, const access::Peer& client) {
+  using Kind = Located::Kind;
+  const config::Location& location = *located.location;
+  const bool has_content =
+      located.kind == Kind::program || located.kind == Kind::file || located.kind == Kind::listing;
+  if (!location.answers.compress || !has_content) return;
+  const auto* const own = find_line(location.lines, {"compress"});
+  page.add(own != nullptr ? own : find_line(site.lines, {"compress"}),
+           "  is compressed for clients that take it, if it is text or like it");
+  struct stat status {};
+  const Tree tree{located.tree, location.links};
+  if (located.kind != Kind::file || tree.examine(located.file, status) != 0) return;
+  for (const encoding::Coding coding : encoding::smallest_first) {
+    const auto ending = encoding::ending_of(coding);
+    if (files::find_encoded(tree, located.file, status, coding) &&
+        may_stand_in(config, site, path, located, ending, client))
+      page.add(nullptr, "  {}{} is there for those that take {}", located.file, ending,
+               encoding::name_of(coding));
+  }
+}
+
 // Who is asked for a password, what answers, and what becomes of a refusal.
 void add_outcome(Page& page, const config::Config& config, const config::Site& site,
                  const http::Path& path, const Located& located, const Trace& trace,
@@ -243,6 +271,7 @@ void add_outcome(Page& page, const config::Config& config, const config::Site& s
     for (const auth::Options* rule : password_rules_for(config, site, path, located))
       if (add_password_rule(page, config, *rule, client)) refusals.insert(401);
   add_answer(page, located);
+  add_compression(page, config, site, path, located, client);
   const config::Location* answering = located.location;
   if (located.kind == Located::Kind::error) refusals.insert(located.status);
   for (const int status : refusals) {

@@ -155,6 +155,24 @@ GROUPS: dict[str, dict[str, str]] = {
         "rfc9110-13.1-programs-conditions":
             "A program's own 206, 304, validators and conditions pass through untouched.",
     },
+    "HTTP semantics: content codings": {
+        "rfc9110-12.5.3-accept-encoding":
+            "With `compress`, the client's weights choose the coding, and the server among equals; "
+            "none that it refuses, and none if it names none or does not say.",
+        "rfc9110-8.4-left-alone":
+            "What has a coding, is a part, may not be transformed, or does not pay, is left alone.",
+        "rfc9110-12.5.5-vary-encoding":
+            "Whatever another client may get compressed has Accept-Encoding in Vary, once.",
+        "rfc9110-8.8.3-encoded-etag":
+            "What is compressed on its way has a weak ETag, a file that is compressed already a "
+            "strong one of its own; their 304s too.",
+        "rfc9110-14.2-encoded-ranges":
+            "Ranges and If-Match are about the file as it is, or as it is compressed already: never "
+            "about what is compressed on its way.",
+        "codings-beside":
+            "A file beside it that is compressed already is sent instead, if it is not older.",
+        "codings-streams": "What a program prints can be decoded as soon as it has printed it.",
+    },
     "Paths": {
         "rfc3986-2.1-escapes": "A broken escape, or an escaped NUL, is refused.",
         "rfc3986-5.2.4-dot-segments":

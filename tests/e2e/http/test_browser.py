@@ -22,6 +22,7 @@ from selenium.webdriver.common.by import By
 
 from support.binary import BINARY
 from support.browser import WAIT_SECONDS, only, prefer, resize, status, wait_for
+from support.configuration import cgi_site
 
 SITE = BINARY.parent / "site"
 
@@ -290,3 +291,17 @@ def test_listing_sorts_both_ways(browser, demo):
         wait_for(browser, lambda: direction("number") == expected)
         assert sizes() == sorted(sizes(), reverse=expected == "descending")
         assert len(sizes()) == len(names)
+
+
+# What is compressed on its way.
+
+
+def test_a_compressed_page_is_what_it_was(browser, start, site):
+    words = "a line that repeats itself " * 500
+    site.program("page.cgi", f"#!/bin/sh\nprintf 'Content-Type: text/html\\n\\n'\necho '<!doctype html><title>x</title><p>{words}'\n")
+    server = start(config=cgi_site(site.root, site="compress = true", limits="keepalive_requests = 1"))
+    browser.get(f"http://127.0.0.1:{server.address[1]}/page.cgi")
+    assert only(browser, "p").text == words.strip()
+    sent, shown = browser.execute_script("const page = performance.getEntriesByType('navigation')[0];"
+                                         "return [page.encodedBodySize, page.decodedBodySize];")
+    assert 0 < sent < shown / 10

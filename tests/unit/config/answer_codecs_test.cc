@@ -114,6 +114,21 @@ TEST_F(AnswerCodecsTest, TypesAreByEnding) {
               ElementsAre(HasSubstr("character encoding")));
 }
 
+TEST_F(AnswerCodecsTest, ALocationCompressesAsItsSiteUnlessItSaysOtherwise) {
+  const auto config = good(
+      "[[site]]\nroot = 'www'\ncompress = true\n"
+      "[[site.location]]\nmatch = '/a/'\n[[site.location]]\nmatch = '/b/'\ncompress = false\n");
+  const Site& site = config.sites.at(0);
+  EXPECT_TRUE(site.fallback.answers.compress);
+  EXPECT_TRUE(site.locations.at(0).answers.compress);
+  EXPECT_FALSE(site.locations.at(1).answers.compress);
+  EXPECT_FALSE(with_location("match = '/'\n").answers.compress);
+  EXPECT_THAT(location_faults("match = '/'\ncompress = 'gzip'\n"),
+              ElementsAre(HasSubstr("'compress' must be true or false")));
+  EXPECT_THAT(location_faults("match = '/'\ngzip_static = true\n"),
+              ElementsAre(HasSubstr("write compress = true, under [[site]]")));
+}
+
 TEST_F(AnswerCodecsTest, RootsOfSentFilesExist) {
   EXPECT_THAT(with_location(fmt::format("match = '/'\nsendfile_roots = ['{}/']\n", files_.path()))
                   .cgi.sendfile_roots,

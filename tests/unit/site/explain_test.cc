@@ -118,6 +118,19 @@ TEST_F(Explain, NamesThePageThatAnswersARefusal) {
                                  "/nph-x.cgi writes a status of its own"));
 }
 
+TEST_F(Explain, SaysWhatIsCompressedAndWhatStandsBesideAFile) {
+  tree.file("www/staff/page.gz");
+  const std::string on = "compress = true\n";
+  const std::string page = tree.path() + "/www/staff/page";
+  const auto text = explained(on, "/staff/page");
+  EXPECT_THAT(text, HasSubstr("3:   is compressed for clients that take it"));
+  EXPECT_THAT(text, HasSubstr("  " + page + ".gz is there for those that take gzip\n"));
+  EXPECT_THAT(text, Not(HasSubstr("page.br")));
+  const std::string below = "[[site.location]]\nmatch = \"/staff/\"\ncompress = ";
+  EXPECT_THAT(explained(below + "true\n", "/staff/page"), HasSubstr("5:   is compressed"));
+  EXPECT_THAT(explained(on + below + "false\n", "/staff/page"), Not(HasSubstr("compressed")));
+}
+
 TEST_F(Explain, NamesARuleOfTheSiteOnce) {
   tree.file("www/index.html");
   const auto text = explained(keys, "/");

@@ -1,0 +1,132 @@
+#include "exchange/file_answer.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <ctime>
+#include <string_view>
+#include <utility>
+
+#include "base/text.h"
+#include "exchange/answer_fields.h"
+#include "exchange/exchange.h"
+#include "exchange/negotiation.h"
+#include "files/encoded_file.h"
+#include "files/mime.h"
+#include "site/stand_in.h"
+
+namespace cgisrv::exchange {
+
+namespace {
+
+bool may_be_cached(int status) {
+  return status == 200 || status == 206 || status == 304;
+}
+
+// A part of a compressed file has that file's coding. Several parts have the form of parts, which
+// nobody could decode.
+bool wants_parts(const http::Request& request) {
+  return request.joined("Range").value_or("").contains(',');
+}
+
+// What stands beside the file is sent in its place, if the client takes it and may have it.
+void prefer_encoded(const config::Config& config, const Exchange& exchange, const Routing& routing,
+                    const Tree& tree, OpenFile& file) {
+  const http::Request& request = exchange.request();
+  const site::Located& located = routing.located;
+  if (wants_parts(request)) return;
+  for (const encoding::Coding coding : codings_for(request, encoding::smallest_first)) {
+    auto found = files::find_encoded(tree, located.file, file.status, coding);
+    if (!found || !site::may_stand_in(config, *routing.site, routing.path, located,
+                                      encoding::ending_of(coding), exchange.visitor()))
+      continue;
+    file = {std::move(found->fd), found->status, coding};
+    return;
+  }
+}
+
+// Whoever wants a part of the file, or the file only as he knows it, needs its bytes as they are:
+// what is compressed on its way has neither ranges nor a strong validator.
+bool wants_bytes(const http::Request& request) {
+  return request.field("Range") || request.field("If-Match");
+}
+
+void set_negotiation(const http::Request& request, std::string_view type, const OpenFile& file,
+                     http::Response& response) {
+  using http::Negotiation;
+  response.negotiation = Negotiation::none;
+  if (!encoding::is_compressible(type)) return;
+  response.negotiation = Negotiation::done;
+  const bool has_content = response.status == 200 || response.status == 206;
+  if (file.coding && has_content) response.add("Content-Encoding", encoding::name_of(*file.coding));
+  const bool is_long = static_cast<std::uint64_t>(file.status.st_size) >= encoded_bytes_min;
+  if (!file.coding && is_long && !wants_bytes(request)) response.negotiation = Negotiation::open;
+}
+
+// The file's own: a program that names it cannot know better.
+bool is_of_the_file(std::string_view field) {
+  constexpr std::array names = {
+      std::string_view("Content-Type"), std::string_view("ETag"), std::string_view("Last-Modified"),
+      std::string_view("Accept-Ranges"), std::string_view("Content-Range")};
+  return std::ranges::any_of(
+      names, [field](auto name) { return text::equals_ignoring_case(name, field); });
+}
+
+}  // namespace
+
+Result<OpenFile> open_file(const Tree& tree, const std::string& path) {
+  auto fd = tree.open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+  if (!fd) return std::unexpected(std::move(fd.error()));
+  OpenFile file{.fd = std::move(*fd)};
+  if (::fstat(file.fd.get(), &file.status) != 0) return fail_errno(errno, "{}", path);
+  return file;
+}
+
+files::FileAnswer answer_for(const config::Config& config, const Exchange& exchange,
+                             const Routing& routing, const Tree& tree, OpenFile& file) {
+  const config::AnswerRules& rules = routing.located.location->answers;
+  const std::string& path = routing.located.file;
+  const http::Request& request = exchange.request();
+  const std::string configured =
+      rules.types.empty() ? std::string() : content_type(rules.types, path);
+  const std::string_view type = configured.empty() ? files::mime_type(path) : configured;
+  if (rules.compress && encoding::is_compressible(type))
+    prefer_encoded(config, exchange, routing, tree, file);
+  const std::time_t now = std::time(nullptr);
+  const auto variant = file.coding ? encoding::ending_of(*file.coding) : std::string_view();
+  auto answer = exchange.is_error_page()
+                    ? files::whole_file(request, file.status, type)
+                    : files::answer_file(request, file.status, type, now, variant);
+  if (!rules.cache.empty() && !exchange.is_error_page() && may_be_cached(answer.response.status))
+    add_cache_fields(rules.cache, type, answer.response, now);
+  if (rules.compress) set_negotiation(request, type, file, answer.response);
+  return answer;
+}
+
+files::FileAnswer answer_under(const Exchange& exchange, const config::AnswerRules& rules,
+                               const std::string& path, const OpenFile& file, http::Response head) {
+  const http::Request& request = exchange.request();
+  const bool is_read = request.method == "GET" || request.method == "HEAD";
+  std::string type(head.field("Content-Type"));
+  if (type.empty()) type = content_type(rules.types, path);
+  const std::time_t now = std::time(nullptr);
+  const bool is_plain = is_read && head.status == 200 && !exchange.is_error_page();
+  auto answer = is_plain ? files::answer_file(request, file.status, type, now)
+                         : files::whole_file(request, file.status, type);
+  const bool is_encoded = !head.field("Content-Encoding").empty();
+  if (rules.compress && !is_encoded) set_negotiation(request, type, file, answer.response);
+  if (!is_plain) {
+    answer.response.status = head.status;
+    answer.response.reason = std::move(head.reason);
+  }
+  for (http::Field& field : head.fields)
+    if (!is_of_the_file(field.name)) answer.response.fields.push_back(std::move(field));
+  if (may_be_cached(answer.response.status) && answer.response.field("Cache-Control").empty() &&
+      answer.response.field("Expires").empty())
+    add_cache_fields(rules.cache, type, answer.response, now);
+  return answer;
+}
+
+}  // namespace cgisrv::exchange
