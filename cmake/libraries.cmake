@@ -59,18 +59,23 @@ if(NOT CGISRV_STATIC)
   find_library(CGISRV_QRENCODE qrencode REQUIRED)
   add_library(qrencode::qrencode UNKNOWN IMPORTED)
   set_target_properties(qrencode::qrencode PROPERTIES IMPORTED_LOCATION ${CGISRV_QRENCODE})
-  find_package(OpenSSL 3.0 REQUIRED COMPONENTS Crypto)
+  find_package(OpenSSL 3.0 REQUIRED COMPONENTS Crypto SSL)
   find_library(CGISRV_CRYPT crypt REQUIRED)  # libxcrypt: crypt(3)
   add_library(cgisrv_crypt INTERFACE)
   target_link_libraries(cgisrv_crypt INTERFACE ${CGISRV_CRYPT} OpenSSL::Crypto)
   add_library(cgisrv::crypt ALIAS cgisrv_crypt)
+  add_library(cgisrv_tls_library INTERFACE)
+  target_link_libraries(cgisrv_tls_library INTERFACE OpenSSL::SSL OpenSSL::Crypto)
+  add_library(cgisrv::tls_library ALIAS cgisrv_tls_library)
   return()
 endif()
 
-# A cross compiler brings neither crypt(3) nor libcrypto: a static server refuses the key auth.
+# A cross compiler brings neither crypt(3) nor OpenSSL: a static server refuses the keys auth and tls.
 add_library(cgisrv_crypt INTERFACE)
 target_compile_definitions(cgisrv_crypt INTERFACE CGISRV_WITHOUT_PASSWORDS)
 add_library(cgisrv::crypt ALIAS cgisrv_crypt)
+add_library(cgisrv_tls_library INTERFACE)
+add_library(cgisrv::tls_library ALIAS cgisrv_tls_library)
 
 # Debian has no archive of it: a static server shows no QR codes.
 add_library(cgisrv_qrencode INTERFACE)

@@ -1,6 +1,7 @@
 // cgisrv: from the command line to an exit status, step by step.
 #include <sys/socket.h>
 
+#include <chrono>
 #include <cstdio>
 #include <expected>
 #include <string>
@@ -8,8 +9,10 @@
 
 #include "base/exit_status.h"
 #include "command/cli.h"
+#include "command/own_certificate.h"
 #include "command/passwd.h"
 #include "command/remote.h"
+#include "config/certificate_check.h"
 #include "config/config.h"
 #include "config/password_rules.h"
 #include "config/reference.h"
@@ -48,9 +51,10 @@ std::expected<Config, Faults> make_config(const Command& command) {
 // The command line supersedes the file.
 void apply_overrides(const Command& command, Config& config) {
   if (!command.listen.empty()) config.listen.clear();
+  const bool tls = command.of_directory.tls;
   for (const std::string& address : command.listen)
-    config.listen.push_back({address});
-  if (config.listen.empty()) config.listen.push_back({"127.0.0.1:8888"});
+    config.listen.push_back({.address = address, .tls = tls});
+  if (config.listen.empty()) config.listen.push_back({.address = "127.0.0.1:8888", .tls = tls});
   if (!command.admin.empty()) {
     config.admin.listen = command.admin;
     config.admin.line = 0;
@@ -96,6 +100,9 @@ int check(const Command& command, const Config& config) {
     std::fprintf(stderr, "%s: as it is here, it would not start: %s\n", command.config_file.c_str(),
                  each.c_str());
   for (const std::string& note : config.notes)
+    std::fprintf(stderr, "note: %s\n", note.c_str());
+  const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+  for (const std::string& note : config::notes_on_certificates(config, now))
     std::fprintf(stderr, "note: %s\n", note.c_str());
   for (const std::string& note : site::notes_on_sites(config))
     std::fprintf(stderr, "note: %s\n", note.c_str());
@@ -151,6 +158,8 @@ int main(int argc, char** argv) {
   if (executes && command.config_file.empty()) return exec::run(command.exec, command.of_directory);
   const bool serves = command.kind == Command::Kind::serve;
   if (serves && !ask_for_password(command)) return exit_status::no_input;
+  if (serves && command.of_directory.tls && !command::use_own_certificate(command.of_directory))
+    return exit_status::cannot_create;
   auto config = serves ? make_serving_config(command) : make_config(command);
   if (!config) return complain(command, config.error());
   if (executes) return exec::run(command.exec, std::move(*config));

@@ -44,7 +44,7 @@ _cgisrv() {
     exec:-c | exec:--config) compopt -o filenames; COMPREPLY=($(compgen -f -- "$word")); return ;;
   esac
   case $verb:$word in
-    :-*) COMPREPLY=($(compgen -W '-l --listen -w --workers --admin --server-name --auth --warm --open -E --setenv --body-size -c --config -h --help --version' -- "$word")) ;;
+    :-*) COMPREPLY=($(compgen -W '-l --listen -w --workers --admin --server-name --auth --tls --warm --open -E --setenv --body-size -c --config -h --help --version' -- "$word")) ;;
     :*) compopt -o filenames; COMPREPLY=($(compgen -d -- "$word")) ;;
     check:-*) COMPREPLY=($(compgen -W '-c --config -h --help --explain --client' -- "$word")) ;;
     check:*) : ;;

@@ -7,6 +7,7 @@ complete -c cgisrv -n 'not __fish_seen_subcommand_from check status reload upgra
 complete -c cgisrv -n 'not __fish_seen_subcommand_from check status reload upgrade reopen quit stop exec passwd reference completion' -l admin -x
 complete -c cgisrv -n 'not __fish_seen_subcommand_from check status reload upgrade reopen quit stop exec passwd reference completion' -l server-name -x
 complete -c cgisrv -n 'not __fish_seen_subcommand_from check status reload upgrade reopen quit stop exec passwd reference completion' -l auth -x
+complete -c cgisrv -n 'not __fish_seen_subcommand_from check status reload upgrade reopen quit stop exec passwd reference completion' -l tls
 complete -c cgisrv -n 'not __fish_seen_subcommand_from check status reload upgrade reopen quit stop exec passwd reference completion' -l warm
 complete -c cgisrv -n 'not __fish_seen_subcommand_from check status reload upgrade reopen quit stop exec passwd reference completion' -l open
 complete -c cgisrv -n 'not __fish_seen_subcommand_from check status reload upgrade reopen quit stop exec passwd reference completion' -s E -l setenv -x

@@ -10,6 +10,7 @@ case $verb in
     '(--admin)--admin:value: ' \
     '(--server-name)--server-name:value: ' \
     '(--auth)--auth:value: ' \
+    '(--tls)--tls' \
     '(--warm)--warm' \
     '(--open)--open' \
     '(-E --setenv)-E:value: ' \

@@ -142,6 +142,8 @@ constexpr Field fields[] = {
     {"duration_ms", number, false, duration, "from the whole request to the whole answer"},
     {"referer", foreign, false, text_of<&AccessEntry::referer>, "the field Referer"},
     {"user_agent", foreign, false, text_of<&AccessEntry::user_agent>, "the field User-Agent"},
+    {"tls_protocol", word, false, text_of<&AccessEntry::tls_protocol>, "of TLS: `TLSv1.3`; none in the clear"},
+    {"tls_cipher", word, false, text_of<&AccessEntry::tls_cipher>, "likewise: `TLS_AES_256_GCM_SHA384`"},
     {"script", foreign, true, text_of<&AccessEntry::script>, "SCRIPT_NAME, or the program's file if that is empty, as of a program at `/`"},
     {"outcome", word, true, outcome, "answered, bad-exit (answered, then ended with a status other than 0), not-started, exit-status (before a header), bad-header, too-short (of its Content-Length), signal, timeout, client-left, bad-body (the request's) or refused (no place to run)"},
     {"start", word, true, start, "cold: it was executed; warm: it was forked from its zygote, see `start = \"warm\"`"},
@@ -224,7 +226,8 @@ constexpr std::string_view AccessEntry::*texts[] = {
     &AccessEntry::user,           &AccessEntry::request_line,   &AccessEntry::method,
     &AccessEntry::target,         &AccessEntry::host,           &AccessEntry::referer,
     &AccessEntry::user_agent,     &AccessEntry::request_id,     &AccessEntry::script,
-    &AccessEntry::program,        &AccessEntry::diagnosis};
+    &AccessEntry::program,        &AccessEntry::diagnosis,      &AccessEntry::tls_protocol,
+    &AccessEntry::tls_cipher};
 }  // namespace
 
 StoredEntry::StoredEntry(const AccessEntry& entry) : entry_(entry) {

@@ -20,6 +20,7 @@ struct AccessEntry {
   std::string_view user;            // logged in, as in REMOTE_USER
   std::string_view request_line;    // "GET /path HTTP/1.1"; empty when there was none to read
   std::string_view method, target, host, referer, user_agent;
+  std::string_view tls_protocol, tls_cipher;  // empty in the clear
   std::string_view request_id;
   std::string_view script;           // SCRIPT_NAME; empty for files and pages
   std::string_view program;          // its file; the same

@@ -143,6 +143,10 @@ void add_server(Environment& env, const http::Request& request, const Endpoints&
   env.add("REMOTE_PORT", ends.remote_port);
   env.add("REQUEST_SCHEME", ends.https ? "https" : "http");
   if (ends.https) env.add("HTTPS", "on");
+  if (ends.tls_protocol.empty()) return;
+  env.add("SSL_PROTOCOL", ends.tls_protocol);
+  env.add("SSL_CIPHER", ends.tls_cipher);
+  if (!ends.tls_server_name.empty()) env.add("SSL_TLS_SNI", ends.tls_server_name);
 }
 
 void add_request(Environment& env, const EnvironmentInput& input) {

@@ -22,7 +22,11 @@ struct Endpoints {
   std::string server_port;
   bool https = false;
   std::string server_name = {};  // SERVER_NAME; empty: the request's host
-  std::uint64_t client = 0;      // identifies the client in counts: access::Ip::client()
+  // Of TLS between the client, or its proxy, and this server; empty: there is none.
+  std::string tls_protocol = {};     // "TLSv1.3"
+  std::string tls_cipher = {};       // "TLS_AES_256_GCM_SHA384"
+  std::string tls_server_name = {};  // the host of SNI; empty: the client has named none
+  std::uint64_t client = 0;          // identifies the client in counts: access::Ip::client()
 };
 
 // What led to a program that nobody has asked for by its name, as Apache says it.
@@ -76,7 +80,8 @@ class Environment {
 // SERVER_SOFTWARE REQUEST_SCHEME REQUEST_ID UNIQUE_ID REDIRECT_STATUS (200, or the status of the
 // failure whose page it is; php-cgi refuses to run without it) PATH (configured, or a safe
 // default). Where they apply: CONTENT_LENGTH CONTENT_TYPE PATH_INFO PATH_TRANSLATED HTTPS
-// REDIRECT_URL REDIRECT_QUERY_STRING REDIRECT_REQUEST_METHOD; then HTTP_* from the fields.
+// SSL_PROTOCOL SSL_CIPHER SSL_TLS_SNI (as Apache's mod_ssl has them) REDIRECT_URL
+// REDIRECT_QUERY_STRING REDIRECT_REQUEST_METHOD; then HTTP_* from the fields.
 // SERVER_NAME is the request's host, else the server's address.
 //
 // Fields become HTTP_*: letters upper-cased, '-' to '_', same names merged with ", " (Cookie with

@@ -33,8 +33,7 @@ DIR/htbin/, and executable *.cgi anywhere, are run as CGI programs.
 
 )";
 constexpr auto endings = R"(
-Signals: TERM, INT stop; QUIT quits; HUP reloads, without -c it stops;
-USR1 reopens; USR2 upgrades.
+Signals: TERM stops, QUIT quits, HUP reloads (-c), USR1 reopens, USR2 upgrades.
 Exit status: 0 stopped, 64 usage, 69 address, 77 permission, 78 configuration.
 )";
 
@@ -192,6 +191,8 @@ void add_start(CLI::App& app, Command& command) {
                  "let in that user alone, by a password asked for now")
       ->type_name("USER")
       ->check([](const std::string& name) { return auth::check_user_name(name); });
+  app.add_flag("--tls", command.of_directory.tls,
+               "https, by a certificate that is made once and kept");
   app.add_flag("--warm", command.of_directory.warm,
                "load each program once, fork it for each request");
   app.add_flag("--open", command.open_browser, "show the first page in your browser");
@@ -279,7 +280,8 @@ bool has_two_files(const CLI::App& app) {
 // Options that only apply to a server that starts now.
 bool is_for_a_start(const Command& command) {
   return !command.listen.empty() || command.workers != 0 || command.of_directory.warm ||
-         !command.admin.empty() || !command.hosts.empty() || command.open_browser;
+         command.of_directory.tls || !command.admin.empty() || !command.hosts.empty() ||
+         command.open_browser;
 }
 
 bool tells_programs(const config::DirectoryOptions& options) {
@@ -295,6 +297,9 @@ std::string refused_beside_a_file(const Command& command) {
     return "--auth is for a directory; in a configuration write auth = { passwords = \"/path\" } "
            "under [[site]]";
   const auto& options = command.of_directory;
+  if (options.tls)
+    return "--tls is for a directory; in a configuration write tls = true under [[listen]], and "
+           "tls = { certificate = \"/path\", key = \"/path\" } under [[site]]";
   if (options.warm)
     return "--warm is for a directory; in a configuration write start = \"warm\", under [cgi] or "
            "in "
@@ -318,7 +323,7 @@ Command exec_command(Command command, bool has_directory) {
   if (is_for_a_start(command))
     return refuse(
         "exec does not listen, and starts programs cold: leave out --listen, --server-name, "
-        "--admin, --workers, --open and --warm; "
+        "--admin, --workers, --open, --tls and --warm; "
         "--verify tells whether a program can be started warm");
   if (const auto refused = refused_beside_a_file(command); !refused.empty()) return refuse(refused);
   const std::string& method = command.exec.method;

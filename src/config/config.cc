@@ -9,6 +9,7 @@
 #include <iterator>
 #include <set>
 
+#include "config/certificate_check.h"
 #include "config/codec.h"
 #include "config/document.h"
 #include "config/faults.h"
@@ -100,6 +101,7 @@ std::expected<Config, std::vector<ConfigError>> config_of(const Value& document,
   check_listeners(document, config, faults);
   check_sites(document, config, faults);
   check_password_rules(document, config, faults);
+  check_certificates(document, config, faults);
   if (!faults.empty()) return std::unexpected(std::move(faults).in_order_of_file());
   number_locations(config);
   list_password_rules(config);
@@ -153,6 +155,7 @@ Result<Config> directory_config(const std::string& directory, const DirectoryOpt
   Site& site = config.sites.emplace_back();
   site.root = real;
   site.listing = site.lists_programs = true;
+  if (options.tls) site.tls = {options.certificate};
   site.fallback.index = site.index;
   site.fallback.body_size = options.body_size.value_or(config.limits.body_size);
   if (!options.password_entry.empty()) site.access.auth = {.entry = options.password_entry};

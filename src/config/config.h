@@ -169,6 +169,14 @@ struct PublicUrl {
   std::uint16_t port = 0;
 };
 
+// [site.tls]: PEM files, absolute
+struct CertificateFiles {
+  std::string certificate;  // with the chain
+  std::string key;
+
+  bool operator==(const CertificateFiles&) const = default;
+};
+
 // [[site]]
 struct Site {
   std::vector<std::string> include;      // as written: files of its [[location]]s
@@ -180,7 +188,9 @@ struct Site {
   bool lists_programs = false;  // if it lists, also folders of programs: directory mode
   Links links = Links::follow;  // initial value for locations
   std::optional<PublicUrl> public_url;
-  AccessRules access;  // where no location for a path says otherwise
+  std::vector<CertificateFiles> tls;  // one of each kind; none: those of the first site with any
+  bool redirect_to_https = false;     // what comes in the clear
+  AccessRules access;                 // where no location for a path says otherwise
   std::vector<Location> locations;
   KeyLines lines;
   Location fallback;  // for paths without a location: static files, the [limits] and [cgi] defaults
@@ -192,8 +202,9 @@ struct Site {
 // [[listen]]
 struct Listen {
   std::string address = "127.0.0.1:8888";  // read by net::parse_address
-  bool proxy_protocol = false;             // each connection begins with a PROXY header
-  unsigned line = 0;                       // in the file; 0: not from a file
+  bool tls = false;
+  bool proxy_protocol = false;  // each connection begins with a PROXY header
+  unsigned line = 0;            // in the file; 0: not from a file
 };
 
 // [admin]
@@ -258,6 +269,8 @@ std::string configured_runtime_dir(const std::string& file);
 
 // Command line options for a directory.
 struct DirectoryOptions {
+  bool tls = false;                        // serve by TLS, with that certificate
+  CertificateFiles certificate;            // made by the server itself
   bool warm = false;                       // start programs warm
   std::optional<std::uint64_t> body_size;  // bytes; none: the usual limit
   cgi::Variables env;                      // for every program

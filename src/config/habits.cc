@@ -52,8 +52,9 @@ constexpr Habit habits[] = {
      "write env = { NAME = \"value\" }, under [cgi] or in a [[site.location]]"},
     {"document_root documentroot DocumentRoot doc_root docroot webroot dir directory",
      "write root = \"/path\" under [[site]]"},
-    {"tls ssl https certificate ssl_certificate tls_cert",
-     "there is no TLS yet: put a proxy in front, as the guide shows"},
+    {"ssl https SSLEngine ssl_certificate tls_cert ssl.pemfile SSLCertificateFile",
+     "write tls = true under [[listen]], and tls = { certificate = \"/path\", key = \"/path\" } "
+     "under [[site]]"},
     {"auth_basic auth_basic_user_file AuthType AuthName AuthUserFile AuthGroupFile htpasswd "
      "basic_auth password",
      "write auth = { passwords = \"/path\", groups = \"/path\" } in a [[site]] or a "

@@ -7,6 +7,7 @@
 #include "config/answer_codecs.h"
 #include "config/location_codecs.h"
 #include "config/ranges.h"
+#include "config/tls_codec.h"
 #include "config/value_check.h"
 
 namespace cgisrv::config {
@@ -125,6 +126,9 @@ struct Tables {
       {"address", &Listen::address, text(check_address),
        "`\"ADDR:PORT\"`, `\":PORT\"` (every interface), `\"[v6]:PORT\"`, `\"unix:/path\"`, "
        "or `\"fd:NAME\"`: the sockets of that name that a service manager hands over."},
+      {"tls", &Listen::tls, boolean(),
+       "Whether clients speak TLS here (https). The certificates are those of the sites: "
+       "`tls` in `[[site]]`."},
       {"proxy_protocol", &Listen::proxy_protocol, boolean(),
        "Whether each connection begins with a header of the PROXY protocol, version 1 or 2, that "
        "names the client. Only `trusted_proxies` may connect then."},
@@ -257,6 +261,13 @@ struct Tables {
       {"public_url", &Site::public_url, public_url(), unset("none"),
        "Where clients find this site: programs are told so by SERVER_NAME, SERVER_PORT and HTTPS, "
        "as far as no trusted proxy says otherwise. `\"https://example.org/\"`, without a path."},
+      {"tls", &Site::tls, certificates(), unset("none"),
+       "Its certificate for listeners with `tls`, see `[site.tls]`; or a list of such tables, one "
+       "for RSA and one for ECDSA. A site without any is shown by those of the first that has some."},
+      {"redirect_to_https", &Site::redirect_to_https, boolean(),
+       "Whether requests in the clear are sent to the same address with https: by 301, or 308 "
+       "where the method has to be kept. All but those below `/.well-known/acme-challenge/`, "
+       "by which certificates are renewed."},
       {"allow", [](auto& site) -> auto& { return site.access.allow; }, addresses(),
        unset("`[\"all\"]`"),
        "Who is let in; all others get 403. Addresses, networks (`\"192.0.2.0/24\"`), and words: "

@@ -158,7 +158,7 @@ void note_users(const std::string& place, const auth::Options& rule,
 
 bool is_heard(const Listen& listen) {
   const auto address = net::parse_address(listen.address);
-  return address && address->family() != AF_UNIX && !address->loopback();
+  return address && address->family() != AF_UNIX && !address->loopback() && !listen.tls;
 }
 
 }  // namespace
@@ -208,10 +208,11 @@ std::vector<std::string> notes_on_passwords(const Config& config) {
   });
   const auto heard = std::ranges::find_if(config.listen, is_heard);
   if (!password_rules(config).empty() && heard != config.listen.end())
-    notes.push_back(fmt::format(
-        "passwords go over the network in the clear to {}, which has no TLS; put a proxy with TLS "
-        "in front, and listen on 127.0.0.1",
-        heard->address));
+    notes.push_back(
+        fmt::format("passwords go over the network in the clear to {}, which has no TLS; give it "
+                    "tls = true, or "
+                    "put a proxy with TLS in front, and listen on 127.0.0.1",
+                    heard->address));
   return notes;
 }
 

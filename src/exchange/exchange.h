@@ -116,8 +116,12 @@ class Exchange final : public handler::Exchange {
   Listener listener() const { return wire_->listener(); }
   // Who asks, for rules of access.
   const access::Peer& visitor() const { return visitor_; }
-  // A trusted proxy says that its client asked by https.
-  bool is_https_at_proxy() const { return origin_ && origin_->https.value_or(false); }
+  // The client has asked by https: here, or at a trusted proxy, which says so.
+  bool is_https() const {
+    return origin_ && origin_->https ? *origin_->https : wire_->endpoints().https;
+  }
+  // The host that the client has named to TLS; empty: none, or there is no TLS.
+  std::string_view tls_server_name() const { return wire_->endpoints().tls_server_name; }
   // After a local redirect: the path of the first request. Else empty.
   const std::string& redirect_url() const { return redirect_url_; }
   // What led to this request's present target.

@@ -84,7 +84,7 @@ void Exchange::find_ends() {
   // Each part from the proxy, else from the configuration, else from the connection.
   const proxy::Origin nothing;
   const proxy::Origin& said = by_proxy ? *origin_ : nothing;
-  ends_->https = said.https.value_or(url ? url->https : wires.https);
+  ends_->https = said.https.value_or(wires.https || (url && url->https));
   if (said.host.empty() && url) ends_->server_name = url->host;
   if (!said.https && said.host.empty() && !said.port && !url) return;
   ends_->server_port = std::to_string(public_port(said, url, ends_->https, request_));
@@ -95,6 +95,8 @@ void Exchange::describe_client(accesslog::AccessEntry& entry) const {
   entry.client_address =
       visitor_.kind == Peer::Kind::ip ? entry.remote_address : name_of(visitor_.kind);
   entry.proxy_address = wire_->proxy_address();
+  entry.tls_protocol = wire_->endpoints().tls_protocol;
+  entry.tls_cipher = wire_->endpoints().tls_cipher;
   if (!entry.proxy_address.empty() || !origin_ || !origin_->by_proxy) return;
   entry.proxy_address = wire_->endpoints().remote_address;
   if (entry.proxy_address.empty()) entry.proxy_address = name_of(Peer::Kind::unix_socket);

@@ -11,6 +11,7 @@
 #include "cgi/sent_file.h"
 #include "exchange/exchange.h"
 #include "exchange/file_answer.h"
+#include "exchange/https_rules.h"
 #include "exchange/password_handler.h"
 #include "files/listing.h"
 #include "handler/handlers.h"
@@ -210,10 +211,9 @@ bool Sites::is_safe(const Exchange& exchange) const {
 namespace {
 
 // Of a path that is well-formed. By itself, so that what it returns is moved nowhere.
-Routing routed(const config::Config& config, const http::Request& request, http::Path path,
-               const access::Peer& visitor) {
+Routing routed(const config::Config& config, const config::Site& site, const http::Request& request,
+               http::Path path, const access::Peer& visitor) {
   const pattern::Budget budget;
-  const config::Site& site = site::find_site(config, request.host);
   Routing routing{.site = &site, .located = site::locate(config, site, path, visitor)};
   // An address that is not let in has no password to try.
   if (!routing.located.is_kept_out)
@@ -232,7 +232,7 @@ Routing Sites::route(Exchange& exchange) {
   const http::Request& request = exchange.request();
   if (request.method == "CONNECT") return {.refusal = method_not_allowed(exchange, file_methods)};
   if (is_of_the_server(request)) return {.body_bytes_max = config().limits.body_size};
-  if (text::equals_ignoring_case(request.target.scheme, "https") && !exchange.is_https_at_proxy())
+  if (text::equals_ignoring_case(request.target.scheme, "https") && !exchange.is_https())
     return {.refusal =
                 refuse(exchange, 421, "the target is an https one, but the connection has no TLS")};
   auto path = http::decode_path(request.target.path);
@@ -241,7 +241,14 @@ Routing Sites::route(Exchange& exchange) {
                               fmt::format("the path {} is broken or leads out of the site",
                                           text::escape(request.target.path, 200)))};
   if (!is_safe(exchange)) return {.refusal = refuse_host(exchange)};
-  return routed(config(), request, std::move(*path), exchange.visitor());
+  const config::Site& site = site::find_site(config(), request.host);
+  if (has_tls_)
+    if (auto other = refuse_misdirected(exchange, config(), site))
+      return {.refusal = std::move(other)};
+  if (site.redirect_to_https && https_port_ != 0 && exchange.redirect_url().empty())
+    if (auto other = redirect_to_https(exchange, site, https_port_))
+      return {.refusal = std::move(other)};
+  return routed(config(), site, request, std::move(*path), exchange.visitor());
 }
 
 HandlerPtr Sites::admit(Exchange& exchange, const Routing& routing) {

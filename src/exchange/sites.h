@@ -1,6 +1,7 @@
 // The sites of a configuration: routing, methods, then a program, a file or a page.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 
 #include "auth/verifier.h"
@@ -15,7 +16,9 @@ class Sites final : public Host {
   // As for Host. `runs` is what programs need to run, and outlives it too.
   Sites(pool::Worker& worker, const config::Config& config, accesslog::AccessLog* access_log,
         cgi::RunContext& runs)
-      : Host(worker, config, access_log), runs_(runs) {}
+      : Host(worker, config, access_log),
+        runs_(runs),
+        has_tls_(std::ranges::any_of(config.listen, &config::Listen::tls)) {}
 
   Routing route(Exchange& exchange) override;
   handler::HandlerPtr admit(Exchange& exchange, const Routing& routing) override;
@@ -29,6 +32,8 @@ class Sites final : public Host {
   // From now on passwords are checked by it; it outlives this. Without one, nobody is let in where
   // a password is needed.
   void use_verifier(auth::Verifier& verifier) { verifier_ = &verifier; }
+  // From now on sites send requests in the clear to https, if they are configured to: to that port.
+  void use_https_port(std::uint16_t port) { https_port_ = port; }
 
  private:
   bool is_safe(const Exchange& exchange) const;
@@ -40,6 +45,8 @@ class Sites final : public Host {
   cgi::RunContext& runs_;
   auth::Verifier* verifier_ = nullptr;
   bool skips_passwords_ = false;
+  std::uint16_t https_port_ = 0;  // 0: nobody is sent there
+  const bool has_tls_;
   site::SentPrograms sent_programs_;
 };
 

@@ -16,15 +16,18 @@ constexpr Duration linger_timeout{5'000};              // for the client to fini
 constexpr Duration acknowledgement_timeout{100};       // for bytes sent after a half-close
 constexpr std::uint64_t discard_bytes_max = 16 << 20;  // of a body that nobody wants
 constexpr std::size_t refused_line_bytes_max = 1024;
+constexpr std::string_view in_the_clear =
+    "plain HTTP was spoken to a port that speaks TLS: write https:// in place of http://";
 
 }  // namespace
 
 Connection::Connection(Server& server, pool::Connection accepted,
+                       std::unique_ptr<net::Transport> transport,
                        std::unique_ptr<proxy::Proxied> proxied)
     : server_(server),
       accepted_(std::move(accepted)),
       proxied_(std::move(proxied)),
-      stream_(std::move(accepted_.socket)),
+      stream_(std::move(accepted_.socket), std::move(transport)),
       input_timer_(server.loop(), Callback::of<&Connection::input_due>(*this)),
       body_timer_(server.loop(), Callback::of<&Connection::body_due>(*this)),
       send_timer_(server.loop(), Callback::of<&Connection::output_due>(*this)),
@@ -35,6 +38,7 @@ void Connection::start() {
   watch_ = Watch(server_.loop(), stream_.fd(), EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
                  WatchCallback::of<&Connection::socket_ready>(*this));
   if (!watch_) return close();
+  readable_ = stream_.holds_more();
   enter(State::head);  // a silent new connection has no claim to the keep-alive time
 }
 
@@ -94,6 +98,7 @@ void Connection::socket_ready(std::uint32_t events) {
   if ((events & EPOLLRDHUP) != 0 && peer_ == Peer::open) peer_ = Peer::half_closed;
   if ((events & (EPOLLIN | EPOLLRDHUP)) != 0) readable_ = true;
   if ((events & EPOLLOUT) != 0) writable_ = true;
+  if (stream_.has_unsent_end()) readable_ = true;
   resume();
 }
 
@@ -164,7 +169,7 @@ bool Connection::read_input() {
   const auto space = server_.scratch().first(room);
   const net::Io io = stream_.read(space);
   // A short read has emptied the socket: later bytes are a new edge.
-  if (io.status != net::Io::Status::ok || io.bytes < space.size()) readable_ = false;
+  if (io.status != net::Io::Status::ok || io.bytes < space.size()) readable_ = stream_.holds_more();
   if (io.status == net::Io::Status::ok) {
     input_.append({space.data(), io.bytes});
     body_timer_.earn(io.bytes);
@@ -247,6 +252,10 @@ bool Connection::step_head() {
   if (state_ == State::idle) {
     enter(State::head);
     head_scanned_ = 0;
+  }
+  if (stream_.is_in_the_clear()) {
+    refuse(400, in_the_clear);
+    return true;
   }
   const Limits& limits = server_.limits();
   const HeadLimits head_limits = {.head_bytes_max = limits.header_size,

@@ -44,8 +44,10 @@ class Connection final : public exchange::Wire {
   enum class Use : std::uint8_t { busy, head, idle };
   static constexpr std::size_t uses = 3;
 
-  // `proxied`: null, or what the PROXY protocol says of the client.
-  Connection(Server& server, pool::Connection accepted, std::unique_ptr<proxy::Proxied> proxied);
+  // `transport`: null, or what is between us and the socket. `proxied`: null, or what the PROXY
+  // protocol says of the client.
+  Connection(Server& server, pool::Connection accepted, std::unique_ptr<net::Transport> transport,
+             std::unique_ptr<proxy::Proxied> proxied);
   // Its position in the server's lists; set once, before start().
   void set_position(Position position) { position_ = position; }
   Position position() const { return position_; }

@@ -33,6 +33,12 @@ const cgi::Endpoints& Connection::endpoints() {
     ends_->server_address = named->server.ip.text();
     ends_->server_port = std::to_string(named->server.port);
   }
+  if (const net::Security* const security = stream_.security()) {
+    ends_->https = true;
+    ends_->tls_protocol = security->protocol;
+    ends_->tls_cipher = security->cipher;
+    ends_->tls_server_name = security->server_name;
+  }
   if (client.kind == access::Peer::Kind::ip) ends_->client = client.ip.client();
   return *ends_;
 }

@@ -17,7 +17,8 @@ constexpr std::string_view proxy_protocol =
 
 constexpr Protocol protocols[] = {
     {"\x16\x03"sv,
-     "TLS (https) was spoken to a port that speaks plain HTTP; TLS belongs into a proxy in front"},
+     "TLS (https) was spoken to a port that speaks plain HTTP; write http://, or give its "
+     "[[listen]] tls = true"},
     {"\x01\x01\x00"sv,
      "FastCGI was spoken to a port that speaks HTTP; a proxy in front needs proxy_pass, not "
      "fastcgi_pass"},

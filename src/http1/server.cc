@@ -30,10 +30,12 @@ Server::Server(pool::Worker& worker, exchange::Host& host,
       scratch_(scratch),
       let_go_of_slow_(worker.loop(), Callback::of<&Server::let_go_of_slow>(*this)) {}
 
-void Server::accepted(pool::Connection connection, std::unique_ptr<proxy::Proxied> proxied) {
+void Server::accepted(pool::Connection connection, std::unique_ptr<net::Transport> transport,
+                      std::unique_ptr<proxy::Proxied> proxied) {
   host_.connection_accepted();
   auto& list = connections_[static_cast<std::size_t>(Connection::Use::busy)];
-  list.push_back(std::make_unique<Connection>(*this, std::move(connection), std::move(proxied)));
+  list.push_back(std::make_unique<Connection>(*this, std::move(connection), std::move(transport),
+                                              std::move(proxied)));
   Connection& made = *list.back();
   made.set_position(std::prev(list.end()));
   made.start();

@@ -25,8 +25,10 @@ class Server {
   Server(pool::Worker& worker, exchange::Host& host, const std::vector<net::Address>& addresses,
          std::span<char> scratch);
 
-  // `proxied`: null, or what the PROXY protocol says of the client.
-  void accepted(pool::Connection connection, std::unique_ptr<proxy::Proxied> proxied = {});
+  // `transport`: null, or what is between us and the socket. `proxied`: null, or what the PROXY
+  // protocol says of the client.
+  void accepted(pool::Connection connection, std::unique_ptr<net::Transport> transport = {},
+                std::unique_ptr<proxy::Proxied> proxied = {});
   // Each connection ends after its current exchange; at once when there is none.
   void drain();
   // Each connection ends after its next response.

@@ -4,21 +4,31 @@
 
 namespace cgisrv::master {
 
-std::string address_url(const net::Address& address) {
-  if (address.family() == AF_UNIX) return address.text();
-  if (address.every_interface()) return fmt::format("http://localhost:{}/", address.port());
-  return fmt::format("http://{}/", address.text());
+namespace {
+
+std::string_view scheme(bool tls) {
+  return tls ? "https" : "http";
 }
 
-std::vector<std::string> urls_for_others(const net::Address& address,
+}  // namespace
+
+std::string address_url(const net::Address& address, bool tls) {
+  if (address.family() == AF_UNIX) return address.text();
+  if (address.every_interface())
+    return fmt::format("{}://localhost:{}/", scheme(tls), address.port());
+  return fmt::format("{}://{}/", scheme(tls), address.text());
+}
+
+std::vector<std::string> urls_for_others(const net::Address& address, bool tls,
                                          std::span<const net::Address> interfaces) {
   std::vector<std::string> urls;
   if (!address.every_interface()) return urls;
-  for (const net::Address& each : interfaces)  // a listener for IPv6 takes IPv4 too
-    if (each.family() == AF_INET || address.family() == AF_INET6)
-      urls.push_back(each.family() == AF_INET
-                         ? fmt::format("http://{}:{}/", each.host(), address.port())
-                         : fmt::format("http://[{}]:{}/", each.host(), address.port()));
+  for (const net::Address& each : interfaces) {
+    if (each.family() != AF_INET && address.family() != AF_INET6)
+      continue;  // a listener for IPv6 takes IPv4 too
+    const auto host = each.family() == AF_INET ? each.host() : fmt::format("[{}]", each.host());
+    urls.push_back(fmt::format("{}://{}:{}/", scheme(tls), host, address.port()));
+  }
   return urls;
 }
 

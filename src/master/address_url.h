@@ -11,11 +11,11 @@ namespace cgisrv::master {
 
 // "http://127.0.0.1:8888/"; for the unspecified address a name that a browser on this machine can
 // open. A unix socket has no URL: its address.
-std::string address_url(const net::Address& address);
+std::string address_url(const net::Address& address, bool tls = false);
 
 // URLs for people at other machines, if the listener takes every interface; else none.
 // `interfaces`: this machine's addresses.
-std::vector<std::string> urls_for_others(const net::Address& address,
+std::vector<std::string> urls_for_others(const net::Address& address, bool tls,
                                          std::span<const net::Address> interfaces);
 
 }  // namespace cgisrv::master

@@ -16,8 +16,10 @@ namespace cgisrv::master {
 void announce(const std::string& what, const Generation& generation) {
   std::vector<std::string> for_others;
   for (const Listening& each : generation.listening()) {
-    std::printf("cgisrv: serving %s at %s\n", what.c_str(), address_url(each.address).c_str());
-    for (std::string& url : urls_for_others(each.address, net::interface_addresses())) {
+    std::printf("cgisrv: serving %s at %s\n", what.c_str(),
+                address_url(each.address, each.kind.tls).c_str());
+    for (std::string& url :
+         urls_for_others(each.address, each.kind.tls, net::interface_addresses())) {
       std::printf("cgisrv: for other machines: %s\n", url.c_str());
       for_others.push_back(std::move(url));
     }
@@ -34,7 +36,7 @@ void open_first(const Generation& generation) {
   const auto& listening = generation.listening();
   const auto first = std::ranges::find_if(
       listening, [](const Listening& each) { return each.address.family() != AF_UNIX; });
-  if (first != listening.end()) return open_browser(address_url(first->address));
+  if (first != listening.end()) return open_browser(address_url(first->address, first->kind.tls));
   std::fputs("cgisrv: --open: a browser cannot reach a unix socket; listen on a port too\n",
              stderr);
 }

@@ -10,6 +10,7 @@
 #include "config/run_as.h"
 #include "config/warm_programs.h"
 #include "master/address_url.h"
+#include "master/certificates.h"
 #include "pool/worker_group.h"
 #include "process/affinity.h"
 #include "process/oom_score.h"
@@ -39,25 +40,16 @@ Result<void> give_up_rights(std::optional<process::Cgroups>& cgroups,
   return process::drop_privileges(privileges);
 }
 
-// For each of them, whether it was configured so.
-std::vector<bool> with_proxy_protocol(const std::vector<Listening>& listening,
-                                      const config::Config& config) {
-  return collect(listening, [&](const Listening& each) {
-    return std::ranges::any_of(config.listen, [&](const config::Listen& listen) {
-      return listen.proxy_protocol && listen.address == each.configured;
-    });
-  });
-}
-
 }  // namespace
 
 Generation::Generation(config::Config config, std::vector<Listening> listening,
                        std::optional<net::Listener> admin, accesslog::AccessLog access_log,
-                       Common& common)
+                       std::unique_ptr<tls::Contexts> contexts, Common& common)
     : config_(std::move(config)),
       listening_(std::move(listening)),
       addresses_(collect(listening_, &Listening::address)),
       access_log_(std::move(access_log)),
+      contexts_(std::move(contexts)),
       common_(common),
       number_(++common.generations),
       privileges_(config::privileges_of(config_)),
@@ -70,11 +62,15 @@ Generation::~Generation() = default;
 void Generation::begin(pool::Master& master, Orphans& orphans, std::string serves) {
   reporter_ = std::make_unique<status::Reporter>(
       master, common_.table, common_.shared_stats,
-      status::Reporter::About{.serves = std::move(serves),
-                              .configured = !config_.file.empty(),
-                              .listeners = collect(addresses_, address_url),
-                              .worker_connections = config::connections_allowed(
-                                  config_.server, process::descriptor_limit())});
+      status::Reporter::About{
+          .serves = std::move(serves),
+          .configured = !config_.file.empty(),
+          .listeners = collect(
+              listening_,
+              [](const Listening& each) { return address_url(each.address, each.kind.tls); }),
+          .certificates = reported_certificates(config_),
+          .worker_connections =
+              config::connections_allowed(config_.server, process::descriptor_limit())});
   if (config::wants_zygote_manager(config_))
     zygote_manager_.emplace(master, config_, privileges_, common_.descriptors, orphans,
                             common_.table, number_, [this] { enter_cgroup(); });
@@ -107,6 +103,7 @@ pool::WorkerGroupSpec Generation::for_pool(std::vector<Fd> listeners,
           .keep_in_worker =
               [this] {
                 access_log_.keep();
+                contexts_.keep();
                 if (zygote_manager_) zygote_manager_->keep_workers_end();
                 if (password_checker_) password_checker_->keep_workers_end();
               },
@@ -136,7 +133,8 @@ std::unique_ptr<pool::Service> Generation::make_service(pool::Worker& worker) {
           .table = common_.table,
           .access_log = access_log_,
           .descriptors = common_.descriptors,
-          .proxy_protocol = with_proxy_protocol(listening_, config_),
+          .listeners = collect(listening_, &Listening::kind),
+          .contexts = contexts_->get(),
           .cgroups = common_.cgroups ? &*common_.cgroups : nullptr,
           .zygote_manager = zygote_manager_ ? zygote_manager_->workers_end() : -1,
           .password_checker = password_checker_ ? password_checker_->workers_end() : -1,

@@ -21,6 +21,9 @@
 #include "process/cgroup.h"
 #include "process/pid_table.h"
 #include "process/privileges.h"
+#include "tls/contexts.h"
+#include "tls/ticket_keys.h"
+#include "worker/service.h"
 
 namespace cgisrv::master {
 
@@ -33,6 +36,7 @@ struct Common {
   process::PidTable pid_table{pool::slots_max, programs_per_worker_max};
   admission::Table table;
   telemetry::SharedStats shared_stats;
+  tls::TicketKeys ticket_keys;
   std::uint32_t generations = 0;  // number of generations so far
 };
 
@@ -41,13 +45,16 @@ struct Listening {
   std::string configured;  // "127.0.0.1:0", "fd:web"
   net::Address address;
   bool activated = false;  // by a service manager
+  worker::ListenerKind kind{};
 };
 
 class Generation {
  public:
-  // `listening`: in the order of the sockets. `admin`: none, or one.
+  // `listening`: in the order of the sockets. `admin`: none, or one. `contexts`: null if no
+  // listener has TLS.
   Generation(config::Config config, std::vector<Listening> listening,
-             std::optional<net::Listener> admin, accesslog::AccessLog access_log, Common& common);
+             std::optional<net::Listener> admin, accesslog::AccessLog access_log,
+             std::unique_ptr<tls::Contexts> contexts, Common& common);
   ~Generation();
 
   const config::Config& config() const { return config_; }
@@ -82,6 +89,7 @@ class Generation {
   const std::vector<Listening> listening_;
   const std::vector<net::Address> addresses_;
   accesslog::AccessLog access_log_;
+  ParentOnly<std::unique_ptr<tls::Contexts>> contexts_;  // the keys: for workers alone
   Common& common_;
   const std::uint32_t number_;
   const process::Privileges privileges_;

@@ -153,6 +153,9 @@ void MasterProcess::begin(pool::Master& master) {
   orphans_ = std::make_unique<Orphans>(master.loop());
   control_commands_ = std::make_unique<ControlCommands>(master, *this);
   admitting_ = std::make_unique<Admitting>(master, common_.table, *current_);
+  certificate_watch_ = std::make_unique<CertificateWatch>(master.loop(), common_.ticket_keys,
+                                                          [this] { certificates_replaced(); });
+  certificate_watch_->follow(config());
   current_->become_current();
   begin(*current_);
   // Until then the older server answers.
@@ -197,6 +200,7 @@ void MasterProcess::end() {
   current_->end();
   orphans_.reset();
   control_commands_.reset();
+  certificate_watch_.reset();
   admitting_.reset();
 }
 
@@ -226,7 +230,19 @@ void MasterProcess::reload(control::Reply reply) {
                          text + "nothing was changed: the server goes on as it is configured\n"}));
   }
   std::string notes = keep_what_needs_a_restart(this->config(), *config);
-  const auto begun = begin_reload(std::move(*config), std::move(notes), reply);
+  reload_with(std::move(*config), std::move(notes), reply);
+}
+
+// The configuration stays as it is: its file may be in an editor.
+void MasterProcess::certificates_replaced() {
+  if (is_busy()) return;  // the next look sees them too
+  state_->reloading();
+  reload_with(config(), "certificates have changed\n", [](const control::Answer&) {});
+}
+
+void MasterProcess::reload_with(config::Config next, std::string notes,
+                                const control::Reply& reply) {
+  const auto begun = begin_reload(std::move(next), std::move(notes), reply);
   if (begun) return;
   common_.shared_stats.count_reload(false);
   state_->ready();
@@ -274,6 +290,7 @@ void MasterProcess::reloaded(const std::string& problem, const std::string& note
   next->begin_admin(*master_);
   unlink_sockets(old, next);
   admitting_->follow(master_->loop(), *next);
+  certificate_watch_->follow(next->config());
   reply(logged({exit_status::ok, fmt::format("{}reloaded {}; {}\n", notes, start_.what,
                                              text::counted(next->workers(), "worker"))}));
 }

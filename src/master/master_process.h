@@ -13,6 +13,7 @@
 
 #include "admission/admission_scheduler.h"
 #include "admission/psi_monitor.h"
+#include "master/certificates.h"
 #include "master/control_commands.h"
 #include "master/generation.h"
 #include "master/orphans.h"
@@ -55,6 +56,8 @@ class MasterProcess final : public ServerControl {
   void worker_ended(unsigned worker);
   void end();
 
+  void reload_with(config::Config next, std::string notes, const control::Reply& reply);
+  void certificates_replaced();
   Result<void> begin_reload(config::Config config, std::string notes, const control::Reply& reply);
   void reloaded(const std::string& problem, const std::string& notes, const control::Reply& reply);
   bool is_busy() const;
@@ -77,6 +80,7 @@ class MasterProcess final : public ServerControl {
   std::unique_ptr<Admitting> admitting_;
   std::unique_ptr<ControlCommands> control_commands_;
   std::unique_ptr<Upgrade> upgrade_;
+  std::unique_ptr<CertificateWatch> certificate_watch_;
   std::unique_ptr<ServiceState> state_;
   std::unique_ptr<Timer> hang_up_again_;
   std::unique_ptr<Timer> quit_delay_;

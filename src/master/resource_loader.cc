@@ -10,6 +10,7 @@
 #include "config/run_as.h"
 #include "config/start_check.h"
 #include "files/mime.h"
+#include "master/certificates.h"
 #include "process/privileges.h"
 
 namespace cgisrv::master {
@@ -102,7 +103,10 @@ Result<LoadedResources> ResourceLoader::open_all(config::Config config) {
       return std::unexpected(told(listeners.error(), config, "--listen", "[[listen]]"));
     for (net::Listener& each : *listeners) {
       loaded.sockets.push_back(std::move(each.socket));
-      listening.push_back({listen.address, each.address, each.activated});
+      listening.push_back({.configured = listen.address,
+                           .address = each.address,
+                           .activated = each.activated,
+                           .kind = {.proxy_protocol = listen.proxy_protocol, .tls = listen.tls}});
     }
   }
   if (listening.size() > pool::listeners_max)
@@ -112,14 +116,17 @@ Result<LoadedResources> ResourceLoader::open_all(config::Config config) {
   auto access_log = accesslog::AccessLog::open(config.access_log);
   if (!access_log) return std::unexpected(access_log.error());
   if (auto used = use_error_log(config); !used) return std::unexpected(used.error());
+  auto contexts = load_certificates(config, common_.ticket_keys);
+  if (!contexts) return std::unexpected(contexts.error());
   files::load_mime_types();
   const rlimit limit = process::descriptor_limit();
   process::raise_descriptor_limit(
       config::descriptors_for(config::connections_wanted(config.server, limit)));
   if (const auto lacking = config::connections_lacking(config.server, limit); !lacking.empty())
     log::line(log::Level::warn, "{}", lacking);
-  loaded.generation = std::make_unique<Generation>(
-      std::move(config), std::move(listening), std::move(*admin), std::move(*access_log), common_);
+  loaded.generation =
+      std::make_unique<Generation>(std::move(config), std::move(listening), std::move(*admin),
+                                   std::move(*access_log), std::move(*contexts), common_);
   return loaded;
 }
 

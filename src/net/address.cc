@@ -66,9 +66,7 @@ namespace {
 std::unexpected<Error> no_url(std::string_view text) {
   const auto host = text.substr(text.find("://") + 3);
   return fail("{}: an address is no URL; write {}{}", text, host.substr(0, host.find('/')),
-              text.starts_with("https")
-                  ? "; there is no TLS yet: put a proxy in front, as the guide shows"
-                  : "");
+              text.starts_with("https") ? " and tls = true, or --tls for a directory" : "");
 }
 
 }  // namespace

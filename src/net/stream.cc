@@ -20,15 +20,18 @@ Io outcome(ssize_t result, Io::Status at_zero) {
 }  // namespace
 
 Io Stream::read(std::span<char> into) {
+  if (transport_) return transport_->read(into);
   return outcome(::recv(fd(), into.data(), into.size(), 0), Io::Status::ended);
 }
 
 Io Stream::write(std::string_view bytes, bool more) {
+  if (transport_) return transport_->write(bytes, more);
   const int flags = MSG_NOSIGNAL | (more ? MSG_MORE : 0);
   return outcome(::send(fd(), bytes.data(), bytes.size(), flags), Io::Status::blocked);
 }
 
 Io Stream::send_file(int file, std::uint64_t offset, std::uint64_t length) {
+  if (transport_) return transport_->send_file(file, offset, length);
   constexpr std::uint64_t most = 1 << 20;  // a turn's share, so that one download is not all we do
   auto position = static_cast<off_t>(offset);
   return outcome(
@@ -42,12 +45,19 @@ std::uint64_t Stream::unacknowledged() const {
 }
 
 void Stream::reset_on_close() {
+  is_incomplete_ = true;
   const linger none{.l_onoff = 1, .l_linger = 0};
   ::setsockopt(fd(), SOL_SOCKET, SO_LINGER, &none, sizeof none);
 }
 
 void Stream::finish_writing() {
+  if (transport_) return transport_->finish_writing();
   ::shutdown(fd(), SHUT_WR);
+}
+
+void Stream::close() {
+  if (transport_ && socket_) transport_->close(is_incomplete_);
+  socket_.reset();
 }
 
 }  // namespace cgisrv::net

@@ -1,45 +1,51 @@
-// A connected socket. Plain TCP and unix sockets now; TLS will have the same interface.
+// A connected socket: TCP or unix, plain or with a transport such as TLS between it and us.
 #pragma once
 
 #include <cgisrv/fd.h>
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string_view>
 
-namespace cgisrv::net {
+#include "net/transport.h"
 
-struct Io {
-  enum class Status : std::uint8_t {
-    ok,       // `bytes` were moved, at least one
-    blocked,  // try again when the descriptor is ready
-    ended,    // reading: the peer has finished sending
-    failed,   // reset, or gone
-  };
-  Status status = Status::ok;
-  std::size_t bytes = 0;
-};
+namespace cgisrv::net {
 
 class Stream {
  public:
-  explicit Stream(Fd socket) : socket_(std::move(socket)) {}
+  // `transport`: null for the bare socket.
+  explicit Stream(Fd socket, std::unique_ptr<Transport> transport = {})
+      : socket_(std::move(socket)), transport_(std::move(transport)) {}
 
   int fd() const { return socket_.get(); }
+  // Less than there is room for: nothing more is here now, unless holds_more().
   Io read(std::span<char> into);
+  // After a read: more can be read at once, and no event will tell.
+  bool holds_more() const { return transport_ && transport_->holds_more(); }
   // `more`: further bytes follow at once, so a short packet can wait for them (MSG_MORE).
   Io write(std::string_view bytes, bool more);
-  // sendfile(2). Fails for a file that has become shorter.
+  // sendfile(2), or what the transport has instead. Fails for a file that has become shorter.
   Io send_file(int file, std::uint64_t offset, std::uint64_t length);
-  // Bytes written that the peer's kernel has not acknowledged (SIOCOUTQ, tcp(7)). On a unix socket:
-  // bytes that the peer has not read, plus the kernel's overhead.
+  // Bytes written that the peer's kernel has not acknowledged (SIOCOUTQ, tcp(7)), in the form that
+  // the transport gives them. On a unix socket: bytes that the peer has not read, plus the kernel's
+  // overhead.
   std::uint64_t unacknowledged() const;
   void finish_writing();  // the peer sees the end of what we send
+  // That end has not left yet: read() sends it once the socket is writable.
+  bool has_unsent_end() const { return transport_ && transport_->has_unsent_end(); }
   void reset_on_close();  // the peer sees a reset: its data is incomplete
-  void close() { socket_.reset(); }
+  void close();
+  // Null: the bare socket.
+  const Security* security() const { return transport_ ? transport_->security() : nullptr; }
+  // The peer should use a transport, and does not.
+  bool is_in_the_clear() const { return transport_ && transport_->security() == nullptr; }
 
  private:
   Fd socket_;
+  std::unique_ptr<Transport> transport_;
+  bool is_incomplete_ = false;
 };
 
 }  // namespace cgisrv::net

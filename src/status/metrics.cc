@@ -13,6 +13,21 @@ namespace {
 using Program = Report::Program;
 using Worker = Report::Worker;
 
+// Nothing where nobody has TLS.
+void add_tls(Exposition& out, const Report& report) {
+  if (report.certificates.empty()) return;
+  const Report::Totals& totals = report.totals;
+  out.family("cgisrv_tls_handshakes_total", "counter",
+             "Handshakes of TLS: in full, resumed, or begun and not completed.");
+  out.sample({{"result", "full"}}, static_cast<double>(totals.tls_handshakes));
+  out.sample({{"result", "resumed"}}, static_cast<double>(totals.tls_resumed));
+  out.sample({{"result", "failed"}}, static_cast<double>(totals.tls_failed));
+  out.family("cgisrv_certificate_not_after_seconds", "gauge",
+             "Until when a certificate is valid, in Unix time.");
+  for (const Report::Certificate& each : report.certificates)
+    out.sample({{"site", each.site}, {"file", each.file}}, static_cast<double>(each.not_after));
+}
+
 void add_server(Exposition& out, const Report& report) {
   const Report::Server& server = report.server;
   const Report::Totals& totals = report.totals;
@@ -42,6 +57,7 @@ void add_server(Exposition& out, const Report& report) {
   out.family("cgisrv_reloads_total", "counter", "Reloads of the configuration.");
   out.sample({{"result", "done"}}, static_cast<double>(totals.reloads));
   out.sample({{"result", "failed"}}, static_cast<double>(totals.reloads_failed));
+  add_tls(out, report);
   gauge("cgisrv_programs_running", static_cast<double>(report.admission.running),
         "Programs that run now.");
   gauge("cgisrv_programs_running_max", static_cast<double>(report.admission.limit),

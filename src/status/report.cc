@@ -24,7 +24,10 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Report::Server, pid, version, st
                                                 generation, serves, configured, listeners)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Report::Totals, requests, connections_accepted,
                                                 lost_log_lines, worker_deaths, worker_retirements,
-                                                reloads, reloads_failed, by_status)
+                                                reloads, reloads_failed, tls_handshakes,
+                                                tls_resumed, tls_failed, by_status)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Report::Certificate, site, file, not_after,
+                                                seconds_left)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Report::Worker, index, pid, state, connections,
                                                 connections_max, accepted, restarts, generation,
                                                 memory_bytes)
@@ -37,8 +40,8 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Report::Program, id, file, runni
                                                 wait_p99_seconds, cpu_seconds, memory_peak_bytes,
                                                 bytes_in, bytes_out)
 
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Report, server, totals, workers, admission,
-                                                programs)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Report, server, totals, certificates, workers,
+                                                admission, programs)
 
 json json_of(const Report& report) {
   return report;

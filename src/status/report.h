@@ -32,7 +32,18 @@ struct Report {
     std::uint64_t worker_retirements = 0;  // requested by the worker
     std::uint64_t reloads = 0;             // of the configuration
     std::uint64_t reloads_failed = 0;      // without effect
+    std::uint64_t tls_handshakes = 0;      // in full
+    std::uint64_t tls_resumed = 0;         // of clients that had shaken hands before
+    std::uint64_t tls_failed = 0;          // begun, and not completed
     std::map<std::string, std::uint64_t> by_status;
+  };
+  struct Certificate {
+    std::string site;
+    std::string file;
+    std::int64_t not_after = 0;     // seconds of Unix time
+    std::int64_t seconds_left = 0;  // until then; negative: it has expired
+
+    bool expires_soon() const { return seconds_left <= std::int64_t{14} * 24 * 3600; }
   };
   struct Worker {
     unsigned index = 0;
@@ -81,6 +92,7 @@ struct Report {
 
   Server server;
   Totals totals;
+  std::vector<Certificate> certificates;
   std::vector<Worker> workers;
   Admission admission;
   std::vector<Program> programs;

@@ -157,6 +157,14 @@ std::string counted(std::uint64_t number, std::string_view noun) {
   return fmt::format("{} {}{}", human::count(number), noun, number == 1 ? "" : "s");
 }
 
+std::string expiry(const Report::Certificate& certificate) {
+  const std::int64_t left = certificate.seconds_left;
+  return left <= 0
+             ? fmt::format("the certificate {} has expired\n", text::escape(certificate.file))
+             : fmt::format("the certificate {} expires in {}\n", text::escape(certificate.file),
+                           human::age(static_cast<double>(left)));
+}
+
 std::string head(const Report& now, const Report* before) {
   const Report::Server& server = now.server;
   std::uint64_t connections = 0;
@@ -176,6 +184,8 @@ std::string head(const Report& now, const Report* before) {
                      human::bytes(memory));
   out += fmt::format("{} running of {}, {} waiting\n", counted(now.admission.running, "program"),
                      now.admission.limit, human::count(now.admission.waiting));
+  for (const Report::Certificate& each : now.certificates)
+    if (each.expires_soon()) out += expiry(each);
   const std::string interval =
       before == nullptr
           ? "the start"

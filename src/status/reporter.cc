@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <ctime>
 
 #include "base/log_file.h"
 #include "process/kin.h"
@@ -85,7 +86,13 @@ Report Reporter::report() const {
                    .worker_deaths = pool.deaths,
                    .worker_retirements = pool.retirements,
                    .reloads = shared_stats_.reloads(),
-                   .reloads_failed = shared_stats_.reloads_failed()};
+                   .reloads_failed = shared_stats_.reloads_failed(),
+                   .tls_handshakes = shared_stats_.handshakes().full,
+                   .tls_resumed = shared_stats_.handshakes().resumed,
+                   .tls_failed = shared_stats_.handshakes().failed};
+  report.certificates = about_.certificates;
+  for (Report::Certificate& each : report.certificates)
+    each.seconds_left = each.not_after - std::time(nullptr);
   add_traffic(report.totals);
   return report;
 }

@@ -20,6 +20,7 @@ class Reporter {
     std::string serves;  // for the report
     bool configured = false;
     std::vector<std::string> listeners;
+    std::vector<Report::Certificate> certificates;
     unsigned worker_connections = 0;
   };
 

@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "base/shared.h"
+#include "telemetry/handshakes.h"
 #include "telemetry/history.h"
 #include "telemetry/incidents.h"
 #include "telemetry/traffic.h"
@@ -22,6 +23,7 @@ class SharedStats {
   Traffic& traffic() { return shared_->traffic; }
   Incidents& incidents() { return shared_->incidents; }
   History& history() { return shared_->history; }
+  Handshakes& handshakes() { return shared_->handshakes; }
 
   // The master is alive; all others can read when it last said so.
   void beat() { shared_->beat = Clock::now().time_since_epoch(); }
@@ -41,6 +43,7 @@ class SharedStats {
     std::atomic<Clock::duration> beat;
     std::atomic<std::uint64_t> reloads, reloads_failed;
     std::atomic<bool> leaving;
+    Handshakes handshakes;
     Traffic traffic;
     Incidents incidents;
     History history;

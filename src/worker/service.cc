@@ -11,6 +11,14 @@ namespace {
 // A fast stop does not wait for the configured grace.
 constexpr auto hurried_grace = std::chrono::milliseconds(1000);
 constexpr auto follow_interval = std::chrono::seconds(5);
+
+// That of the first listener with TLS; without one, that of the proxy which has it.
+std::uint16_t https_port(const std::vector<ListenerKind>& kinds,
+                         const std::vector<net::Address>& addresses) {
+  for (std::size_t i = 0; i < kinds.size(); ++i)
+    if (kinds[i].tls && addresses[i].port() != 0) return addresses[i].port();
+  return 443;
+}
 }  // namespace
 
 Service::Service(pool::Worker& worker, const config::Config& config, Dependencies given)
@@ -24,11 +32,17 @@ Service::Service(pool::Worker& worker, const config::Config& config, Dependencie
                    scratch_,      given.descriptors, &admission_client_},
       sites_(worker, config, &given.access_log, run_context_),
       connections_(worker, sites_, given.addresses, scratch_),
-      with_proxy_protocol_(std::move(given.proxy_protocol)),
+      listeners_(std::move(given.listeners)),
       proxy_listener_(worker.loop(), config,
                       [this](pool::Connection connection, std::unique_ptr<proxy::Proxied> proxied) {
                         accepted_by_proxy(std::move(connection), std::move(proxied));
-                      }) {
+                      }),
+      tls_listener_(worker.loop(), config, given.contexts,
+                    given.shared_stats != nullptr ? &given.shared_stats->handshakes() : nullptr,
+                    [this](pool::Connection connection, std::unique_ptr<net::Transport> transport,
+                           std::unique_ptr<proxy::Proxied> proxied) {
+                      begin(std::move(connection), std::move(transport), std::move(proxied));
+                    }) {
   static_assert(pool::slots_max <= admission::workers_max);
   run_context_.spool_memory = cgi::SpoolMemory(config.server.worker_body_memory);
   if (!process::prepare_to_spawn()) cannot_begin("opening /dev/null");
@@ -39,30 +53,41 @@ Service::Service(pool::Worker& worker, const config::Config& config, Dependencie
     run_context_.zygotes = &zygotes_.emplace(worker.loop(), given.zygote_manager, worker.index());
   if (given.password_checker >= 0)
     sites_.use_verifier(verifier_.emplace(worker.loop(), given.password_checker, config.auth));
+  sites_.use_https_port(https_port(listeners_, given.addresses));
   if (given.shared_stats != nullptr) sites_.use_shared_stats(*given.shared_stats);
   follow_logs_.arm_after(follow_interval);
 }
 
 void Service::accepted(pool::Connection connection) {
-  const unsigned listener = connection.listener;
-  if (listener < with_proxy_protocol_.size() && with_proxy_protocol_[listener])
-    return proxy_listener_.accepted(std::move(connection));
+  const ListenerKind kind = kind_of(connection.listener);
+  if (kind.proxy_protocol) return proxy_listener_.accepted(std::move(connection));
+  if (kind.tls) return tls_listener_.accepted(std::move(connection), {});
   connections_.accepted(std::move(connection));
 }
 
 void Service::accepted_by_proxy(pool::Connection connection,
                                 std::unique_ptr<proxy::Proxied> proxied) {
-  connections_.accepted(std::move(connection), std::move(proxied));
+  if (kind_of(connection.listener).tls)
+    return tls_listener_.accepted(std::move(connection), std::move(proxied));
+  begin(std::move(connection), {}, std::move(proxied));
+}
+
+// Other workers may serve by now.
+void Service::begin(pool::Connection connection, std::unique_ptr<net::Transport> transport,
+                    std::unique_ptr<proxy::Proxied> proxied) {
+  connections_.accepted(std::move(connection), std::move(transport), std::move(proxied));
   if (is_replaced_) connections_.close_after_next();
 }
 
 void Service::crowded() {
   proxy_listener_.make_room();
+  tls_listener_.make_room();
   connections_.crowded();
 }
 
 void Service::drain() {
   proxy_listener_.drain();
+  tls_listener_.close_all();
   connections_.drain();
 }
 
@@ -74,6 +99,7 @@ void Service::replaced() {
 void Service::stop() {
   run_context_.stopping = true;
   proxy_listener_.close_all();
+  tls_listener_.close_all();
   connections_.close_all();
   sites_.end_detached();
   reaper_.hurry(hurried_grace);

@@ -19,10 +19,18 @@
 #include "net/address.h"
 #include "process/pid_table.h"
 #include "process/reaper.h"
+#include "tls/contexts.h"
 #include "warm/zygotes.h"
 #include "worker/proxy_listener.h"
+#include "worker/tls_listener.h"
 
 namespace cgisrv::worker {
+
+// How the connections of a listener begin.
+struct ListenerKind {
+  bool proxy_protocol = false;  // with a header of the PROXY protocol
+  bool tls = false;             // after that, with a handshake
+};
 
 // What a worker is given by its master. All that is referred to outlives the service.
 struct Dependencies {
@@ -30,10 +38,9 @@ struct Dependencies {
   process::PidTable& pid_table;
   admission::Table& table;
   accesslog::AccessLog& access_log;
-  rlimit descriptors;  // of programs
-  // Of each listener, in their order: whether its connections begin with a header of the PROXY
-  // protocol.
-  std::vector<bool> proxy_protocol = {};
+  rlimit descriptors;                              // of programs
+  std::vector<ListenerKind> listeners = {};        // in their order; further ones are plain
+  tls::Contexts* contexts = nullptr;               // null: no listener has TLS
   process::Cgroups* cgroups = nullptr;             // null: programs have none
   int zygote_manager = -1;                         // the workers' end; -1: none
   int password_checker = -1;                       // likewise
@@ -55,7 +62,12 @@ class Service final : public pool::Service {
   static constexpr std::size_t scratch_bytes = 64 * 1024;
 
  private:
+  ListenerKind kind_of(unsigned listener) const {
+    return listener < listeners_.size() ? listeners_[listener] : ListenerKind();
+  }
   void accepted_by_proxy(pool::Connection connection, std::unique_ptr<proxy::Proxied> proxied);
+  void begin(pool::Connection connection, std::unique_ptr<net::Transport> transport,
+             std::unique_ptr<proxy::Proxied> proxied);
   void follow_logs();
 
   accesslog::AccessLog& access_log_;
@@ -68,8 +80,9 @@ class Service final : public pool::Service {
   std::optional<auth::Verifier> verifier_;
   exchange::Sites sites_;
   http1::Server connections_;  // what runs for a client needs all of the others
-  const std::vector<bool> with_proxy_protocol_;
+  const std::vector<ListenerKind> listeners_;
   ProxyListener proxy_listener_;
+  TlsListener tls_listener_;
   bool is_replaced_ = false;
 };
 

@@ -72,7 +72,7 @@ class Server:
         return [line for line in lines if line.startswith("cgisrv: serving")]
 
     def ports(self) -> list[int]:
-        found = (re.search(r" at http://.*:(\d+)/?$", line) for line in self.start_lines())
+        found = (re.search(r" at https?://.*:(\d+)/?$", line) for line in self.start_lines())
         return [int(match[1]) for match in found if match]
 
     def log(self, everything: bool = False) -> str:

@@ -38,6 +38,18 @@ function* ofServer({ server, admission, totals }) {
   }
 }
 
+const day = 24 * 3600;
+
+function* ofCertificates({ certificates = [] }) {
+  for (const { file, seconds_left: left } of certificates) {
+    if (left <= 0)
+      yield [`certificate ${file}`, `The certificate ${file} has expired: clients refuse it.`];
+    else if (left <= 14 * day)
+      yield [`certificate ${file}`, `The certificate ${file} expires in ` +
+        `${counted(Math.floor(left / day), "day")}.`];
+  }
+}
+
 // Others start, or end as they are asked to: after a reload, or since it was time.
 export function isAbsent({ state }) {
   return state === "down" || state === "killed";
@@ -84,7 +96,7 @@ function* ofFailures({ failures }) {
 }
 
 export function attention(report) {
-  return [ofServer, ofWorkers, ofPrograms, ofFailures, ofExits]
+  return [ofServer, ofCertificates, ofWorkers, ofPrograms, ofFailures, ofExits]
     .flatMap(look => [...look(report)])
     .map(([key, sentence]) => ({ key, sentence }));
 }

@@ -248,7 +248,8 @@ def test_table_of_variables_is_complete(server, site):
         [("Content-Type", "text/plain"), ("Git-Protocol", "version=2")], b"body"))
     shown = set(first_column("### What a program gets")) - {"HTTP_*"}
     conditional = {"REDIRECT_URL", "REDIRECT_QUERY_STRING", "REDIRECT_REQUEST_METHOD", "AUTH_TYPE",
-                   "REMOTE_USER", "HTTPS", "TZ"}
+                   "REMOTE_USER", "HTTPS", "SSL_PROTOCOL", "SSL_CIPHER",
+                   "SSL_TLS_SNI", "TZ"}
     environment.pop("TZ", None)
     assert {name for name in environment if not name.startswith("HTTP_")} == shown - conditional
 

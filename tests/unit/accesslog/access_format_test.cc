@@ -82,7 +82,8 @@ TEST_F(AccessFormatTest, JsonOfAFile) {
                    "\"request\":\"GET /a\\?b HTTP/1.1\",\"method\":\"GET\","
                    "\"target\":\"/a\\?b\",\"status\":200,\"bytes_sent\":1234,"
                    "\"bytes_received\":5,\"duration_ms\":1.500,"
-                   "\"referer\":\"http://example.org/\",\"user_agent\":\"curl/7.88\"\\}\n"));
+                   "\"referer\":\"http://example.org/\",\"user_agent\":\"curl/7.88\","
+                   "\"tls_protocol\":null,\"tls_cipher\":null\\}\n"));
 }
 
 TEST_F(AccessFormatTest, JsonOfAProgramHasWhatItCost) {
@@ -182,7 +183,7 @@ TEST_F(AccessFormatTest, NothingThatAClientSendsForgesALineOrAField) {
   EXPECT_THAT(line("combined"), HasSubstr("\"GET /\\x22\\x0d HTTP/1.1\""));
   // The same as text: JSON knows no \x.
   EXPECT_THAT(line("json"),
-              EndsWith("\"a\\\\x22 200 \\\\x22b\\\\x5c\\\\x0a\\\\x1b[31m\\\\xff\"}\n"));
+              HasSubstr("\"a\\\\x22 200 \\\\x22b\\\\x5c\\\\x0a\\\\x1b[31m\\\\xff\",\"tls"));
 }
 
 TEST_F(AccessFormatTest, LongFieldsAreCut) {
@@ -197,7 +198,8 @@ TEST_F(AccessFormatTest, KeptEntryNeedsNothingOfTheFirst) {
       &AccessEntry::user,           &AccessEntry::request_line,   &AccessEntry::method,
       &AccessEntry::target,         &AccessEntry::host,           &AccessEntry::referer,
       &AccessEntry::user_agent,     &AccessEntry::request_id,     &AccessEntry::script,
-      &AccessEntry::program,        &AccessEntry::diagnosis};
+      &AccessEntry::program,        &AccessEntry::diagnosis,      &AccessEntry::tls_protocol,
+      &AccessEntry::tls_cipher};
   std::vector<std::string> storage(std::size(texts));
   for (std::size_t i = 0; i < storage.size(); ++i) {
     storage[i] = fmt::format("text number {}, too long for a string of its own", i);

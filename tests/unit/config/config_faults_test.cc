@@ -104,8 +104,8 @@ TEST_F(ConfigFaultsTest, KnowsKeysOfOtherServers) {
       {"client_max_body_size = '1m'", "write body_size, under [limits]"},
       {"[cgi]\nenvironment = { A = 'b' }", "write env = { NAME = \"value\" }"},
       {"[server]\ndocument_root = '/x'", "write root = \"/path\" under [[site]]"},
-      {"[server]\ntls = true", "there is no TLS yet"},
-      {"[[listen]]\nssl = true", "there is no TLS yet"},
+      {"[server]\ntls = true", "[[listen]]"},
+      {"[[listen]]\nssl = true", "write tls = true under [[listen]]"},
       {"[cgi]\nrlimits = { memory = '1g' }",
        "there is no 'memory' in [cgi.rlimits]; write as = \"1g\""},
       {"[cgi]\nrlimits = { files = 3 }", "write nofile"},
@@ -122,7 +122,7 @@ TEST_F(ConfigFaultsTest, SuggestsKeys) {
       faults_before_site("[server]\n  body_size = 3"),
       ElementsAre("2:3: 'body_size' belongs in [limits] or [[site.location]], not in [server]"));
   EXPECT_THAT(faults_before_site("[[listen]]\ncolour = 3"),
-              ElementsAre("2:1: unknown key 'colour' in [[listen]]; its keys are address, "
+              ElementsAre("2:1: unknown key 'colour' in [[listen]]; its keys are address, tls, "
                           "proxy_protocol"));
   EXPECT_THAT(faults_before_site("[limit]"),
               ElementsAre("1:2: unknown key 'limit' in the file; did you mean 'limits'?"));

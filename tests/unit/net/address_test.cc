@@ -56,7 +56,7 @@ TEST(Address, WhatIsWrongIsSaid) {
       {"127.0.0.1: 80", "no port from 0 to 65535"},
       {"127.0.0.1:80x", "no port from 0 to 65535"},
       {"::1:80", "an IPv6 address stands in brackets"},
-      {"https://127.0.0.1:8443", "is no URL; write 127.0.0.1:8443; there is no TLS yet"},
+      {"https://127.0.0.1:8443", "is no URL; write 127.0.0.1:8443 and tls = true"},
       {"http://[::1]:80/", "is no URL; write [::1]:80"},
       {"256.0.0.1:80", "not an address"},
       {"127.1:80", "not an address"},

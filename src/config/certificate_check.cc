@@ -1,0 +1,140 @@
+#include "config/certificate_check.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <set>
+
+#include "base/text.h"
+#include "tls/certificate.h"
+
+namespace cgisrv::config {
+
+namespace {
+
+using std::chrono::sys_seconds;
+
+// The table of the certificate with that index.
+const Value& table_of(const Value& tls, std::size_t index) {
+  const auto* const list = tls.as<Value::List>();
+  return list != nullptr ? list->at(index) : tls;
+}
+
+void check_site(const Value& tls, const Site& site, Faults& faults) {
+  std::set<std::string, std::less<>> kinds;
+  for (std::size_t i = 0; i < site.tls.size(); ++i) {
+    const auto& [certificate, key] = site.tls[i];
+    if (certificate.empty() || key.empty()) continue;  // a fault of its own
+    const Position& at = table_of(tls, i).at;
+    const auto loaded = tls::Certificate::load(certificate, key);
+    if (!loaded)
+      faults.add(at, "'tls': {}", loaded.error().what);
+    else if (!kinds.emplace(loaded->kind()).second)
+      faults.add(at, "'tls': there is an {} certificate already; a site has one of a kind",
+                 loaded->kind());
+  }
+}
+
+bool is_listed(const Value& root, std::string_view section) {
+  const Value* const found = root.find(section);
+  return found != nullptr && found->as<Value::List>() != nullptr;
+}
+
+// ---- notes
+
+std::string date(sys_seconds time) {
+  const std::chrono::year_month_day day(std::chrono::floor<std::chrono::days>(time));
+  return fmt::format("{:04}-{:02}-{:02}", static_cast<int>(day.year()),
+                     static_cast<unsigned>(day.month()), static_cast<unsigned>(day.day()));
+}
+
+void note_dates(const std::string& file, const tls::Certificate& certificate, sys_seconds now,
+                std::vector<std::string>& notes) {
+  const sys_seconds end = certificate.not_after();
+  if (now >= end)
+    notes.push_back(fmt::format(
+        "the certificate in {} has expired on {}, and clients refuse it; renew it, then: cgisrv "
+        "reload",
+        file, date(end)));
+  else if (now < certificate.not_before())
+    notes.push_back(fmt::format(
+        "the certificate in {} is not valid before {}, and clients refuse it; look at this "
+        "machine's clock too",
+        file, date(certificate.not_before())));
+  else if (end - now <= expiry_notice)
+    notes.push_back(fmt::format(
+        "the certificate in {} expires on {}, in {}; renew it, then: cgisrv reload", file,
+        date(end),
+        text::counted(static_cast<unsigned>((end - now) / std::chrono::days(1)), "day")));
+}
+
+void note_names(const Site& site, const std::string& file, const tls::Certificate& certificate,
+                std::vector<std::string>& notes) {
+  std::string lacking;
+  for (const std::string& name : site.server_name)
+    if (!certificate.covers(name)) lacking += (lacking.empty() ? "" : ", ") + name;
+  if (lacking.empty()) return;
+  notes.push_back(
+      fmt::format("the certificate in {} is not for {}, and clients refuse it there; ask for one "
+                  "with all names "
+                  "of the site",
+                  file, lacking));
+}
+
+void note_files(const CertificateFiles& files, std::vector<std::string>& notes) {
+  struct stat status {};
+  if (::stat(files.key.c_str(), &status) == 0 && (status.st_mode & 0007) != 0)
+    notes.push_back(
+        fmt::format("{} can be read or written by every user of this machine: chmod 600 {}",
+                    files.key, text::shell_word(files.key)));
+  const std::filesystem::path certificate(files.certificate);
+  const auto whole = certificate.parent_path() / "fullchain.pem";
+  std::error_code ignored;
+  if (certificate.filename() == "cert.pem" && std::filesystem::exists(whole, ignored))
+    notes.push_back(fmt::format(
+        "{} has the certificate without its chain, which many clients need: name {} instead",
+        files.certificate, whole.string()));
+}
+
+bool has_tls(const Config& config) {
+  return std::ranges::any_of(config.listen, &Listen::tls);
+}
+
+}  // namespace
+
+void check_certificates(const Value& root, const Config& config, Faults& faults) {
+  if (is_listed(root, "site"))
+    for (std::size_t i = 0; i < config.sites.size(); ++i)
+      if (const Value* const tls = root.find("site")->as<Value::List>()->at(i).find("tls"))
+        check_site(*tls, config.sites[i], faults);
+  const bool has_some =
+      std::ranges::any_of(config.sites, [](const Site& site) { return !site.tls.empty(); });
+  if (has_some || !is_listed(root, "listen")) return;
+  for (std::size_t i = 0; i < config.listen.size(); ++i)
+    if (config.listen[i].tls)
+      faults.add(root.find("listen")->as<Value::List>()->at(i).find("tls")->at,
+                 "'tls': no [[site]] has a certificate; write tls = {{ certificate = "
+                 "\"/path/fullchain.pem\", key = \"/path/privkey.pem\" }} in the site");
+}
+
+std::vector<std::string> notes_on_certificates(const Config& config, sys_seconds now) {
+  std::vector<std::string> notes;
+  for (const Site& site : config.sites)
+    for (const CertificateFiles& files : site.tls) {
+      const auto loaded = tls::Certificate::load(files.certificate, files.key);
+      if (!loaded) continue;  // a fault, or replaced since
+      note_dates(files.certificate, *loaded, now, notes);
+      note_names(site, files.certificate, *loaded, notes);
+      note_files(files, notes);
+    }
+  const auto unused =
+      std::ranges::find_if(config.sites, [](const Site& site) { return !site.tls.empty(); });
+  if (unused != config.sites.end() && !has_tls(config))
+    notes.push_back(fmt::format(
+        "the site {} has a certificate, and no [[listen]] has tls = true, so nobody sees it",
+        unused->title()));
+  return notes;
+}
+
+}  // namespace cgisrv::config

@@ -1,0 +1,13 @@
+// How a site's certificates are read.
+#pragma once
+
+#include <vector>
+
+#include "config/section.h"
+
+namespace cgisrv::config {
+
+// A table with certificate and key, or a list of such tables.
+Codec<std::vector<CertificateFiles>> certificates();
+
+}  // namespace cgisrv::config

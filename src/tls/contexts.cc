@@ -1,0 +1,161 @@
+#include "tls/contexts.h"
+
+#include <openssl/core_names.h>
+#include <openssl/rand.h>
+
+#include <array>
+#include <cstring>
+#include <span>
+
+#include "tls/certificate_parts.h"
+#include "tls/openssl.h"
+
+namespace cgisrv::tls {
+
+namespace {
+
+// https://wiki.mozilla.org/Security/Server_Side_TLS, without finite-field Diffie-Hellman, which
+// costs the server much and which no client of today needs. The client's preference decides: a
+// telephone without AES in hardware prefers ChaCha20.
+constexpr auto tls12_ciphers =
+    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
+    "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
+    "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
+constexpr auto tls13_ciphers =
+    "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
+constexpr auto groups = "X25519:P-256:P-384";
+constexpr std::array<unsigned char, 6> session_id_context = {'c', 'g', 'i', 's', 'r', 'v'};
+// In the form of RFC 7301: a length before each. HTTP/2 would stand first.
+constexpr std::string_view protocols("\x08http/1.1");
+
+// ---- what OpenSSL asks during a handshake
+
+const TicketKeys& keys_of(SSL* ssl) {
+  return *static_cast<const TicketKeys*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
+}
+
+// Prepares what encrypts and signs a ticket, or opens it. 0: its key is forgotten, so the client
+// shakes hands in full; 2: the ticket is good, and the client gets one of a newer key.
+int set_ticket_key(SSL* ssl, unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cipher,
+                   EVP_MAC_CTX* mac, int encrypts) {
+  TicketKeys::Found found{.key = {}, .is_newest = true};
+  if (encrypts != 0) {
+    found.key = keys_of(ssl).newest();
+    std::memcpy(name, found.key.name.data(), found.key.name.size());
+    if (RAND_bytes(iv, EVP_CIPHER_get_iv_length(EVP_aes_256_cbc())) != 1) return -1;
+  } else {
+    const auto known = keys_of(ssl).find(std::span<const std::uint8_t, 16>(name, 16));
+    if (!known) return 0;
+    found = *known;
+  }
+  char digest[] = "SHA256";
+  const OSSL_PARAM mac_key[] = {OSSL_PARAM_construct_octet_string(
+                                    OSSL_MAC_PARAM_KEY, found.key.mac.data(), found.key.mac.size()),
+                                OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+                                OSSL_PARAM_construct_end()};
+  const bool good = EVP_MAC_CTX_set_params(mac, mac_key) == 1 &&
+                    EVP_CipherInit_ex(cipher, EVP_aes_256_cbc(), nullptr, found.key.cipher.data(),
+                                      iv, encrypts) == 1;
+  OPENSSL_cleanse(&found.key, sizeof found.key);
+  if (!good) return -1;
+  return found.is_newest ? 1 : 2;
+}
+
+// A client that offers protocols, and none of ours, is told so (RFC 7301 section 3.2).
+int select_protocol(SSL*, const unsigned char** chosen, unsigned char* size,
+                    const unsigned char* offered, unsigned offered_size, void*) {
+  unsigned char* common = nullptr;
+  const int found =
+      SSL_select_next_proto(&common, size, reinterpret_cast<const unsigned char*>(protocols.data()),
+                            static_cast<unsigned>(protocols.size()), offered, offered_size);
+  if (found != OPENSSL_NPN_NEGOTIATED) return SSL_TLSEXT_ERR_ALERT_FATAL;
+  *chosen = common;
+  return SSL_TLSEXT_ERR_OK;
+}
+
+// ---- one site
+
+bool set_rules(SSL_CTX* context) {
+  SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+  SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+                                SSL_MODE_RELEASE_BUFFERS);
+  SSL_CTX_set_read_ahead(context, 1);
+  SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);  // the client has it: its ticket
+  SSL_CTX_set_timeout(context, std::chrono::seconds(TicketKeys::lifetime).count());
+  SSL_CTX_set_alpn_select_cb(context, &select_protocol, nullptr);
+  return SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) == 1 &&
+         SSL_CTX_set_max_proto_version(context, TLS1_3_VERSION) == 1 &&
+         SSL_CTX_set_cipher_list(context, tls12_ciphers) == 1 &&
+         SSL_CTX_set_ciphersuites(context, tls13_ciphers) == 1 &&
+         SSL_CTX_set1_groups_list(context, groups) == 1 &&
+         SSL_CTX_set_session_id_context(context, session_id_context.data(),
+                                        session_id_context.size()) == 1 &&
+         SSL_CTX_set_tlsext_ticket_key_evp_cb(context, &set_ticket_key) == 1;
+}
+
+bool add_certificate(SSL_CTX* context, const Certificate::Parts& parts) {
+  if (SSL_CTX_use_certificate(context, parts.own.get()) != 1 ||
+      SSL_CTX_use_PrivateKey(context, parts.key.get()) != 1)
+    return false;
+  for (const X509Ptr& each : parts.chain)
+    if (SSL_CTX_add1_chain_cert(context, each.get()) != 1) return false;
+  return true;
+}
+
+Result<SslContext> make_context(const Contexts::Certificates& certificates,
+                                const TicketKeys& keys) {
+  ERR_clear_error();
+  SslContext context(SSL_CTX_new(TLS_server_method()));
+  if (!context || !set_rules(context.get()))
+    return fail("TLS cannot be set up: {}", last_problem());
+  SSL_CTX_set_app_data(context.get(), const_cast<TicketKeys*>(&keys));
+  for (const Certificate& each : certificates)
+    if (!add_certificate(context.get(), each.parts()))
+      return fail("OpenSSL refuses a certificate of kind {}: {}", each.kind(), last_problem());
+  return context;
+}
+
+}  // namespace
+
+struct Contexts::Parts {
+  std::vector<SslContext> sites;
+  Choose choose;
+
+  // An unknown host is no failure: the client sees by the certificate that it is the wrong one.
+  static int choose_site(SSL* ssl, int*, void* parts) {
+    const auto& self = *static_cast<const Parts*>(parts);
+    const char* const host = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+    if (host == nullptr || !self.choose) return SSL_TLSEXT_ERR_NOACK;
+    const std::size_t index = self.choose(host);
+    if (index >= self.sites.size() || SSL_set_SSL_CTX(ssl, self.sites[index].get()) == nullptr)
+      return SSL_TLSEXT_ERR_ALERT_FATAL;
+    return SSL_TLSEXT_ERR_OK;
+  }
+};
+
+Result<std::unique_ptr<Contexts>> Contexts::make(const std::vector<Certificates>& sites,
+                                                 const TicketKeys& keys) {
+  auto parts = std::make_unique<Parts>();
+  for (const Certificates& each : sites) {
+    auto context = make_context(each, keys);
+    if (!context) return std::unexpected(context.error());
+    parts->sites.push_back(std::move(*context));
+  }
+  SSL_CTX* const first = parts->sites.front().get();
+  SSL_CTX_set_tlsext_servername_callback(first, &Parts::choose_site);
+  SSL_CTX_set_tlsext_servername_arg(first, parts.get());
+  return std::unique_ptr<Contexts>(new Contexts(std::move(parts)));
+}
+
+Contexts::Contexts(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+Contexts::~Contexts() = default;
+
+void Contexts::choose_by(Choose choose) {
+  parts_->choose = std::move(choose);
+}
+
+std::unique_ptr<Session> Contexts::accept(int socket) const {
+  return Session::make(parts_->sites.front().get(), socket);
+}
+
+}  // namespace cgisrv::tls

@@ -1,0 +1,25 @@
+// A socket as OpenSSL reads and writes it: its BIO. Unlike OpenSSL's own it raises no SIGPIPE,
+// joins short packets, and spares the call that would only say that the socket is empty.
+#pragma once
+
+#include <string>
+
+#include "tls/openssl.h"
+
+namespace cgisrv::tls {
+
+struct SocketEnd {
+  int fd = -1;
+  bool joins_packets = false;  // in writing: more follows at once (MSG_MORE)
+  bool is_drained = false;     // the last read has emptied the socket; the next one says so
+  bool has_read = false;       // anything at all
+  // The peer has sent FIN. OpenSSL is not told: it would send an alert, and no answer any more.
+  bool has_ended = false;
+  // The first bytes, if they are a request in the clear and not TLS. OpenSSL does not see them.
+  std::string clear;
+};
+
+// `end` outlives it. Null without memory.
+BIO* bio_of(SocketEnd& end);
+
+}  // namespace cgisrv::tls

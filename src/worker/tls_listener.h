@@ -1,0 +1,63 @@
+// The connections of listeners with TLS, until their handshake is done.
+//
+//                      ready: something has come
+//     waiting  <------------------------------------>  due  ---> handed over
+//                      the client has to go on
+//
+// A handshake computes for up to some milliseconds. So those that can go on form a queue, and each
+// turn of the loop takes what 2 ms allow, but at least one: other connections are served in
+// between.
+#pragma once
+
+#include <cgisrv/loop.h>
+#include <cgisrv/pool.h>
+
+#include <functional>
+#include <list>
+#include <memory>
+
+#include "config/config.h"
+#include "net/transport.h"
+#include "proxy/proxy_header.h"
+#include "telemetry/handshakes.h"
+#include "tls/contexts.h"
+
+namespace cgisrv::worker {
+
+class TlsListener {
+ public:
+  // A connection, and what encrypts it; or what says that its client speaks in the clear.
+  using Ready = std::function<void(pool::Connection, std::unique_ptr<net::Transport>,
+                                   std::unique_ptr<proxy::Proxied>)>;
+
+  // All outlive it. `contexts`: null if no listener has TLS; `count`: null for none.
+  TlsListener(Loop& loop, const config::Config& config, tls::Contexts* contexts,
+              telemetry::Handshakes* count, Ready ready);
+  ~TlsListener();
+
+  // One of a listener that has TLS. Closed if its handshake fails, or takes longer than
+  // header_timeout.
+  void accepted(pool::Connection connection, std::unique_ptr<proxy::Proxied> proxied);
+  void close_all();
+  // Closes the connection whose client has not gone on for longest, if that is a second or more.
+  void make_room();
+
+ private:
+  class Opening;
+  using List = std::list<std::unique_ptr<Opening>>;
+
+  void make_due(Opening& opening);
+  void take_turn();
+  void forget(Opening& opening);
+
+  Loop& loop_;
+  const config::Config& config_;
+  tls::Contexts* const contexts_;
+  telemetry::Handshakes* const count_;
+  Ready ready_;
+  List waiting_;  // for the client; who has not gone on for longest is first
+  List due_;
+  Timer turn_;
+};
+
+}  // namespace cgisrv::worker

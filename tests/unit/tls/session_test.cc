@@ -1,0 +1,393 @@
+// Both ends of a socketpair: the server's side is ours, the client is OpenSSL itself.
+#include "tls/session.h"
+
+#include <cgisrv/fd.h>
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <csignal>
+#include <fstream>
+
+#include "../temporary_directory.h"
+#include "authority.h"
+#include "tls/contexts.h"
+
+namespace cgisrv::tls {
+namespace {
+
+using net::Io;
+using Step = Session::Step;
+using Ssl = std::unique_ptr<SSL, FreeBy<&SSL_free>>;
+using Resumption = std::unique_ptr<SSL_SESSION, FreeBy<&SSL_SESSION_free>>;
+
+class SessionTest : public testing::Test {
+ protected:
+  SessionTest() {
+    ::signal(SIGPIPE, [](int) {});  // the client's side knows no better
+    keys_.rotate();
+  }
+
+  Certificate certificate(const Key& key, const std::string& names) {
+    const auto made = authority_.sign(key.get(), names);
+    auto loaded = Certificate::load(files_.file("c.pem", 0644, pem_of(made.get())),
+                                    files_.file("k.pem", 0600, pem_of(key.get())));
+    EXPECT_TRUE(loaded);
+    return std::move(*loaded);
+  }
+  std::unique_ptr<Contexts> contexts() {
+    std::vector<Contexts::Certificates> sites(2);
+    sites[0].push_back(certificate(new_ecdsa_key(), "DNS:a.example"));
+    sites[0].push_back(certificate(new_rsa_key(2048), "DNS:a.example"));
+    sites[1].push_back(certificate(new_ecdsa_key(), "DNS:b.example"));
+    auto made = Contexts::make(sites, keys_);
+    EXPECT_TRUE(made);
+    (*made)->choose_by([](std::string_view host) { return host == "b.example" ? 1U : 0U; });
+    return std::move(*made);
+  }
+
+  // A new connection; shake() begins it.
+  void connect(int version = 0, const char* name = nullptr, SSL_SESSION* resumed = nullptr) {
+    std::array<int, 2> ends{};
+    ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends.data()), 0);
+    if (client_) SSL_shutdown(client_.get());  // else its session would be no good
+    client_.reset();
+    ours_.reset(ends[0]);
+    theirs_.reset(ends[1]);
+    session_ = contexts_->accept(ours_.get());
+    ASSERT_TRUE(session_);
+    client_.reset(SSL_new(client_context_.get()));
+    SSL_set_fd(client_.get(), theirs_.get());
+    SSL_set_connect_state(client_.get());
+    if (version != 0) {
+      SSL_set_min_proto_version(client_.get(), version);
+      SSL_set_max_proto_version(client_.get(), version);
+    }
+    if (name != nullptr) SSL_set_tlsext_host_name(client_.get(), name);
+    if (resumed != nullptr) SSL_set_session(client_.get(), resumed);
+  }
+  Step shake() {
+    Step step = Step::reads;
+    for (int turn = 0; turn < 10 && (step == Step::reads || step == Step::writes); ++turn) {
+      SSL_do_handshake(client_.get());
+      step = session_->handshake();
+    }
+    return step;
+  }
+  void open(int version = 0, const char* name = nullptr, SSL_SESSION* resumed = nullptr) {
+    connect(version, name, resumed);
+    ASSERT_EQ(shake(), Step::done) << session_->problem();
+  }
+  // What the client has been sent; a read is needed for its tickets, too.
+  std::string client_reads() {
+    std::string text;
+    std::array<char, 4096> bytes;
+    for (int size; (size = SSL_read(client_.get(), bytes.data(), bytes.size())) > 0;)
+      text.append(bytes.data(), static_cast<std::size_t>(size));
+    return text;
+  }
+  void client_writes(std::string_view text) {
+    ASSERT_EQ(SSL_write(client_.get(), text.data(), static_cast<int>(text.size())),
+              static_cast<int>(text.size()));
+  }
+  Io read(std::string& into, std::size_t room = 64 * 1024) {
+    into.assign(room, '\0');
+    const Io io = session_->read(into);
+    into.resize(io.bytes);
+    return io;
+  }
+  std::string shown_name() const {
+    const X509Ptr shown(SSL_get1_peer_certificate(client_.get()));
+    return X509_check_host(shown.get(), "b.example", 0, 0, nullptr) == 1 ? "b" : "a";
+  }
+
+  TemporaryDirectory files_;
+  const Authority authority_{"root"};
+  TicketKeys keys_;
+  std::unique_ptr<Contexts> contexts_ = contexts();
+  SslContext client_context_{SSL_CTX_new(TLS_client_method())};
+  Fd ours_, theirs_;
+  std::unique_ptr<Session> session_;
+  Ssl client_;
+};
+
+TEST_F(SessionTest, BytesPassInBothVersions) {
+  for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    open(version, "a.example");
+    ASSERT_NE(session_->security(), nullptr);
+    EXPECT_EQ(session_->security()->protocol, version == TLS1_3_VERSION ? "TLSv1.3" : "TLSv1.2");
+    EXPECT_EQ(session_->security()->server_name, "a.example");
+    EXPECT_FALSE(session_->was_resumed());
+    std::string got;
+    EXPECT_EQ(read(got).status, Io::Status::blocked);
+    client_writes("hello");
+    EXPECT_EQ(read(got).status, Io::Status::ok);
+    EXPECT_EQ(got, "hello");
+    EXPECT_FALSE(session_->holds_more());
+    EXPECT_EQ(session_->write("world", false).bytes, 5U);
+    EXPECT_EQ(client_reads(), "world");
+  }
+}
+
+TEST_F(SessionTest, OldVersionsAreRefused) {
+  connect();
+  SSL_set_min_proto_version(client_.get(), TLS1_VERSION);
+  SSL_set_max_proto_version(client_.get(), TLS1_1_VERSION);
+  SSL_set_security_level(client_.get(), 0);
+  EXPECT_EQ(shake(), Step::failed);
+  EXPECT_TRUE(session_->has_begun());
+  EXPECT_FALSE(session_->problem().empty());
+}
+
+TEST_F(SessionTest, TheHostDecidesWhichCertificateIsShown) {
+  open(0, "b.example");
+  EXPECT_EQ(shown_name(), "b");
+  open(0, "unknown.example");
+  EXPECT_EQ(shown_name(), "a");
+  open();
+  EXPECT_EQ(shown_name(), "a");
+}
+
+TEST_F(SessionTest, EachClientGetsTheKindThatItKnows) {
+  for (const auto& [ciphers, kind] : {std::pair("ECDHE-RSA-AES128-GCM-SHA256", EVP_PKEY_RSA),
+                                      std::pair("ECDHE-ECDSA-AES128-GCM-SHA256", EVP_PKEY_EC)}) {
+    connect(TLS1_2_VERSION);
+    SSL_set_cipher_list(client_.get(), ciphers);
+    ASSERT_EQ(shake(), Step::done);
+    const X509Ptr shown(SSL_get1_peer_certificate(client_.get()));
+    EXPECT_EQ(EVP_PKEY_get_base_id(X509_get0_pubkey(shown.get())), kind);
+    EXPECT_EQ(session_->security()->cipher, ciphers);
+  }
+}
+
+TEST_F(SessionTest, CiphersWithoutForwardSecrecyAreRefused) {
+  connect(TLS1_2_VERSION);
+  SSL_set_cipher_list(client_.get(),
+                      "AES128-GCM-SHA256:ECDHE-RSA-AES128-SHA:DHE-RSA-AES128-SHA256");
+  EXPECT_EQ(shake(), Step::failed);
+}
+
+// As with another worker, which has the same keys.
+TEST_F(SessionTest, ATicketIsGoodWithWhoeverHasTheKeys) {
+  for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    open(version, "a.example");
+    client_reads();
+    const Resumption ticket(SSL_get1_session(client_.get()));
+    contexts_ = contexts();
+    open(version, "a.example", ticket.get());
+    EXPECT_TRUE(session_->was_resumed()) << version;
+    keys_.rotate();
+    open(version, "a.example", ticket.get());
+    EXPECT_TRUE(session_->was_resumed()) << version;
+    keys_.rotate();
+    keys_.rotate();
+    open(version, "a.example", ticket.get());
+    EXPECT_FALSE(session_->was_resumed()) << version;
+    EXPECT_NE(session_->security(), nullptr);
+  }
+}
+
+TEST_F(SessionTest, OnlyHttp11IsSelected) {
+  connect();
+  SSL_set_alpn_protos(client_.get(), reinterpret_cast<const unsigned char*>("\x02h2\x08http/1.1"),
+                      12);
+  ASSERT_EQ(shake(), Step::done);
+  const unsigned char* chosen = nullptr;
+  unsigned size = 0;
+  SSL_get0_alpn_selected(client_.get(), &chosen, &size);
+  EXPECT_EQ(std::string(reinterpret_cast<const char*>(chosen), size), "http/1.1");
+  connect();
+  SSL_set_alpn_protos(client_.get(), reinterpret_cast<const unsigned char*>("\x02h2"), 3);
+  EXPECT_EQ(shake(), Step::failed);
+}
+
+TEST_F(SessionTest, AHandshakeMayComeByteByByte) {
+  open(TLS1_2_VERSION);  // what a client sends is recorded by one that is not slow
+  connect();
+  const Bio sent(BIO_new(BIO_s_mem()));
+  BIO_up_ref(sent.get());
+  SSL_set0_wbio(client_.get(), sent.get());
+  Step step = Step::reads;
+  std::string unsent;
+  for (int turn = 0; turn < 10 && step == Step::reads; ++turn) {
+    SSL_do_handshake(client_.get());
+    unsent = text_of(sent.get());
+    BIO_reset(sent.get());
+    for (const char byte : unsent) {
+      ASSERT_EQ(step, Step::reads);
+      ASSERT_EQ(::send(theirs_.get(), &byte, 1, 0), 1);
+      step = session_->handshake();
+    }
+  }
+  EXPECT_EQ(step, Step::done) << session_->problem();
+}
+
+TEST_F(SessionTest, AnEndIsToldApartFromACut) {
+  std::string got;
+  open();
+  client_writes("all");
+  SSL_shutdown(client_.get());
+  EXPECT_EQ(read(got).status, Io::Status::ok);
+  EXPECT_EQ(got, "all");
+  EXPECT_TRUE(session_->holds_more());
+  EXPECT_EQ(read(got).status, Io::Status::ended);
+  open();
+  client_writes("half");
+  theirs_.reset();
+  EXPECT_EQ(read(got).status, Io::Status::ok);
+  EXPECT_EQ(got, "half");
+  EXPECT_EQ(read(got).status, Io::Status::failed);
+  EXPECT_EQ(read(got).status, Io::Status::failed);
+}
+
+TEST_F(SessionTest, WhoHasCutOneDirectionIsStillAnswered) {
+  std::string got;
+  open();
+  client_writes("request");
+  ::shutdown(theirs_.get(), SHUT_WR);
+  EXPECT_EQ(read(got).status, Io::Status::ok);
+  EXPECT_EQ(read(got).status, Io::Status::failed);
+  EXPECT_EQ(session_->write("answer", false).bytes, 6U);
+  session_->finish_writing();
+  EXPECT_EQ(client_reads(), "answer");
+  EXPECT_NE(SSL_get_shutdown(client_.get()) & SSL_RECEIVED_SHUTDOWN, 0);
+}
+
+TEST_F(SessionTest, TheClientSeesOurEnd) {
+  const auto ends_well = [&] {
+    EXPECT_EQ(client_reads(), "bye");
+    return (SSL_get_shutdown(client_.get()) & SSL_RECEIVED_SHUTDOWN) != 0;
+  };
+  open();
+  session_->write("bye", false);
+  session_->finish_writing();
+  EXPECT_FALSE(session_->has_unsent_end());
+  EXPECT_TRUE(ends_well());
+  open();
+  session_->write("bye", false);
+  session_->close(false);
+  ours_.reset();
+  EXPECT_TRUE(ends_well());
+  open();
+  session_->write("bye", false);
+  session_->close(true);
+  ours_.reset();
+  EXPECT_FALSE(ends_well());
+}
+
+TEST_F(SessionTest, AnEndThatDoesNotFitIsSentLater) {
+  open();
+  const std::string block(16 * 1024, 'x');
+  while (session_->write(block, false).status == Io::Status::ok) {
+  }
+  std::string got;
+  client_reads();  // OpenSSL holds the rest of a record, so the last block is written again
+  while (session_->write(block, false).status == Io::Status::blocked)
+    client_reads();
+  int full = 1;
+  while (full > 0)  // by bytes of no meaning, which the client does not read
+    full = static_cast<int>(::send(ours_.get(), block.data(), 1, MSG_NOSIGNAL));
+  session_->finish_writing();
+  EXPECT_TRUE(session_->has_unsent_end());
+  std::array<char, 64 * 1024> drained;
+  while (::recv(theirs_.get(), drained.data(), drained.size(), 0) > 0) {
+  }
+  EXPECT_EQ(read(got).status, Io::Status::blocked);
+  EXPECT_FALSE(session_->has_unsent_end());
+}
+
+// The buffer may be elsewhere when a record is sent on, and longer.
+TEST_F(SessionTest, ALargeResponsePassesPieceByPiece) {
+  open();
+  std::string whole;
+  for (int i = 0; whole.size() < 1'000'000; ++i)
+    whole += std::to_string(i) + " ";
+  std::string received;
+  std::size_t sent = 0;
+  while (sent < whole.size()) {
+    const std::string copy = whole.substr(sent, 50'000);
+    const Io io = session_->write(copy, false);
+    ASSERT_TRUE(io.status == Io::Status::ok || io.status == Io::Status::blocked);
+    sent += io.bytes;
+    if (io.status == Io::Status::blocked) received += client_reads();
+  }
+  EXPECT_EQ(received + client_reads(), whole);
+}
+
+TEST_F(SessionTest, AFileIsSentAndOneThatShrinksFails) {
+  const std::string whole(100'000, 'f');
+  const std::string path = files_.file("file", 0644, whole);
+  const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  open();
+  std::string received;
+  std::size_t sent = 0;
+  while (sent < whole.size()) {
+    const Io io = session_->send_file(file.get(), sent, whole.size() - sent);
+    ASSERT_NE(io.status, Io::Status::failed);
+    sent += io.bytes;
+    if (io.status == Io::Status::blocked) received += client_reads();
+  }
+  EXPECT_EQ(received + client_reads(), whole);
+  ASSERT_EQ(::truncate(path.c_str(), 10), 0);
+  EXPECT_EQ(session_->send_file(file.get(), 100, 1000).status, Io::Status::failed);
+}
+
+TEST_F(SessionTest, ReadsAreBounded) {
+  open();
+  for (int i = 0; i < 200; ++i)
+    client_writes("x");
+  std::string got;
+  std::size_t all = 0;
+  unsigned reads = 0;
+  do {
+    EXPECT_EQ(read(got).status, Io::Status::ok);
+    EXPECT_LE(got.size(), 64U);
+    all += got.size();
+    ++reads;
+  } while (session_->holds_more() && all < 200);
+  EXPECT_EQ(all, 200U);
+  EXPECT_EQ(reads, 4U);
+}
+
+TEST_F(SessionTest, WhoSpeaksInTheClearIsNotTakenForProtected) {
+  connect();
+  const std::string_view request = "GET / HTTP/1.1\r\n\r\n";
+  ASSERT_EQ(::send(theirs_.get(), request.data(), request.size(), 0),
+            static_cast<ssize_t>(request.size()));
+  EXPECT_EQ(session_->handshake(), Step::clear);
+  EXPECT_EQ(session_->security(), nullptr);
+  EXPECT_TRUE(session_->holds_more());
+  std::string got;
+  EXPECT_EQ(read(got, 5).status, Io::Status::ok);
+  EXPECT_EQ(got, "GET /");
+  EXPECT_EQ(read(got).status, Io::Status::ok);
+  EXPECT_EQ(got, request.substr(5));
+  EXPECT_EQ(read(got).status, Io::Status::blocked);
+  EXPECT_EQ(session_->write("answer", false).bytes, 6U);
+  std::array<char, 16> bytes;
+  EXPECT_EQ(::recv(theirs_.get(), bytes.data(), bytes.size(), 0), 6);
+}
+
+TEST_F(SessionTest, WhoOnlyLooksHasBegunNothing) {
+  connect();
+  EXPECT_EQ(session_->handshake(), Step::reads);
+  theirs_.reset();
+  EXPECT_EQ(session_->handshake(), Step::failed);
+  EXPECT_FALSE(session_->has_begun());
+}
+
+TEST_F(SessionTest, NobodyShakesHandsTwice) {
+  open(TLS1_2_VERSION);
+  SSL_renegotiate(client_.get());
+  SSL_do_handshake(client_.get());
+  std::string got;
+  read(got);
+  EXPECT_LT(SSL_do_handshake(client_.get()), 1);
+  EXPECT_LE(client_reads().size(), 0U);
+  EXPECT_NE(SSL_get_verify_result(client_.get()), -1);
+  EXPECT_EQ(SSL_get_secure_renegotiation_support(client_.get()), 1);
+}
+
+}  // namespace
+}  // namespace cgisrv::tls
