@@ -53,8 +53,7 @@ constexpr Habit habits[] = {
     {"document_root documentroot DocumentRoot doc_root docroot webroot dir directory",
      "write root = \"/path\" under [[site]]"},
     {"ssl https SSLEngine ssl_certificate tls_cert ssl.pemfile SSLCertificateFile",
-     "write tls = true under [[listen]], and tls = { certificate = \"/path\", key = \"/path\" } "
-     "under [[site]]"},
+     "write tls = true under [[listen]], and tls = { certificate = \"\", key = \"\" } in [[site]]"},
     {"auth_basic auth_basic_user_file AuthType AuthName AuthUserFile AuthGroupFile htpasswd "
      "basic_auth password",
      "write auth = { passwords = \"/path\", groups = \"/path\" } in a [[site]] or a "

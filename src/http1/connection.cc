@@ -356,7 +356,7 @@ void Connection::end_exchange() {
   read_input();  // closing with unread input is a reset, and the response may be lost
   // What follows a refused head is unknown; its request has no target.
   if (!body_left && input_.empty() && request_.framing == http::Framing::none && status != 400 &&
-      !request_.raw_target.empty())
+      !request_.raw_target.empty() && stream_.may_close())
     return close();
   stream_.finish_writing();
   enter(State::linger);

@@ -55,6 +55,12 @@ void Stream::finish_writing() {
   ::shutdown(fd(), SHUT_WR);
 }
 
+bool Stream::may_close() {
+  if (!transport_) return true;
+  transport_->finish_writing();
+  return !transport_->has_unsent_end();
+}
+
 void Stream::close() {
   if (transport_ && socket_) transport_->close(is_incomplete_);
   socket_.reset();

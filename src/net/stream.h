@@ -35,6 +35,9 @@ class Stream {
   void finish_writing();  // the peer sees the end of what we send
   // That end has not left yet: read() sends it once the socket is writable.
   bool has_unsent_end() const { return transport_ && transport_->has_unsent_end(); }
+  // Whether close() tells the peer of the end for certain. If not: finish_writing(), and wait for
+  // it.
+  bool may_close();
   void reset_on_close();  // the peer sees a reset: its data is incomplete
   void close();
   // Null: the bare socket.

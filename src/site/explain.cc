@@ -295,9 +295,13 @@ std::string explain(const config::Config& config, std::string_view url,
                     const access::Peer& client) {
   Page page(config);
   page.add(nullptr, "{}", url);
+  const bool is_https = url.starts_with("https:");
   const std::string host = host_of(url);
   const config::Site& site = find_site(config, host);
   add_site(page, site, host);
+  if (site.redirect_to_https && !is_https)
+    page.add(find_line(site.lines, {"redirect_to_https"}),
+             "  asked in the clear, the client is sent to https first");
   const std::string_view raw = url.substr(0, url.find_first_of("?#"));
   const auto path = http::decode_path(raw.empty() ? "/" : raw);
   if (!path) {

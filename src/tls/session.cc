@@ -106,7 +106,8 @@ Io Session::read(std::span<char> into) {
   for (unsigned records = 0; got < into.size() && records < records_max; ++records) {
     const Io io = read_record(into.subspan(got));
     if (io.status != Io::Status::ok) {
-      holds_more_ = got > 0 && io.status != Io::Status::blocked;  // the end: told next time
+      // The end is told next time. And no event tells when a read that has to write can go on.
+      holds_more_ = waits_to_write_ || (got > 0 && io.status != Io::Status::blocked);
       return got > 0 ? Io{Io::Status::ok, got} : io;
     }
     got += io.bytes;
@@ -138,15 +139,18 @@ Io Session::read_clear(std::span<char> into) {
 
 // Whoever has ended their side only waits for the other end. What still comes is not decrypted.
 Io Session::read_after_end(std::span<char> into) {
-  if (end_ == End::wanted) send_end();
+  finish_writing();
   return plain_outcome(::recv(socket_->fd, into.data(), into.size(), 0));
 }
 
 Io Session::outcome(int result) {
+  waits_to_write_ = false;
   if (result > 0) return {Io::Status::ok, static_cast<std::size_t>(result)};
   switch (SSL_get_error(ssl_, result)) {
-    case SSL_ERROR_WANT_READ:
     case SSL_ERROR_WANT_WRITE:
+      waits_to_write_ = true;
+      [[fallthrough]];
+    case SSL_ERROR_WANT_READ:
       return {Io::Status::blocked, 0};
     case SSL_ERROR_ZERO_RETURN:
       return {Io::Status::ended, 0};
@@ -195,7 +199,8 @@ void Session::send_end() {
 }
 
 void Session::finish_writing() {
-  if (end_ == End::none) end_ = End::wanted;
+  if (end_ == End::sent) return;
+  end_ = End::wanted;
   send_end();
   if (end_ == End::sent) ::shutdown(socket_->fd, SHUT_WR);
 }

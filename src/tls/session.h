@@ -64,6 +64,7 @@ class Session final : public net::Transport {
   std::string problem_;
   End end_ = End::none;
   bool holds_more_ = false;
+  bool waits_to_write_ = false;  // the last call, whatever it was
   bool has_failed_ = false;
 };
 

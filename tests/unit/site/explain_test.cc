@@ -36,6 +36,13 @@ class Explain : public testing::Test {
   TemporaryDirectory tree;
 };
 
+TEST_F(Explain, SaysThatARequestInTheClearIsSentOn) {
+  const std::string key = "redirect_to_https = true\n";
+  EXPECT_THAT(explained(key, "http://a/login.html"), HasSubstr("is sent to https first"));
+  EXPECT_THAT(explained(key, "https://a/login.html"), Not(HasSubstr("https first")));
+  EXPECT_THAT(explained("", "http://a/login.html"), Not(HasSubstr("https first")));
+}
+
 constexpr auto keys = R"(allow = ["local"]
 headers = { "X-A" = "1", "X-B" = false }
 error_pages = { 401 = "/login.html", 404 = "/missing.html", 405 = "/login.html" }

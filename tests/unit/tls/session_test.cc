@@ -377,6 +377,19 @@ TEST_F(SessionTest, WhoOnlyLooksHasBegunNothing) {
   EXPECT_FALSE(session_->has_begun());
 }
 
+TEST_F(SessionTest, KeysMayBeRenewedOnTheWay) {
+  open(TLS1_3_VERSION);
+  std::string got;
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_EQ(SSL_key_update(client_.get(), SSL_KEY_UPDATE_REQUESTED), 1);
+    client_writes("ping");
+    EXPECT_EQ(read(got).status, Io::Status::ok);
+    EXPECT_EQ(got, "ping");
+    EXPECT_EQ(session_->write("pong", false).bytes, 4U);
+    EXPECT_EQ(client_reads(), "pong");
+  }
+}
+
 TEST_F(SessionTest, NobodyShakesHandsTwice) {
   open(TLS1_2_VERSION);
   SSL_renegotiate(client_.get());
