@@ -92,7 +92,9 @@ TEST_F(TreeTest, RealPathIsThatOfRealpath) {
     const bool is_there = ::realpath(path.c_str(), expected.data()) != nullptr;
     const int problem = errno;
     EXPECT_EQ(real_path(path), is_there ? expected.data() : "") << path;
-    if (!is_there) EXPECT_EQ(errno, problem) << path;
+    if (!is_there) {
+      EXPECT_EQ(errno, problem) << path;
+    }
   }
 }
 
