@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "access/peer.h"
+#include "base/collect.h"
 #include "base/log.h"
 #include "event/turn.h"
 #include "site/router.h"
@@ -18,10 +19,9 @@ constexpr auto pause_min =
 
 // The certificates for a host: those of its site, or else of the first that has some.
 tls::Contexts::Choose choose_by_site(const config::Config& config) {
-  std::vector<std::size_t> numbers;
-  std::size_t next = 0;
-  for (const config::Site& site : config.sites)
-    numbers.push_back(site.tls.empty() ? 0 : next++);
+  auto numbers = collect(config.sites, [next = std::size_t{0}](const config::Site& site) mutable {
+    return site.tls.empty() ? 0 : next++;
+  });
   return [&config, numbers = std::move(numbers)](std::string_view host) {
     const auto site = &site::find_site(config, host) - config.sites.data();
     return numbers[static_cast<std::size_t>(site)];

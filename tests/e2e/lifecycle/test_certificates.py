@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import os
 import re
+import shutil
 import signal
 import socket
 import ssl
+import subprocess
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -103,6 +109,60 @@ format = "{{tls_protocol}} {{tls_cipher}} {{target}}"
     assert certificate["file"].endswith("g.pem") and 29 <= certificate["seconds_left"] / 86400 <= 30
     assert until(lambda: log.read_text().count("\n") == 3)
     assert log.read_text() == (f"TLSv1.3 {cipher[0]} /page.html\n" * 2) + "- - /page.html\n"
+
+
+# Who has the key.
+
+
+def private_number(key: Path) -> bytes:
+    """That of an ECDSA key, as it stands in OpenSSL's memory: the lowest byte first."""
+    text = subprocess.run(["openssl", "ec", "-in", key, "-noout", "-text"], check=True,
+                          capture_output=True, text=True).stdout
+    digits = re.sub(r"\s|:", "", text.partition("priv:")[2].partition("pub:")[0])
+    return bytes.fromhex(digits)[-32:][::-1]
+
+
+def holds(pid: int, secret: bytes) -> bool:
+    """Whether the process has it in memory that it may write to."""
+    with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb") as memory:
+        for line in maps:
+            area, mode = line.split()[:2]
+            if not mode.startswith("rw"):
+                continue
+            begin, end = (int(number, 16) for number in area.split("-"))
+            memory.seek(begin)
+            with contextlib.suppress(OSError):  # it has no pages
+                if secret in memory.read(end - begin):
+                    return True
+    return False
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give rights away, and read memory")
+def test_only_master_and_workers_have_the_key(start, authority, context):
+    folder = Path(tempfile.mkdtemp(prefix="cgisrv-test-"))  # that any user can reach
+    folder.chmod(0o755)
+    certificate, key = authority.sign("h", "localhost")
+    assert key.stat().st_mode & 0o077 == 0
+    passwords = folder / "passwords"
+    passwords.write_text("alice:$apr1$abcdefgh$aaaaaaaaaaaaaaaaaaaaaa\n")
+    (folder / "read.cgi").write_text(f"#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\n'\nid -un\n"
+                                     f"cat {key} 2>&1\n")
+    (folder / "read.cgi").chmod(0o755)
+    try:
+        server = start(config=tls_config(
+            folder, site_keys((certificate, key)) + f'auth = {{ passwords = "{passwords}" }}\n',
+            server='user = "nobody"', more='auth = false\nstart = "warm"\n')
+            + '[admin]\nlisten = "127.0.0.1:0"\n')
+        with connect(server, context) as connection:
+            said = connection.request("GET", "/read.cgi").text
+        assert said.startswith("nobody\n") and "PRIVATE" not in said, said
+        secret = private_number(key)
+        assert holds(server.pid, secret) and all(holds(pid, secret) for pid in server.workers())
+        others = [server.admin(), server.zygote_manager(), server.password_checker()]
+        assert all(others), others
+        assert not [pid for pid in others if holds(pid, secret)]
+    finally:
+        shutil.rmtree(folder)
 
 
 # A directory.
