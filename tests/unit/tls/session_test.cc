@@ -161,6 +161,19 @@ TEST_F(SessionTest, EachClientGetsTheKindThatItKnows) {
   }
 }
 
+TEST_F(SessionTest, OurOrderDecidesButForAClientThatPrefersChaCha20) {
+  for (const auto& [asked, got] :
+       {std::pair("ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-GCM-SHA256",
+                  "ECDHE-ECDSA-AES128-GCM-SHA256"),
+        std::pair("ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES128-GCM-SHA256",
+                  "ECDHE-ECDSA-CHACHA20-POLY1305")}) {
+    connect(TLS1_2_VERSION);
+    SSL_set_cipher_list(client_.get(), asked);
+    ASSERT_EQ(shake(), Step::done);
+    EXPECT_EQ(session_->security()->cipher, got);
+  }
+}
+
 TEST_F(SessionTest, CiphersWithoutForwardSecrecyAreRefused) {
   connect(TLS1_2_VERSION);
   SSL_set_cipher_list(client_.get(),
