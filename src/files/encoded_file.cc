@@ -6,14 +6,6 @@
 
 namespace cgisrv::files {
 
-namespace {
-
-bool is_older(const struct timespec& a, const struct timespec& b) {
-  return a.tv_sec != b.tv_sec ? a.tv_sec < b.tv_sec : a.tv_nsec < b.tv_nsec;
-}
-
-}  // namespace
-
 std::optional<EncodedFile> find_encoded(const Tree& tree, const std::string& path,
                                         const struct stat& original, encoding::Coding coding) {
   auto fd =
@@ -21,7 +13,7 @@ std::optional<EncodedFile> find_encoded(const Tree& tree, const std::string& pat
   if (!fd) return {};
   EncodedFile file{.fd = std::move(*fd)};
   if (::fstat(file.fd.get(), &file.status) != 0 || !S_ISREG(file.status.st_mode) ||
-      is_older(file.status.st_mtim, original.st_mtim))
+      file.status.st_mtim.tv_sec < original.st_mtim.tv_sec)
     return {};
   return file;
 }

@@ -18,7 +18,8 @@ struct EncodedFile {
 };
 
 // That of `path` in the coding, under the rules of `tree`: a regular file that can be read and is
-// not older than the file itself, whose state is `original`. An older one is of other content. No
+// not older, in whole seconds, than the file itself, whose state is `original`: brotli(1) gives
+// what it makes the file's own time, and drops the fraction. An older one is of other content. No
 // rule of access is asked.
 std::optional<EncodedFile> find_encoded(const Tree& tree, const std::string& path,
                                         const struct stat& original, encoding::Coding coding);

@@ -297,6 +297,18 @@ def test_it_has_validators_and_ranges_of_its_own(shared):
     assert parts.status == 206 and parts.all("Content-Encoding") == [] and TEXT[9:11] in parts.body
 
 
+@clause("codings-beside")
+@pytest.mark.parametrize("coding, command", [
+    ("br", ["brotli", "-k"]), ("zstd", ["zstd", "-19", "-k", "-q"]), ("gzip", ["gzip", "-9", "-k"])])
+def test_what_the_tools_make_is_sent(shared, shared_site, coding, command):
+    """As the guide has it, of a file whose time has a fraction: not all tools keep that."""
+    file = shared_site.file(f"made-{coding}.txt", TEXT, 1_577_934_245.75)
+    subprocess.run([*command, file], check=True)
+    response = shared.get(f"/made-{coding}.txt", [("Accept-Encoding", coding)])
+    assert response.body == shared_site.path(file.name + ENDINGS[coding]).read_bytes()
+    assert content_of(response) == TEXT
+
+
 def test_links_are_followed_as_the_site_says(start, site):
     site.file("page.html", TEXT)
     site.file("elsewhere", encode("gzip", OTHER))

@@ -49,10 +49,8 @@ TEST_F(EncodedFileTest, ItHasTheNameOfTheFileAndAnEnding) {
 
 TEST_F(EncodedFileTest, AnOlderOneIsPassedOver) {
   dated("page.html", 1000, 2);
-  dated("page.html.gz", 1000, 1);
-  EXPECT_EQ(found(), std::nullopt);
-  dated("page.html.gz", 1000, 2);
-  EXPECT_THAT(found(), Optional(Coding::gzip));
+  dated("page.html.gz", 1000);
+  EXPECT_THAT(found(), Optional(Coding::gzip)) << "a tool has dropped the fraction";
   dated("page.html.gz", 999, 3);
   EXPECT_EQ(found(), std::nullopt);
 }
