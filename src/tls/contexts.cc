@@ -25,8 +25,9 @@ constexpr auto tls13_ciphers =
     "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
 constexpr auto groups = "X25519:P-256:P-384";
 constexpr std::array<unsigned char, 6> session_id_context = {'c', 'g', 'i', 's', 'r', 'v'};
-// In the form of RFC 7301: a length before each. HTTP/2 would stand first.
-constexpr std::string_view protocols("\x08http/1.1");
+// In the form of RFC 7301: a length before each. HTTP/2 would stand first; a client of HTTP/1.0 has
+// to find its own.
+constexpr std::string_view protocols("\x08http/1.1\x08http/1.0");
 
 // ---- what OpenSSL asks during a handshake
 

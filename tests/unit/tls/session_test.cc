@@ -201,7 +201,10 @@ TEST_F(SessionTest, ATicketIsGoodWithWhoeverHasTheKeys) {
   }
 }
 
-TEST_F(SessionTest, OnlyHttp11IsSelected) {
+TEST_F(SessionTest, OnlyHttp1IsSelected) {
+  connect();
+  SSL_set_alpn_protos(client_.get(), reinterpret_cast<const unsigned char*>("\x08http/1.0"), 9);
+  EXPECT_EQ(shake(), Step::done);
   connect();
   SSL_set_alpn_protos(client_.get(), reinterpret_cast<const unsigned char*>("\x02h2\x08http/1.1"),
                       12);
