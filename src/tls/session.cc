@@ -39,6 +39,10 @@ std::string host_of(const char* name) {
   return is_plain ? std::string(host) : std::string();
 }
 
+void count_messages(int is_written, int, int kind, const void*, std::size_t, SSL*, void* end) {
+  if (is_written == 0 && kind == SSL3_RT_HANDSHAKE) ++static_cast<SocketEnd*>(end)->messages;
+}
+
 }  // namespace
 
 std::unique_ptr<Session> Session::make(ssl_ctx_st* context, int socket) {
@@ -53,6 +57,8 @@ std::unique_ptr<Session> Session::make(ssl_ctx_st* context, int socket) {
   }
   SSL_set_bio(ssl, bio, bio);
   SSL_set_accept_state(ssl);
+  SSL_set_msg_callback(ssl, &count_messages);
+  SSL_set_msg_callback_arg(ssl, end.get());
   return std::unique_ptr<Session>(new Session(std::move(end), ssl));
 }
 
@@ -102,6 +108,7 @@ Io Session::read(std::span<char> into) {
   if (end_ != End::none) return read_after_end(into);
   if (!security_) return read_clear(into);
   socket_->is_drained = false;
+  socket_->messages = 0;
   std::size_t got = 0;
   for (unsigned records = 0; got < into.size() && records < records_max; ++records) {
     const Io io = read_record(into.subspan(got));
@@ -123,7 +130,8 @@ Io Session::read_record(std::span<char> into) {
   ERR_clear_error();
   const auto room = static_cast<int>(std::min<std::size_t>(into.size(), INT_MAX));
   const Io io = outcome(SSL_read(ssl_, into.data(), room));
-  const bool is_cut = io.status == Io::Status::blocked && socket_->has_ended;
+  has_failed_ |= socket_->messages > messages_max;
+  const bool is_cut = has_failed_ || (io.status == Io::Status::blocked && socket_->has_ended);
   return is_cut ? Io{Io::Status::failed, 0} : io;
 }
 

@@ -26,6 +26,7 @@ bool is_request(std::string_view bytes) {
 int read(BIO* bio, char* into, int size) {
   SocketEnd& end = end_of(bio);
   BIO_clear_retry_flags(bio);
+  if (end.messages > messages_max) return -1;
   if (end.is_drained || end.has_ended || !end.clear.empty()) {
     BIO_set_retry_read(bio);
     return -1;

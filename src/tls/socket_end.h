@@ -15,9 +15,15 @@ struct SocketEnd {
   bool has_read = false;       // anything at all
   // The peer has sent FIN. OpenSSL is not told: it would send an alert, and no answer any more.
   bool has_ended = false;
+  // That the peer has sent about the protocol itself, such as for new keys, since this was 0. Each
+  // is a small record that takes as long as many bytes do, and OpenSSL reads on behind it.
+  unsigned messages = 0;
   // The first bytes, if they are a request in the clear and not TLS. OpenSSL does not see them.
   std::string clear;
 };
+
+// So many are taken between bytes; a client needs one or two in gigabytes. Then reading fails.
+inline constexpr unsigned messages_max = 16;
 
 // `end` outlives it. Null without memory.
 BIO* bio_of(SocketEnd& end);

@@ -406,6 +406,18 @@ TEST_F(SessionTest, KeysMayBeRenewedOnTheWay) {
   }
 }
 
+TEST_F(SessionTest, WhoOnlyRenewsKeysIsNotReadOn) {
+  open(TLS1_3_VERSION);
+  for (int i = 0; i < 20; ++i) {
+    ASSERT_EQ(SSL_key_update(client_.get(), SSL_KEY_UPDATE_NOT_REQUESTED), 1);
+    ASSERT_EQ(SSL_do_handshake(client_.get()), 1);
+  }
+  client_writes("late");
+  std::string got;
+  EXPECT_EQ(read(got).status, Io::Status::failed);
+  EXPECT_FALSE(session_->holds_more());
+}
+
 TEST_F(SessionTest, NobodyShakesHandsTwice) {
   open(TLS1_2_VERSION);
   SSL_renegotiate(client_.get());
