@@ -1,13 +1,16 @@
 #include "tls/certificate.h"
 
+#include <cgisrv/fd.h>
+#include <fcntl.h>
 #include <openssl/pem.h>
 #include <openssl/pemerr.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <ctime>
-#include <fstream>
 #include <iterator>
 
 #include "base/text.h"
@@ -20,22 +23,25 @@ namespace {
 constexpr std::size_t file_bytes_max = 1024 * 1024;
 constexpr int rsa_bits_min = 2048;
 
+// A FIFO or a device must not hold up the master: O_NONBLOCK, and regular files alone.
 Result<std::string> read_file(const std::string& path) {
-  errno = 0;
-  std::ifstream file(path, std::ios::binary);
-  std::string text(file_bytes_max + 1, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<std::size_t>(file.gcount()));
-  if (text.size() > file_bytes_max) return fail("{} is larger than a certificate can be", path);
-  if (!text.empty()) return text;
-  const int code = errno;
-  if (code == EACCES)
-    return fail_as(code,
+  const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  struct stat status {};
+  if (!file && errno == EACCES)
+    return fail_as(EACCES,
                    "{} may not be read by this user; check, and start, as one who may, such "
                    "as root",
                    path);
-  if (code != 0) return fail_errno(code, "{} cannot be read", path);
-  return fail("{} is empty", path);
+  if (!file || ::fstat(file.get(), &status) != 0)
+    return fail_errno(errno, "{} cannot be read", path);
+  if (!S_ISREG(status.st_mode)) return fail("{} is not a regular file", path);
+  std::string text(file_bytes_max + 1, '\0');
+  const ssize_t size = ::read(file.get(), text.data(), text.size());
+  if (size < 0) return fail_errno(errno, "{} cannot be read", path);
+  text.resize(static_cast<std::size_t>(size));
+  if (text.size() > file_bytes_max) return fail("{} is larger than a certificate can be", path);
+  if (text.empty()) return fail("{} is empty", path);
+  return text;
 }
 
 Bio reader_of(const std::string& text) {

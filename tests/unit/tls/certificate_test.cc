@@ -77,6 +77,10 @@ TEST_F(CertificateTest, WhatIsNoCertificateIsToldApart) {
   const auto good = certificate("DNS:a");
   EXPECT_THAT(problem(files_.path() + "/none.pem", good_key), HasSubstr("No such file"));
   EXPECT_THAT(problem(files_.file("empty.pem", 0644, ""), good_key), HasSubstr("is empty"));
+  const auto fifo = files_.path() + "/fifo";
+  ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
+  for (const auto& special : {fifo, files_.path()})
+    EXPECT_THAT(problem(special, good_key), HasSubstr("is not a regular file"));
   EXPECT_THAT(problem(files_.file("text.pem", 0644, "hello"), good_key),
               HasSubstr("holds no certificate in PEM form"));
   EXPECT_THAT(problem(good_key, good), HasSubstr("perhaps exchanged"));
