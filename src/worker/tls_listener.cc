@@ -59,6 +59,7 @@ class TlsListener::Opening {
       case Step::reads:
       case Step::writes:
         waits_to_write_ = step == Step::writes;
+        if (has_left_ && !waits_to_write_) owner_.make_due(*this);  // no other event will tell
         return;
       case Step::failed:
         return fail(session_->problem());
@@ -79,6 +80,7 @@ class TlsListener::Opening {
  private:
   void socket_ready(std::uint32_t events) {
     if ((events & (EPOLLERR | EPOLLHUP)) != 0) return fail("the client has left");
+    has_left_ |= (events & EPOLLRDHUP) != 0;
     if ((events & (EPOLLIN | EPOLLRDHUP)) != 0 || waits_to_write_) owner_.make_due(*this);
   }
 
@@ -122,6 +124,7 @@ class TlsListener::Opening {
   std::unique_ptr<proxy::Proxied> proxied_;
   std::unique_ptr<tls::Session> session_;
   bool waits_to_write_ = false;
+  bool has_left_ = false;  // or has only ended their side; what they sent before may be unread
   Watch watch_;
   Timer deadline_;
 };

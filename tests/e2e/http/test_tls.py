@@ -311,3 +311,12 @@ def test_a_handshake_has_a_deadline(start, site, authority, context):
             slow.sendall(beginning)
             while slow.recv(4096):
                 pass
+
+
+def test_who_leaves_in_a_handshake_is_let_go_at_once(start, site, authority):
+    server = start(config=tls_config(site.root, site_keys(authority.sign("d", "localhost")),
+                                     limits='header_timeout = "1h"'))
+    with socket.create_connection(("127.0.0.1", server.ports()[0]), 60) as leaving:
+        leaving.sendall(b"\x16\x03\x01\x02\x00\x01")  # the beginning of a record
+        leaving.shutdown(socket.SHUT_WR)
+        assert leaving.recv(1) == b""
