@@ -5,7 +5,6 @@
 #include "base/text.h"
 #include "exchange/exchange.h"
 #include "handler/handlers.h"
-#include "http/target.h"
 #include "site/router.h"
 
 namespace cgisrv::exchange {
@@ -43,10 +42,10 @@ const std::vector<config::CertificateFiles>& certificates_of(const config::Confi
 }  // namespace
 
 handler::HandlerPtr redirect_to_https(Exchange& exchange, const config::Site& site,
-                                      std::uint16_t port) {
+                                      const http::Path& path, std::uint16_t port) {
   const http::Request& request = exchange.request();
   if (exchange.is_https()) return nullptr;
-  if (request.target.path.starts_with(acme_folder)) return nullptr;
+  if (path.text.starts_with(acme_folder)) return nullptr;
   const std::string host = host_of(request, site);
   if (host.empty())
     return handler::refuse(exchange, 400,

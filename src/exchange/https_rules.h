@@ -4,13 +4,14 @@
 #include <cstdint>
 
 #include "exchange/host.h"
+#include "http/target.h"
 
 namespace cgisrv::exchange {
 
-// Of a site that wants it: by 301 or 308 to the same address with https, at that port. Null: go on,
-// since the request has come by https, or is about a certificate.
+// Of a site that wants it: by 301 or 308 to the same address with https, at that port. `path` is
+// that of the request. Null: go on, since the request has come by https, or is about a certificate.
 handler::HandlerPtr redirect_to_https(Exchange& exchange, const config::Site& site,
-                                      std::uint16_t port);
+                                      const http::Path& path, std::uint16_t port);
 
 // 421 if the connection began with the certificate of a site that has another one than this one:
 // the client has not seen whom it speaks to. Null: go on.

@@ -246,7 +246,7 @@ Routing Sites::route(Exchange& exchange) {
     if (auto other = refuse_misdirected(exchange, config(), site))
       return {.refusal = std::move(other)};
   if (site.redirect_to_https && https_port_ != 0 && exchange.redirect_url().empty())
-    if (auto other = redirect_to_https(exchange, site, https_port_))
+    if (auto other = redirect_to_https(exchange, site, *path, https_port_))
       return {.refusal = std::move(other)};
   return routed(config(), site, request, std::move(*path), exchange.visitor());
 }

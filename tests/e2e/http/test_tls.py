@@ -252,7 +252,8 @@ def test_no_request_in_the_clear_is_carried_out(shared, shared_site):
     ("HEAD", "/x%20y?a=b%26c", "b.example:80", 301, "https://b.example:{port}/x%20y?a=b%26c"),
     ("POST", "/env.cgi", "b.example", 308, "https://b.example:{port}/env.cgi"),
     ("GET", "/.well-known/acme-challenge/token", "b.example", 200, None),
-    ("GET", "/.well-known/acme-challenge/../../page.html", "b.example", 200, None),
+    ("GET", "/.well-known/acme-challenge/../../page.html", "b.example", 301,
+     "https://b.example:{port}/.well-known/acme-challenge/../../page.html"),
     ("GET", "/page.html", "a.example", 200, None)])
 def test_a_site_may_send_to_https(shared, method, target, host, status, location):
     with client.Connection(("127.0.0.1", plain_port(shared))) as connection:
