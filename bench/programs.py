@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import shutil
 import subprocess
@@ -79,5 +80,8 @@ def make_files(site: Path) -> None:
     # The cheapest hash that all servers know: what is compared is the rest.
     digest = base64.b64encode(hashlib.sha1(PASSWORD.encode()).digest()).decode()
     (site.parent / "passwords").write_text(f"{USER}:{{SHA}}{digest}\n")
+    page = b"".join(b"<p>%d squared is %d.\n" % (n, n * n) for n in range(200))
+    (site / "page.html").write_bytes(page)
+    (site / "page.html.gz").write_bytes(gzip.compress(page))
     (site / "10k.bin").write_bytes(bytes(range(256)) * 40)
     (site / "1m.bin").write_bytes(bytes(range(256)) * 4096)

@@ -158,24 +158,26 @@ def static(bench: Bench) -> list[Step]:
 
 
 def site(bench: Bench) -> list[Step]:
-    """A file of 6 bytes as it is answered by a site that uses every key, for a client behind a
-    proxy; and by cgisrv with none of them."""
+    """Files as they are answered by a site that uses every key, for a client behind a proxy; and by
+    cgisrv with none of them."""
     login = base64.b64encode(f"{programs.USER}:{programs.PASSWORD}".encode()).decode()
-    cases = {"a file": ("/hello.txt", 200, ()),
-             "a file by a password": ("/private/hello.txt", 200, (f"Authorization: Basic {login}",)),
-             "the last step of try": ("/wiki/Main_Page", 200, ()),
-             "a redirect by an expression": ("/rev/0123abc", 302, ())}
+    cases = {"a file": ("/hello.txt", "hello.txt", ()),
+             "a file by a password": ("/private/hello.txt", "private/hello.txt",
+                                      (f"Authorization: Basic {login}",)),
+             "the last step of try": ("/wiki/Main_Page", "hello.txt", ()),
+             "a page compressed beforehand": ("/page.html", "page.html.gz", ("Accept-Encoding: gzip",)),
+             "a redirect by an expression": ("/rev/0123abc", None, ())}
 
     def step(turn: int, name: str, peer: peers.Peer, subject: str) -> Step:
-        target, status, fields = cases[name]
+        target, file, fields = cases[name]
         fields = (*fields, "X-Forwarded-For: 192.0.2.7")
         keys = [Key(name, subject, metric) for metric in ("rate", "server")]
 
         def measure() -> None:
             with bench.fresh_server(peer, {}) as server:
-                found = load.fetch(server.port, target, fields)
-                if found[0] != status or (status == 200 and found[1] != b"hello\n"):
-                    raise load.Fault(f"wrong answer, status {found[0]}: {found[1][:60]!r}")
+                status, body = load.fetch(server.port, target, fields)
+                if (status != 302 if file is None else body != (bench.site / file).read_bytes()):
+                    raise load.Fault(f"wrong answer, status {status}: {body[:60]!r}")
                 measure_rate(bench, turn, keys, server, target, FILE_CONNECTIONS, fields=fields)
 
         return Step(f"{name} on {subject}", max(1, bench.options.seconds) + 2 * OVERHEAD,
