@@ -14,6 +14,7 @@
 #include "site/access_rules.h"
 #include "site/folder_notes.h"
 #include "site/mapping.h"
+#include "site/named_program_notes.h"
 #include "site/pattern_notes.h"
 #include "site/router.h"
 #include "site/target_notes.h"
@@ -172,6 +173,7 @@ std::vector<std::string> notes_on_sites(const config::Config& config) {
   note_patterns(config, notes);
   note_targets(config, notes);
   note_unrun_programs(config, notes);
+  note_named_programs(config, notes);
   note_unix_listeners(config, notes);
   note_password_files(config, notes);
   return notes;

@@ -153,5 +153,48 @@ TEST_F(NotesOnFiles, TellWhereElseIsWhatALocationDenies) {
   EXPECT_THAT(notes(one + "root = 'etc'\n"), IsEmpty());
 }
 
+// What a location names is that location's alone.
+TEST_F(NotesOnFiles, TellOfAProgramWithARuleByOneAddressAlone) {
+  tree.file("a/docs/p.cgi", 0755);
+  tree.file("a/open/p.cgi", 0755);
+  const std::string site = "[[site]]\nserver_name = ['a']\nroot = 'a'\n";
+  const std::string closed =
+      "[[site.location]]\nmatch = '/docs/'\nauth = { passwords = 'a/passwords' }\n";
+  const std::string naming = "[[site.location]]\nmatch = '/docs4/'\ncgi = ";
+  const auto text = HasSubstr(
+      "/test.toml:6: auth of location /docs/ holds for /docs/p.cgi of the site a, and not for "
+      "/docs4/ of the site a, which is the same program: location /docs4/ (");
+  const auto to_write = HasSubstr("write auth for /docs4/ too, or auth = false");
+  const auto told = [&](const std::string& more) {
+    auto all = notes(site + closed + more);
+    std::erase_if(all, [](const std::string& note) { return note.contains("answers 404 for it"); });
+    return all;
+  };
+  EXPECT_THAT(told(naming + "'docs/p.cgi'\n"), ElementsAre(AllOf(text, to_write)));
+  EXPECT_THAT(told(naming + "'docs/'\n"), ElementsAre(HasSubstr("holds for /docs/ of the site a")));
+  EXPECT_THAT(told(naming + "'docs/p.cgi'\nauth = false\n"), IsEmpty()) << "it is decided";
+  EXPECT_THAT(told(naming + "'open/p.cgi'\n"), IsEmpty());
+  EXPECT_THAT(
+      told("[[site.location]]\nmatch = '=/docs/p.cgi'\ndeny = true\n" + naming + "'docs/p.cgi'\n"),
+      IsEmpty())
+      << "nothing is found by the other address";
+}
+
+TEST_F(NotesOnFiles, TellOfARuleThatTheNamedProgramHasAlone) {
+  tree.file("a/cgi-bin/py.cgi", 0755);
+  const std::string site =
+      "[[site]]\nserver_name = ['a']\nroot = 'a'\n[[site.location]]\nmatch = '/cgi-bin/'\n"
+      "cgi = true\n[[site.location]]\nmatch = '/notes/'\ncgi = 'cgi-bin/py.cgi'\n";
+  EXPECT_THAT(notes(site + "allow = ['192.0.2.0/24']\n"),
+              ElementsAre(AllOf(HasSubstr("/test.toml:10: allow of location /notes/ holds for "
+                                          "/notes/ of the site a, and not for /cgi-bin/py.cgi"),
+                                HasSubstr("/test.toml:9) names it"),
+                                HasSubstr("write allow for /cgi-bin/py.cgi too"))));
+  EXPECT_THAT(notes(site + "allow = ['all']\n"), IsEmpty());
+  EXPECT_THAT(notes(site + "[[site.location]]\nmatch = '/open/'\ncgi = 'cgi-bin/py.cgi'\n"),
+              IsEmpty());
+  EXPECT_THAT(notes(site), IsEmpty());
+}
+
 }  // namespace
 }  // namespace cgisrv::site
