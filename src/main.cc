@@ -117,6 +117,11 @@ int check(const Command& command, const Config& config) {
 
 // Each URL's answer, apart from the next by an empty line.
 int explain(const Command& command, const Config& config) {
+  for (const std::string& url : command.explain)
+    if (const auto why = site::why_no_url(config, url); !why.empty()) {
+      std::fprintf(stderr, "cgisrv: %s\n", why.c_str());
+      return exit_status::usage;
+    }
   const auto client = command.client.value_or(site::administrator_of(config));
   for (const std::string& url : command.explain)
     std::printf("%s%s", &url == &command.explain.front() ? "" : "\n",

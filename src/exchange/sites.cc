@@ -17,6 +17,7 @@
 #include "handler/handlers.h"
 #include "http/host.h"
 #include "http/method.h"
+#include "http/redirect.h"
 #include "http/target.h"
 #include "page/listing_page.h"
 #include "page/pages.h"
@@ -94,9 +95,8 @@ HandlerPtr redirect_to(Exchange& exchange, int status, const std::string& url,
 
 // The request's query goes along, unless the URL has one of its own.
 std::string with_query(const http::Request& request, std::string url) {
-  if (!request.target.has_query || url.contains('?')) return url;
-  return url.insert(std::min(url.find('#'), url.size()),
-                    "?" + http::encode_query(request.target.query));
+  if (!request.target.has_query) return url;
+  return http::with_query(std::move(url), request.target.query);
 }
 
 // With the trailing slash. 308 if the method must be kept.

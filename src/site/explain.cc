@@ -15,6 +15,7 @@
 #include "config/value_check.h"
 #include "encoding/coding.h"
 #include "files/encoded_file.h"
+#include "http/redirect.h"
 #include "site/access_rules.h"
 #include "site/error_page.h"
 #include "site/locate.h"
@@ -181,7 +182,12 @@ void add_program(Page& page, const Located& located) {
   page.add(nullptr, "  methods: all but CONNECT and TRACE, which are 405");
 }
 
-void add_answer(Page& page, const Located& located) {
+// `query`: of the URL, with its question mark; it goes along.
+std::string redirect_of(const Located& located, std::string_view query) {
+  return query.empty() ? located.redirect : http::with_query(located.redirect, query.substr(1));
+}
+
+void add_answer(Page& page, const Located& located, std::string_view query) {
   const KeyLines& lines = located.location->lines;
   switch (located.kind) {
     case Located::Kind::program:
@@ -194,10 +200,10 @@ void add_answer(Page& page, const Located& located) {
       return page.add(nullptr, "  methods: {}", of_files);
     case Located::Kind::slash:
       return page.add(nullptr, "301 to {}; 308 for other methods, if a program answers there",
-                      located.redirect);
+                      redirect_of(located, query));
     case Located::Kind::redirect:
       return page.add(find_line(lines, {"redirect"}), "{} to {}, for all methods but TRACE",
-                      located.status, located.redirect);
+                      located.status, redirect_of(located, query));
     case Located::Kind::error:
       return page.add(find_line(lines, {"deny"}), "{}: {}", located.status, located.problem);
   }
@@ -263,14 +269,14 @@ void add_compression(Page& page, const config::Config& config, const config::Sit
 
 // Who is asked for a password, what answers, and what becomes of a refusal.
 void add_outcome(Page& page, const config::Config& config, const config::Site& site,
-                 const http::Path& path, const Located& located, const Trace& trace,
-                 const access::Peer& client) {
+                 const http::Path& path, std::string_view query, const Located& located,
+                 const Trace& trace, const access::Peer& client) {
   std::set<int> refusals;
   if (std::ranges::count(trace, Step::Kind::allow, &Step::kind) > 0) refusals.insert(403);
   if (!located.is_kept_out)
     for (const auth::Options* rule : password_rules_for(config, site, path, located))
       if (add_password_rule(page, config, *rule, client)) refusals.insert(401);
-  add_answer(page, located);
+  add_answer(page, located, query);
   add_compression(page, config, site, path, located, client);
   const config::Location* answering = located.location;
   if (located.kind == Located::Kind::error) refusals.insert(located.status);
@@ -291,6 +297,29 @@ access::Peer administrator_of(const config::Config& config) {
   return has_unix || !loopback ? access::Peer::local() : *loopback;
 }
 
+std::string why_no_url(const config::Config& config, std::string_view text) {
+  const std::string shown = text::printable(text, 200);
+  const auto scheme = text.find("://");
+  if (text.starts_with("http://") || text.starts_with("https://") || text.find_first_of("/?") == 0)
+    return {};
+  if (scheme < text.find_first_of("/?"))
+    return fmt::format("{} is no URL of this server; write http{}", shown,
+                       text::printable(text.substr(scheme), 200));
+  const std::string_view segment = text.substr(0, text.find_first_of("/?"));
+  const auto authority = http::parse_authority(segment);
+  const std::string host(authority ? authority->host : segment);
+  const bool may_be_host =
+      segment.find_first_of(".:") != segment.npos ||
+      std::ranges::any_of(config.sites, [&](const config::Site& site) {
+        return std::ranges::any_of(
+            site.server_name, [&](const std::string& name) { return host_matches(name, host); });
+      });
+  return may_be_host
+             ? fmt::format("{0} is no URL; write http://{0}, or /{0} for a path of the first site",
+                           shown)
+             : fmt::format("{0} is no URL; write /{0}", shown);
+}
+
 std::string explain(const config::Config& config, std::string_view url,
                     const access::Peer& client) {
   Page page(config);
@@ -302,19 +331,17 @@ std::string explain(const config::Config& config, std::string_view url,
   if (site.redirect_to_https && !is_https)
     page.add(find_line(site.lines, {"redirect_to_https"}),
              "  asked in the clear, the client is sent to https first");
-  const std::string_view raw = url.substr(0, url.find_first_of("?#"));
+  url = url.substr(0, url.find('#'));
+  const std::string_view raw = url.substr(0, url.find('?'));
   const auto path = http::decode_path(raw.empty() ? "/" : raw);
   if (!path) {
-    if (raw.starts_with('/'))
-      page.add(nullptr, "400: the path {} is broken or leads out of the site", raw);
-    else
-      page.add(nullptr, "{} is no URL; write /{}", raw, raw);
+    page.add(nullptr, "400: the path {} is broken or leads out of the site", raw);
     return std::move(page).take();
   }
   Trace trace;
   const Located located = locate(config, site, *path, client, &trace);
   add_steps(page, site, trace);
-  add_outcome(page, config, site, *path, located, trace, client);
+  add_outcome(page, config, site, *path, url.substr(raw.size()), located, trace, client);
   return std::move(page).take();
 }
 

@@ -10,6 +10,9 @@
 
 namespace cgisrv::site {
 
+// Why that is no URL to be explained, and what to write instead; empty: it is one.
+std::string why_no_url(const config::Config& config, std::string_view text);
+
 // `url`: "http://HOST/PATH" or a path, for the first site. A line for each step, with the file and
 // line of its rule. Looks at the file system as locate() does.
 std::string explain(const config::Config& config, std::string_view url, const access::Peer& client);

@@ -319,3 +319,7 @@ def test_explain(run, site, tmp_path):
         result = run("check", "-c", file, "--explain", "/old/a", *more)
         assert [line.removeprefix(f"{file}:") for line in result.stdout.splitlines()] == both
     assert run("--explain", "/x").returncode == 64
+    assert any("301 to /new/a?b=1, for all methods" in line for line in lines("/old/a?b=1"))
+    no_url = run("check", "-c", file, "--explain", "www.example.org/pub/")
+    assert (no_url.returncode, no_url.stdout) == (64, "")
+    assert "write http://www.example.org/pub/" in no_url.stderr

@@ -68,8 +68,26 @@ TEST_F(Explain, AsksAsAClientOfAListenerThatThereIs) {
 }
 
 TEST_F(Explain, SaysHowAPathBegins) {
-  EXPECT_THAT(explained("", "private"), HasSubstr("private is no URL; write /private"));
   EXPECT_THAT(explained("", "/a/../../b"), HasSubstr("400: the path /a/../../b is broken"));
+}
+
+TEST(WhyNoUrl, SaysWhatToWrite) {
+  config::Config config{.sites = {{.server_name = {"intranet"}, .root = "/srv"}}};
+  for (const char* const url : {"/", "/a.b", "?a=1", "http://a/b", "https://a"})
+    EXPECT_EQ(why_no_url(config, url), "") << url;
+  EXPECT_EQ(why_no_url(config, "private"), "private is no URL; write /private");
+  EXPECT_EQ(why_no_url(config, "a/b.c"), "a/b.c is no URL; write /a/b.c");
+  for (const std::string url : {"www.example.org/pub/", "intranet/a", "localhost:8080/a"})
+    EXPECT_THAT(why_no_url(config, url), HasSubstr("write http://" + url + ", or /" + url));
+  EXPECT_EQ(why_no_url(config, "ftp://a/b"),
+            "ftp://a/b is no URL of this server; write http://a/b");
+}
+
+TEST_F(Explain, SendsTheQueryAlongWithARedirect) {
+  const std::string moved = "[[site.location]]\nmatch = '/old/'\nredirect = ";
+  EXPECT_THAT(explained(moved + "'/new/'\n", "http://a/old/a?b=1#c"), HasSubstr("to /new/a?b=1,"));
+  EXPECT_THAT(explained(moved + "'/new/?x'\n", "/old/a?b=1"), HasSubstr("to /new/?x,"));
+  EXPECT_THAT(explained("", "/staff?b=1"), HasSubstr("301 to /staff/?b=1;"));
 }
 
 TEST_F(Explain, NamesRulesOfAccessAndChangedFields) {
