@@ -186,11 +186,9 @@ std::string head(const Report& now, const Report* before) {
                      now.admission.limit, human::count(now.admission.waiting));
   for (const Report::Certificate& each : now.certificates)
     if (each.expires_soon()) out += expiry(each);
-  const std::string interval =
-      before == nullptr
-          ? "the start"
-          : fmt::format("{:.1f} s ago", server.uptime_seconds - before->server.uptime_seconds);
-  return out.append(fmt::format("REQ/S and CPU since {}, all else since the start\n\n", interval));
+  if (before == nullptr) return out.append("All since the start\n\n");
+  return out.append(fmt::format("REQ/S and CPU since {:.1f} s ago, all else since the start\n\n",
+                                server.uptime_seconds - before->server.uptime_seconds));
 }
 
 std::string first_lines(std::string_view text, const Screen& screen) {
