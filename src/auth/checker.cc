@@ -51,6 +51,10 @@ Checker::Checker(Fd workers, Fd lifeline, std::vector<const Options*> rules, con
   const unsigned count = limits_.processes != 0 ? limits_.processes : default_processes();
   for (unsigned i = 0; i < count; ++i)
     slots_.push_back(std::make_unique<Slot>(*this));
+  // The configuration has just been checked with them. If one is removed before the first login,
+  // its users stay in service.
+  for (const Options* const rule : rules_)
+    users_.read(*rule);
 }
 
 Checker::~Checker() = default;

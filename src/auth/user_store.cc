@@ -80,6 +80,11 @@ const std::string& UserStore::other_hash(const PasswordFile& file, std::string_v
   return std::next(file.users.begin(), at)->second.hash;
 }
 
+void UserStore::read(const Options& rule) {
+  passwords_of(rule);
+  if (!rule.groups.empty()) keep(groups_, rule.groups, parse_group_file);
+}
+
 UserStore::Found UserStore::find(const Options& rule, std::string_view user) {
   const auto& passwords = passwords_of(rule);
   if (!passwords.problem.empty()) return {.problem = passwords.problem};

@@ -27,6 +27,9 @@ class UserStore {
   // file and line, and its last good state stays in service; if there is none, its good lines do.
   Found find(const Options& rule, std::string_view user);
 
+  // Reads the rule's files, so that this state of them stays in service.
+  void read(const Options& rule);
+
  private:
   template <typename File>
   struct Kept {

@@ -93,6 +93,16 @@ TEST_F(CheckerTest, TellsWhoIsNotListed) {
   EXPECT_EQ(verdict_of(1), Verdict::unlisted);
 }
 
+TEST_F(CheckerTest, KeepsAFileThatIsRemovedBeforeTheFirstLogin) {
+  TemporaryDirectory folder;
+  const std::string file = folder.file("passwords", 0640, std::string(quick) + "\n");
+  rules.push_back({.passwords = file});
+  begin({});
+  ASSERT_EQ(::unlink(file.c_str()), 0);
+  ask(1, "alice", "wonderland");
+  EXPECT_EQ(verdict_of(1), Verdict::right);
+}
+
 TEST_F(CheckerTest, LimitsGuessesOfOneClient) {
   begin({quick}, {.guesses = 2, .guess_interval = std::chrono::hours(1)});
   for (std::uint64_t id = 1; id <= 2; ++id) {
