@@ -18,6 +18,7 @@
 #include "config/parameters.h"
 #include "config/password_rules.h"
 #include "config/site_check.h"
+#include "config/start_check.h"
 #include "config/value_check.h"
 
 namespace cgisrv::config {
@@ -95,6 +96,14 @@ void find_real_places(Config& config) {
   }
 }
 
+// All that is wrong, so that one pass shows it: also what a start would fail on next.
+std::vector<ConfigError> errors_of(const Config& config, const std::string& file, Faults faults) {
+  std::vector<ConfigError> errors = std::move(faults).in_order_of_file();
+  for (const std::string& each : folders_lacking(config))
+    errors.push_back({.file = file, .message = "as it is here, it would not start: " + each});
+  return errors;
+}
+
 std::expected<Config, std::vector<ConfigError>> config_of(const Value& document,
                                                           const std::string& file, Faults faults) {
   Config config = read_config(document, folder_of(file), faults);
@@ -102,7 +111,7 @@ std::expected<Config, std::vector<ConfigError>> config_of(const Value& document,
   check_sites(document, config, faults);
   check_password_rules(document, config, faults);
   check_certificates(document, config, faults);
-  if (!faults.empty()) return std::unexpected(std::move(faults).in_order_of_file());
+  if (!faults.empty()) return std::unexpected(errors_of(config, file, std::move(faults)));
   number_locations(config);
   list_password_rules(config);
   note_deadlines(document, file, config);

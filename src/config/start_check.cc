@@ -40,6 +40,18 @@ void look_for_folder(const std::filesystem::path& path, std::string_view key, St
       .push_back(fmt::format("there is no folder {} for {}; make it before the start", name, key));
 }
 
+void look_for_folders(const Config& config, StartCheck& check) {
+  const std::pair<const char*, const std::string&> written[] = {
+      {"[log] access", config.access_log.path},
+      {"[log] error", config.error_log},
+      {"[server] pid_file", config.server.pid_file}};
+  for (const auto& [key, path] : written)
+    look_for_folder(path, key, check);
+  for (const auto& listen : config.listen)
+    if (const auto socket = socket_path(listen.address))
+      look_for_folder(*socket, "[[listen]] address", check);
+}
+
 // The first folder on the way to a directory, itself included, that the server's user may not
 // enter; empty: none. Groups and modes alone are looked at.
 std::string closed_to(const ServerOptions& server, const std::filesystem::path& directory) {
@@ -77,22 +89,21 @@ StartCheck check_start(const Config& config) {
   StartCheck check;
   if (const auto may = check_run_as(config); !may && may.error().code != EPERM)
     check.lacking.push_back(may.error().what);
-  const std::pair<const char*, const std::string&> written[] = {
-      {"[log] access", config.access_log.path},
-      {"[log] error", config.error_log},
-      {"[server] pid_file", config.server.pid_file}};
-  for (const auto& [key, path] : written)
-    look_for_folder(path, key, check);
+  look_for_folders(config, check);
   std::ranges::move(closed_roots(config), std::back_inserter(check.limits));
   look_for_ports(config, check);
   if (auto limit = connections_lacking(config.server, process::descriptor_limit()); !limit.empty())
     check.limits.push_back(std::move(limit));
   for (const auto& listen : config.listen)
-    if (const auto socket = socket_path(listen.address)) {
-      look_for_folder(*socket, "[[listen]] address", check);
+    if (const auto socket = socket_path(listen.address))
       std::ranges::move(closed_folders(*socket), std::back_inserter(check.limits));
-    }
   return check;
+}
+
+std::vector<std::string> folders_lacking(const Config& config) {
+  StartCheck check;
+  look_for_folders(config, check);
+  return check.lacking;
 }
 
 std::vector<std::string> closed_roots(const Config& config) {

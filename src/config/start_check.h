@@ -23,6 +23,10 @@ struct StartCheck {
 // That another user must start it is not an obstacle: checking a file does not take root.
 StartCheck check_start(const Config& config);
 
+// Folders for logs, sockets and the like that are not there and that no boot makes, a sentence
+// each.
+std::vector<std::string> folders_lacking(const Config& config);
+
 // Folders of sites that root sees and the server's user does not, a sentence each.
 std::vector<std::string> closed_roots(const Config& config);
 
