@@ -181,7 +181,7 @@ std::string explain_words(const Ending& ending, std::string_view said) {
 
 std::string explain_status(const Ending& ending) {
   const Executed executed(ending.script);
-  const std::string said = text::printable(telling_line(ending.stderr_tail), 300);
+  const std::string said = telling_words(ending.stderr_tail);
   const int code = ending.exit.code;
   if (executed.shebang.windows_line_end)
     return fmt::format("{} has Windows line ends; convert it: sed -i 's/\\r$//' {}",

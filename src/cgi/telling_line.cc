@@ -70,4 +70,12 @@ std::string_view telling_line(std::string_view text) {
   return last;
 }
 
+std::string telling_words(std::string_view text) {
+  std::string line(telling_line(text));
+  const auto folders = line.find(" (@INC ");
+  const auto end = line.find(") at ", folders);
+  if (line.starts_with("Can't locate ") && end != line.npos) line.erase(folders, end + 1 - folders);
+  return text::printable(line, 300);
+}
+
 }  // namespace cgisrv::cgi

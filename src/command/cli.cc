@@ -72,6 +72,18 @@ exit status other than 0, a limit); 64 usage, 66 no such program,
 With --verify: 0 the same; 2 it differs; 3 it cannot be started warm.
 )";
 
+constexpr auto check_usage = R"(Usage: cgisrv check -c FILE [--explain URL... [--client ADDRESS]]
+
+Reports every fault in a configuration, with file, line and column, and what a
+start here would fail on, and notes what is valid but was hardly meant.
+
+)";
+constexpr auto check_endings = R"(
+Example: cgisrv check -c FILE --explain http://example.org/cgi-bin/ --client ::1
+Exit status: 0 valid; 64 usage, or what is explained is no URL; 78 faults, or it
+would not start here.
+)";
+
 constexpr auto passwd_usage = R"(Usage: cgisrv passwd FILE USER [--delete]
 
 Asks for a password, or reads it as a line of standard input, and writes its
@@ -369,7 +381,8 @@ Command parse_command_line(int argc, char** argv) {
   add_directory_options(app, command.of_directory);
   add_common(app, command.config_file, "configuration, see docs/reference.md", wants_help);
   app.add_flag("--version", wants_version, "the version");
-  auto* const check = app.add_subcommand("check")->fallthrough();
+  auto* const check = app.add_subcommand("check", check_usage)->fallthrough();
+  check->footer(check_endings);
   add_common(*check, command.config_file, "the file that is checked", wants_help);
   add_check(*check, command);
   add_remote(app, command, wants_help);

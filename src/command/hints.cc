@@ -243,6 +243,9 @@ std::string unexpected_word(const CLI::App& app, const CLI::ParseError& error,
                             const std::string& directory, int argc, char** argv) {
   std::string what = error.what();
   const auto extras = app.remaining(true);
+  // CLI11 counts: "--client: At Most 1 required but received 2".
+  if (const auto end = what.find(": At Most 1 "); extras.empty() && end != what.npos)
+    return what.substr(0, end) + " may be given once";
   if (extras.empty()) return what;
   std::vector<std::string> options = names_of(app);
   for (const CLI::App* const used : app.get_subcommands())
@@ -253,6 +256,9 @@ std::string unexpected_word(const CLI::App& app, const CLI::ParseError& error,
   if (!is_option && !directory.empty() && app.get_subcommands().empty())
     if (auto hint = hint_for_operand(app, directory); !hint.empty()) return hint;
   const auto hint = hint_for(unknown, views_of(options));
+  if (hint.empty() && !is_option && !directory.empty() && app.get_subcommands().empty())
+    return fmt::format("one directory only: {} is one word too many",
+                       text::printable(unknown.word, 200));
   if (hint.empty()) return what;
   return is_option
              ? fmt::format("there is no option {}; {}", unknown.word, hint)

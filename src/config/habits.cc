@@ -36,7 +36,11 @@ constexpr Habit habits[] = {
     {"RewriteRule RewriteCond RewriteEngine RewriteBase FallbackResource try_files url.rewrite",
      "write redirect = \"/new\", or try = [\"file\", \"directory\", \"/index.php\"], in a "
      "[[site.location]]; docs/from-apache.md has what stands for each form"},
-    {"AddHandler SetHandler Action ExecCGI Options",
+    {"Options Indexes",
+     "write listing = true for Indexes; for ExecCGI [[site.location]] with match = \"*.cgi\" and "
+     "cgi "
+     "= true"},
+    {"AddHandler SetHandler Action ExecCGI",
      "write [[site.location]] with match = \"*.cgi\" and cgi = true; with interpreter = "
      "\"/usr/bin/php-cgi\" for files that are not executable"},
     {"DirectoryIndex index_file indexfile", "write index = [\"index.html\"], under [[site]]"},

@@ -58,6 +58,11 @@ bool same_file(const std::string& a, const std::string& b) {
          one.st_dev == other.st_dev && one.st_ino == other.st_ino;
 }
 
+bool is_executable(const std::string& file) {
+  struct stat status {};
+  return ::stat(file.c_str(), &status) == 0 && (status.st_mode & 0111) != 0;
+}
+
 // A URL stands where the program's file should: what to write instead; empty: no URL does.
 std::string why_no_file(const std::string& script) {
   const auto scheme = script.find("://");
@@ -214,7 +219,7 @@ Result<Found> check_at(const std::string& host, const Config& config, const Want
   if (located.kind == Located::Kind::error) return refused;
   if (located.kind == Located::Kind::file && same_file(located.file, script))
     return fail_as(ENOENT, "{} would be sent as a file: {}", wanted.path,
-                   site::why_sent(config, site, *located.location));
+                   site::why_sent(config, site, *located.location, is_executable(script)));
   const std::string leads_to = located.kind == Located::Kind::program ? located.script.filename
                                : !located.redirect.empty() ? "a redirect to " + located.redirect
                                                            : located.file;
@@ -240,7 +245,8 @@ Result<Found> find(const Config& config, const Wanted& wanted, const std::string
   if (found.fit != Fit::elsewhere) return found;
   if (config.file.empty())
     return fail_as(ENOENT, "{} would be sent as a file: {}", script,
-                   site::why_sent(config, config.sites.front(), config.sites.front().fallback));
+                   site::why_sent(config, config.sites.front(), config.sites.front().fallback,
+                                  is_executable(script)));
   return fail_as(
       ENOENT, "no location of {} runs {}; is it the right file? Or give the URL that leads to it",
       config.file, script);

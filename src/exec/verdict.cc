@@ -15,7 +15,7 @@ namespace {
 std::string bad_end(const std::vector<ProgramRun>& programs) {
   for (const ProgramRun& program : programs)
     if (const auto& exit = program.usage().exit; exit && !exit->success()) {
-      const auto said = text::printable(cgi::telling_line(program.errors.bytes()), 300);
+      const auto said = cgi::telling_words(program.errors.bytes());
       return fmt::format("{}: {}{}{}", program.script.filename, exit->text(),
                          said.empty() ? "" : "; its standard error says why: ", said);
     }

@@ -27,10 +27,13 @@ bool is_meant(const config::Location& location) {
 }  // namespace
 
 std::string why_sent(const config::Config& config, const config::Site& site,
-                     const config::Location& location) {
+                     const config::Location& location, bool is_executable) {
   if (config.file.empty())
-    return "programs are the executable files in cgi-bin/ and htbin/, and those whose name ends in "
-           ".cgi; move or rename it, or take its x bits away (chmod a-x) if it is meant to be sent";
+    return fmt::format(
+        "programs are the executable files in cgi-bin/ and htbin/, and those whose name ends in "
+        ".cgi; move or rename it, {}",
+        is_executable ? "or take its x bits away (chmod a-x) if it is meant to be sent"
+                      : "and make it executable (chmod a+x), to have it run");
   if (is_meant(location))
     return fmt::format("location {} sends files; see cgi there",
                        config::format_match(location.match));
@@ -50,7 +53,7 @@ std::string sent_program(const config::Config& config, const config::Site& site,
                          mode_t mode) {
   if ((mode & 0111) == 0 || is_meant(location) || !begins_with_shebang(fd)) return {};
   return fmt::format("{} is executable and begins with #!, but it is sent as a file: {}",
-                     text::escape(file), why_sent(config, site, location));
+                     text::escape(file), why_sent(config, site, location, true));
 }
 
 void SentPrograms::tell(const std::string& file, const std::string& sentence) {

@@ -13,7 +13,7 @@ namespace cgisrv::site {
 // Why a file of that location is sent and not run, to follow "is sent as a file: ", and the remedy
 // if it is a program.
 std::string why_sent(const config::Config& config, const config::Site& site,
-                     const config::Location& location);
+                     const config::Location& location, bool is_executable);
 
 // A sentence if the file, open as `fd`, is executable and begins with "#!", and no location says
 // that it is to be sent. Else empty; only reads executable files.

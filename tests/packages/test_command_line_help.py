@@ -63,7 +63,7 @@ def test_files_are_completed_where_one_is_meant(complete, installed: Path, tmp_p
 
 
 @SHELLS
-@pytest.mark.parametrize("verb", ["", "exec"])
+@pytest.mark.parametrize("verb", ["", "exec", "check"])
 def test_options_are_those_of_the_help(complete, verb: str, installed: Path):
     found = set(complete(installed, f"cgisrv {verb} --".replace("  ", " ")))
     expected = {option for option in options_of(help_of(*verb.split())) if option.startswith("--")}

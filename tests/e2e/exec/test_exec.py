@@ -163,11 +163,13 @@ def test_url_may_be_given_in_part(execute, site, url, target, host, root):
     (["stop"], 66, "stop: No such file"),
     (["."], 66, "is a directory"),
     (["plain.py"], 66, "would be sent as a file"),
+    (["text.py"], 66, "and make it executable (chmod a+x), to have it run"),
     (["p.cgi", "-c", "missing.toml"], 78, "missing.toml"),
 ])
 def test_what_cannot_be_run_is_said_with_its_status(execute, site, arguments, status, words):
     for name in ("p.cgi", "other.cgi", "plain.py", "tools/plain.py", "cgi-bin/ok.py"):
         site.program(name, PLAIN)
+    site.file("text.py", PLAIN)
     configure('[[site]]\nroot = "{root}"\n[[site.location]]\nmatch = "*.cgi"\ncgi = true\n', site,
               site.root)
     result = execute(*arguments, cwd=site.root)

@@ -29,6 +29,14 @@ def test_help_fits_a_screen(run):
     assert max(map(len, lines)) <= 80, [line for line in lines if len(line) > 80]
 
 
+def test_check_has_a_help_of_its_own(run):
+    text = run("check", "--help").stdout
+    assert text.startswith("Usage: cgisrv check -c FILE")
+    for word in ("--config", "--explain URL", "may repeat", "--client ADDRESS", "Exit status: 0 valid", "Example:"):
+        assert word in text, word
+    assert "--listen" not in text and max(map(len, text.splitlines())) <= 80
+
+
 def test_version(run):
     result = run("--version")
     assert result.returncode == 0
@@ -96,6 +104,8 @@ def test_unknown_flag_is_a_usage_error_64(run):
     ("exec site.cgi -b id=7", "did you mean: -H 'Cookie: id=7'"),
     ("status --jsno", "did you mean: --json"),
     ("check site.toml", "check needs a file: did you mean: cgisrv check -c site.toml"),
+    (". ..", "one directory only: .. is one word too many$"),
+    ("check -c site.toml --explain / --client ::1 --client ::1", "--client may be given once$"),
     ("site.toml", "site.toml is a file; did you mean: cgisrv -c site.toml"),
     ("missing.toml", "there is no file missing.toml; to serve by one: cgisrv -c missing.toml"),
     ("site.cgi", "site.cgi is a file; .* cgisrv exec site.cgi"),
@@ -312,6 +322,15 @@ def test_check_says_what_a_start_here_lacks(run, site, tmp_path):
     result = run("check", "-c", file)
     assert result.returncode == 0 and "valid" in result.stdout
     assert "would not start" not in result.stderr
+
+
+def test_check_tells_of_roots_and_folders_in_one_pass(run, tmp_path):
+    file = tmp_path / "two.toml"
+    file.write_text('[[site]]\nroot = "no-root"\n[log]\naccess = "no-logs/access.log"\n')
+    result = run("check", "-c", file)
+    assert result.returncode == 78
+    assert f"{tmp_path}/no-root does not exist" in result.stderr
+    assert f"{file}: as it is here, it would not start: there is no folder {tmp_path}/no-logs" in result.stderr
 
 
 def test_check_expects_a_folder_that_a_service_manager_makes(run, site, tmp_path):

@@ -71,5 +71,17 @@ TEST(TellingLine, IsTheErrorAndNotWhatFollowsFromIt) {
     EXPECT_EQ(telling_line(one.text), one.line) << one.name;
 }
 
+TEST(TellingWords, LeaveOutTheFoldersThatPerlSearched) {
+  const std::string folders(400, 'x');
+  const std::string missing =
+      "Can't locate Foo.pm in @INC (you may need to install the Foo module)";
+  const std::string place = " at /srv/x.pl line 2.";
+  for (const char* const list : {" (@INC entries checked: ", " (@INC contains: "})
+    EXPECT_EQ(telling_words(missing + list + folders + ")" + place + "\nBEGIN failed--x\n"),
+              missing + place);
+  EXPECT_EQ(telling_words(missing + place), missing + place);
+  EXPECT_EQ(telling_words("a (@INC b) at c"), "a (@INC b) at c");
+}
+
 }  // namespace
 }  // namespace cgisrv::cgi

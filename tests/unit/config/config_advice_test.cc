@@ -48,6 +48,8 @@ TEST_F(ConfigAdviceTest, KnowsWhatOtherKeysMeanInALocation) {
               ElementsAre(HasSubstr("programs run as user under [server]")));
   EXPECT_THAT(location_faults("match = '/a/'\nallow = ['localhost']"),
               ElementsAre(HasSubstr("did you mean \"local\"?")));
+  EXPECT_THAT(location_faults("match = '/a/'\nOptions = 'Indexes'"),
+              ElementsAre(HasSubstr("write listing = true for Indexes")));
 }
 
 TEST_F(ConfigAdviceTest, SaysWhoMayReadAPasswordFile) {
