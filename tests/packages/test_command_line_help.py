@@ -107,7 +107,7 @@ def test_man_finds_no_fault_in_a_page(page: str, installed: Path):
 
 def test_the_manual_page_has_every_command_and_option():
     manual = (REPOSITORY / "packaging/man/cgisrv.1.scd").read_text()
-    texts = help_of() + help_of("status") + help_of("exec")
+    texts = help_of() + help_of("check") + help_of("status") + help_of("exec")
     missing = {option for option in options_of(texts) if f"*{option}" not in manual}
     verbs = set(re.findall(r"cgisrv ([a-z|]+) ", help_of() + help_of("status")))
     missing |= {verb for each in verbs for verb in each.split("|")
