@@ -96,11 +96,13 @@ void find_real_places(Config& config) {
   }
 }
 
-// All that is wrong, so that one pass shows it: also what a start would fail on next.
+// All that is wrong, so that one pass shows it: also what a start would fail on next, which has no
+// line and comes first.
 std::vector<ConfigError> errors_of(const Config& config, const std::string& file, Faults faults) {
-  std::vector<ConfigError> errors = std::move(faults).in_order_of_file();
+  std::vector<ConfigError> errors;
   for (const std::string& each : folders_lacking(config))
     errors.push_back({.file = file, .message = "as it is here, it would not start: " + each});
+  std::ranges::move(std::move(faults).in_order_of_file(), std::back_inserter(errors));
   return errors;
 }
 

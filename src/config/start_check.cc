@@ -37,7 +37,8 @@ void look_for_folder(const std::filesystem::path& path, std::string_view key, St
   const std::string name = folder.string();
   const bool is_made_at_boot = name.starts_with("/run/") || name.starts_with("/var/run/");
   (is_made_at_boot ? check.expected : check.lacking)
-      .push_back(fmt::format("there is no folder {} for {}; make it before the start", name, key));
+      .push_back(fmt::format("there is no folder {} for {}; make it before the start",
+                             text::escape(name), key));
 }
 
 void look_for_folders(const Config& config, StartCheck& check) {
