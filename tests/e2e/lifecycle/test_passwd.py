@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pty
 import subprocess
+import termios
 from pathlib import Path
 
 import pytest
@@ -75,9 +77,12 @@ class Terminal:
     """Runs a command at a terminal of its own, and types."""
 
     def __init__(self, *command: str | Path):
-        self.pid, self.master = pty.fork()
-        if self.pid == 0:
-            os.execv(str(command[0]), [str(each) for each in command])
+        self.master, end = pty.openpty()
+        # Popen's, since the reaper of strays takes any other child.
+        self.process = subprocess.Popen(
+            command, stdin=end, stdout=end, stderr=end, start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+        os.close(end)
         self.shown = b""
 
     def wait_for(self, words: bytes) -> None:
@@ -94,7 +99,7 @@ class Terminal:
         except OSError:
             pass  # the terminal's other end is closed
         os.close(self.master)
-        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        return self.process.wait(60)
 
 
 def test_at_a_terminal_it_asks_twice_and_shows_nothing(tmp_path: Path) -> None:
