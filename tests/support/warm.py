@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 from support.client import Response
@@ -39,8 +38,7 @@ class Warm:
 
     def how(self, target: str) -> list[str]:
         """How the last request for it was started, and why it was not warm."""
-        found = until(lambda: [line for line in self.lines() if line[0] == target])
-        return found[-1][2:4]
+        return self.settled(target)[-1][2:4]
 
     def assert_saw_change(self, target: str, zygotes: set[int]) -> None:
         """The request for it was not answered by one of these, which are of before the change: it
@@ -52,12 +50,18 @@ class Warm:
     def boot(self, target: str) -> None:
         """Asks until it is started warm, by each worker."""
         def is_warm() -> bool:
+            before = len(self.lines_of(target))
             answers = [self.get(target) for _ in range(4)]
             assert all(answer.status == 200 for answer in answers), answers
-            return all(line[2] == "warm" for line in self.settled(target)[-4:])
+            return all(line[2] == "warm" for line in self.settled(target, before + 4)[before:])
         assert until(is_warm, 60, 0.05), f"never warm: {self.lines()[-4:]} {self.server.log()}"
         self.server.checkpoint(settle=True)
 
-    def settled(self, target: str) -> list[list[str]]:
-        time.sleep(0.02)  # a line is written when the program has been reaped
+    def lines_of(self, target: str) -> list[list[str]]:
         return [line for line in self.lines() if line[0] == target]
+
+    def settled(self, target: str, count: int = 1) -> list[list[str]]:
+        """The lines of its requests, once there are so many: a line is written when the program has
+        been reaped, which may be after its client has the whole response."""
+        until(lambda: len(self.lines_of(target)) >= count)
+        return self.lines_of(target)

@@ -66,7 +66,7 @@ body_size = "unlimited"
         served.boot("/git/project.git/HEAD")
     since = len(served.lines())
     yield f"http://127.0.0.1:{server.port}/git/project.git"
-    until(lambda: not server.programs())
+    until(lambda: not server.programs() and len(served.lines()) > since)
     lines = served.lines()[since:]
     assert lines and all(line[2] == request.param for line in lines), lines
 
