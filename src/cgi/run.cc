@@ -53,6 +53,7 @@ Run::Run(RunContext& context, handler::Exchange& exchange, Script script,
       account_(std::make_shared<account::Account>()),
       relay_(exchange, script_, options, account_->usage),
       stderr_log_(request_id_, script_.label()),
+      launch_(Callback::of<&Run::launch>(*this)),
       deadlines_(context.loop, options, Callback::of<&Run::phase_due>(*this),
                  Callback::of<&Run::total_due>(*this)),
       watch_timer_(context.loop, Callback::of<&Run::watch_rest>(*this)),
@@ -172,23 +173,29 @@ account::Duration Run::lap() {
 void Run::enter() {
   state_ = State::waiting;
   lap();
-  if (context_.admission_client == nullptr) return launch();
+  if (context_.admission_client == nullptr) return admitted();
   pending_admission_.emplace(*context_.admission_client, Callback::of<&Run::decided>(*this));
   const auto state = pending_admission_->enter(admission_request());
   if (state != admission::PendingAdmission::State::waiting) decided();
 }
 
 void Run::decided() {
-  using enum admission::PendingAdmission::State;
+  using Admission = admission::PendingAdmission::State;
   CGISRV_CHECK(pending_admission_.has_value());
   const auto state = pending_admission_->state();
-  if (state == admitted) return launch();
-  if (state == timed_out || state == unanswered) account_->usage.queue = lap();
+  if (state == Admission::admitted) return admitted();
+  if (state == Admission::timed_out || state == Admission::unanswered)
+    account_->usage.queue = lap();
   refuse(state, pending_admission_->held_by());
 }
 
-void Run::launch() {
+void Run::admitted() {
   account_->usage.queue = lap();
+  state_ = State::starting;
+  context_.starts.ask(launch_);
+}
+
+void Run::launch() {
   const bool streams = !input_ && exchange_.request().framing != http::Framing::none;
   if (streams) exchange_.open_body();
   start_ = std::make_unique<ProgramStart>(script_, options_, context_.pid_table, context_.zygotes,
@@ -213,7 +220,6 @@ void Run::launch() {
                          .user_field = keeps ? std::string_view() : options_.remote_user,
                          .redirected = redirected_});
   if (context_.observer != nullptr) context_.observer->starting(script_, environment, account_);
-  state_ = State::starting;
   start_->begin(std::move(environment), input_.get(), context_.descriptors, context_.cgroups);
 }
 

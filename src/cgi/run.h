@@ -33,6 +33,7 @@
 #include "cgi/spool.h"
 #include "cgi/start.h"
 #include "cgi/stderr_log.h"
+#include "event/turn_queue.h"
 #include "handler/exchange.h"
 #include "process/oom.h"
 #include "process/pid_table.h"
@@ -57,6 +58,9 @@ struct RunContext {
   Callback short_of_descriptors{};      // asks for some to be closed; none: nobody can
   bool stopping = false;                // set: why runs end from now on
   SpoolMemory spool_memory{64 << 20};   // of all runs
+  // Starting a program takes longer than anything else that a worker does in one step: many
+  // requests at once must not keep the others waiting.
+  TurnQueue starts{loop, std::chrono::microseconds(300)};
 };
 
 class Run final : public handler::Handler {
@@ -103,6 +107,7 @@ class Run final : public handler::Handler {
   std::string why_greedy(admission::LimitKind held_by) const;
   std::string limit_text(admission::LimitKind held_by) const;
   std::string advice(admission::LimitKind held_by, std::string_view queue_key) const;
+  void admitted();
   void launch();
   bool open_pipes(bool streams);
   void started();
@@ -162,6 +167,7 @@ class Run final : public handler::Handler {
   TimePoint lap_began_{};
   Relay relay_;
   StderrLog stderr_log_;
+  TurnQueue::Work launch_;
   std::unique_ptr<ProgramStart> start_;
   process::Child child_;
   std::optional<process::Exit> exit_;
