@@ -49,7 +49,8 @@ class Row:
         return "; ".join(parts)
 
 
-# Of a warm start the worker hears in three events, which may come one by one or together.
+# Of a warm start the worker hears in three events, which may come one by one or together. An
+# interpreter reads the list of all modules that are installed, and calls more where there are more.
 ROWS = (
     Row("worker: calls", slow="12", warm="9"),
     Row("worker: calls but for waiting, reading, sending", slow="3"),
@@ -61,7 +62,7 @@ ROWS = (
     Row("zygote: wake-ups", "1"),
     Row("zygote: page faults", "3", by_kernel=True),
     Row("program's process: calls before it"),
-    Row("program: calls of its own"),
+    Row("program: calls of its own", slow="12"),
     Row("program: page faults", "3", warm="12", by_kernel=True),
 )
 MEMORY = (
