@@ -3,7 +3,6 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <tuple>
 
 #include "base/log.h"
 #include "base/shortage.h"
@@ -12,14 +11,13 @@
 #include "exchange/exchange.h"
 #include "exchange/file_answer.h"
 #include "exchange/https_rules.h"
+#include "exchange/listing_handler.h"
 #include "exchange/password_handler.h"
-#include "files/listing.h"
 #include "handler/handlers.h"
 #include "http/host.h"
 #include "http/method.h"
 #include "http/redirect.h"
 #include "http/target.h"
-#include "page/listing_page.h"
 #include "page/pages.h"
 #include "pattern/budget.h"
 #include "site/access_rules.h"
@@ -34,7 +32,6 @@ using handler::FailureHandler;
 using handler::HandlerPtr;
 using handler::PageHandler;
 using handler::refuse;
-using page::Page;
 using site::Located;
 
 namespace {
@@ -52,11 +49,6 @@ HandlerPtr refuse_host(Exchange& exchange) {
           421, fmt::format("this server answers for this machine's names and addresses, not for "
                            "{0}; if it should, start it with --server-name {0}",
                            host)));
-}
-
-HandlerPtr send_page(Exchange& exchange, int status, Page page) {
-  return std::make_unique<PageHandler>(exchange, page::page_response(status, page),
-                                       std::move(page.body));
 }
 
 // `reason`: for the author, if any.
@@ -119,61 +111,6 @@ HandlerPtr cannot_open(Exchange& exchange, const std::string& path, int code) {
       return refuse(exchange, failure_status(code),
                     fmt::format("{} cannot be opened: {}", path, errno_text(code)));
   }
-}
-
-// A listing does not name what its reader may not have.
-bool is_refused(const Routing& listed, const access::Peer& visitor, const std::string& whole) {
-  const config::Site& site = *listed.site;
-  return !site::refusal_by_path(site, http::plain_path(whole), visitor).empty() ||
-         site::needs_another_password(site, whole, listed.password_rules, visitor) ||
-         site::is_denied(site, whole);
-}
-
-// Like locate(), without examining the file.
-bool is_program(const config::Site& site, const std::string& whole,
-                const files::ListingEntry& entry) {
-  const config::Location& location = site::find_route(site, http::plain_path(whole)).location;
-  return location.program == config::ProgramKind::in_place &&
-         (entry.executable || !location.interpreter.empty());
-}
-
-// False: the regular expressions that are asked about so many names take too many steps, and names
-// of which nobody could tell anything are left out.
-bool sift(const Routing& listed, const access::Peer& visitor,
-          std::vector<files::ListingEntry>& entries) {
-  pattern::Budget budget(10 * pattern::Budget::work_max);
-  std::vector<files::ListingEntry> kept;
-  for (files::ListingEntry& entry : entries) {
-    budget.forget();  // no other name is the same
-    const std::string whole = listed.path.text + entry.name + (entry.directory ? "/" : "");
-    if (is_refused(listed, visitor, whole)) continue;
-    entry.program = !entry.directory && is_program(*listed.site, whole, entry);
-    kept.push_back(std::move(entry));
-  }
-  entries = std::move(kept);
-  return !budget.is_exceeded();
-}
-
-HandlerPtr list(Exchange& exchange, const Routing& routing) {
-  if (auto other = check_file_method(exchange)) return other;
-  const auto& [path, located] = std::tie(routing.path, routing.located);
-  bool more = false;
-  auto entries = files::list_directory({located.tree, located.location->links}, located.file, more);
-  if (!entries)
-    return refuse(exchange,
-                  entries.error().code == EACCES ? 403 : failure_status(entries.error().code),
-                  entries.error().what);
-  if (!sift(routing, exchange.visitor(), *entries)) {
-    more = true;
-    log::write(log::Level::notice, exchange.request_id(),
-               fmt::format("{} is not listed whole: the regular expressions of locations take too "
-                           "many steps for so many names; write simpler ones",
-                           located.file));
-  }
-  const http::Request& request = exchange.request();
-  return send_page(exchange, 200,
-                   page::listing_page(path.text, std::move(*entries), more, request.target.query,
-                                      page::wants_html(request)));
 }
 
 // The status of a failure stays, whatever page is to tell of it. Null: go on.
@@ -331,6 +268,17 @@ HandlerPtr Sites::send_named_file(Exchange& exchange, const Routing& routing, ht
     return refuse(exchange, 404, path + " is a password or group file, which is never sent");
   auto answer = answer_under(exchange, location.answers, path, *file, std::move(head));
   return std::make_unique<handler::FileHandler>(exchange, std::move(file->fd), std::move(answer));
+}
+
+HandlerPtr Sites::list(Exchange& exchange, const Routing& routing) {
+  if (auto other = check_file_method(exchange)) return other;
+  const Located& located = routing.located;
+  auto reader = files::DirectoryReader::open({located.tree, located.location->links}, located.file);
+  if (!reader) {
+    const auto& [code, what] = reader.error();
+    return refuse(exchange, code == EACCES ? 403 : failure_status(code), what);
+  }
+  return std::make_unique<ListingHandler>(exchange, routing, std::move(*reader), runs_.loop);
 }
 
 // A form may be sent to a directory whose index is a program.

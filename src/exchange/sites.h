@@ -40,6 +40,7 @@ class Sites final : public Host {
   handler::HandlerPtr send_file(Exchange& exchange, const Routing& routing);
   std::string note_program(const http::Request& request, const Routing& routing, int fd,
                            mode_t mode);
+  handler::HandlerPtr list(Exchange& exchange, const Routing& routing);
   handler::HandlerPtr add_slash(Exchange& exchange, Routing& routing);
 
   cgi::RunContext& runs_;

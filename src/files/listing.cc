@@ -1,47 +1,45 @@
 #include "files/listing.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 
 #include <cerrno>
-#include <memory>
+#include <utility>
 
 namespace cgisrv::files {
 
-Result<std::vector<ListingEntry>> list_directory(const Tree& tree, const std::string& directory,
-                                                 bool& more) {
-  const auto close = [](DIR* open) { ::closedir(open); };
+Result<DirectoryReader> DirectoryReader::open(const Tree& tree, const std::string& directory) {
   auto file = tree.open(directory, O_RDONLY | O_DIRECTORY);
   if (!file) return fail_errno(file.error().code, "cannot list {}", directory);
-  const std::unique_ptr<DIR, decltype(close)> open(::fdopendir(file->get()));
-  if (!open) return fail_errno(errno, "cannot list {}", directory);
-  const int folder = file->release();  // the stream's, which closes it
-  const int flags = tree.links == Links::follow ? 0 : AT_SYMLINK_NOFOLLOW;
+  DIR* const open = ::fdopendir(file->get());
+  if (open == nullptr) return fail_errno(errno, "cannot list {}", directory);
+  file->release();  // the stream's, which closes it
+  return DirectoryReader(tree, directory.ends_with('/') ? directory : directory + '/', open);
+}
 
-  const std::string prefix = directory.ends_with('/') ? directory : directory + '/';
-
-  std::vector<ListingEntry> entries;
-  more = false;
-  while (const dirent* item = ::readdir(open.get())) {
-    struct stat status {};
-    if (item->d_name[0] == '.') continue;
-    if (::fstatat(folder, item->d_name, &status, flags) != 0) continue;
-    // Reveals no name, size or time of a forbidden link's target.
-    if (S_ISLNK(status.st_mode) && tree.examine(prefix + item->d_name, status) != 0) continue;
-    const bool is_directory = S_ISDIR(status.st_mode);
-    if (!is_directory && !S_ISREG(status.st_mode)) continue;
-    if (entries.size() == entries_max) {
-      more = true;
-      break;
-    }
-    entries.push_back({.name = item->d_name,
-                       .directory = is_directory,
-                       .executable = !is_directory && (status.st_mode & 0111) != 0,
-                       .bytes = static_cast<std::uint64_t>(status.st_size),
-                       .modified = status.st_mtime});
+bool DirectoryReader::read(std::optional<ListingEntry>& entry) {
+  entry.reset();
+  const dirent* const item = ::readdir(open_.get());
+  if (item == nullptr) return false;
+  if (item->d_name[0] == '.') return true;
+  struct stat status {};
+  const int flags = tree_.links == Links::follow ? 0 : AT_SYMLINK_NOFOLLOW;
+  if (::fstatat(::dirfd(open_.get()), item->d_name, &status, flags) != 0) return true;
+  // Reveals no name, size or time of a forbidden link's target.
+  if (S_ISLNK(status.st_mode) && tree_.examine(prefix_ + item->d_name, status) != 0) return true;
+  const bool is_directory = S_ISDIR(status.st_mode);
+  if (!is_directory && !S_ISREG(status.st_mode)) return true;
+  if (entries_ == entries_max) {
+    is_cut_ = true;
+    return false;
   }
-  return entries;
+  ++entries_;
+  entry = {.name = item->d_name,
+           .directory = is_directory,
+           .executable = !is_directory && (status.st_mode & 0111) != 0,
+           .bytes = static_cast<std::uint64_t>(status.st_size),
+           .modified = status.st_mtime};
+  return true;
 }
 
 }  // namespace cgisrv::files

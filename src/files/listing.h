@@ -1,10 +1,13 @@
 // A directory's entries, for its listing.
 #pragma once
 
+#include <dirent.h>
+
 #include <cstdint>
 #include <ctime>
+#include <memory>
+#include <optional>
 #include <string>
-#include <vector>
 
 #include "base/result.h"
 #include "base/tree.h"
@@ -20,11 +23,33 @@ struct ListingEntry {
   std::time_t modified = 0;
 };
 
-inline constexpr std::size_t entries_max = 10'000;
+// Names one entry after the other that would be served: no dotfiles, only regular files and
+// directories, and links to them if the tree follows them. In no order.
+class DirectoryReader {
+ public:
+  static constexpr std::size_t entries_max = 10'000;
 
-// Entries that would be served: no dotfiles, only regular files and directories, and links to them
-// if the tree follows them. In no order. `more`: there were over entries_max.
-Result<std::vector<ListingEntry>> list_directory(const Tree& tree, const std::string& directory,
-                                                 bool& more);
+  // `tree` refers to its root as it does elsewhere.
+  static Result<DirectoryReader> open(const Tree& tree, const std::string& directory);
+
+  // Looks at the next name, which takes a system call or two; none if it would not be served.
+  // False: there are no more, or have been entries_max of them.
+  bool read(std::optional<ListingEntry>& entry);
+  // It has ended, though there are more.
+  bool is_cut() const { return is_cut_; }
+
+ private:
+  struct Close {
+    void operator()(DIR* open) const { ::closedir(open); }
+  };
+  DirectoryReader(const Tree& tree, std::string prefix, DIR* open)
+      : tree_(tree), prefix_(std::move(prefix)), open_(open) {}
+
+  Tree tree_;
+  std::string prefix_;  // of the paths of its entries
+  std::unique_ptr<DIR, Close> open_;
+  std::size_t entries_ = 0;
+  bool is_cut_ = false;
+};
 
 }  // namespace cgisrv::files

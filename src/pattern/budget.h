@@ -29,8 +29,6 @@ class Budget {
   Budget& operator=(const Budget&) = delete;
 
   std::uint64_t left() const { return left_; }
-  // Of whoever asks about many texts, one after the other: what was found is not asked for again.
-  void forget() { found_.clear(); }
   bool is_untouched() const { return left_ == work_; }
   // Whether some expression has not told whether it matches.
   bool is_exceeded() const { return is_exceeded_; }

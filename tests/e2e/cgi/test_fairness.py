@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import time
+from pathlib import Path
 from textwrap import dedent
 
 import pytest
@@ -71,6 +72,32 @@ def test_turn_that_is_too_long_is_told(start, site):
     os.kill(worker, signal.SIGCONT)
     server.wait_log(r"worker 0: one turn of its loop took \d+\.\d s, with 0\.\d s of processor time")
     assert server.workers() == [worker]
+
+
+@pytest.mark.fault("9")
+def test_a_file_does_not_wait_for_a_large_listing(start, site, tmp_path):
+    """It was read in one turn. Dotfiles are looked at, too, and leave a page that is sent at once."""
+    (site.root / "large").mkdir()
+    for n in range(3000):
+        (site.root / f"large/.{n}").touch()
+    log = tmp_path / "access"
+    server = start(config=cgi_site(site.root, site="listing = true", server="workers = 1",
+                                   log=f"access = {{ path = '{log}', format = '{{target}}' }}"))
+    worker = server.workers()[0]
+    with server.connect() as lists, server.connect() as reads:
+        for connection in (lists, reads):
+            connection.request("GET", "/first")
+        os.kill(worker, signal.SIGSTOP)
+        try:
+            assert until(lambda: "State:\tT" in Path(f"/proc/{worker}/status").read_text())
+            lists.send(head("GET", "/large/"))
+            reads.send(head("GET", "/second"))
+        finally:
+            os.kill(worker, signal.SIGCONT)
+        assert reads.read_response().status == 404
+        assert lists.read_response().status == 200
+    assert until(lambda: log.read_text().count("\n") == 4)
+    assert log.read_text().split()[2:] == ["/second", "/large/"]
 
 
 # Places and descriptors.

@@ -19,6 +19,50 @@ TEST_F(Running, HeadBodyOver) {
   EXPECT_EQ(exchange.written, "hello\n");
 }
 
+// When this turn of the loop has spent its time on starts.
+class StartingLater : public Running {
+ protected:
+  struct Count final : Observer {
+    void starting(const Script&, const Environment&,
+                  std::shared_ptr<const account::Account>) override {
+      ++starts;
+    }
+    void printed(std::string_view) override {}
+    void complained(std::string_view) override {}
+    void over() override {}
+    int starts = 0;
+  };
+
+  StartingLater() {
+    context.observer = &count;
+    context.starts.ask(other_start);
+  }
+  ~StartingLater() override { run.reset(); }  // which tells the observer
+  void take_long() {
+    for (const auto end = Clock::now() + milliseconds(1); Clock::now() < end;) {
+    }
+  }
+
+  Count count;
+  TurnQueue::Work other_start{Callback::of<&StartingLater::take_long>(*this)};
+};
+
+TEST_F(StartingLater, ItIsStartedInTheNextTurn) {
+  start("echo Content-Type: text/plain; echo; echo hello");
+  EXPECT_EQ(count.starts, 0);
+  expect_over();
+  EXPECT_EQ(count.starts, 1);
+  EXPECT_EQ(exchange.written, "hello\n");
+}
+
+TEST_F(StartingLater, AClientThatLeavesBeforeHasNothingStarted) {
+  start("echo Content-Type: text/plain; echo; echo hello");
+  EXPECT_FALSE(run->client_left());
+  run.reset();
+  run_for(loop, milliseconds(5));
+  EXPECT_EQ(count.starts, 0);
+}
+
 TEST_F(Running, HeadInPieces) {
   walk("printf 'Content-'; sleep 0.02; printf 'Type: a/b\\r\\n'; sleep 0.02; printf '\\r\\nbody'");
   EXPECT_EQ(exchange.end, End::finished);

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "../temporary_directory.h"
 
@@ -17,20 +18,31 @@ std::vector<std::string> names(const std::vector<ListingEntry>& entries) {
   return all;
 }
 
+std::vector<ListingEntry> read_all(DirectoryReader& reader) {
+  std::vector<ListingEntry> all;
+  std::optional<ListingEntry> entry;
+  while (reader.read(entry))
+    if (entry) all.push_back(std::move(*entry));
+  return all;
+}
+
+std::vector<ListingEntry> read_all(const Tree& tree, const std::string& directory) {
+  auto reader = DirectoryReader::open(tree, directory);
+  EXPECT_TRUE(reader);
+  return reader ? read_all(*reader) : std::vector<ListingEntry>();
+}
+
 TEST(Listing, TellsOfFilesAndDirectories) {
   TemporaryDirectory tree;
   tree.file("b", 0644, "12345");
   tree.directory("c");
-  bool more = true;
-  auto entries = list_directory({}, tree.path(), more);
-  ASSERT_TRUE(entries);
-  std::ranges::sort(*entries, {}, &ListingEntry::name);
-  EXPECT_THAT(names(*entries), testing::ElementsAre("b", "c"));
-  EXPECT_FALSE(entries->front().directory);
-  EXPECT_EQ(entries->front().bytes, 5u);
-  EXPECT_NEAR(entries->front().modified, std::time(nullptr), 5);
-  EXPECT_TRUE(entries->back().directory);
-  EXPECT_FALSE(more);
+  auto entries = read_all({}, tree.path());
+  std::ranges::sort(entries, {}, &ListingEntry::name);
+  ASSERT_THAT(names(entries), testing::ElementsAre("b", "c"));
+  EXPECT_FALSE(entries.front().directory);
+  EXPECT_EQ(entries.front().bytes, 5u);
+  EXPECT_NEAR(entries.front().modified, std::time(nullptr), 5);
+  EXPECT_TRUE(entries.back().directory);
 }
 
 TEST(Listing, OnlyWhatWouldBeServed) {
@@ -39,9 +51,7 @@ TEST(Listing, OnlyWhatWouldBeServed) {
   ASSERT_EQ(::mkfifo((tree.path() + "/pipe").c_str(), 0644), 0);
   std::filesystem::create_symlink("gone", tree.path() + "/dangling");
   std::filesystem::create_symlink(tree.file("file"), tree.path() + "/link");
-  bool more = false;
-  EXPECT_THAT(names(*list_directory({}, tree.path(), more)),
-              testing::UnorderedElementsAre("file", "link"));
+  EXPECT_THAT(names(read_all({}, tree.path())), testing::UnorderedElementsAre("file", "link"));
 }
 
 // Fault 31. What such a link leads to is 403, so that its size and date are nobody's business.
@@ -52,10 +62,9 @@ TEST(Listing, LeavesOutLinksThatMayNotBeFollowed) {
   if (::geteuid() == 0) {
     ASSERT_EQ(::lchown((tree.path() + "/other").c_str(), 1234, 1234), 0);
   }
-  bool more = false;
   for (const std::string end : {"", "/"}) {
     const auto listed = [&](Links links) {
-      return names(*list_directory({tree.path(), links}, tree.path() + end, more));
+      return names(read_all({tree.path(), links}, tree.path() + end));
     };
     EXPECT_THAT(listed(Links::follow), testing::UnorderedElementsAre("allowed", "mine", "other"));
     EXPECT_THAT(listed(Links::owner), testing::UnorderedElementsAre("allowed", "mine"));
@@ -65,22 +74,23 @@ TEST(Listing, LeavesOutLinksThatMayNotBeFollowed) {
 
 TEST(Listing, StopsAtItsLimit) {
   TemporaryDirectory tree;
-  for (std::size_t i = 0; i < entries_max; ++i)
+  constexpr auto most = DirectoryReader::entries_max;
+  for (std::size_t i = 0; i < most; ++i)
     tree.file(std::to_string(i), 0644, "");
-  bool more = false;
-  EXPECT_EQ(list_directory({}, tree.path(), more)->size(), entries_max);
-  EXPECT_FALSE(more);
-  tree.file("one-more");
-  EXPECT_EQ(list_directory({}, tree.path(), more)->size(), entries_max);
-  EXPECT_TRUE(more);
+  for (const bool is_cut : {false, true}) {
+    auto reader = DirectoryReader::open({}, tree.path());
+    ASSERT_TRUE(reader);
+    EXPECT_EQ(read_all(*reader).size(), most);
+    EXPECT_EQ(reader->is_cut(), is_cut);
+    tree.file("one-more");
+  }
 }
 
 TEST(Listing, FailureSaysWhy) {
-  bool more = false;
-  const auto entries = list_directory({}, "/nonexistent", more);
-  ASSERT_FALSE(entries);
-  EXPECT_EQ(entries.error().code, ENOENT);
-  EXPECT_EQ(entries.error().what, "cannot list /nonexistent: No such file or directory");
+  const auto reader = DirectoryReader::open({}, "/nonexistent");
+  ASSERT_FALSE(reader);
+  EXPECT_EQ(reader.error().code, ENOENT);
+  EXPECT_EQ(reader.error().what, "cannot list /nonexistent: No such file or directory");
 }
 
 }  // namespace
