@@ -1,6 +1,7 @@
 // cgisrv: from the command line to an exit status, step by step.
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <expected>
@@ -92,7 +93,7 @@ int complain(const Command& command, const Faults& faults) {
 
 // Valid: the server could serve with it, here and now, if started by the right user.
 int check(const Command& command, const Config& config) {
-  const auto [lacking, expected, limits] = config::check_start(config);
+  const auto [lacking, expected, taken, limits] = config::check_start(config);
   if (lacking.empty()) std::printf("%s: the configuration is valid\n", command.config_file.c_str());
   for (const std::string& file : config.included)
     std::printf("%s: included\n", file.c_str());
@@ -112,6 +113,11 @@ int check(const Command& command, const Config& config) {
     std::fprintf(stderr, "note: as it is here, %s\n", limit.c_str());
   for (const std::string& each : expected)
     std::fprintf(stderr, "note: as it is now, it would not start by hand: %s\n", each.c_str());
+  // An administrator checks what is to be reloaded: there the address is in the right hands.
+  const auto own = taken.empty() ? std::vector<pid_t>() : command::servers_by(command.config_file);
+  for (const auto& [by, what] : taken)
+    if (std::ranges::find(own, by) == own.end())
+      std::fprintf(stderr, "note: as it is now, it would not start: %s\n", what.c_str());
   return lacking.empty() ? exit_status::ok : exit_status::configuration;
 }
 

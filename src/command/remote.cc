@@ -205,6 +205,13 @@ int show(const RemoteCommand& command, const std::string& path) {
 
 }  // namespace
 
+std::vector<pid_t> servers_by(const std::string& config_file) {
+  std::vector<pid_t> pids;
+  for (const Found& server : search({.config_file = config_file}).servers)
+    pids.push_back(server.report.server.pid);
+  return pids;
+}
+
 int run_remote(const RemoteCommand& command) {
   const auto path = choose(command);
   if (!path) return path.error();

@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include <string>
+#include <vector>
 
 namespace cgisrv::command {
 
@@ -21,6 +22,9 @@ struct RemoteCommand {
   bool wait = true;         // quit, stop: until the server has ended
   bool if_running = false;  // all except status: no running server is no failure
 };
+
+// The running servers of that configuration that this user may speak to, by pid.
+std::vector<pid_t> servers_by(const std::string& config_file);
 
 // Prints the result; returns the exit status.
 int run_remote(const RemoteCommand& command);

@@ -1,8 +1,6 @@
 #include "config/start_check.h"
 
-#include <cgisrv/fd.h>
 #include <fmt/format.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -16,7 +14,8 @@
 #include "base/text.h"
 #include "config/descriptors.h"
 #include "config/run_as.h"
-#include "net/address.h"
+#include "net/holder.h"
+#include "net/listener.h"
 #include "process/privileges.h"
 
 namespace cgisrv::config {
@@ -66,22 +65,20 @@ std::string closed_to(const ServerOptions& server, const std::filesystem::path& 
   return closed;
 }
 
-// Ports below 1024 are for those who have the right. Whether we have it is found by asking for one:
+// Whether an address can be had, and a port below 1024 is ours to open, is found by asking for it:
 // nothing listens there meanwhile.
-void look_for_ports(const Config& config, StartCheck& check) {
-  constexpr std::uint16_t ports_for_all = 1024;
-  for (const Listen& listen : config.listen) {
-    const auto address = net::parse_address(listen.address);
-    if (!address || address->family() == AF_UNIX || address->port() == 0 ||
-        address->port() >= ports_for_all)
-      continue;
-    const Fd socket(::socket(address->family(), SOCK_STREAM | SOCK_CLOEXEC, 0));
-    if (socket && ::bind(socket.get(), address->data(), address->size()) != 0 && errno == EACCES)
-      check.expected.push_back(
-          fmt::format("port {} of {} is not for every user; start it as root, which gives up its "
-                      "rights, or by the service manager",
-                      address->port(), listen.address));
-  }
+void look_for_address(const std::string& configured, StartCheck& check) {
+  const auto address = net::parse_address(configured);
+  if (!address) return;  // the service manager opens it, or there is none
+  const int error = net::listen_error(*address);
+  if (error == EACCES)
+    check.expected.push_back(
+        fmt::format("port {} of {} is not for every user; start it as root, which gives up its "
+                    "rights, or by the service manager",
+                    address->port(), configured));
+  if (error != EADDRINUSE) return;
+  const net::Holder holder = net::holder_of(*address);
+  check.taken.push_back({.by = holder.pid, .what = net::in_use(*address, holder)});
 }
 
 }  // namespace
@@ -92,7 +89,9 @@ StartCheck check_start(const Config& config) {
     check.lacking.push_back(may.error().what);
   look_for_folders(config, check);
   std::ranges::move(closed_roots(config), std::back_inserter(check.limits));
-  look_for_ports(config, check);
+  for (const Listen& listen : config.listen)
+    look_for_address(listen.address, check);
+  look_for_address(config.admin.listen, check);
   if (auto limit = connections_lacking(config.server, process::descriptor_limit()); !limit.empty())
     check.limits.push_back(std::move(limit));
   for (const auto& listen : config.listen)

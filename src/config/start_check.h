@@ -1,6 +1,8 @@
 // What a valid configuration does not show: whether the server could start with it here and now.
 #pragma once
 
+#include <sys/types.h>
+
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -16,6 +18,12 @@ struct StartCheck {
   // Folders below /run, which are gone after each boot: a service manager makes them before it
   // starts the server (RuntimeDirectory=).
   std::vector<std::string> expected;
+  // Addresses that are in use, as most are while the server itself runs.
+  struct Taken {
+    pid_t by = 0;  // 0: not visible
+    std::string what;
+  };
+  std::vector<Taken> taken;
   // Where the server would fall short of the configuration.
   std::vector<std::string> limits;
 };

@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "net/holder.h"
+
 namespace cgisrv::net {
 
 namespace {
@@ -25,12 +27,25 @@ void remove_stale(const Address& address) {
     ::unlink(address.host().c_str());
 }
 
+// Set up as far as bind(2) heeds it. None: errno says why.
+Fd make_socket(const Address& address) {
+  Fd socket(::socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const int on = 1;
+  const int off = 0;
+  if (socket && address.family() != AF_UNIX)
+    ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  // Only the unspecified address includes IPv4.
+  if (socket && address.family() == AF_INET6)
+    ::setsockopt(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, address.host() == "::" ? &off : &on,
+                 sizeof on);
+  return socket;
+}
+
 std::unexpected<Error> bind_failure(int code, const Address& address) {
   const auto what = [&]() -> std::string {
     switch (code) {
       case EADDRINUSE:
-        return fmt::format("address {} is in use; choose another, or end what listens there",
-                           address.text());
+        return in_use(address, holder_of(address));
       case EACCES:
         if (address.family() == AF_UNIX)
           return fmt::format("no permission to make {}; its folder must be writable for this user",
@@ -62,20 +77,10 @@ void prepare(int socket) {
 Result<Listener> listen(std::string_view text) {
   auto address = parse_address(text);
   if (!address) return std::unexpected(address.error());
-  const int family = address->family();
-  Fd socket(::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  Fd socket = make_socket(*address);
   if (!socket) return bind_failure(errno, *address);
-  const int on = 1;
-  const int off = 0;
-  if (family == AF_UNIX)
-    remove_stale(*address);
-  else
-    ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (address->family() == AF_UNIX) remove_stale(*address);
   prepare(socket.get());
-  // Only the unspecified address includes IPv4.
-  if (family == AF_INET6)
-    ::setsockopt(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, address->host() == "::" ? &off : &on,
-                 sizeof on);
   // A unix socket is for everybody. No chmod(2) afterwards: it could hit another file by then.
   const mode_t mask = ::umask(0111);
   const bool bound_there = ::bind(socket.get(), address->data(), address->size()) == 0;
@@ -84,6 +89,13 @@ Result<Listener> listen(std::string_view text) {
     return bind_failure(errno, *address);
   const Address bound = local_address(socket.get());
   return Listener{.socket = std::move(socket), .address = bound};
+}
+
+int listen_error(const Address& address) {
+  // bind(2) would make the file.
+  if (address.family() == AF_UNIX) return listening_socket(address) != 0 ? EADDRINUSE : 0;
+  const Fd socket = make_socket(address);
+  return socket && ::bind(socket.get(), address.data(), address.size()) != 0 ? errno : 0;
 }
 
 Result<Listener> adopt(Fd socket) {

@@ -21,6 +21,10 @@ struct Listener {
 // Errors say what to do; their code is EADDRINUSE, EADDRNOTAVAIL, EACCES, ...
 Result<Listener> listen(std::string_view address);
 
+// What keeps listen() from opening it here and now, an errno; 0: nothing that can be known without
+// listening there.
+int listen_error(const Address& address);
+
 // Sets up an inherited listening socket as listen() would: non-blocking, and so on.
 void prepare(int socket);
 

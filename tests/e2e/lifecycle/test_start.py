@@ -7,16 +7,19 @@ import socket
 import subprocess
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
 from support.binary import BINARY
 from support.client import Connection, head
 from support.configuration import cgi_site
+from support.control import control
 from support.processes import alive
 from support.programs import ENVIRONMENT, environment_of
 from support.waiting import until
 
+OURSELVES = f"{Path('/proc/self/comm').read_text().strip()} (pid {os.getpid()})"
 SLOW = "#!/bin/sh\n: > started\nsleep 1.5\nprintf 'Content-Type: text/plain\\n\\ndone\\n'\n"
 
 
@@ -219,14 +222,24 @@ def test_address_in_use_69_names_the_way_out(run, site):
         port = other.getsockname()[1]
         result = run(site.root, "-l", f"127.0.0.1:{port}")
     assert result.returncode == 69, result
-    assert f"127.0.0.1:{port}" in result.stderr
-    assert "in use" in result.stderr and "--listen" in result.stderr
+    assert f"127.0.0.1:{port} is in use by {OURSELVES}; " in result.stderr
+    assert "--listen" in result.stderr
+
+
+def test_unix_socket_in_use_69_names_its_server(run, site, tmp_path):
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind(str(tmp_path / "socket"))
+        other.listen()
+        result = run(site.root, "-l", f"unix:{tmp_path}/socket")
+    assert result.returncode == 69, result
+    assert f"unix:{tmp_path}/socket is in use by {OURSELVES}; " in result.stderr
 
 
 def test_address_of_a_running_server_is_in_use_69(start, run, site):
     server = start(site)
     result = run(site.root, "-l", f"127.0.0.1:{server.port}")
     assert result.returncode == 69, result
+    assert f"in use by cgisrv (pid {server.pid})" in result.stderr, "the master, whose workers listen too"
     assert server.get("/").status in (200, 404)
 
 
@@ -340,6 +353,34 @@ def test_check_expects_a_folder_that_a_service_manager_makes(run, site, tmp_path
     result = run("check", "-c", file)
     assert result.returncode == 0 and "valid" in result.stdout
     assert "note: as it is now, it would not start by hand: there is no folder" in result.stderr
+
+
+def test_check_notes_who_has_an_address(run, site, tmp_path):
+    file = tmp_path / "good.toml"
+    with socket.create_server(("127.0.0.1", 0)) as tcp, socket.socket(socket.AF_UNIX) as unix:
+        unix.bind(str(tmp_path / "socket"))
+        unix.listen()
+        addresses = [f"127.0.0.1:{tcp.getsockname()[1]}", f"unix:{tmp_path}/socket"]
+        file.write_text(GOOD.format(root=site.root).replace("127.0.0.1:0", addresses[0]) +
+                        f'[admin]\nlisten = "{addresses[1]}"\n')
+        result = run("check", "-c", file)
+    assert result.returncode == 0 and "valid" in result.stdout
+    for address in addresses:
+        assert f"note: as it is now, it would not start: address {address} is in use by {OURSELVES}; " in result.stderr
+
+
+def test_check_of_what_runs_has_no_note_of_its_own_address(start, run, site, tmp_path):
+    """It is checked before a reload, mostly. Another configuration's server is in the way."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    text = GOOD.format(root=site.root).replace("127.0.0.1:0", f"127.0.0.1:{port}")
+    server = start(config=text)
+    result = control(server, "check", "-c", str(server.temporary.parent / "cgisrv.toml"))
+    assert result.returncode == 0 and "in use" not in result.stderr
+    other = tmp_path / "other.toml"
+    other.write_text(text)
+    result = run("check", "-c", other)
+    assert result.returncode == 0 and f"in use by cgisrv (pid {server.pid})" in result.stderr
 
 
 @pytest.mark.parametrize("word, meant", [("statsu", "status"), ("Check", "check")])

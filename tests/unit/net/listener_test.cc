@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <filesystem>
 
@@ -35,8 +36,10 @@ TEST(Listener, PortInUseIsSaidWithTheRemedy) {
   const auto second = listen(first->address.text());
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().code, EADDRINUSE);
-  EXPECT_EQ(second.error().what, "address " + first->address.text() +
-                                     " is in use; choose another, or end what listens there");
+  EXPECT_EQ(second.error().what,
+            fmt::format("address {} is in use by net_test (pid {}); choose another, or end what "
+                        "listens there",
+                        first->address.text(), ::getpid()));
 }
 
 TEST(Listener, AddressOfAnotherMachine) {
