@@ -1,13 +1,11 @@
 #include "auth/text_file.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <cerrno>
 
+#include "base/regular_file.h"
 #include "base/text.h"
-#include "cgisrv/fd.h"
 
 namespace cgisrv::auth {
 
@@ -29,24 +27,10 @@ FileState state_of(const std::string& path) {
           .changed_ns = nanoseconds(status.st_ctim)};
 }
 
-// A FIFO or a device must not hold up whoever reads: O_NONBLOCK, and regular files alone.
 Result<std::string> read_text_file(const std::string& path) {
-  const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
-  struct stat status {};
-  if (!file || ::fstat(file.get(), &status) != 0) return fail_errno(errno, "cannot read {}", path);
-  if (!S_ISREG(status.st_mode)) return fail("{} is not a regular file", path);
-  std::string text;
-  std::string piece(64 * 1024, '\0');
-  while (true) {
-    const ssize_t size = ::read(file.get(), piece.data(), piece.size());
-    if (size < 0 && errno == EINTR) continue;
-    if (size < 0) return fail_errno(errno, "cannot read {}", path);
-    if (size == 0) return text;
-    text.append(piece, 0, static_cast<std::size_t>(size));
-    if (text.size() > file_bytes_max)
-      return fail("{} has more than {} MiB, which no such file needs", path,
-                  file_bytes_max / 1024 / 1024);
-  }
+  auto text = read_regular(path, file_bytes_max);
+  if (!text) return fail_as(text.error().code, "cannot read {}: {}", path, text.error().what);
+  return text;
 }
 
 std::string fault_text(const std::string& path, const FileFault& fault) {

@@ -15,6 +15,7 @@
 #include "auth/password_hash.h"
 #include "auth/text_file.h"
 #include "base/exit_status.h"
+#include "base/regular_file.h"
 #include "base/text.h"
 #include "base/tree.h"
 #include "cgisrv/fd.h"
@@ -43,9 +44,13 @@ struct Present {
 
 Result<Present> lock_and_read(const std::string& path) {
   while (true) {
-    Present present{.lock = Fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY))};
-    if (!present.lock && errno == ENOENT) return present;
-    if (!present.lock || ::flock(present.lock.get(), LOCK_EX) != 0 ||
+    Present present;
+    auto opened = open_regular(path);
+    if (!opened && opened.error().code == ENOENT) return present;
+    if (!opened)
+      return fail_as(opened.error().code, "cannot read {}: {}", path, opened.error().what);
+    present.lock = std::move(*opened);
+    if (::flock(present.lock.get(), LOCK_EX) != 0 ||
         ::fstat(present.lock.get(), &present.status) != 0)
       return fail_errno(errno, "cannot read {}", path);
     struct stat now {};

@@ -3,13 +3,10 @@
 #include <glob.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 #include <utility>
 
-#include "base/result.h"
+#include "base/regular_file.h"
 #include "base/text.h"
 #include "config/codec.h"
 
@@ -17,6 +14,7 @@ namespace cgisrv::config {
 
 namespace {
 
+constexpr std::size_t file_bytes_max = 16 * 1024 * 1024;
 constexpr std::size_t files_max = 1000;
 constexpr unsigned depth_max = 8;
 constexpr std::string_view include_key = "include";
@@ -53,12 +51,9 @@ std::expected<std::string, ConfigError> read_text(const std::string& file) {
   std::error_code ignored;
   if (std::filesystem::is_directory(file, ignored))
     return fault(fmt::format("this is a directory; to serve it: cgisrv {}", file));
-  std::ifstream stream(file, std::ios::binary);
-  std::ostringstream text;
-  if (stream.is_open()) text << stream.rdbuf();
-  // Reading nothing also fails, but is not bad(): an empty file has its own message.
-  if (stream.is_open() && !text.bad()) return std::move(text).str();
-  return fault(fmt::format("cannot read the configuration: {}", errno_text(errno)));
+  auto text = read_regular(file, file_bytes_max);
+  if (!text) return fault("cannot read the configuration: " + text.error().what);
+  return std::move(*text);
 }
 
 class Joiner {

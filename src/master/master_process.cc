@@ -93,9 +93,9 @@ int MasterProcess::run(LoadedResources first) {
   if (!inherited_.inheritance.is_successor())
     if (auto written = write_pid_file(config().server.pid_file); !written) {
       loader_.unlink_made();
-      return exit_status::complain(written.error(), written.error().code == ENOENT
-                                                        ? exit_status::configuration
-                                                        : exit_status::permission);
+      const bool is_wrong = written.error().code == ENOENT || written.error().code == 0;
+      return exit_status::complain(written.error(),
+                                   is_wrong ? exit_status::configuration : exit_status::permission);
     }
   loader_.close_unused();
   const int result = pool::run(for_pool(*current_, std::move(first.sockets)), hooks());

@@ -1,13 +1,13 @@
 #include "site/folder_notes.h"
 
 #include <cgisrv/fd.h>
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 
 #include <filesystem>
 #include <optional>
 
+#include "base/regular_file.h"
 #include "base/text.h"
 #include "config/key_lines.h"
 #include "config/value_check.h"
@@ -21,13 +21,12 @@ namespace {
 
 constexpr unsigned entries_max = 100;
 
-// A FIFO must not hold up the check: O_NONBLOCK, and regular files alone.
 bool is_sent_program(const config::Config& config, const config::Site& site,
                      const Located& located) {
-  const Fd file(::open(located.file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  const auto file = open_regular(located.file);
   struct stat status {};
-  if (!file || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) return false;
-  return !sent_program(config, site, *located.location, located.file, file.get(), status.st_mode)
+  if (!file || ::fstat(file->get(), &status) != 0) return false;
+  return !sent_program(config, site, *located.location, located.file, file->get(), status.st_mode)
               .empty();
 }
 

@@ -1,10 +1,7 @@
 #include "tls/certificate.h"
 
-#include <cgisrv/fd.h>
-#include <fcntl.h>
 #include <openssl/pem.h>
 #include <openssl/pemerr.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,6 +10,7 @@
 #include <ctime>
 #include <iterator>
 
+#include "base/regular_file.h"
 #include "base/text.h"
 #include "tls/certificate_parts.h"
 
@@ -23,20 +21,17 @@ namespace {
 constexpr std::size_t file_bytes_max = 1024 * 1024;
 constexpr int rsa_bits_min = 2048;
 
-// A FIFO or a device must not hold up the master: O_NONBLOCK, and regular files alone.
+// By one read(2), which leaves no other copy of a key.
 Result<std::string> read_file(const std::string& path) {
-  const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
-  struct stat status {};
-  if (!file && errno == EACCES)
+  const auto file = open_regular(path);
+  if (!file && file.error().code == EACCES)
     return fail_as(EACCES,
                    "{} may not be read by this user; check, and start, as one who may, such "
                    "as root",
                    path);
-  if (!file || ::fstat(file.get(), &status) != 0)
-    return fail_errno(errno, "{} cannot be read", path);
-  if (!S_ISREG(status.st_mode)) return fail("{} is not a regular file", path);
+  if (!file) return fail_as(file.error().code, "{} cannot be read: {}", path, file.error().what);
   std::string text(file_bytes_max + 1, '\0');
-  const ssize_t size = ::read(file.get(), text.data(), text.size());
+  const ssize_t size = ::read(file->get(), text.data(), text.size());
   if (size < 0) return fail_errno(errno, "{} cannot be read", path);
   text.resize(static_cast<std::size_t>(size));
   if (text.size() > file_bytes_max) return fail("{} is larger than a certificate can be", path);

@@ -1,6 +1,7 @@
 """Serving by configuration: sites, locations, and what can be set for each."""
 
 import json
+import os
 import re
 import threading
 
@@ -304,6 +305,40 @@ def test_pid_file(start, site, tmp_path):
     server.signal(15)
     assert server.popen.wait(25) == 0
     assert not path.exists()
+
+
+@pytest.mark.parametrize("command", [["check"], []], ids=["check", "start"])
+@pytest.mark.parametrize("text", [
+    "[[site]]\nroot = '{root}'\ninclude = ['{fifo}']\n",
+    "include = ['{fifo}']\n[[site]]\nroot = '{root}'\n",
+    "[[site]]\nroot = '{root}'\nauth = {{ passwords = '{fifo}' }}\n"])
+def test_a_fifo_in_the_place_of_a_file_holds_nobody_up(run, site, tmp_path, command, text):
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    file = tmp_path / "cgisrv.toml"
+    file.write_text(text.format(root=site.root, fifo=fifo))
+    result = run(*command, "-c", file)
+    assert result.returncode == 78, result
+    assert f"{fifo}: " in result.stderr and "it is not a regular file but a FIFO; name a regular one" in result.stderr
+
+
+@pytest.mark.parametrize("path, kind", [("fifo", "a FIFO"), ("/dev/zero", "a device")])
+def test_a_configuration_that_is_no_file_is_not_read(run, tmp_path, path, kind):
+    os.mkfifo(tmp_path / "fifo")
+    result = run("check", "-c", tmp_path / path)
+    assert result.returncode == 78
+    assert f"cannot read the configuration: it is not a regular file but {kind}; " in result.stderr
+
+
+def test_a_pid_file_that_is_a_fifo_holds_nobody_up(run, site, tmp_path):
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    file = tmp_path / "cgisrv.toml"
+    file.write_text(f'[server]\npid_file = "{fifo}"\n'
+                    f'[[listen]]\naddress = "127.0.0.1:0"\n[[site]]\nroot = "{site.root}"\n')
+    result = run("-c", file)
+    assert result.returncode == 78
+    assert f"{fifo} (pid_file in [server]): it is not a regular file but a FIFO; " in result.stderr
 
 
 # Programs whose source would be sent.

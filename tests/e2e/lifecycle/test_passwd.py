@@ -55,6 +55,14 @@ def test_keeps_mode_owner_and_link(tmp_path: Path) -> None:
     assert (after.st_mode, after.st_uid, after.st_gid) == (before.st_mode, before.st_uid, before.st_gid)
 
 
+def test_does_not_wait_for_the_other_end_of_a_fifo(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    answer = passwd(tmp_path / "fifo", "alice", line="wonderland\n")
+    assert answer.returncode == 73
+    assert f"cannot read {tmp_path}/fifo: it is not a regular file but a FIFO; name a regular one" in answer.stderr
+    assert os.listdir(tmp_path) == ["fifo"]
+
+
 @pytest.mark.parametrize("arguments, line, status, words", [
     (["FILE", "alice"], "", 66, "empty"),
     (["FILE", "alice"], "a\tb\n", 66, "control character"),
