@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/human.h"
 #include "base/text.h"
 #include "exchange/exchange.h"
 
@@ -50,15 +51,6 @@ void PasswordHandler::ask_anew(std::string_view why, std::string_view told) {
   exchange_.fail(std::move(failure));
 }
 
-// The reason is for the log alone: it names whom the server was asked for.
-void PasswordHandler::refuse_for_now(int status, std::string reason,
-                                     std::chrono::seconds retry_after) {
-  handler::Failure failure{.status = status, .reason = std::move(reason)};
-  failure.fields.push_back(
-      {"Retry-After", std::to_string(std::max<std::int64_t>(retry_after.count(), 1))});
-  exchange_.fail(std::move(failure));
-}
-
 void PasswordHandler::decided(auth::Answer answer) {
   const auto user = [&] { return text::escape(user_, 80); };
   switch (answer.verdict) {
@@ -72,18 +64,23 @@ void PasswordHandler::decided(auth::Answer answer) {
       return ask_anew(fmt::format("the user \"{}\" is not among those let in here", user()),
                       "this user is not let in here");
     case auth::Verdict::guessed: {
+      const auto wait_s = std::max<std::int64_t>(answer.retry_after.count(), 1);
       handler::Failure failure = exchange_.clients_fault(
           429, fmt::format("too many wrong passwords from this client, the last user \"{}\"; see "
                            "guesses in [auth]",
                            user()));
-      return refuse_for_now(429, std::move(failure.reason), answer.retry_after);
+      // The reason is for the log alone: it names whom the server was asked for.
+      failure.told = fmt::format("no password from your address is looked at for {}",
+                                 human::age(static_cast<double>(wait_s)));
+      failure.fields.push_back({"Retry-After", std::to_string(wait_s)});
+      return exchange_.fail(std::move(failure));
     }
     case auth::Verdict::busy:
-      return refuse_for_now(503, "too many passwords wait to be checked; see queue in [auth]",
-                            std::chrono::seconds(5));
+      return exchange_.fail(
+          {.status = 503, .reason = "too many passwords wait to be checked; see queue in [auth]"});
     case auth::Verdict::late:
-      return refuse_for_now(503, "the password was not checked in time; see timeout in [auth]",
-                            std::chrono::seconds(5));
+      return exchange_.fail(
+          {.status = 503, .reason = "the password was not checked in time; see timeout in [auth]"});
     case auth::Verdict::unavailable:
       break;
   }

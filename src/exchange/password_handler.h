@@ -28,7 +28,6 @@ class PasswordHandler final : public handler::Handler {
  private:
   void decided(auth::Answer answer);
   void ask_anew(std::string_view why, std::string_view told);
-  void refuse_for_now(int status, std::string reason, std::chrono::seconds retry_after);
 
   Exchange& exchange_;
   auth::Verifier& verifier_;

@@ -32,8 +32,7 @@ constexpr auto texts = std::to_array<ErrorText>({
     {421, "This server does not answer for that address on this connection.",
      "Check the address: https needs a port of its own, and a host name may lead elsewhere."},
     {429, "There were too many wrong passwords from your address.",
-     "Wait as long as the Retry-After field of this answer says, then try again with the right "
-     "one."},
+     "Wait as long as this page says, then try again with the right one."},
     {431, "The header of the request is too large.",
      "Often cookies have piled up: clear those of this site and try again."},
     {500, "The server failed at this request.",

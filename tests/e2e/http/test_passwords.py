@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import subprocess
 from pathlib import Path
 
@@ -427,6 +428,8 @@ root = "{site.root}"
     answer = server.get("/page.txt", basic("bob", "wonderland"))
     assert answer.status == 429 and int(answer.header("Retry-After")) > 3000
     assert not answer.header("WWW-Authenticate")
+    assert re.search(r"no password from your address is looked at for (5\dm \d+s|1h 0m)", answer.text), \
+        "browsers do not show the field"
     server.wait_log(r"429: too many wrong passwords .*127\.0\.0\.1")
     # No password, none wrong: whoever has logged in goes on where a worker remembers it.
     assert server.get("/page.txt").status == 401
