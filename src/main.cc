@@ -91,34 +91,41 @@ int complain(const Command& command, const Faults& faults) {
   return command.config_file.empty() ? exit_status::usage : exit_status::configuration;
 }
 
+void note(std::string_view how, const std::vector<std::string>& sentences) {
+  for (const std::string& sentence : sentences)
+    std::fprintf(stderr, "note: %.*s%s\n", static_cast<int>(how.size()), how.data(),
+                 sentence.c_str());
+}
+
+// An administrator checks what is to be reloaded: then the address is in the right hands.
+std::vector<std::string> addresses_lacking(const Command& command,
+                                           const config::StartCheck& start) {
+  std::vector<std::string> lacking;
+  if (start.addresses_in_use.empty()) return lacking;
+  const auto own = command::servers_by(command.config_file);
+  for (const auto& [by, sentence] : start.addresses_in_use)
+    if (std::ranges::find(own, by) == own.end()) lacking.push_back(sentence);
+  return lacking;
+}
+
 // Valid: the server could serve with it, here and now, if started by the right user.
 int check(const Command& command, const Config& config) {
-  const auto [lacking, expected, taken, limits] = config::check_start(config);
-  if (lacking.empty()) std::printf("%s: the configuration is valid\n", command.config_file.c_str());
-  for (const std::string& file : config.included)
-    std::printf("%s: included\n", file.c_str());
-  for (const std::string& each : lacking)
-    std::fprintf(stderr, "%s: as it is here, it would not start: %s\n", command.config_file.c_str(),
-                 each.c_str());
-  for (const std::string& note : config.notes)
-    std::fprintf(stderr, "note: %s\n", note.c_str());
+  const config::StartCheck start = config::check_start(config);
+  const char* const file = command.config_file.c_str();
+  if (start.obstacles.empty()) std::printf("%s: the configuration is valid\n", file);
+  for (const std::string& included : config.included)
+    std::printf("%s: included\n", included.c_str());
+  for (const std::string& obstacle : start.obstacles)
+    std::fprintf(stderr, "%s: as it is here, it would not start: %s\n", file, obstacle.c_str());
   const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-  for (const std::string& note : config::notes_on_certificates(config, now))
-    std::fprintf(stderr, "note: %s\n", note.c_str());
-  for (const std::string& note : site::notes_on_sites(config))
-    std::fprintf(stderr, "note: %s\n", note.c_str());
-  for (const std::string& note : config::notes_on_passwords(config))
-    std::fprintf(stderr, "note: %s\n", note.c_str());
-  for (const std::string& limit : limits)
-    std::fprintf(stderr, "note: as it is here, %s\n", limit.c_str());
-  for (const std::string& each : expected)
-    std::fprintf(stderr, "note: as it is now, it would not start by hand: %s\n", each.c_str());
-  // An administrator checks what is to be reloaded: there the address is in the right hands.
-  const auto own = taken.empty() ? std::vector<pid_t>() : command::servers_by(command.config_file);
-  for (const auto& [by, what] : taken)
-    if (std::ranges::find(own, by) == own.end())
-      std::fprintf(stderr, "note: as it is now, it would not start: %s\n", what.c_str());
-  return lacking.empty() ? exit_status::ok : exit_status::configuration;
+  note("", config.notes);
+  note("", config::notes_on_certificates(config, now));
+  note("", site::notes_on_sites(config));
+  note("", config::notes_on_passwords(config));
+  note("as it is here, ", start.shortfalls);
+  note("as it is now, it would not start by hand: ", start.by_hand);
+  note("as it is now, it would not start: ", addresses_lacking(command, start));
+  return start.obstacles.empty() ? exit_status::ok : exit_status::configuration;
 }
 
 // Each URL's answer, apart from the next by an empty line.

@@ -35,7 +35,7 @@ void look_for_folder(const std::filesystem::path& path, std::string_view key, St
   if (folder.empty() || std::filesystem::is_directory(folder, ignored)) return;
   const std::string name = folder.string();
   const bool is_made_at_boot = name.starts_with("/run/") || name.starts_with("/var/run/");
-  (is_made_at_boot ? check.expected : check.lacking)
+  (is_made_at_boot ? check.by_hand : check.obstacles)
       .push_back(fmt::format("there is no folder {} for {}; make it before the start",
                              text::escape(name), key));
 }
@@ -72,13 +72,13 @@ void look_for_address(const std::string& configured, StartCheck& check) {
   if (!address) return;  // the service manager opens it, or there is none
   const int error = net::listen_error(*address);
   if (error == EACCES)
-    check.expected.push_back(
+    check.by_hand.push_back(
         fmt::format("port {} of {} is not for every user; start it as root, which gives up its "
                     "rights, or by the service manager",
                     address->port(), configured));
   if (error != EADDRINUSE) return;
   const net::Holder holder = net::holder_of(*address);
-  check.taken.push_back({.by = holder.pid, .what = net::in_use(*address, holder)});
+  check.addresses_in_use.push_back({.by = holder.pid, .sentence = net::in_use(*address, holder)});
 }
 
 }  // namespace
@@ -86,24 +86,24 @@ void look_for_address(const std::string& configured, StartCheck& check) {
 StartCheck check_start(const Config& config) {
   StartCheck check;
   if (const auto may = check_run_as(config); !may && may.error().code != EPERM)
-    check.lacking.push_back(may.error().what);
+    check.obstacles.push_back(may.error().what);
   look_for_folders(config, check);
-  std::ranges::move(closed_roots(config), std::back_inserter(check.limits));
+  std::ranges::move(closed_roots(config), std::back_inserter(check.shortfalls));
   for (const Listen& listen : config.listen)
     look_for_address(listen.address, check);
   look_for_address(config.admin.listen, check);
   if (auto limit = connections_lacking(config.server, process::descriptor_limit()); !limit.empty())
-    check.limits.push_back(std::move(limit));
+    check.shortfalls.push_back(std::move(limit));
   for (const auto& listen : config.listen)
     if (const auto socket = socket_path(listen.address))
-      std::ranges::move(closed_folders(*socket), std::back_inserter(check.limits));
+      std::ranges::move(closed_folders(*socket), std::back_inserter(check.shortfalls));
   return check;
 }
 
 std::vector<std::string> folders_lacking(const Config& config) {
   StartCheck check;
   look_for_folders(config, check);
-  return check.lacking;
+  return check.obstacles;
 }
 
 std::vector<std::string> closed_roots(const Config& config) {

@@ -13,19 +13,18 @@ namespace cgisrv::config {
 
 // Of a start by this user, a sentence each.
 struct StartCheck {
-  // Obstacles.
-  std::vector<std::string> lacking;
-  // Folders below /run, which are gone after each boot: a service manager makes them before it
+  std::vector<std::string> obstacles;
+  // To a start by hand. Folders below /run, which are gone after each boot: a service manager makes them before it
   // starts the server (RuntimeDirectory=).
-  std::vector<std::string> expected;
-  // Addresses that are in use, as most are while the server itself runs.
-  struct Taken {
+  std::vector<std::string> by_hand;
+  struct AddressInUse {
     pid_t by = 0;  // 0: not visible
-    std::string what;
+    std::string sentence;
   };
-  std::vector<Taken> taken;
+  // As most are while the server itself runs.
+  std::vector<AddressInUse> addresses_in_use;
   // Where the server would fall short of the configuration.
-  std::vector<std::string> limits;
+  std::vector<std::string> shortfalls;
 };
 
 // That another user must start it is not an obstacle: checking a file does not take root.

@@ -42,7 +42,7 @@ struct ErrorPage {
   const ErrorText& text;
   std::string_view request_id;
   const std::optional<Failure>& failure;
-  std::string_view reason;
+  std::string_view told;
 };
 
 void add_row(std::string& out, std::string_view term, std::string_view value) {
@@ -74,8 +74,8 @@ void add_failure(std::string& out, const Failure& failure) {
 
 void add_remedy(std::string& out, const ErrorPage& page) {
   fmt::format_to(std::back_inserter(out), "<p class=\"lead\">{}</p>\n", page.text.remedy);
-  if (!page.reason.empty())
-    fmt::format_to(std::back_inserter(out), "<p>What is wrong: {}.</p>\n", html_line(page.reason));
+  if (!page.told.empty())
+    fmt::format_to(std::back_inserter(out), "<p>What is wrong: {}.</p>\n", html_line(page.told));
   if (page.status == 404) out += "<p><a href=\"/\">Begin at the front page</a></p>\n";
 }
 
@@ -121,7 +121,7 @@ Page as_text(const ErrorPage& page) {
     add_plain_row(body, "File", page.failure->filename);
     add_plain_row(body, "Ended", page.failure->exit);
   } else {
-    add_plain_row(body, "Wrong", page.reason);
+    add_plain_row(body, "Wrong", page.told);
   }
   add_plain_row(body, "Request id", page.request_id);
   if (page.failure) {
@@ -152,9 +152,9 @@ bool wants_html(const http::Request& request) {
 }
 
 Page error_page(int status, std::string_view request_id, bool html,
-                const std::optional<Failure>& failure, std::string_view reason) {
+                const std::optional<Failure>& failure, std::string_view told) {
   const ErrorPage page{status, http::reason_phrase(status), error_text(status), request_id, failure,
-                       reason};
+                       told};
   return html ? as_html(page) : as_text(page);
 }
 

@@ -32,9 +32,9 @@ struct Failure {
   std::string output_head;  // its standard output, if that is at fault, beginning and end; raw
 };
 
-// What happened, what to do, and the request id. `failure` only if it may be shown; `reason`: the
-// client's own fault, if known.
+// What happened, what to do, and the request id. `failure` only if it may be shown; `told`: the
+// client's own fault, if known, for anybody to see.
 Page error_page(int status, std::string_view request_id, bool html,
-                const std::optional<Failure>& failure = std::nullopt, std::string_view reason = {});
+                const std::optional<Failure>& failure = std::nullopt, std::string_view told = {});
 
 }  // namespace cgisrv::page

@@ -25,7 +25,7 @@ TEST(StartCheck, TellsOfPortsThatAreForRoot) {
                                  {.address = "127.0.0.1:8888"},
                                  {.address = "127.0.0.1:0"},
                                  {.address = "unix:/tmp/x"}}};
-  EXPECT_THAT(check_start(config).expected,
+  EXPECT_THAT(check_start(config).by_hand,
               ElementsAre(HasSubstr("port 80 of 127.0.0.1:80 is not for every user")));
 }
 
@@ -48,13 +48,13 @@ TEST(StartCheck, TellsOfFoldersThatTheServersUserCannotEnter) {
     return Contains(AllOf(HasSubstr("the user nobody may not enter " + tree.path() + "/closed,"),
                           HasSubstr(key), HasSubstr("run: chmod a+x " + tree.path() + "/closed,")));
   };
-  const auto limits = check_start(config).limits;
-  EXPECT_THAT(limits, names("nothing of root = "));
-  EXPECT_THAT(limits, names("nothing of files = "));
-  EXPECT_THAT(limits, names("nothing of cgi = "));
-  EXPECT_THAT(limits, Not(Contains(HasSubstr("/open"))));
+  const auto shortfalls = check_start(config).shortfalls;
+  EXPECT_THAT(shortfalls, names("nothing of root = "));
+  EXPECT_THAT(shortfalls, names("nothing of files = "));
+  EXPECT_THAT(shortfalls, names("nothing of cgi = "));
+  EXPECT_THAT(shortfalls, Not(Contains(HasSubstr("/open"))));
   ::chmod((tree.path() + "/closed").c_str(), 0711);
-  EXPECT_THAT(check_start(config).limits, Not(Contains(HasSubstr("may not enter"))));
+  EXPECT_THAT(check_start(config).shortfalls, Not(Contains(HasSubstr("may not enter"))));
 }
 
 }  // namespace
