@@ -175,6 +175,7 @@ void Checker::begin(Slot& slot, std::list<Check>::iterator check) {
   }
   slot.is_known = found.is_known;
   slot.is_listed = found.is_listed;
+  slot.is_current = found.is_current;
   slot.deadline.arm(check->deadline);
   slot.check = std::move(taken);
 }
@@ -244,7 +245,8 @@ void Checker::finish(Slot& slot, Fit fit) {
 Answer Checker::verdict(const Slot& slot, Fit fit) {
   if (fit == Fit::failed) return {Verdict::unavailable};
   if (fit == Fit::wrong || !slot.is_known) return {Verdict::wrong};
-  return {slot.is_listed ? Verdict::right : Verdict::unlisted};
+  return {.verdict = slot.is_listed ? Verdict::right : Verdict::unlisted,
+          .may_be_kept = slot.is_current};
 }
 
 }  // namespace cgisrv::auth

@@ -69,6 +69,7 @@ class Checker {
     std::list<Check> check;  // one, or none
     bool is_known = false;
     bool is_listed = false;
+    bool is_current = false;
     Timer deadline;
   };
 

@@ -1,6 +1,8 @@
 #include "auth/user_store.h"
 
+#include <cerrno>
 #include <iterator>
+#include <utility>
 
 #include "auth/password_hash.h"
 #include "base/log.h"
@@ -27,6 +29,12 @@ std::string why_unreadable(const Error& error) {
          "and chmod 640";
 }
 
+// Whether the file as it is may be read later: there was a shortage, or its disk was away. Its
+// modes and owners show in its state.
+bool may_pass(const Error& error, const FileState& state) {
+  return error.code != 0 && error.code != EACCES && state.error == 0;
+}
+
 }  // namespace
 
 UserStore::UserStore() {
@@ -42,14 +50,18 @@ const UserStore::Kept<File>& UserStore::keep(std::map<std::string, Kept<File>>& 
   Kept<File>& kept = files[path];
   const FileState state = state_of(path);
   if (state == kept.state) return kept;
-  kept.state = state;
   const auto text = read_text_file(path);
+  kept.is_to_retry = !text && may_pass(text.error(), state);
+  kept.state = kept.is_to_retry ? never : state;
   if (!text) {
-    kept.problem = kept.is_good ? std::string() : why_unreadable(text.error());
-    log::line(log::Level::error, "{}{}", why_unreadable(text.error()),
-              kept.is_good ? "; what was read before stays in service" : "");
+    const std::string why = why_unreadable(text.error());
+    kept.problem = kept.is_good ? std::string() : why;
+    if (std::exchange(kept.told, why) != why)
+      log::line(log::Level::error, "{}{}", why,
+                kept.is_good ? "; what was read before stays in service" : "");
     return kept;
   }
+  kept.told.clear();
   kept.problem.clear();
   File read = parse(*text);
   if (!read.faults.empty())
@@ -90,16 +102,19 @@ UserStore::Found UserStore::find(const Options& rule, std::string_view user) {
   if (!passwords.problem.empty()) return {.problem = passwords.problem};
   static const GroupFile no_groups;
   const GroupFile* groups = &no_groups;
+  bool is_current = !passwords.is_to_retry;
   if (!rule.groups.empty()) {
     const auto& kept = keep(groups_, rule.groups, parse_group_file);
     if (!kept.problem.empty()) return {.problem = kept.problem};
     groups = &kept.file;
+    is_current = is_current && !kept.is_to_retry;
   }
   const auto entry = passwords.file.users.find(user);
   const bool is_known = entry != passwords.file.users.end();
   return {.hash = is_known ? entry->second.hash : other_hash(passwords.file, user),
           .is_known = is_known,
-          .is_listed = is_known && is_listed(user, rule.users, *groups)};
+          .is_listed = is_known && is_listed(user, rule.users, *groups),
+          .is_current = is_current};
 }
 
 }  // namespace cgisrv::auth

@@ -21,22 +21,27 @@ class UserStore {
     std::string hash;       // that of the user; of an unknown one, another's that takes as long
     bool is_known = false;  // whether there is such a user
     bool is_listed = false;
-    std::string problem;  // why nobody can be let in: a sentence; empty: none
+    bool is_current = true;  // false: a file has changed, and could not be read for now
+    std::string problem;     // why nobody can be let in: a sentence; empty: none
   };
   // Looks at the rule's files first. A file that has become unreadable or broken is logged, with
   // file and line, and its last good state stays in service; if there is none, its good lines do.
+  // One that a shortage keeps from being read is tried again each time.
   Found find(const Options& rule, std::string_view user);
 
   // Reads the rule's files, so that this state of them stays in service.
   void read(const Options& rule);
 
  private:
+  static constexpr FileState never{.error = -1};
   template <typename File>
   struct Kept {
-    FileState state{.error = -1};  // as it was last looked at; -1: never
+    FileState state = never;  // as it was last looked at
     File file;
-    bool is_good = false;  // some state of it was without a fault
-    std::string problem;   // it was never readable: why
+    bool is_good = false;      // some state of it was without a fault
+    bool is_to_retry = false;  // it could not be read, and may be next time as it is
+    std::string problem;       // it was never readable: why
+    std::string told;          // why it could not be read, as it was logged last
   };
 
   template <typename File>

@@ -19,6 +19,7 @@ enum class Verdict : std::uint8_t {
 struct Answer {
   Verdict verdict = Verdict::unavailable;
   std::chrono::seconds retry_after{0};  // of `guessed`
+  bool may_be_kept = true;  // of `right` and `unlisted`: the files were read as they are
 };
 
 }  // namespace cgisrv::auth

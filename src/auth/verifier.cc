@@ -137,7 +137,8 @@ void Verifier::settle(std::uint64_t id, Answer answer) {
   if (known == asked_.end()) return;
   const std::unique_ptr<Asked> asked = std::move(known->second);
   asked_.erase(known);
-  if (answer.verdict == Verdict::right || answer.verdict == Verdict::unlisted)
+  if (answer.may_be_kept &&
+      (answer.verdict == Verdict::right || answer.verdict == Verdict::unlisted))
     cache_.keep(asked->key, answer.verdict, asked->basis, loop_.now());
   while (!asked->waiting.empty()) {
     PendingCheck& pending = *asked->waiting.back();

@@ -16,7 +16,8 @@ struct RequestHead {
 
 struct ReplyBody {
   std::uint64_t id;
-  std::uint32_t verdict, retry_after_s;
+  std::uint16_t verdict, may_be_kept;
+  std::uint32_t retry_after_s;
 };
 
 struct JobHead {
@@ -71,7 +72,8 @@ std::optional<CheckRequest> unpack_request(const Packet& packet) {
 }
 
 bool send(int socket, const CheckReply& reply) {
-  const ReplyBody body{reply.id, static_cast<std::uint32_t>(reply.answer.verdict),
+  const ReplyBody body{reply.id, static_cast<std::uint16_t>(reply.answer.verdict),
+                       static_cast<std::uint16_t>(reply.answer.may_be_kept),
                        static_cast<std::uint32_t>(reply.answer.retry_after.count())};
   const std::array parts{part(bytes_of(body))};
   return send_packet(socket, parts, {});
@@ -81,10 +83,12 @@ std::optional<CheckReply> unpack_reply(const Packet& packet) {
   std::string_view bytes = packet.bytes;
   const auto body = take<ReplyBody>(bytes);
   if (!packet.whole || !body || !bytes.empty() ||
-      body->verdict > static_cast<std::uint32_t>(Verdict::unavailable))
+      body->verdict > static_cast<std::uint16_t>(Verdict::unavailable))
     return std::nullopt;
-  return CheckReply{
-      body->id, {static_cast<Verdict>(body->verdict), std::chrono::seconds(body->retry_after_s)}};
+  return CheckReply{body->id,
+                    {.verdict = static_cast<Verdict>(body->verdict),
+                     .retry_after = std::chrono::seconds(body->retry_after_s),
+                     .may_be_kept = body->may_be_kept != 0}};
 }
 
 bool send_link(int socket, int link) {

@@ -233,9 +233,9 @@ class VerifierTest : public testing::Test {
     const auto found = *unpack_request(*packet);
     return Request{found.kind, found.id, std::string(found.password)};
   }
-  void answer(const Fd& link, std::uint64_t id, Verdict verdict) {
+  void answer(const Fd& link, std::uint64_t id, Answer answer) {
     const auto before = answers.size();
-    EXPECT_TRUE(send(link.get(), CheckReply{id, {verdict}}));
+    EXPECT_TRUE(send(link.get(), CheckReply{id, answer}));
     run_until(loop, [&] { return answers.size() > before; });
   }
 
@@ -251,7 +251,7 @@ class VerifierTest : public testing::Test {
 TEST_F(VerifierTest, AsksOnceAndRemembersWhatIsRight) {
   const auto first = pending();
   EXPECT_FALSE(first->ask(rule, pair("alice", "wonderland"), 1));
-  answer(link, request(link)->id, Verdict::right);
+  answer(link, request(link)->id, {Verdict::right});
   EXPECT_EQ(answers, std::vector{Verdict::right});
   const auto known = pending()->ask(rule, pair("alice", "wonderland"), 1);
   ASSERT_TRUE(known);
@@ -267,7 +267,16 @@ TEST_F(VerifierTest, RemembersNothingWrong) {
   for (int i = 0; i < 2; ++i) {
     const auto check = pending();
     EXPECT_FALSE(check->ask(rule, pair("alice", "x"), 1));
-    answer(link, request(link)->id, Verdict::wrong);
+    answer(link, request(link)->id, {Verdict::wrong});
+  }
+  EXPECT_EQ(answers.size(), 2U);
+}
+
+TEST_F(VerifierTest, RemembersNothingByAFileThatCouldNotBeRead) {
+  for (int i = 0; i < 2; ++i) {
+    const auto check = pending();
+    EXPECT_FALSE(check->ask(rule, pair("alice", "wonderland"), 1));
+    answer(link, request(link)->id, {.verdict = Verdict::right, .may_be_kept = false});
   }
   EXPECT_EQ(answers.size(), 2U);
 }
@@ -279,7 +288,7 @@ TEST_F(VerifierTest, JoinsRequestsWithOnePassword) {
   EXPECT_FALSE(second->ask(rule, pair("alice", "wonderland"), 1));
   const auto id = request(link)->id;
   EXPECT_FALSE(request(link));
-  answer(link, id, Verdict::right);
+  answer(link, id, {Verdict::right});
   EXPECT_EQ(answers.size(), 2U);
 }
 
@@ -341,7 +350,7 @@ TEST_F(VerifierTest, WaitsForTheNextCheckerBeforeItHasHeardOfADeath) {
   const auto check = pending();
   EXPECT_FALSE(check->ask(rule, pair("alice", "wonderland"), 1));
   link = accept();
-  answer(link, request(link)->id, Verdict::right);
+  answer(link, request(link)->id, {Verdict::right});
   EXPECT_EQ(answers, std::vector{Verdict::right});
 }
 

@@ -3,8 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 
+#include "../no_descriptors.h"
 #include "../temporary_directory.h"
 #include "auth/password_hash.h"
 #include "base/log.h"
@@ -93,6 +95,41 @@ TEST_F(UserStoreTest, AFileThatTheServersUserMayNotReadHasARemedy) {
   const Unprivileged unprivileged;
   if (::geteuid() != 65534) GTEST_SKIP() << "needs root";
   EXPECT_THAT(store.find(rule, "alice").problem, HasSubstr("chmod 640"));
+}
+
+TEST_F(UserStoreTest, WhatAShortageKeepsFromBeingReadIsTriedAgain) {
+  write("passwords", fmt::format("alice:{}\n", sha));
+  EXPECT_TRUE(store.find(rule, "alice").is_current);
+  write("passwords", fmt::format("bob:{}\n", sha));
+  {
+    const NoDescriptors shortage;
+    EXPECT_TRUE(store.find(rule, "alice").is_known);
+    EXPECT_FALSE(store.find(rule, "alice").is_current);
+  }
+  EXPECT_THAT(logged, HasSubstr("stays in service"));
+  EXPECT_EQ(std::ranges::count(logged, '\n'), 1);
+  EXPECT_FALSE(store.find(rule, "alice").is_known);
+  EXPECT_TRUE(store.find(rule, "bob").is_current);
+}
+
+TEST_F(UserStoreTest, AShortageAtTheStartKeepsNobodyOutForGood) {
+  write("passwords", fmt::format("alice:{}\n", sha));
+  write("groups", "staff: alice\n");
+  rule.groups = folder.path() + "/groups";
+  rule.users = {"@staff"};
+  {
+    const NoDescriptors shortage;
+    store.read(rule);
+    EXPECT_THAT(store.find(rule, "alice").problem, HasSubstr("cannot read"));
+  }
+  EXPECT_EQ(store.find(rule, "alice").problem, "");
+  EXPECT_TRUE(store.find(rule, "alice").is_listed);
+  write("groups", "staff: bob\n");
+  {
+    const NoDescriptors shortage;
+    EXPECT_FALSE(store.find(rule, "alice").is_current);
+  }
+  EXPECT_FALSE(store.find(rule, "alice").is_listed);
 }
 
 TEST_F(UserStoreTest, KnowsGroups) {
