@@ -73,6 +73,7 @@ void CertificateWatch::follow(const config::Config& config) {
   config_ = &config;
   read_ = seen_ = state_of(config);
   rejected_.clear();
+  told_.clear();
   noted_ = Clock::now();
   if (has_tls(config))
     timer_.arm_after(interval);
@@ -115,17 +116,19 @@ void CertificateWatch::look() {
 }
 
 // Certificate and key are two files, and whoever replaces them does so one after the other. So they
-// are read when they have been the same for a while.
+// are read when they have been the same for a while. What cannot be used is tried again: a shortage
+// passes, and who may read a file does not show in its state.
 void CertificateWatch::look_at_files() {
   State now = state_of(*config_);
   const bool is_at_rest = now == std::exchange(seen_, now);
-  if (now == read_ || now == rejected_ || !is_at_rest) return;
+  if (now == read_ || !is_at_rest) return;
   if (const auto good = read_all(*config_); !good) {
+    const std::string why = std::exchange(told_, good.error().what);
+    if (std::exchange(rejected_, std::move(now)) == seen_ && why == told_) return;
     log::line(log::Level::error,
               "certificates have changed, and cannot be used: {}; those that were read before stay "
               "in service",
-              good.error().what);
-    rejected_ = std::move(now);
+              told_);
     return;
   }
   replaced_();

@@ -27,9 +27,9 @@ std::vector<status::Report::Certificate> reported_certificates(const config::Con
 
 // Follows the certificates of the configuration that serves. Once a minute it looks at their files:
 // if these have changed since they were read, not in the last minute, and can be used, it calls
-// `replaced`; if they cannot, it says so once, and the old ones stay in service. Once a day it logs
-// what an administrator should know, such as that one expires soon. Once an hour it makes a key for
-// session tickets.
+// `replaced`; if they cannot, it says so once, the old ones stay in service, and it tries again.
+// Once a day it logs what an administrator should know, such as that one expires soon. Once an hour
+// it makes a key for session tickets.
 class CertificateWatch {
  public:
   static constexpr std::chrono::minutes interval{1};
@@ -58,9 +58,10 @@ class CertificateWatch {
   tls::TicketKeys& keys_;
   const std::function<void()> replaced_;
   const config::Config* config_ = nullptr;
-  State read_;      // when they were read
-  State seen_;      // by the last look
-  State rejected_;  // could not be used
+  State read_;        // when they were read
+  State seen_;        // by the last look
+  State rejected_;    // could not be used
+  std::string told_;  // why, as it was logged
   TimePoint rotated_ = Clock::now();
   TimePoint noted_ = Clock::now();
   Timer timer_;

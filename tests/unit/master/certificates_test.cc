@@ -4,6 +4,7 @@
 
 #include <filesystem>
 
+#include "../no_descriptors.h"
 #include "../temporary_directory.h"
 #include "base/log.h"
 #include "tls/certificate.h"
@@ -78,6 +79,37 @@ TEST_F(CertificateWatchTest, TellsOnceOfFilesThatCannotBeUsed) {
   watch_.look();
   EXPECT_EQ(replaced_, 1);
   EXPECT_EQ(logged_.size(), 1U);
+}
+
+TEST_F(CertificateWatchTest, WhatAShortageKeepsFromBeingReadIsTriedAgain) {
+  replace("certificate.pem");
+  replace("key.pem");
+  watch_.look();
+  {
+    const NoDescriptors shortage;
+    watch_.look();
+    watch_.look();
+  }
+  EXPECT_THAT(logged_, ElementsAre(HasSubstr("cannot be read")));
+  EXPECT_EQ(replaced_, 0);
+  watch_.look();
+  EXPECT_EQ(replaced_, 1);
+}
+
+TEST_F(CertificateWatchTest, AKeyThatMayBeReadAtLastIsRead) {
+  replace("certificate.pem");
+  replace("key.pem");
+  std::filesystem::permissions(path("key.pem"), std::filesystem::perms::none);
+  {
+    const Unprivileged unprivileged;
+    if (::geteuid() != 65534) GTEST_SKIP() << "needs root";
+    watch_.look();
+    watch_.look();
+    EXPECT_THAT(logged_, ElementsAre(HasSubstr("may not be read")));
+  }
+  std::filesystem::permissions(path("key.pem"), std::filesystem::perms::all);
+  watch_.look();
+  EXPECT_EQ(replaced_, 1);
 }
 
 TEST_F(CertificateWatchTest, AFileThatIsGoneIsNoReplacement) {
