@@ -6,6 +6,16 @@
 
 namespace cgisrv::files {
 
+namespace {
+
+// brotli(1) gives what it makes the time of the file, and drops the fraction of a second.
+bool is_older(const struct timespec& encoded, const struct timespec& original) {
+  if (encoded.tv_sec != original.tv_sec) return encoded.tv_sec < original.tv_sec;
+  return encoded.tv_nsec != 0 && encoded.tv_nsec < original.tv_nsec;
+}
+
+}  // namespace
+
 std::optional<EncodedFile> find_encoded(const Tree& tree, const std::string& path,
                                         const struct stat& original, encoding::Coding coding) {
   auto fd =
@@ -13,7 +23,7 @@ std::optional<EncodedFile> find_encoded(const Tree& tree, const std::string& pat
   if (!fd) return {};
   EncodedFile file{.fd = std::move(*fd)};
   if (::fstat(file.fd.get(), &file.status) != 0 || !S_ISREG(file.status.st_mode) ||
-      file.status.st_mtim.tv_sec < original.st_mtim.tv_sec)
+      is_older(file.status.st_mtim, original.st_mtim))
     return {};
   return file;
 }

@@ -18,9 +18,9 @@ struct EncodedFile {
 };
 
 // That of `path` in the coding, under the rules of `tree`: a regular file that can be read and is
-// not older, in whole seconds, than the file itself, whose state is `original`: brotli(1) gives
-// what it makes the file's own time, and drops the fraction. An older one is of other content. No
-// rule of access is asked.
+// not older than the file itself, whose state is `original`; one whose time has no fraction of a
+// second is compared in whole seconds, for tools drop it. An older one is of other content. No rule
+// of access is asked.
 std::optional<EncodedFile> find_encoded(const Tree& tree, const std::string& path,
                                         const struct stat& original, encoding::Coding coding);
 

@@ -49,6 +49,10 @@ TEST_F(EncodedFileTest, ItHasTheNameOfTheFileAndAnEnding) {
 
 TEST_F(EncodedFileTest, AnOlderOneIsPassedOver) {
   dated("page.html", 1000, 2);
+  dated("page.html.gz", 1000, 1);
+  EXPECT_EQ(found(), std::nullopt) << "made before the file was written again";
+  dated("page.html.gz", 1000, 2);
+  EXPECT_THAT(found(), Optional(Coding::gzip));
   dated("page.html.gz", 1000);
   EXPECT_THAT(found(), Optional(Coding::gzip)) << "a tool has dropped the fraction";
   dated("page.html.gz", 999, 3);
