@@ -70,6 +70,7 @@ void Exchange::route() {
     // redirected, unless another one answers.
     next.body_bytes_max = routing_.body_bytes_max;
     if (next.located.location == nullptr) next.located.location = routing_.located.location;
+    next.has_password_rules |= routing_.has_password_rules;  // its password is the server's
   }
   routing_ = std::move(next);
   note_program();

@@ -114,3 +114,16 @@ def test_an_open_folder_opens_nothing_by_a_local_redirect(start: Start, site: Si
     server = start(config=cgi_site(site.root, f'[[site.location]]\nmatch = "/read/"\n{rule}\n'))
     assert server.get("/to.cgi").status == 401
     assert server.get("/to.cgi", ALICE).status == 200
+
+
+def test_a_local_redirect_gives_no_password_away(start: Start, site: Site, tmp_path: Path) -> None:
+    """A program that is free to read leads to one where passwords are the program's to check."""
+    file = password_file(tmp_path / "passwords", alice=QUICK)
+    site.program("read/to.cgi", '#!/bin/sh\nprintf "Location: /own/who.cgi\\n\\n"\n')
+    site.program("own/who.cgi", WHO)
+    rule = auth(file, open_methods='["GET"]')
+    server = start(config=cgi_site(
+        site.root, f'[[site.location]]\nmatch = "/read/"\n{rule}\n'
+        '[[site.location]]\nmatch = "/own/*.cgi"\ncgi = true\nauthorization = true\n'))
+    assert "password" in server.get("/own/who.cgi", ALICE).text
+    assert "password" not in server.get("/read/to.cgi", ALICE).text
