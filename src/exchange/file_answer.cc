@@ -15,6 +15,8 @@
 #include "exchange/negotiation.h"
 #include "files/encoded_file.h"
 #include "files/mime.h"
+#include "site/as_opened.h"
+#include "site/locate.h"
 #include "site/stand_in.h"
 
 namespace cgisrv::exchange {
@@ -31,16 +33,38 @@ bool wants_parts(const http::Request& request) {
   return request.joined("Range").value_or("").contains(',');
 }
 
+// Only where links are followed can one lead to what another user has.
+std::string why_not(const config::Config& config, const Exchange& exchange, const Routing& routing,
+                    const http::Path& path, const site::Located& located, int fd,
+                    const struct stat& status) {
+  if (located.location->links != Links::follow) return {};
+  return site::why_not_as_opened(
+      config, *routing.site, path, located, fd, status,
+      {exchange.visitor(), exchange.request().method, routing.password_rules});
+}
+
+// The same of a file beside the located one.
+bool may_be_sent(const config::Config& config, const Exchange& exchange, const Routing& routing,
+                 std::string_view ending, const files::EncodedFile& found) {
+  const site::Located& located = routing.located;
+  if (!site::may_stand_in(config, *routing.site, routing.path, located, ending, exchange.visitor()))
+    return false;
+  site::Located beside{.location = located.location,
+                       .file = located.file + std::string(ending),
+                       .tree = located.tree};
+  const http::Path path =
+      http::plain_path(site::own_path(routing.path, located).text + std::string(ending));
+  return why_not(config, exchange, routing, path, beside, found.fd.get(), found.status).empty();
+}
+
 // What stands beside the file is sent in its place, if the client takes it and may have it.
 void prefer_encoded(const config::Config& config, const Exchange& exchange, const Routing& routing,
                     const Tree& tree, OpenFile& file) {
   const http::Request& request = exchange.request();
-  const site::Located& located = routing.located;
   if (wants_parts(request)) return;
   for (const encoding::Coding coding : codings_for(request, encoding::smallest_first)) {
-    auto found = files::find_encoded(tree, located.file, file.status, coding);
-    if (!found || !site::may_stand_in(config, *routing.site, routing.path, located,
-                                      encoding::ending_of(coding), exchange.visitor()))
+    auto found = files::find_encoded(tree, routing.located.file, file.status, coding);
+    if (!found || !may_be_sent(config, exchange, routing, encoding::ending_of(coding), *found))
       continue;
     file = {std::move(found->fd), found->status, coding};
     return;
@@ -82,6 +106,12 @@ Result<OpenFile> open_file(const Tree& tree, const std::string& path) {
   OpenFile file{.fd = std::move(*fd)};
   if (::fstat(file.fd.get(), &file.status) != 0) return fail_errno(errno, "{}", path);
   return file;
+}
+
+std::string why_not_sent(const config::Config& config, const Exchange& exchange,
+                         const Routing& routing, const OpenFile& file) {
+  return why_not(config, exchange, routing, routing.path, routing.located, file.fd.get(),
+                 file.status);
 }
 
 files::FileAnswer answer_for(const config::Config& config, const Exchange& exchange,

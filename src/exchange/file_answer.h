@@ -27,8 +27,13 @@ struct OpenFile {
   std::optional<encoding::Coding> coding;  // it is in that coding
 };
 
-// For reading, by the rules that found it: what was checked is what is sent.
+// For reading, by the rules that found it.
 Result<OpenFile> open_file(const Tree& tree, const std::string& path);
+
+// Why the located file, as it is open now, is not sent; empty: it is. So what was checked is what
+// is sent, though links have led to it.
+std::string why_not_sent(const config::Config& config, const Exchange& exchange,
+                         const Routing& routing, const OpenFile& file);
 
 // With the type and the time to keep it that the location has for it. If what stands beside it is
 // to be sent instead, that takes the place of `file`. The page of a failure is whole, and nobody's

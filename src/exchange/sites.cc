@@ -252,6 +252,8 @@ HandlerPtr Sites::send_file(Exchange& exchange, const Routing& routing) {
   if (auto other = check_file_method(exchange, note)) return other;
   if (!file) return cannot_open(exchange, path, file.error().code);
   if (!S_ISREG(file->status.st_mode)) return refuse(exchange, 403, path + " is not a regular file");
+  if (auto why = why_not_sent(config(), exchange, routing, *file); !why.empty())
+    return refuse(exchange, 404, std::move(why));
   auto answer = answer_for(config(), exchange, routing, tree, *file);
   return std::make_unique<handler::FileHandler>(exchange, std::move(file->fd), std::move(answer));
 }

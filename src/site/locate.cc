@@ -283,6 +283,11 @@ Located locate(const config::Config& config, const config::Site& site, const htt
   return locate_in({config, site, visitor, trace}, path);
 }
 
+http::Path own_path(const http::Path& path, const Located& located) {
+  if (!located.index.empty()) return http::plain_path(located.index);
+  return located.tried.empty() ? path : http::plain_path(located.tried);
+}
+
 bool is_denied(const config::Site& site, const std::string& path) {
   const Route route = find_route(site, http::plain_path(path));
   const config::Location& location = route.location;

@@ -52,6 +52,9 @@ struct Located {
 Located locate(const config::Config& config, const config::Site& site, const http::Path& path,
                const access::Peer& visitor, Trace* trace = nullptr);
 
+// The path by which the located file itself was found: that of an index, or what `try` has found.
+http::Path own_path(const http::Path& path, const Located& located);
+
 // Whether a path is denied; for listings. Asks no file system.
 bool is_denied(const config::Site& site, const std::string& path);
 

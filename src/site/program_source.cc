@@ -10,11 +10,6 @@ namespace cgisrv::site {
 
 namespace {
 
-bool can_be_run(const config::Config& config, mode_t mode) {
-  const auto has_interpreter = [](const auto& each) { return !each.interpreter.empty(); };
-  return (mode & 0111) != 0 || config::any_location(config, has_interpreter);
-}
-
 // Where a path that names a file leads. A segment before it that has an ending is a folder.
 Route route_of_file(const config::Site& site, const std::string& path) {
   Choice choice;
@@ -64,8 +59,8 @@ Runs other_that_runs(const config::Config& config, const config::Site& asked,
 }
 
 // A file whose name is without links.
-Result<Runs> what_runs_real(const config::Config& config, const config::Site& site,
-                            const std::string& real) {
+Result<Runs> runs_of_real(const config::Config& config, const config::Site& site,
+                          const std::string& real) {
   for (const config::Location& location : site.locations) {
     if (location.path.empty()) continue;
     const std::string programs = real_path(location.path);
@@ -81,6 +76,11 @@ Result<Runs> what_runs_real(const config::Config& config, const config::Site& si
 
 }  // namespace
 
+bool can_be_run(const config::Config& config, mode_t mode) {
+  const auto has_interpreter = [](const auto& each) { return !each.interpreter.empty(); };
+  return (mode & 0111) != 0 || config::any_location(config, has_interpreter);
+}
+
 Result<Runs> what_runs(const config::Config& config, const Route& routed, const std::string& file,
                        mode_t mode) {
   const config::Site& site = routed.site;
@@ -95,7 +95,13 @@ Result<Runs> what_runs(const config::Config& config, const Route& routed, const 
   const std::string real = real_path(file);
   if (real.empty()) return fail_errno(errno, "{}", file);
   if (real == file) return Runs{};
-  return what_runs_real(config, site, real);
+  return runs_of_real(config, site, real);
+}
+
+Result<Runs> what_runs_real(const config::Config& config, const config::Site& site,
+                            const std::string& real, mode_t mode) {
+  if (!can_be_run(config, mode)) return Runs{};
+  return runs_of_real(config, site, real);
 }
 
 }  // namespace cgisrv::site

@@ -26,4 +26,12 @@ struct Runs {
 Result<Runs> what_runs(const config::Config& config, const Route& routed, const std::string& file,
                        mode_t mode);
 
+// Whether a file of that mode may be a program to some site.
+bool can_be_run(const config::Config& config, mode_t mode);
+
+// The same as what_runs() for what a link of the site has led to, if that can be run. `real` is
+// without links.
+Result<Runs> what_runs_real(const config::Config& config, const config::Site& site,
+                            const std::string& real, mode_t mode);
+
 }  // namespace cgisrv::site

@@ -7,19 +7,9 @@
 
 namespace cgisrv::site {
 
-namespace {
-
-// By which the located file itself was found: that of an index, or what `try` has found.
-const std::string& own_path(const http::Path& path, const Located& located) {
-  if (!located.index.empty()) return located.index;
-  return located.tried.empty() ? path.text : located.tried;
-}
-
-}  // namespace
-
 bool may_stand_in(const config::Config& config, const config::Site& site, const http::Path& path,
                   const Located& located, std::string_view ending, const access::Peer& visitor) {
-  const http::Path beside = http::plain_path(own_path(path, located) + std::string(ending));
+  const http::Path beside = http::plain_path(own_path(path, located).text + std::string(ending));
   const Located found = locate(config, site, beside, visitor);
   if (found.kind != Located::Kind::file || found.file != located.file + std::string(ending))
     return false;

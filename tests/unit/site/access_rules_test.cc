@@ -1,5 +1,7 @@
 #include "site/access_rules.h"
 
+#include <cgisrv/fd.h>
+#include <fcntl.h>
 #include <gmock/gmock.h>
 
 #include <algorithm>
@@ -7,6 +9,7 @@
 
 #include "../temporary_directory.h"
 #include "base/check.h"
+#include "site/as_opened.h"
 #include "site/locate.h"
 
 namespace cgisrv::site {
@@ -257,6 +260,32 @@ TEST_F(OtherWays, APasswordFileIsNeverSent) {
   }
   EXPECT_EQ(status(1, "/a/passwords"), 404);
   EXPECT_EQ(status(0, "/public/page.html"), 0);
+}
+
+TEST_F(OtherWays, ALinkThatIsReplacedBeforeItIsOpened) {
+  link("page.html", "a/public/file");
+  const http::Path path = http::plain_path("/public/file");
+  const Located found = locate(config, config.sites[0], path, stranger);
+  EXPECT_EQ(found.kind, Located::Kind::file);
+  std::vector<const auth::Options*> passwords;
+  const auto why_not = [&](const std::string& opened) {
+    const Fd fd(::open((tree.path() + "/a/" + opened).c_str(), O_RDONLY | O_CLOEXEC));
+    struct stat status {};
+    EXPECT_EQ(::fstat(fd.get(), &status), 0) << opened;
+    return why_not_as_opened(config, config.sites[0], path, found, fd.get(), status,
+                             {stranger, "GET", passwords});
+  };
+  config::Location& location = config.sites[0].locations[0];
+  EXPECT_EQ(why_not("public/page.html"), "");
+  EXPECT_THAT(why_not("private/page.html"), HasSubstr("not let in by allow = [\"local\"]"));
+  location.access = {.auth = auth::Options{}};
+  EXPECT_THAT(why_not("private/page.html"), HasSubstr("needs another password"));
+  passwords = {&*location.access.auth};
+  EXPECT_EQ(why_not("private/page.html"), "");
+  location.program = config::ProgramKind::in_place;
+  EXPECT_THAT(why_not("private/now.cgi"), HasSubstr("is a program"));
+  config.password_files = {tree.path() + "/a/public/page.html"};
+  EXPECT_THAT(why_not("public/page.html"), HasSubstr("never sent"));
 }
 
 TEST_F(OtherWays, NoRuleNoQuestion) {
