@@ -113,11 +113,11 @@ template <typename T>
 Codec<T> table_or_path(const SectionOf<T>& section, std::string expectation = "a table") {
   return {{"table", "", std::move(expectation), &section},
           [&section](const Reading& reading, const Value& value, T& target) {
-            const Parameter& first = section.parameters.front();
-            if (value.as<std::string>() != nullptr)
-              first.parse(reading, first, value, &target);
-            else
-              table(section).parse(reading, value, target);
+            if (value.as<std::string>() == nullptr)
+              return table(section).parse(reading, value, target);
+            Parameter first = section.parameters.front();
+            first.key = reading.key;  // as it is written
+            first.parse(reading, first, value, &target);
           }};
 }
 

@@ -35,6 +35,10 @@ TEST_F(ConfigAdviceTest, ShowsATableWhereSomethingElseStands) {
       location_faults("match = '/a/'\nredirect = [301, '/x']"),
       ElementsAre(HasSubstr("'redirect' must be a path in quotes, or a table such as { to = "
                             "\"/new/\", status = 301 }; it is ")));
+  EXPECT_THAT(location_faults("match = '/a/'\nredirect = ''"),
+              ElementsAre(HasSubstr("'redirect' must be a text in quotes")));
+  EXPECT_THAT(faults("[log]\naccess = ''\n[[site]]\nroot = '.'"),
+              ElementsAre(HasSubstr("'access' must be a path in quotes")));
   EXPECT_THAT(location_faults("match = '/a/'\nauth = true"),
               ElementsAre(HasSubstr("'auth' must be a table such as { passwords = \"/path\" }, or "
                                     "false; it is true")));

@@ -344,7 +344,7 @@ TEST_F(ConfigFaultsTest, ChecksRedirects) {
   EXPECT_THAT(about("match = '~^/(?<id>a)'\nredirect = '/b/{name}'"),
               ElementsAre(HasSubstr("its names are the groups of the regular expression")));
   EXPECT_THAT(about("match = '/a/'\nredirect = '/b/{path'"),
-              ElementsAre(HasSubstr("5:12: 'to': { stands alone")));
+              ElementsAre(HasSubstr("5:12: 'redirect': { stands alone")));
   EXPECT_THAT(about("match = '/a/'\nredirect = '/b/'\ncgi = 'old/'"),
               ElementsAre(HasSubstr("'cgi' has no effect where 'redirect' answers")));
 }
@@ -435,7 +435,7 @@ TEST_F(ConfigFaultsTest, ChecksWhatIsSaidOfProxies) {
 
 TEST_F(ConfigFaultsTest, ChecksWhereFilesAreWritten) {
   EXPECT_THAT(faults_before_site("[log]\naccess = 'www'"),
-              ElementsAre("2:10: 'path': " + path("www is a directory; name a file in it")));
+              ElementsAre("2:10: 'access': " + path("www is a directory; name a file in it")));
   EXPECT_THAT(faults_before_site("[log]\naccess = 'www/new'\nerror = 'stderr'"), ElementsAre());
 }
 
