@@ -14,8 +14,8 @@ namespace cgisrv::config {
 // Of a start by this user, a sentence each.
 struct StartCheck {
   std::vector<std::string> obstacles;
-  // To a start by hand. Folders below /run, which are gone after each boot: a service manager makes them before it
-  // starts the server (RuntimeDirectory=).
+  // To a start by hand: folders below /run, which are gone after each boot. A service manager makes
+  // them before it starts the server (RuntimeDirectory=).
   std::vector<std::string> by_hand;
   struct AddressInUse {
     pid_t by = 0;  // 0: not visible

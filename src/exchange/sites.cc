@@ -275,7 +275,13 @@ HandlerPtr Sites::send_named_file(Exchange& exchange, const Routing& routing, ht
 HandlerPtr Sites::list(Exchange& exchange, const Routing& routing) {
   if (auto other = check_file_method(exchange)) return other;
   const Located& located = routing.located;
-  auto reader = files::DirectoryReader::open({located.tree, located.location->links}, located.file);
+  const Tree tree{located.tree, located.location->links};
+  auto folder = open_file(tree, located.file);
+  if (folder)
+    if (auto why = why_not_sent(config(), exchange, routing, *folder); !why.empty())
+      return refuse(exchange, 404, std::move(why));
+  auto reader = folder ? files::DirectoryReader::of(std::move(folder->fd), tree, located.file)
+                       : fail_errno(folder.error().code, "cannot list {}", located.file);
   if (!reader) {
     const auto& [code, what] = reader.error();
     return refuse(exchange, code == EACCES ? 403 : failure_status(code), what);

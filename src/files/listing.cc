@@ -1,6 +1,5 @@
 #include "files/listing.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
 
 #include <cerrno>
@@ -8,12 +7,10 @@
 
 namespace cgisrv::files {
 
-Result<DirectoryReader> DirectoryReader::open(const Tree& tree, const std::string& directory) {
-  auto file = tree.open(directory, O_RDONLY | O_DIRECTORY);
-  if (!file) return fail_errno(file.error().code, "cannot list {}", directory);
-  DIR* const open = ::fdopendir(file->get());
+Result<DirectoryReader> DirectoryReader::of(Fd fd, const Tree& tree, const std::string& directory) {
+  DIR* const open = ::fdopendir(fd.get());
   if (open == nullptr) return fail_errno(errno, "cannot list {}", directory);
-  file->release();  // the stream's, which closes it
+  fd.release();  // the stream's, which closes it
   return DirectoryReader(tree, directory.ends_with('/') ? directory : directory + '/', open);
 }
 

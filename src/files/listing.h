@@ -1,6 +1,7 @@
 // A directory's entries, for its listing.
 #pragma once
 
+#include <cgisrv/fd.h>
 #include <dirent.h>
 
 #include <cstdint>
@@ -29,8 +30,8 @@ class DirectoryReader {
  public:
   static constexpr std::size_t entries_max = 10'000;
 
-  // `tree` refers to its root as it does elsewhere.
-  static Result<DirectoryReader> open(const Tree& tree, const std::string& directory);
+  // `directory` is open as `fd`, and in `tree`, whose rules hold for links in it.
+  static Result<DirectoryReader> of(Fd fd, const Tree& tree, const std::string& directory);
 
   // Looks at the next name, which takes a system call or two; none if it would not be served.
   // False: there are no more, or have been entries_max of them.

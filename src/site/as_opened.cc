@@ -32,10 +32,12 @@ bool may_be_closed(const config::Config& config, mode_t mode) {
 
 // Whether it is where its name says, by links that only lead to the site's root, if any.
 bool is_by_own_name(const config::Site& site, const Located& located, std::string_view real) {
-  if (real == located.file) return true;
+  std::string_view file = located.file;
+  if (file.size() > 1 && file.ends_with('/')) file.remove_suffix(1);  // a folder
+  if (real == file) return true;
   if (located.tree != site.root || !real.starts_with(site.real_root)) return false;
-  return real.substr(site.real_root.size()) ==
-         std::string_view(located.file).substr(site.root.size());
+  return file.size() >= site.root.size() &&
+         real.substr(site.real_root.size()) == file.substr(site.root.size());
 }
 
 bool needs_more(const std::vector<const auth::Options*>& rules, const Asking& asking) {
@@ -67,6 +69,7 @@ std::string why_not_as_opened(const config::Config& config, const config::Site& 
   as_it_is.file = real;
   if (needs_more(password_rules_for(config, site, path, as_it_is), asking))
     return problem + ", which needs another password";
+  if (S_ISDIR(status.st_mode)) return {};
   const auto runs = what_runs_real(config, site, real, status.st_mode);
   if (!runs) return runs.error().what;
   return runs->location != nullptr ? problem + ", which is a program" : std::string();

@@ -1,5 +1,6 @@
 #include "files/listing.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <unistd.h>
 
@@ -26,8 +27,12 @@ std::vector<ListingEntry> read_all(DirectoryReader& reader) {
   return all;
 }
 
+Result<DirectoryReader> open(const Tree& tree, const std::string& directory) {
+  return DirectoryReader::of(Fd(::open(directory.c_str(), O_RDONLY)), tree, directory);
+}
+
 std::vector<ListingEntry> read_all(const Tree& tree, const std::string& directory) {
-  auto reader = DirectoryReader::open(tree, directory);
+  auto reader = open(tree, directory);
   EXPECT_TRUE(reader);
   return reader ? read_all(*reader) : std::vector<ListingEntry>();
 }
@@ -78,7 +83,7 @@ TEST(Listing, StopsAtItsLimit) {
   for (std::size_t i = 0; i < most; ++i)
     tree.file(std::to_string(i), 0644, "");
   for (const bool is_cut : {false, true}) {
-    auto reader = DirectoryReader::open({}, tree.path());
+    auto reader = open({}, tree.path());
     ASSERT_TRUE(reader);
     EXPECT_EQ(read_all(*reader).size(), most);
     EXPECT_EQ(reader->is_cut(), is_cut);
@@ -87,10 +92,11 @@ TEST(Listing, StopsAtItsLimit) {
 }
 
 TEST(Listing, FailureSaysWhy) {
-  const auto reader = DirectoryReader::open({}, "/nonexistent");
+  TemporaryDirectory tree;
+  const auto reader = open({}, tree.file("file"));
   ASSERT_FALSE(reader);
-  EXPECT_EQ(reader.error().code, ENOENT);
-  EXPECT_EQ(reader.error().what, "cannot list /nonexistent: No such file or directory");
+  EXPECT_EQ(reader.error().code, ENOTDIR);
+  EXPECT_EQ(reader.error().what, "cannot list " + tree.path() + "/file: Not a directory");
 }
 
 }  // namespace

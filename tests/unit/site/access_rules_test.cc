@@ -277,6 +277,8 @@ TEST_F(OtherWays, ALinkThatIsReplacedBeforeItIsOpened) {
   };
   config::Location& location = config.sites[0].locations[0];
   EXPECT_EQ(why_not("public/page.html"), "");
+  EXPECT_EQ(why_not("public"), "");
+  EXPECT_THAT(why_not("private"), HasSubstr("not let in by allow = [\"local\"]"));
   EXPECT_THAT(why_not("private/page.html"), HasSubstr("not let in by allow = [\"local\"]"));
   location.access = {.auth = auth::Options{}};
   EXPECT_THAT(why_not("private/page.html"), HasSubstr("needs another password"));
