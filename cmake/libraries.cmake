@@ -22,6 +22,19 @@ else()
   add_library(pcre2::pcre2 ALIAS cgisrv_pcre2)
 endif()
 
+# Nor has nghttp2. A static build for which there is no archive of it refuses HTTP/2.
+find_path(CGISRV_NGHTTP2_INCLUDE nghttp2/nghttp2.h)
+if(CGISRV_STATIC)
+  find_library(CGISRV_NGHTTP2 libnghttp2.a)
+else()
+  find_library(CGISRV_NGHTTP2 nghttp2 REQUIRED)
+endif()
+if(CGISRV_NGHTTP2 AND CGISRV_NGHTTP2_INCLUDE)
+  add_library(nghttp2::nghttp2 UNKNOWN IMPORTED)
+  set_target_properties(nghttp2::nghttp2 PROPERTIES IMPORTED_LOCATION ${CGISRV_NGHTTP2}
+                        INTERFACE_INCLUDE_DIRECTORIES ${CGISRV_NGHTTP2_INCLUDE})
+endif()
+
 # coding_library(NAME HEADER LIBRARY...): coding::NAME, which compresses. Brotli and zstd have no CMake
 # files. A static build for which there is no archive goes without that coding.
 function(coding_library name header)

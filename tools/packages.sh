@@ -5,7 +5,7 @@
 
 build_packages="g++ cmake ninja-build libfmt-dev libcli11-dev libtomlplusplus-dev libqrencode-dev
   nlohmann-json3-dev node-llhttp libjs-chart.js libpcre2-dev libcrypt-dev libssl-dev
-  zlib1g-dev libbrotli-dev libzstd-dev"
+  libnghttp2-dev zlib1g-dev libbrotli-dev libzstd-dev"
 test_packages="libgtest-dev libgmock-dev libboost-dev python3 python3-pytest python3-pytest-xdist
   python3-selenium chromium chromium-driver fonts-noto-cjk zbar-tools curl git gcc perl procps slowhttptest
   gitweb cgit awstats man2html php-cgi libcgi-pm-perl goaccess logrotate zsync mimetex squid-cgi

@@ -124,7 +124,7 @@ void add_server(Environment& env, const http::Request& request, const Endpoints&
   const bool is_bare_ipv6 = ends.server_address.contains(':');
   env.add("GATEWAY_INTERFACE", "CGI/1.1");
   env.add("SERVER_SOFTWARE", "cgisrv/" CGISRV_VERSION);
-  env.add("SERVER_PROTOCOL", request.version == http::Version::http10 ? "HTTP/1.0" : "HTTP/1.1");
+  env.add("SERVER_PROTOCOL", http::text_of(request.version));
   if (!ends.server_name.empty()) {
     env.add("SERVER_NAME", ends.server_name);
   } else if (!request.host.empty()) {

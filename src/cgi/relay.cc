@@ -24,6 +24,16 @@ std::string server_timing(const account::Usage& usage) {
                      ms(usage.start), ms(usage.header));
 }
 
+constexpr std::size_t status_line_bytes_max = 1024;
+
+// "HTTP/1.1 200 OK" as "Status: 200 OK"; else what it was. Without its LF.
+std::string as_status(std::string_view line) {
+  constexpr std::size_t version_size = 9;  // with the space
+  if (!line.starts_with("HTTP/1.") || line.substr(0, version_size).back() != ' ')
+    return std::string(line);
+  return fmt::format("Status: {}", line.substr(version_size));
+}
+
 // For a response with a body of its own.
 bool lacks_type(const http::Response& response) {
   const auto has = [&](std::string_view name) {
@@ -44,12 +54,13 @@ void Relay::take(std::string_view output) {
 }
 
 void Relay::take_head(std::string_view output) {
-  if (script_.nph) {
+  if (script_.nph && exchange_.takes_raw()) {
     phase_ = Phase::body;
     usage_.header = usage_.since_start();
     exchange_.respond_raw(raw_status(output));
     return take(output);
   }
+  if (script_.nph && !has_status_line_) return take_status_line(output);
   const std::size_t taken = parser_.feed(output);
   if (parser_.looks_headerless() && !options_.headerless.empty()) {
     take_without_head();
@@ -60,13 +71,29 @@ void Relay::take_head(std::string_view output) {
     return take(output.substr(taken));
   }
   if (parser_.state() != ResponseParser::State::complete) return;
+  if (is_in_chunks()) {
+    phase_ = Phase::broken;
+    return;
+  }
   phase_ = Phase::body;
   respond(parser_.head().response);
   if (taken < output.size()) take(output.substr(taken));
 }
 
+// The first line of a whole response of HTTP/1.x, for a client of another version: it becomes the
+// Status of a CGI response, and the fields follow.
+void Relay::take_status_line(std::string_view output) {
+  const std::size_t end = output.find('\n');
+  status_line_ += output.substr(0, end);
+  if (end == output.npos && status_line_.size() <= status_line_bytes_max) return;
+  has_status_line_ = true;
+  parser_.feed(as_status(status_line_));
+  take_head(end == output.npos ? std::string_view() : output.substr(end));
+}
+
 void Relay::end() {
   if (phase_ != Phase::head) return;
+  if (!status_line_.empty() && !has_status_line_) parser_.feed(status_line_);
   const bool printed = !parser_.collected().empty();
   parser_.end();
   if (parser_.state() == ResponseParser::State::complete) {
@@ -107,7 +134,7 @@ bool Relay::redirects() const {
 }
 
 bool Relay::sends_file() const {
-  return parser_.state() == ResponseParser::State::complete && !redirects() &&
+  return parser_.state() == ResponseParser::State::complete && !redirects() && !script_.nph &&
          !parser_.head().send_file.empty() && !options_.sendfile_roots.empty();
 }
 
@@ -139,7 +166,16 @@ std::string Relay::why_no_redirect() const {
   return {};
 }
 
+// Its chunks would have to be taken apart.
+bool Relay::is_in_chunks() const {
+  return script_.nph && parser_.state() == ResponseParser::State::complete &&
+         parser_.head().has_transfer_coding;
+}
+
 std::string Relay::problem() const {
+  if (is_in_chunks())
+    return "the program prints its response in chunks (Transfer-Encoding), which only a client of "
+           "HTTP/1.1 can be sent; print it without, or do not name the file nph-...";
   auto telling = parser_.offending_line();
   const std::string printed = fmt::format("{}{}", parser_.collected(), rest_);
   if (const auto error = error_in(printed); !error.empty()) telling = error;

@@ -55,6 +55,8 @@ class Relay {
   static constexpr std::size_t rest_bytes_max = 64 * 1024;
 
   void take_head(std::string_view output);
+  void take_status_line(std::string_view output);
+  bool is_in_chunks() const;
   void take_without_head();
   void respond(http::Response response);
   bool redirects() const;
@@ -66,7 +68,9 @@ class Relay {
   const Options& options_;
   account::Usage& usage_;
   ResponseParser parser_;
-  std::string rest_;  // kept once broken
+  std::string status_line_;       // of a whole response of HTTP/1.x, as far as it has come
+  bool has_status_line_ = false;  // it is whole
+  std::string rest_;              // kept once broken
   Phase phase_ = Phase::head;
 };
 

@@ -209,6 +209,8 @@ void ResponseParser::take_field(std::string_view line) {
     if (value.empty()) refuse("the program's X-Sendfile is empty", line);
   } else if (!is_dropped(name)) {
     head_.response.add(name, value);
+  } else {
+    head_.has_transfer_coding |= is("Transfer-Encoding");
   }
 }
 

@@ -21,6 +21,7 @@ struct ResponseHead {
   http::Response response;  // status, reason, fields to forward, content_length where given
   std::string location;     // local_redirect: path and query; the other fields may go along
   std::string send_file;    // X-Sendfile, which never reaches the client; empty: none
+  bool has_transfer_coding = false;  // a field says so, and was dropped
 };
 
 // A larger head is refused: response_header_size and response_header_fields.

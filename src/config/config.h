@@ -74,6 +74,7 @@ struct Limits {
   Duration keepalive_timeout{60'000};
   Duration half_close_timeout{500};     // a client that has shut its sending side gets this long
   unsigned keepalive_requests = 10000;  // per connection
+  unsigned max_streams = 100;           // of a connection at a time, in HTTP/2
 };
 
 // [cgi] and again in locations; declared where it is used.
@@ -203,8 +204,11 @@ struct Site {
 struct Listen {
   std::string address = "127.0.0.1:8888";  // read by net::parse_address
   bool tls = false;
+  std::optional<bool> http2{};  // nothing: with TLS
   bool proxy_protocol = false;  // each connection begins with a PROXY header
   unsigned line = 0;            // in the file; 0: not from a file
+
+  bool speaks_http2() const { return http2.value_or(tls); }
 };
 
 // [admin]

@@ -129,6 +129,9 @@ struct Tables {
       {"tls", &Listen::tls, boolean(),
        "Whether clients speak TLS here (https). The certificates are those of the sites: "
        "`tls` in `[[site]]`."},
+      {"http2", &Listen::http2, if_said(boolean()), unset("with `tls`"),
+       "Whether clients may speak HTTP/2 here besides HTTP/1.1. With TLS they choose in the "
+       "handshake (ALPN); in the clear only those do that know of it before (\"prior knowledge\")."},
       {"proxy_protocol", &Listen::proxy_protocol, boolean(),
        "Whether each connection begins with a header of the PROXY protocol, version 1 or 2, that "
        "names the client. Only `trusted_proxies` may connect then."},
@@ -177,6 +180,8 @@ struct Tables {
       {"keepalive_requests", &Limits::keepalive_requests,
        integer({1, 1'000'000'000}, "requests"),
        "How many requests one connection carries; 1 turns keep-alive off."},
+      {"max_streams", &Limits::max_streams, integer({1, 10'000}, "requests"),
+       "How many requests a connection of HTTP/2 carries at a time."},
   }};
 
   SectionOf<Redirect> redirect{

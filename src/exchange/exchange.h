@@ -89,6 +89,7 @@ class Exchange final : public handler::Exchange {
   bool body_complete() override;
   void discard_body() override;
   void respond(http::Response response) override;
+  bool takes_raw() const override { return is_over() || wire_->takes_raw(); }
   void respond_raw(int status) override;
   std::size_t room() const override;
   void write(std::string_view bytes) override;

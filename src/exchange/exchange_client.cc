@@ -36,8 +36,8 @@ handler::Failure Exchange::clients_fault(int status, std::string_view reason) co
 
 std::string Exchange::request_line() const {
   if (request_.raw_target.empty()) return std::string(refused_line_);
-  return fmt::format(FMT_COMPILE("{} {} HTTP/1.{}"), asked_method_, request_.raw_target,
-                     request_.version == http::Version::http11 ? 1 : 0);
+  return fmt::format(FMT_COMPILE("{} {} {}"), asked_method_, request_.raw_target,
+                     http::text_of(request_.version));
 }
 
 // Of the request that was made, also if a page for its failure stands elsewhere.

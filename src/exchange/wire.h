@@ -48,7 +48,8 @@ class Wire {
   // ---- the response
   // The head, once. `content` announces what will be written after it.
   virtual void respond(const http::Response& response, http::Content content) = 0;
-  // Instead: the exchange writes a whole response of HTTP/1.1, head included, until its end.
+  virtual bool takes_raw() const { return true; }
+  // Instead, if so: the exchange writes a whole response of HTTP/1.1, head included, until its end.
   virtual void respond_raw() = 0;
   virtual std::size_t room() const = 0;  // bytes that write() should not exceed now
   virtual void write(std::string_view bytes) = 0;

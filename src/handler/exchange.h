@@ -71,7 +71,10 @@ class Exchange {
 
   // ---- the response
   virtual void respond(http::Response response) = 0;  // the head, once
-  // Instead: the handler writes everything, head included. `status` is for the log.
+  // Whether the client can be sent a head of HTTP/1.1 as it is.
+  virtual bool takes_raw() const { return true; }
+  // Instead of respond(), if so: the handler writes everything, head included. `status` is for the
+  // log.
   virtual void respond_raw(int status) = 0;
   virtual std::size_t room() const = 0;  // bytes that write() should not exceed now
   virtual void write(std::string_view bytes) = 0;

@@ -8,6 +8,18 @@
 
 namespace cgisrv::http {
 
+std::string_view text_of(Version version) {
+  switch (version) {
+    case Version::http10:
+      return "HTTP/1.0";
+    case Version::http11:
+      return "HTTP/1.1";
+    case Version::http2:
+      break;
+  }
+  return "HTTP/2.0";
+}
+
 std::optional<std::string_view> Request::field(std::string_view name) const {
   for (const auto& field : fields) {
     if (text::equals_ignoring_case(field.name, name)) return field.value;

@@ -11,14 +11,18 @@
 
 namespace cgisrv::http {
 
-enum class Version : std::uint8_t { http10, http11 };
+enum class Version : std::uint8_t { http10, http11, http2 };
+
+// "HTTP/1.1", as programs and logs have it.
+std::string_view text_of(Version version);
 
 struct FieldView {
   std::string_view name;   // as sent
   std::string_view value;  // without the white space around it
 };
 
-// How the end of a request's body is found, RFC 9112 section 6.3.
+// How the end of a request's body is found, RFC 9112 section 6.3. In HTTP/2 a body that announces
+// no length counts as chunked.
 enum class Framing : std::uint8_t { none, length, chunked };
 
 enum class TargetForm : std::uint8_t { origin, absolute, authority, asterisk };

@@ -1,11 +1,15 @@
 #include "http/method.h"
 
 #include <algorithm>
+#include <cstddef>
 
 #include "base/text.h"
+#include "http/octets.h"
 
 namespace cgisrv::http {
 namespace {
+
+constexpr std::size_t method_bytes_max = 64;
 
 // IANA's registry, and what is in use besides.
 constexpr std::string_view known_methods[] = {
@@ -26,6 +30,15 @@ bool is_miscased_method(std::string_view method) {
          std::ranges::any_of(known_methods, [&](std::string_view known) {
            return text::equals_ignoring_case(known, method);
          });
+}
+
+MethodFault check_method(std::string_view method) {
+  if (is_known_method(method)) return {};
+  if (!is_token(method)) return {400, "the request method is not a token"};
+  if (method.size() > method_bytes_max) return {501, "a request method that is too long"};
+  if (is_miscased_method(method))
+    return {501, "a request method in the wrong case; methods are case-sensitive"};
+  return {};
 }
 
 }  // namespace cgisrv::http

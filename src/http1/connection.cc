@@ -16,18 +16,18 @@ constexpr Duration linger_timeout{5'000};              // for the client to fini
 constexpr Duration acknowledgement_timeout{100};       // for bytes sent after a half-close
 constexpr std::uint64_t discard_bytes_max = 16 << 20;  // of a body that nobody wants
 constexpr std::size_t refused_line_bytes_max = 1024;
+// Of HTTP/2, RFC 9113 section 3.4.
+constexpr std::string_view preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 constexpr std::string_view in_the_clear =
     "plain HTTP was spoken to a port that speaks TLS: write https:// in place of http://";
 
 }  // namespace
 
-Connection::Connection(Server& server, pool::Connection accepted,
-                       std::unique_ptr<net::Transport> transport,
-                       std::unique_ptr<proxy::Proxied> proxied)
-    : server_(server),
-      accepted_(std::move(accepted)),
-      proxied_(std::move(proxied)),
-      stream_(std::move(accepted_.socket), std::move(transport)),
+Connection::Connection(Server& server, connection::Client client)
+    : connection::Connection(server),
+      server_(server),
+      client_(std::move(client)),
+      stream_(client_.stream),
       input_timer_(server.loop(), Callback::of<&Connection::input_due>(*this)),
       body_timer_(server.loop(), Callback::of<&Connection::body_due>(*this)),
       send_timer_(server.loop(), Callback::of<&Connection::output_due>(*this)),
@@ -45,9 +45,7 @@ void Connection::start() {
 void Connection::enter(State state) {
   state_ = state;
   const Use use = state == State::idle ? Use::idle : state == State::head ? Use::head : Use::busy;
-  if (use != Use::busy || use_ != Use::busy) server_.place(*this, use);
-  use_ = use;
-  used_since_ = server_.loop().now();
+  set_use(use);
   body_timer_.pause();
   if (state == State::discard) body_timer_.wait();
   switch (state) {
@@ -63,7 +61,7 @@ void Connection::enter(State state) {
 }
 
 Clock::duration Connection::waited_for_client() const {
-  if (state_ == State::linger) return server_.loop().now() - used_since_;
+  if (state_ == State::linger) return server_.loop().now() - used_since();
   return std::max(body_timer_.spent(), send_timer_.spent());
 }
 
@@ -257,6 +255,7 @@ bool Connection::step_head() {
     refuse(400, in_the_clear);
     return true;
   }
+  if (begins_http2() && step_preface()) return more;
   const Limits& limits = server_.limits();
   const HeadLimits head_limits = {.head_bytes_max = limits.header_size,
                                   .target_bytes_max = limits.target_size,
@@ -277,6 +276,24 @@ bool Connection::step_head() {
   }
   if (input_ended_) close();
   return more;
+}
+
+// What has come may still become the preface of HTTP/2, or is more than that.
+bool Connection::begins_http2() const {
+  return requests_served_ == 0 && stream_.security() == nullptr &&
+         server_.may_speak_http2(client_.listener()) &&
+         preface.starts_with(input_.view().substr(0, preface.size()));
+}
+
+// Hands the connection over once the preface is whole. False: the client has left before.
+bool Connection::step_preface() {
+  if (input_.size() < preface.size()) return !input_ended_;
+  watch_.cancel();
+  connection::Client client = std::move(client_);
+  const std::string read(input_.view());
+  close();
+  server_.turn_to_http2(std::move(client), read);
+  return true;
 }
 
 // Reads the rest of a body that nobody wants, so that the connection can be reused.

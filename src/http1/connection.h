@@ -12,17 +12,16 @@
 #pragma once
 
 #include <cgisrv/loop.h>
-#include <cgisrv/pool.h>
 
-#include <list>
 #include <memory>
-#include <string>
 #include <string_view>
 
 #include "access/peer.h"
 #include "base/buffer.h"
 #include "cgi/environment.h"
 #include "config/config.h"
+#include "connection/client.h"
+#include "connection/connection.h"
 #include "exchange/exchange.h"
 #include "exchange/wire.h"
 #include "http1/body.h"
@@ -30,38 +29,19 @@
 #include "http1/writer.h"
 #include "net/min_rate_timer.h"
 #include "net/output.h"
-#include "net/stream.h"
-#include "proxy/proxy_header.h"
 
 namespace cgisrv::http1 {
 
 class Server;
 
-class Connection final : public exchange::Wire {
+class Connection final : public connection::Connection, public exchange::Wire {
  public:
-  using Position = std::list<std::unique_ptr<Connection>>::iterator;
-  // What it is doing: an exchange and its end, receiving a head, or nothing.
-  enum class Use : std::uint8_t { busy, head, idle };
-  static constexpr std::size_t uses = 3;
+  Connection(Server& server, connection::Client client);
 
-  // `transport`: null, or what is between us and the socket. `proxied`: null, or what the PROXY
-  // protocol says of the client.
-  Connection(Server& server, pool::Connection accepted, std::unique_ptr<net::Transport> transport,
-             std::unique_ptr<proxy::Proxied> proxied);
-  // Its position in the server's lists; set once, before start().
-  void set_position(Position position) { position_ = position; }
-  Position position() const { return position_; }
-
-  void start();
-  // Graceful stop: ends after the current exchange; at once when there is none.
-  void drain();
-  // Other workers serve: the next response says that the connection ends after it.
-  void close_after_next() { last_is_next_ = true; }
-  Use use() const { return use_; }
-  TimePoint used_since() const { return used_since_; }
-  // How long the client has kept us waiting during an exchange, or after one: silent, or too slow.
-  Clock::duration waited_for_client() const;
-  // Drops the client and whatever runs for it. The object is freed after the batch.
+  void start() override;
+  void drain() override;
+  void close_after_next() override { last_is_next_ = true; }
+  Clock::duration waited_for_client() const override;
   void close() override;
 
  private:
@@ -86,6 +66,8 @@ class Connection final : public exchange::Wire {
   void enter(State state);
   void advance();
   bool step();
+  bool begins_http2() const;
+  bool step_preface();
   bool step_head();
   bool step_discard();
   bool step_linger();
@@ -109,10 +91,8 @@ class Connection final : public exchange::Wire {
   // ---- exchange::Wire (connection_wire.cc)
   const cgi::Endpoints& endpoints() override;
   exchange::Listener listener() const override;
-  access::Peer peer() const override;
-  std::string_view proxy_address() const override {
-    return proxied_ ? std::string_view(proxied_->proxy_address) : std::string_view();
-  }
+  access::Peer peer() const override { return client_.peer(); }
+  std::string_view proxy_address() const override { return client_.proxy_address(); }
   void open_body() override;
   std::string_view body() override;
   void consume(std::size_t bytes) override { message_.body.consume(input_, bytes); }
@@ -131,11 +111,9 @@ class Connection final : public exchange::Wire {
   bool may_keep_alive(int status) const;
 
   Server& server_;
-  pool::Connection accepted_;  // peer, listener, guard; its socket has moved to stream_
-  std::unique_ptr<proxy::Proxied> proxied_;
-  net::Stream stream_;
+  connection::Client client_;
+  net::Stream& stream_;  // the client's
   Watch watch_;
-  Position position_;
   Timer input_timer_;  // for the state's deadline
   net::MinRateTimer body_timer_;
   net::MinRateTimer send_timer_;
@@ -143,8 +121,6 @@ class Connection final : public exchange::Wire {
   Timer resume_timer_;  // for work that must not run on the handler's stack, or not in this turn
 
   State state_ = State::idle;
-  Use use_ = Use::busy;
-  TimePoint used_since_{};
   Peer peer_ = Peer::open;
   bool sent_since_half_close_ = false;
   bool advancing_ = false;
@@ -159,7 +135,6 @@ class Connection final : public exchange::Wire {
   std::uint64_t written_ = 0;    // to the socket, on this connection
   std::uint64_t delivered_ = 0;  // of that, what the client's kernel had acknowledged when last
                                  // checked
-  std::unique_ptr<cgi::Endpoints> ends_;  // made on demand: most connections only wait
 
   std::size_t head_scanned_ = 0;
   http::Request request_;  // of the exchange; its memory is reused by the next one

@@ -13,43 +13,11 @@ constexpr std::uint64_t unread_body_max = 1 << 20;  // a larger rest is not read
 // ---- the two ends ------------------------------------------------------------------------------
 
 const cgi::Endpoints& Connection::endpoints() {
-  if (ends_) return *ends_;
-  const auto peer = net::Address::from_kernel(accepted_.peer, accepted_.peer_size);
-  // A socket may have no address of its own: it is closed, or one of a pair. Its listener has one.
-  net::Address server = stream_.fd() >= 0 ? net::local_address(stream_.fd()) : net::Address();
-  if (server.host().empty()) server = server_.address(accepted_.listener);
-  const bool local = server.family() == AF_UNIX;
-  ends_ = std::make_unique<cgi::Endpoints>();
-  if (!local) {
-    ends_->remote_address = peer.host();
-    ends_->remote_port = std::to_string(peer.port());
-    ends_->server_address = server.host();
-    ends_->server_port = std::to_string(server.port());
-  }
-  const access::Peer client = this->peer();
-  if (const auto named = proxied_ ? proxied_->ends : std::nullopt) {
-    ends_->remote_address = named->client.ip.text();
-    ends_->remote_port = std::to_string(named->client.port);
-    ends_->server_address = named->server.ip.text();
-    ends_->server_port = std::to_string(named->server.port);
-  }
-  if (const net::Security* const security = stream_.security()) {
-    ends_->https = true;
-    ends_->tls_protocol = security->protocol;
-    ends_->tls_cipher = security->cipher;
-    ends_->tls_server_name = security->server_name;
-  }
-  if (client.kind == access::Peer::Kind::ip) ends_->client = client.ip.client();
-  return *ends_;
-}
-
-access::Peer Connection::peer() const {
-  return proxied_ ? proxied_->client : access::Peer::from_kernel(accepted_.peer);
+  return client_.endpoints(server_.address(client_.listener()));
 }
 
 exchange::Listener Connection::listener() const {
-  const net::Address& address = server_.address(accepted_.listener);
-  return {.loopback = address.loopback(), .unix_socket = address.family() == AF_UNIX};
+  return connection::listener_at(server_.address(client_.listener()));
 }
 
 // ---- the request's body ------------------------------------------------------------------------

@@ -24,8 +24,6 @@ namespace {
 // RFC 9112 section 2.2 asks to ignore "at least one"; some clients send a few after a body.
 constexpr std::size_t empty_lines_max = 8;
 
-constexpr std::size_t method_bytes_max = 64;
-
 constexpr std::string_view stand_in = "POST";  // for llhttp, in place of an unknown method
 
 #define CGISRV_METHOD(number, name, text) #text,
@@ -57,16 +55,6 @@ std::string_view take_line(std::string_view& lines) {
   return line;
 }
 
-// An unknown token is a method that only programs may understand.
-Fault check_method(std::string_view method) {
-  if (http::is_known_method(method)) return {};
-  if (!is_token(method)) return bad("the request method is not a token");
-  if (method.size() > method_bytes_max) return {501, "a request method that is too long"};
-  if (http::is_miscased_method(method))
-    return {501, "a request method in the wrong case; methods are case-sensitive"};
-  return {};
-}
-
 Fault read_version(std::string_view version, Request& request) {
   if (version.size() != 8 || !version.starts_with("HTTP/") || !text::is_digit(version[5]) ||
       version[6] != '.' || !text::is_digit(version[7])) {
@@ -85,7 +73,8 @@ Fault read_request_line(std::string_view line, Request& request) {
   if (spaces < 2) return bad("no HTTP version in the request line (HTTP/0.9 is not served)");
   if (spaces > 2) return bad("a space too many in the request line");
   if (const auto fault = read_version(line, request)) return fault;
-  if (const auto fault = check_method(request.method)) return fault;
+  if (const auto fault = http::check_method(request.method); fault.status != 0)
+    return {fault.status, fault.reason};
   const auto target = http::parse_target(request.method, request.raw_target);
   if (!target) return bad("malformed request target");
   request.target = *target;

@@ -1,134 +1,14 @@
 #include "http1/server.h"
 
-#include <algorithm>
-#include <iterator>
-#include <utility>
-
-#include "base/log.h"
+#include "http1/connection.h"
 
 namespace cgisrv::http1 {
 
-namespace {
-constexpr auto crowd_interval = std::chrono::minutes(1);
-// Even in a crowd, time for a client that is new, or has just begun to send.
-constexpr auto head_timeout = std::chrono::seconds(1);
-// The same for one in the middle of an exchange.
-constexpr auto exchange_timeout = std::chrono::seconds(5);
-
-// Several at once: where one client wants a connection, more will mostly follow.
-std::size_t share_of(std::size_t connections) {
-  return std::clamp<std::size_t>(connections / 8, 1, 32);
-}
-
-}  // namespace
-
-Server::Server(pool::Worker& worker, exchange::Host& host,
-               const std::vector<net::Address>& addresses, std::span<char> scratch)
-    : worker_(worker),
-      host_(host),
-      addresses_(addresses),
-      scratch_(scratch),
-      let_go_of_slow_(worker.loop(), Callback::of<&Server::let_go_of_slow>(*this)) {}
-
 void Server::accepted(pool::Connection connection, std::unique_ptr<net::Transport> transport,
                       std::unique_ptr<proxy::Proxied> proxied) {
-  host_.connection_accepted();
-  auto& list = connections_[static_cast<std::size_t>(Connection::Use::busy)];
-  list.push_back(std::make_unique<Connection>(*this, std::move(connection), std::move(transport),
-                                              std::move(proxied)));
-  Connection& made = *list.back();
-  made.set_position(std::prev(list.end()));
-  made.start();
-}
-
-void Server::forget(Connection& connection) {
-  auto position = connection.position();
-  loop().dispose(std::move(*position));
-  connections_[static_cast<std::size_t>(connection.use())].erase(position);
-}
-
-void Server::place(Connection& connection, Connection::Use use) {
-  auto& from = connections_[static_cast<std::size_t>(connection.use())];
-  auto& to = connections_[static_cast<std::size_t>(use)];
-  to.splice(to.end(), from, connection.position());
-}
-
-// `act` may take a connection out of its list, or move it to another list, where it is met again.
-template <typename Act>
-void Server::for_each_connection(Act act) {
-  is_in_lists_ = true;
-  for (auto& list : connections_)
-    for (auto next = list.begin(); next != list.end();)
-      act(**next++);
-  is_in_lists_ = false;
-}
-
-void Server::drain() {
-  for_each_connection([](Connection& connection) { connection.drain(); });
-}
-
-// A client may be sending its next request just now. So nothing is closed before that has been
-// answered, with the notice that it is the last one.
-void Server::close_after_next() {
-  for_each_connection([](Connection& connection) { connection.close_after_next(); });
-}
-
-void Server::close_all() {
-  for_each_connection([](Connection& connection) { connection.close(); });
-}
-
-void Server::crowded() {
-  using Use = Connection::Use;
-  if (is_in_lists_) return;
-  for (const Use use : {Use::idle, Use::head}) {
-    const auto& list = connections_[static_cast<std::size_t>(use)];
-    const bool may_speak = use == Use::head && !list.empty() &&
-                           loop().now() - list.front()->used_since() < head_timeout;
-    if (list.empty() || may_speak) continue;
-    return tell_of_crowd(let_go(use, share_of(list.size())));
-  }
-  let_go_of_slow_.arm(loop().now());  // not now: the caller may be one of them
-}
-
-void Server::make_room() {
-  using Use = Connection::Use;
-  for (const Use use : {Use::idle, Use::head, Use::busy})
-    if (let_go(use, 1) > 0) return;
-}
-
-std::size_t Server::let_go(Connection::Use use, std::size_t most) {
-  auto& list = connections_[static_cast<std::size_t>(use)];
-  std::size_t count = 0;
-  const TimePoint young = loop().now() - head_timeout;
-  for (; count < most && !list.empty(); ++count) {
-    if (use == Connection::Use::head && count > 0 && list.front()->used_since() > young) break;
-    list.front()->close();
-  }
-  return count;
-}
-
-void Server::let_go_of_slow() {
-  auto& busy = connections_[static_cast<std::size_t>(Connection::Use::busy)];
-  std::vector<std::pair<Clock::duration, Connection*>> slow;
-  for (const auto& connection : busy)
-    if (const auto waited = connection->waited_for_client(); waited > exchange_timeout)
-      slow.emplace_back(waited, connection.get());
-  const std::size_t count = std::min(slow.size(), share_of(busy.size()));
-  std::ranges::partial_sort(slow, slow.begin() + static_cast<std::ptrdiff_t>(count),
-                            std::ranges::greater{});
-  for (std::size_t i = 0; i < count; ++i)
-    slow[i].second->close();
-  if (count > 0) tell_of_crowd(count);
-}
-
-void Server::tell_of_crowd(std::size_t count) {
-  let_go_ += count;
-  if (loop().now() - crowd_told_ < crowd_interval) return;
-  log::line(log::Level::notice,
-            "worker {}: connections or descriptors are short; closed {} connections whose clients "
-            "were idle, or slow to send or to read (see worker_connections)",
-            worker_.index(), std::exchange(let_go_, 0));
-  crowd_told_ = loop().now();
+  host().connection_accepted();
+  add(std::make_unique<Connection>(
+      *this, connection::Client(std::move(connection), std::move(transport), std::move(proxied))));
 }
 
 }  // namespace cgisrv::http1

@@ -1,72 +1,48 @@
-// The connections of one process: makes them, keeps them by use, and closes some when there are too
-// many.
+// The connections of one process: those of HTTP/1.1 are made here.
 #pragma once
 
 #include <cgisrv/pool.h>
 
-#include <array>
-#include <list>
+#include <functional>
 #include <memory>
-#include <span>
-#include <vector>
+#include <string_view>
+#include <utility>
 
-#include "config/config.h"
-#include "exchange/host.h"
-#include "http1/connection.h"
-#include "net/address.h"
+#include "connection/client.h"
+#include "connection/connections.h"
 #include "proxy/proxy_header.h"
 
 namespace cgisrv::http1 {
 
-class Server {
+class Server final : public connection::Connections {
  public:
-  // All arguments outlive it. `host` answers requests; `addresses` are those of the listeners, in
-  // their order; `scratch` is only used during a call.
-  Server(pool::Worker& worker, exchange::Host& host, const std::vector<net::Address>& addresses,
-         std::span<char> scratch);
+  using Connections::Connections;
+
+  // Takes a connection whose client begins with the preface of HTTP/2; `read`: all that has come,
+  // which begins with it.
+  using TakeOver = std::function<void(connection::Client client, std::string_view read)>;
+  // From now on such a client is answered, on listeners that are in the clear and allow it.
+  void hand_over_http2(std::function<bool(unsigned listener)> is_allowed, TakeOver take_over) {
+    is_http2_allowed_ = std::move(is_allowed);
+    take_over_ = std::move(take_over);
+  }
 
   // `transport`: null, or what is between us and the socket. `proxied`: null, or what the PROXY
   // protocol says of the client.
   void accepted(pool::Connection connection, std::unique_ptr<net::Transport> transport = {},
                 std::unique_ptr<proxy::Proxied> proxied = {});
-  // Each connection ends after its current exchange; at once when there is none.
-  void drain();
-  // Each connection ends after its next response.
-  void close_after_next();
-  void close_all();
-  // Closes the connections that have been idle longest, or have been slowest to send a head. If
-  // there are none, the next turn closes those whose clients are slowest to send a body or to read.
-  void crowded();
-  // The same, or else closes the oldest.
-  void make_room();
 
   // ---- for connections
-  Loop& loop() const { return worker_.loop(); }
-  exchange::Host& host() { return host_; }
-  const config::Limits& limits() const { return host_.config().limits; }
-  const net::Address& address(unsigned listener) const { return addresses_[listener]; }
-  std::span<char> scratch() { return scratch_; }
-  // The connection has changed its use.
-  void place(Connection& connection, Connection::Use use);
-  void forget(Connection& connection);
+  bool may_speak_http2(unsigned listener) const {
+    return take_over_ && is_http2_allowed_(listener);
+  }
+  void turn_to_http2(connection::Client client, std::string_view read) {
+    take_over_(std::move(client), read);
+  }
 
  private:
-  std::size_t let_go(Connection::Use use, std::size_t most);
-  void let_go_of_slow();
-  void tell_of_crowd(std::size_t count);
-  template <typename Act>
-  void for_each_connection(Act act);
-
-  pool::Worker& worker_;
-  exchange::Host& host_;
-  const std::vector<net::Address>& addresses_;
-  std::span<char> scratch_;
-  Timer let_go_of_slow_;
-  // by use, each list ordered by how long they have been so, longest first
-  std::array<std::list<std::unique_ptr<Connection>>, Connection::uses> connections_;
-  std::size_t let_go_ = 0;  // closed, and not yet reported
-  TimePoint crowd_told_{};
-  bool is_in_lists_ = false;  // iterating over them: nothing else may be closed
+  std::function<bool(unsigned listener)> is_http2_allowed_;
+  TakeOver take_over_;
 };
 
 }  // namespace cgisrv::http1

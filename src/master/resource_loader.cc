@@ -106,7 +106,9 @@ Result<LoadedResources> ResourceLoader::open_all(config::Config config) {
       listening.push_back({.configured = listen.address,
                            .address = each.address,
                            .activated = each.activated,
-                           .kind = {.proxy_protocol = listen.proxy_protocol, .tls = listen.tls}});
+                           .kind = {.proxy_protocol = listen.proxy_protocol,
+                                    .tls = listen.tls,
+                                    .http2 = listen.speaks_http2()}});
     }
   }
   if (listening.size() > pool::listeners_max)

@@ -19,6 +19,7 @@ class Output {
   std::size_t room() const {
     return file_left_ > 0 || bytes_.size() >= bytes_max ? 0 : bytes_max - bytes_.size();
   }
+  std::size_t size() const { return bytes_.size(); }  // without the file
   bool empty() const { return bytes_.empty() && file_left_ == 0; }
 
   std::string& back() { return bytes_.back(); }

@@ -26,6 +26,7 @@ struct Security {
   std::string_view protocol;  // "TLSv1.3"
   std::string_view cipher;    // "TLS_AES_256_GCM_SHA384"
   std::string server_name;    // the host that the client has named (SNI); empty: none
+  bool is_http2 = false;      // both sides have chosen that (ALPN)
 };
 
 class Transport {

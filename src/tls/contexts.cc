@@ -9,6 +9,7 @@
 
 #include "tls/certificate_parts.h"
 #include "tls/openssl.h"
+#include "tls/socket_end.h"
 
 namespace cgisrv::tls {
 
@@ -25,9 +26,10 @@ constexpr auto tls13_ciphers =
     "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
 constexpr auto groups = "X25519:P-256:P-384";
 constexpr std::array<unsigned char, 6> session_id_context = {'c', 'g', 'i', 's', 'r', 'v'};
-// In the form of RFC 7301: a length before each. HTTP/2 would stand first; a client of HTTP/1.0 has
-// to find its own.
-constexpr std::string_view protocols("\x08http/1.1\x08http/1.0");
+// In the form of RFC 7301: a length before each, ours by preference. A client of HTTP/1.0 has to
+// find its own.
+constexpr std::string_view protocols("\x02h2\x08http/1.1\x08http/1.0");
+constexpr std::size_t of_http2 = 3;  // what HTTP/2 takes of them
 
 // ---- what OpenSSL asks during a handshake
 
@@ -62,13 +64,18 @@ int set_ticket_key(SSL* ssl, unsigned char* name, unsigned char* iv, EVP_CIPHER_
   return found.is_newest ? 1 : 2;
 }
 
+bool offers_http2(SSL* ssl) {
+  return static_cast<const SocketEnd*>(SSL_get_app_data(ssl))->offers_http2;
+}
+
 // A client that offers protocols, and none of ours, is told so (RFC 7301 section 3.2).
-int select_protocol(SSL*, const unsigned char** chosen, unsigned char* size,
+int select_protocol(SSL* ssl, const unsigned char** chosen, unsigned char* size,
                     const unsigned char* offered, unsigned offered_size, void*) {
+  const auto ours = protocols.substr(offers_http2(ssl) ? 0 : of_http2);
   unsigned char* common = nullptr;
   const int found =
-      SSL_select_next_proto(&common, size, reinterpret_cast<const unsigned char*>(protocols.data()),
-                            static_cast<unsigned>(protocols.size()), offered, offered_size);
+      SSL_select_next_proto(&common, size, reinterpret_cast<const unsigned char*>(ours.data()),
+                            static_cast<unsigned>(ours.size()), offered, offered_size);
   if (found != OPENSSL_NPN_NEGOTIATED) return SSL_TLSEXT_ERR_ALERT_FATAL;
   *chosen = common;
   return SSL_TLSEXT_ERR_OK;
@@ -156,8 +163,8 @@ void Contexts::choose_by(Choose choose) {
   parts_->choose = std::move(choose);
 }
 
-std::unique_ptr<Session> Contexts::accept(int socket) const {
-  return Session::make(parts_->sites.front().get(), socket);
+std::unique_ptr<Session> Contexts::accept(int socket, bool offers_http2) const {
+  return Session::make(parts_->sites.front().get(), socket, offers_http2);
 }
 
 }  // namespace cgisrv::tls

@@ -35,7 +35,7 @@ class Contexts {
   void choose_by(Choose choose);
   // A session for a socket that was accepted; null without memory. It may outlive this, once its
   // handshake is done.
-  std::unique_ptr<Session> accept(int socket) const;
+  std::unique_ptr<Session> accept(int socket, bool offers_http2 = false) const;
 
  private:
   struct Parts;

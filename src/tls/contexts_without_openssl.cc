@@ -44,7 +44,7 @@ Result<std::unique_ptr<Contexts>> Contexts::make(const std::vector<Certificates>
 }
 Contexts::~Contexts() = default;
 void Contexts::choose_by(Choose) {}
-std::unique_ptr<Session> Contexts::accept(int) const {
+std::unique_ptr<Session> Contexts::accept(int, bool) const {
   return nullptr;
 }
 

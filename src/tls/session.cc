@@ -39,15 +39,23 @@ std::string host_of(const char* name) {
   return is_plain ? std::string(host) : std::string();
 }
 
+bool speaks_http2(SSL* ssl) {
+  const unsigned char* protocol = nullptr;
+  unsigned size = 0;
+  SSL_get0_alpn_selected(ssl, &protocol, &size);
+  return std::string_view(reinterpret_cast<const char*>(protocol), size) == "h2";
+}
+
 void count_messages(int is_written, int, int kind, const void*, std::size_t, SSL*, void* end) {
   if (is_written == 0 && kind == SSL3_RT_HANDSHAKE) ++static_cast<SocketEnd*>(end)->messages;
 }
 
 }  // namespace
 
-std::unique_ptr<Session> Session::make(ssl_ctx_st* context, int socket) {
+std::unique_ptr<Session> Session::make(ssl_ctx_st* context, int socket, bool offers_http2) {
   auto end = std::make_unique<SocketEnd>();
   end->fd = socket;
+  end->offers_http2 = offers_http2;
   SSL* const ssl = SSL_new(context);
   if (ssl == nullptr) return nullptr;
   BIO* const bio = bio_of(*end);
@@ -57,6 +65,7 @@ std::unique_ptr<Session> Session::make(ssl_ctx_st* context, int socket) {
   }
   SSL_set_bio(ssl, bio, bio);
   SSL_set_accept_state(ssl);
+  SSL_set_app_data(ssl, end.get());
   SSL_set_msg_callback(ssl, &count_messages);
   SSL_set_msg_callback_arg(ssl, end.get());
   return std::unique_ptr<Session>(new Session(std::move(end), ssl));
@@ -96,7 +105,8 @@ Session::Step Session::handshake() {
     return Step::failed;
   }
   security_ = net::Security{SSL_get_version(ssl_), SSL_get_cipher_name(ssl_),
-                            host_of(SSL_get_servername(ssl_, TLSEXT_NAMETYPE_host_name))};
+                            host_of(SSL_get_servername(ssl_, TLSEXT_NAMETYPE_host_name)),
+                            speaks_http2(ssl_)};
   holds_more_ = true;  // the first request may have come with the handshake's last bytes
   return Step::done;
 }

@@ -25,7 +25,7 @@ class Session final : public net::Transport {
   enum class Step : std::uint8_t { done, clear, reads, writes, failed };
 
   // Null without memory. The socket outlives it, or close() is called before.
-  static std::unique_ptr<Session> make(ssl_ctx_st* context, int socket);
+  static std::unique_ptr<Session> make(ssl_ctx_st* context, int socket, bool offers_http2);
   ~Session() override;
 
   // Goes on as far as it can: reads, writes: until the socket is ready for that. Nothing else may

@@ -13,6 +13,7 @@ struct SocketEnd {
   bool joins_packets = false;  // in writing: more follows at once (MSG_MORE)
   bool is_drained = false;     // the last read has emptied the socket; the next one says so
   bool has_read = false;       // anything at all
+  bool offers_http2 = false;   // to the peer, in the handshake
   // The peer has sent FIN. OpenSSL is not told: it would send an alert, and no answer any more.
   bool has_ended = false;
   // That the peer has sent about the protocol itself, such as for new keys, since this was 0. Each

@@ -3,6 +3,8 @@
 #include <utility>
 
 #include "base/log.h"
+#include "connection/client.h"
+#include "http2/session.h"
 #include "process/spawn.h"
 
 namespace cgisrv::worker {
@@ -53,6 +55,11 @@ Service::Service(pool::Worker& worker, const config::Config& config, Dependencie
     run_context_.zygotes = &zygotes_.emplace(worker.loop(), given.zygote_manager, worker.index());
   if (given.password_checker >= 0)
     sites_.use_verifier(verifier_.emplace(worker.loop(), given.password_checker, config.auth));
+  connections_.hand_over_http2(
+      [this](unsigned listener) { return kind_of(listener).http2 && !kind_of(listener).tls; },
+      [this](connection::Client client, std::string_view read) {
+        connections_.add(std::make_unique<http2::Session>(connections_, std::move(client), read));
+      });
   sites_.use_https_port(https_port(listeners_, given.addresses));
   if (given.shared_stats != nullptr) sites_.use_shared_stats(*given.shared_stats);
   follow_logs_.arm_after(follow_interval);
@@ -61,21 +68,31 @@ Service::Service(pool::Worker& worker, const config::Config& config, Dependencie
 void Service::accepted(pool::Connection connection) {
   const ListenerKind kind = kind_of(connection.listener);
   if (kind.proxy_protocol) return proxy_listener_.accepted(std::move(connection));
-  if (kind.tls) return tls_listener_.accepted(std::move(connection), {});
+  if (kind.tls) return tls_listener_.accepted(std::move(connection), {}, kind.http2);
   connections_.accepted(std::move(connection));
 }
 
 void Service::accepted_by_proxy(pool::Connection connection,
                                 std::unique_ptr<proxy::Proxied> proxied) {
-  if (kind_of(connection.listener).tls)
-    return tls_listener_.accepted(std::move(connection), std::move(proxied));
+  const ListenerKind kind = kind_of(connection.listener);
+  if (kind.tls)
+    return tls_listener_.accepted(std::move(connection), std::move(proxied), kind.http2);
   begin(std::move(connection), {}, std::move(proxied));
 }
 
 // Other workers may serve by now.
 void Service::begin(pool::Connection connection, std::unique_ptr<net::Transport> transport,
                     std::unique_ptr<proxy::Proxied> proxied) {
-  connections_.accepted(std::move(connection), std::move(transport), std::move(proxied));
+  const net::Security* const security = transport ? transport->security() : nullptr;
+  if (security != nullptr && security->is_http2) {
+    sites_.connection_accepted();
+    connections_.add(std::make_unique<http2::Session>(
+        connections_,
+        connection::Client(std::move(connection), std::move(transport), std::move(proxied)),
+        std::string_view()));
+  } else {
+    connections_.accepted(std::move(connection), std::move(transport), std::move(proxied));
+  }
   if (is_replaced_) connections_.close_after_next();
 }
 

@@ -30,6 +30,7 @@ namespace cgisrv::worker {
 struct ListenerKind {
   bool proxy_protocol = false;  // with a header of the PROXY protocol
   bool tls = false;             // after that, with a handshake
+  bool http2 = false;           // HTTP/2 is offered; in the clear: to whom begins with it
 };
 
 // What a worker is given by its master. All that is referred to outlives the service.

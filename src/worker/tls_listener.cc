@@ -33,11 +33,12 @@ tls::Contexts::Choose choose_by_site(const config::Config& config) {
 // One connection whose handshake is not done.
 class TlsListener::Opening {
  public:
-  Opening(TlsListener& owner, pool::Connection connection, std::unique_ptr<proxy::Proxied> proxied)
+  Opening(TlsListener& owner, pool::Connection connection, std::unique_ptr<proxy::Proxied> proxied,
+          bool offers_http2)
       : owner_(owner),
         connection_(std::move(connection)),
         proxied_(std::move(proxied)),
-        session_(owner.contexts_->accept(connection_.socket.get())),
+        session_(owner.contexts_->accept(connection_.socket.get(), offers_http2)),
         deadline_(owner.loop_, Callback::of<&Opening::late>(*this)) {}
 
   // Its place in one of the lists.
@@ -142,8 +143,10 @@ TlsListener::TlsListener(Loop& loop, const config::Config& config, tls::Contexts
 
 TlsListener::~TlsListener() = default;
 
-void TlsListener::accepted(pool::Connection connection, std::unique_ptr<proxy::Proxied> proxied) {
-  waiting_.push_back(std::make_unique<Opening>(*this, std::move(connection), std::move(proxied)));
+void TlsListener::accepted(pool::Connection connection, std::unique_ptr<proxy::Proxied> proxied,
+                           bool offers_http2) {
+  waiting_.push_back(
+      std::make_unique<Opening>(*this, std::move(connection), std::move(proxied), offers_http2));
   Opening& made = *waiting_.back();
   made.list = &waiting_;
   made.position = std::prev(waiting_.end());

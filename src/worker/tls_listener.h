@@ -37,7 +37,8 @@ class TlsListener {
 
   // One of a listener that has TLS. Closed if its handshake fails, or takes longer than
   // header_timeout.
-  void accepted(pool::Connection connection, std::unique_ptr<proxy::Proxied> proxied);
+  void accepted(pool::Connection connection, std::unique_ptr<proxy::Proxied> proxied,
+                bool offers_http2);
   void close_all();
   // Closes the connection whose client has not gone on for longest, if that is a second or more.
   void make_room();

@@ -1,0 +1,52 @@
+#include "connection/client.h"
+
+#include <utility>
+
+namespace cgisrv::connection {
+
+Client::Client(pool::Connection accepted, std::unique_ptr<net::Transport> transport,
+               std::unique_ptr<proxy::Proxied> proxied)
+    : stream(std::move(accepted.socket), std::move(transport)),
+      accepted_(std::move(accepted)),
+      proxied_(std::move(proxied)) {}
+
+const cgi::Endpoints& Client::endpoints(const net::Address& listener) {
+  if (ends_) return *ends_;
+  const auto peer = net::Address::from_kernel(accepted_.peer, accepted_.peer_size);
+  // A socket may have no address of its own: it is closed, or one of a pair. Its listener has one.
+  net::Address server = stream.fd() >= 0 ? net::local_address(stream.fd()) : net::Address();
+  if (server.host().empty()) server = listener;
+  const bool local = server.family() == AF_UNIX;
+  ends_ = std::make_unique<cgi::Endpoints>();
+  if (!local) {
+    ends_->remote_address = peer.host();
+    ends_->remote_port = std::to_string(peer.port());
+    ends_->server_address = server.host();
+    ends_->server_port = std::to_string(server.port());
+  }
+  const access::Peer client = this->peer();
+  if (const auto named = proxied_ ? proxied_->ends : std::nullopt) {
+    ends_->remote_address = named->client.ip.text();
+    ends_->remote_port = std::to_string(named->client.port);
+    ends_->server_address = named->server.ip.text();
+    ends_->server_port = std::to_string(named->server.port);
+  }
+  if (const net::Security* const security = stream.security()) {
+    ends_->https = true;
+    ends_->tls_protocol = security->protocol;
+    ends_->tls_cipher = security->cipher;
+    ends_->tls_server_name = security->server_name;
+  }
+  if (client.kind == access::Peer::Kind::ip) ends_->client = client.ip.client();
+  return *ends_;
+}
+
+access::Peer Client::peer() const {
+  return proxied_ ? proxied_->client : access::Peer::from_kernel(accepted_.peer);
+}
+
+exchange::Listener listener_at(const net::Address& address) {
+  return {.loopback = address.loopback(), .unix_socket = address.family() == AF_UNIX};
+}
+
+}  // namespace cgisrv::connection

@@ -1,0 +1,68 @@
+// The connections of one process, of any protocol: keeps them by use, and closes some when there
+// are too many.
+#pragma once
+
+#include <cgisrv/pool.h>
+
+#include <array>
+#include <list>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "config/config.h"
+#include "connection/connection.h"
+#include "exchange/host.h"
+#include "net/address.h"
+
+namespace cgisrv::connection {
+
+class Connections {
+ public:
+  // All arguments outlive it. `host` answers requests; `addresses` are those of the listeners, in
+  // their order; `scratch` is only used during a call.
+  Connections(pool::Worker& worker, exchange::Host& host,
+              const std::vector<net::Address>& addresses, std::span<char> scratch);
+
+  void add(std::unique_ptr<Connection> connection);
+  // Each connection ends after its current exchange; at once when there is none.
+  void drain();
+  // Each connection ends after its next response.
+  void close_after_next();
+  void close_all();
+  // Closes the connections that have been idle longest, or have been slowest to send a head. If
+  // there are none, the next turn closes those whose clients are slowest to send a body or to read.
+  void crowded();
+  // The same, or else closes the oldest.
+  void make_room();
+
+  // ---- for connections
+  Loop& loop() const { return worker_.loop(); }
+  exchange::Host& host() { return host_; }
+  const config::Limits& limits() const { return host_.config().limits; }
+  const net::Address& address(unsigned listener) const { return addresses_[listener]; }
+  std::span<char> scratch() { return scratch_; }
+  // The connection has changed its use.
+  void place(Connection& connection, Connection::Use use);
+  void forget(Connection& connection);
+
+ private:
+  std::size_t let_go(Connection::Use use, std::size_t most);
+  void let_go_of_slow();
+  void tell_of_crowd(std::size_t count);
+  template <typename Act>
+  void for_each_connection(Act act);
+
+  pool::Worker& worker_;
+  exchange::Host& host_;
+  const std::vector<net::Address>& addresses_;
+  std::span<char> scratch_;
+  Timer let_go_of_slow_;
+  // by use, each list ordered by how long they have been so, longest first
+  std::array<std::list<std::unique_ptr<Connection>>, Connection::uses> connections_;
+  std::size_t let_go_ = 0;  // closed, and not yet reported
+  TimePoint crowd_told_{};
+  bool is_in_lists_ = false;  // iterating over them: nothing else may be closed
+};
+
+}  // namespace cgisrv::connection

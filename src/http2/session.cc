@@ -1,0 +1,331 @@
+#include "http2/session.h"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "access/peer.h"
+#include "base/log.h"
+#include "connection/connections.h"
+
+namespace cgisrv::http2 {
+
+using config::Duration;
+
+namespace {
+
+constexpr std::size_t turn_bytes_max = 1 << 20;  // sent in one turn
+constexpr std::size_t held_bytes_max = 1 << 20;  // by all streams for their client
+constexpr std::size_t queue_max = 1000;          // frames that wait to be sent
+constexpr Duration linger_timeout{5'000};        // for the client to close
+constexpr Duration announcement_timeout{1'000};  // for the client to hear of the end
+constexpr std::uint8_t announcement[8] = {'g', 'o', 'i', 'n', 'g', 0, 0, 0};
+
+}  // namespace
+
+Session::Session(connection::Connections& connections, connection::Client client,
+                 std::string_view read)
+    : connection::Connection(connections),
+      client_(std::move(client)),
+      early_(read),
+      input_timer_(connections.loop(), Callback::of<&Session::input_due>(*this)),
+      head_timer_(connections.loop(), Callback::of<&Session::head_due>(*this)),
+      resume_timer_(connections.loop(), Callback::of<&Session::resume>(*this)),
+      last_timer_(connections.loop(), Callback::of<&Session::name_last>(*this)),
+      send_timer_(connections.loop(), Callback::of<&Session::output_due>(*this)) {}
+
+Session::~Session() {
+  nghttp2_session_del(protocol_);
+}
+
+Loop& Session::loop() const {
+  return connections_.loop();
+}
+exchange::Host& Session::host() const {
+  return connections_.host();
+}
+const config::Limits& Session::limits() const {
+  return connections_.limits();
+}
+const net::Address& Session::address() const {
+  return connections_.address(client_.listener());
+}
+
+std::size_t Session::shared_room() const {
+  const auto held = static_cast<std::size_t>(std::max<std::ptrdiff_t>(held_, 0));
+  return held_bytes_max - std::min(held_bytes_max, held);
+}
+
+void Session::start() {
+  watch_ = Watch(loop(), client_.stream.fd(), EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+                 WatchCallback::of<&Session::socket_ready>(*this));
+  if (!watch_ || !make_protocol()) return close();
+  readable_ = client_.stream.holds_more() || !early_.empty();
+  send_timer_.refill(limits().send_timeout, limits().send_rate);
+  set_use(Use::head);  // a silent new connection has no claim to the keep-alive time
+  input_timer_.arm_after(limits().header_timeout);
+  go_on_later();
+}
+
+Clock::duration Session::waited_for_client() const {
+  if (state_ == State::lingering) return loop().now() - used_since();
+  Clock::duration longest = send_timer_.spent();
+  for (const auto& stream : streams_)
+    longest = std::max(longest, stream->waited_for_client());
+  return longest;
+}
+
+// ---- events ------------------------------------------------------------------------------------
+
+void Session::socket_ready(std::uint32_t events) {
+  if ((events & (EPOLLERR | EPOLLHUP)) != 0) return close();
+  has_left_ |= (events & EPOLLRDHUP) != 0;
+  if ((events & (EPOLLIN | EPOLLRDHUP)) != 0) readable_ = true;
+  if ((events & EPOLLOUT) != 0) writable_ = true;
+  if (client_.stream.has_unsent_end()) readable_ = true;
+  resume();
+}
+
+void Session::go_on_later() {
+  if (!is_resuming_ && state_ != State::closed && !resume_timer_.armed())
+    resume_timer_.arm_after(Duration::zero());
+}
+
+// Tries everything that may have become possible, never with a handler on the stack.
+void Session::resume() {
+  if (is_resuming_) return;
+  is_resuming_ = true;
+  Turn turn;
+  bool more = true;
+  while (more && state_ != State::closed) {
+    more = !noted_.empty() || read_input();
+    carry_out(turn);
+    send();
+    for (auto stream = streams_.begin(); is_open() && stream != streams_.end(); ++stream)
+      if ((*stream)->waits_for_room()) (*stream)->tell_of_room();
+    if (more && turn.is_over()) {
+      resume_timer_.arm_after(Duration::zero());
+      break;
+    }
+  }
+  is_resuming_ = false;
+  settle();
+}
+
+// Reads once. Returns whether anything came.
+bool Session::read_input() {
+  if (state_ == State::open && !early_.empty()) {
+    if (!feed(std::exchange(early_, {}))) close();
+    return true;
+  }
+  if (!readable_) return false;
+  const auto space = connections_.scratch();
+  const net::Io io = client_.stream.read(space);
+  // A short read has emptied the socket: later bytes are a new edge.
+  if (io.status != net::Io::Status::ok || io.bytes < space.size())
+    readable_ = client_.stream.holds_more();
+  if (io.status == net::Io::Status::ended || io.status == net::Io::Status::failed) {
+    close();
+    return false;
+  }
+  if (io.status != net::Io::Status::ok) return false;
+  readable_ |= has_left_;  // which causes no other edge if it was so before
+  if (is_open() && !feed({space.data(), io.bytes})) close();
+  return true;
+}
+
+// What nghttp2 has told of, for as long as the turn lasts.
+void Session::carry_out(Turn& turn) {
+  while (is_open() && !noted_.empty()) {
+    Stream& stream = *noted_.front();
+    noted_.pop_front();
+    stream.is_noted = false;
+    if (stream.is_new() && ++requests_ >= limits().keepalive_requests) wind_down();
+    stream.go_on();
+    if (turn.is_over()) break;
+  }
+}
+
+void Session::note(Stream& stream) {
+  if (!std::exchange(stream.is_noted, true)) noted_.push_back(&stream);
+  go_on_later();
+}
+
+void Session::input_due() {
+  if (state_ != State::open || !has_had_request_) return close();
+  say_goodbye(NGHTTP2_NO_ERROR, {});
+}
+
+void Session::head_due() {
+  calm("a head that did not arrive in time (header_timeout)");
+}
+
+// Checks whether the client has taken bytes. The kernel reports room only when much of a large
+// buffer is free.
+void Session::output_due() {
+  earn_delivered();
+  if (send_timer_.left() == Clock::duration::zero()) return close();
+  send_timer_.wait();
+}
+
+void Session::earn_delivered() {
+  if (writable_) {  // what holds us up is the connection's window
+    send_timer_.earn(framed_ - std::exchange(earned_, framed_));
+    return;
+  }
+  const std::uint64_t delivered = written_ - std::min(written_, client_.stream.unacknowledged());
+  if (delivered > delivered_) send_timer_.earn(delivered - delivered_);
+  delivered_ = std::max(delivered, delivered_);
+  earned_ = framed_;
+}
+
+// ---- sending -----------------------------------------------------------------------------------
+
+void Session::send() {
+  if (!is_open()) return;
+  const std::uint64_t end = written_ + turn_bytes_max;
+  while (writable_) {
+    if (!fill_output()) return close();
+    if (output_.empty()) break;
+    if (written_ >= end) {
+      go_on_later();
+      break;
+    }
+    const auto status = output_.flush(client_.stream, written_, end - written_);
+    if (status == net::Io::Status::failed) return close();
+    writable_ = status != net::Io::Status::blocked;
+  }
+  if (!flood_.problem().empty()) return calm(flood_.problem());
+  if (nghttp2_session_get_outbound_queue_size(protocol_) > queue_max)
+    return calm("too much that has to be answered, and takes no answer");
+  check_streams();
+  if (!is_resuming_) settle();
+}
+
+// After sending: ends what is sent, and sees for whom the client is to be waited for.
+void Session::check_streams() {
+  for (Stream* const stream : closed_streams_)
+    stream->sent(written_);
+  const bool is_window_shut = nghttp2_session_get_remote_window_size(protocol_) <= 0;
+  bool has_output = false;
+  for (const auto& stream : streams_) {
+    if (stream->is_closed()) continue;
+    has_output |= stream->has_output();
+    stream->note_blocked(writable_ && !is_window_shut && stream->has_output());
+    if (stream->waits_for_room()) go_on_later();
+  }
+  if (!writable_ || (is_window_shut && has_output)) {
+    if (!send_timer_.waiting()) earn_delivered();
+    send_timer_.wait();
+  } else {
+    send_timer_.pause();
+  }
+}
+
+// ---- states ------------------------------------------------------------------------------------
+
+// Frees what is over, and goes on to the next state if that is due.
+void Session::settle() {
+  if (!is_open()) return;
+  std::erase_if(closed_streams_, [this](Stream* stream) {
+    if (!stream->is_over() || stream->is_noted) return false;
+    const auto at = std::ranges::find(streams_, stream, &std::unique_ptr<Stream>::get);
+    loop().dispose(std::move(*at));
+    streams_.erase(at);
+    return true;
+  });
+  if (is_announcement_heard_) name_last();
+  if (!is_head_open_)
+    head_timer_.disarm();
+  else if (!head_timer_.armed())
+    head_timer_.arm_after(limits().header_timeout);
+  update_use();
+  const bool has_work = nghttp2_session_want_read(protocol_) != 0 ||
+                        nghttp2_session_want_write(protocol_) != 0 || !output_.empty();
+  if (!has_work) return linger();
+  if (writable_ && nghttp2_session_want_write(protocol_) != 0) go_on_later();
+}
+
+void Session::update_use() {
+  const Use now = !streams_.empty() ? Use::busy : has_had_request_ ? Use::idle : Use::head;
+  if (now == use()) return;
+  set_use(now);
+  if (now == Use::idle) return input_timer_.arm_after(limits().keepalive_timeout);
+  input_timer_.disarm();
+}
+
+// RFC 9113 section 6.8. The client may be sending requests just now: first it hears that the
+// connection will end, and only when it knows that, which request is the last.
+void Session::wind_down() {
+  if (!is_open() || end_ != End::none) return;
+  end_ = End::announced;
+  nghttp2_submit_shutdown_notice(protocol_);
+  nghttp2_submit_ping(protocol_, NGHTTP2_FLAG_NONE, announcement);
+  last_timer_.arm_after(announcement_timeout);
+  go_on_later();
+}
+
+void Session::name_last() {
+  if (!is_open() || end_ == End::last_named) return;
+  end_ = End::last_named;
+  is_announcement_heard_ = false;
+  last_timer_.disarm();
+  nghttp2_submit_goaway(protocol_, NGHTTP2_FLAG_NONE,
+                        nghttp2_session_get_last_proc_stream_id(protocol_), NGHTTP2_NO_ERROR,
+                        nullptr, 0);
+  go_on_later();
+}
+
+void Session::calm(std::string_view problem) {
+  log::line(log::Level::notice, "{} has sent {}; its connection of HTTP/2 is ended",
+            client_.peer().text(), problem);
+  say_goodbye(NGHTTP2_ENHANCE_YOUR_CALM, problem);
+}
+
+// Ends the connection, with everything that runs for it.
+void Session::say_goodbye(std::uint32_t code, std::string_view text) {
+  if (!is_open()) return;
+  drop_streams();
+  nghttp2_submit_goaway(protocol_, NGHTTP2_FLAG_NONE,
+                        nghttp2_session_get_last_proc_stream_id(protocol_), code,
+                        reinterpret_cast<const std::uint8_t*>(text.data()), text.size());
+  if (writable_ && fill_output()) output_.flush(client_.stream, written_);
+  linger();
+}
+
+void Session::drop_streams() {
+  for (const auto& stream : streams_)
+    stream->client_gone();
+}
+
+// What was sent may be lost if we close while the client still sends. So we shut our side, and drop
+// all input until the client has seen that, or takes too long.
+void Session::linger() {
+  if (!is_open()) return;
+  drop_streams();
+  state_ = State::lingering;
+  set_use(Use::busy);
+  noted_.clear();
+  send_timer_.pause();
+  head_timer_.disarm();
+  last_timer_.disarm();
+  client_.stream.finish_writing();
+  input_timer_.arm_after(linger_timeout);
+  readable_ = true;
+  go_on_later();
+}
+
+void Session::close() {
+  if (state_ == State::closed) return;
+  drop_streams();
+  state_ = State::closed;
+  set_use(Use::busy);
+  for (Timer* const timer : {&input_timer_, &head_timer_, &resume_timer_, &last_timer_})
+    timer->disarm();
+  send_timer_.pause();
+  watch_.forget();
+  client_.stream.close();
+  connections_.forget(*this);
+}
+
+}  // namespace cgisrv::http2

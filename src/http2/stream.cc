@@ -1,0 +1,324 @@
+#include "http2/stream.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "access/peer.h"
+#include "base/check.h"
+#include "base/log.h"
+#include "http2/response_head.h"
+#include "http2/session.h"
+
+namespace cgisrv::http2 {
+
+namespace {
+
+HeadLimits head_limits(const config::Limits& limits) {
+  return {.head_bytes_max = limits.header_size,
+          .target_bytes_max = limits.target_size,
+          .fields_max = limits.header_fields};
+}
+
+ssize_t offer_frame(nghttp2_session*, std::int32_t, std::uint8_t*, std::size_t most,
+                    std::uint32_t* flags, nghttp2_data_source* source, void*) {
+  return static_cast<Stream*>(source->ptr)->offer(most, *flags);
+}
+
+}  // namespace
+
+Stream::Stream(Session& session, std::int32_t id)
+    : session_(session),
+      id_(id),
+      head_(head_limits(session.limits())),
+      body_timer_(session.loop(), Callback::of<&Stream::body_due>(*this)),
+      send_timer_(session.loop(), Callback::of<&Stream::send_due>(*this)) {}
+
+// ---- what nghttp2 tells ------------------------------------------------------------------------
+
+void Stream::head_complete(bool has_body) {
+  is_head_complete_ = true;
+  has_body_ = has_body;
+  input_ended_ = !has_body;
+}
+
+void Stream::body_arrived(std::string_view bytes) {
+  received_ += bytes.size();
+  body_timer_.earn(bytes.size());
+  const bool is_dropped =
+      has_begun_ && (!exchange_ || exchange_->body_state() == exchange::Exchange::Body::faulted);
+  if (is_dropped)
+    nghttp2_session_consume_stream(session_.protocol(), id_, bytes.size());
+  else
+    input_.append(bytes);
+}
+
+// ---- what nghttp2 asks for ---------------------------------------------------------------------
+
+ssize_t Stream::offer(std::size_t most, std::uint32_t& flags) {
+  const std::uint64_t here = output_.size() + file_left_;
+  const bool is_last = has_ended_ && here <= most;
+  if (here == 0) {
+    if (!is_last) return NGHTTP2_ERR_DEFERRED;
+    if (reset_code_ != 0) {
+      end_by_reset();
+      return NGHTTP2_ERR_DEFERRED;
+    }
+    flags |= NGHTTP2_DATA_FLAG_EOF;
+    return 0;
+  }
+  flags |= NGHTTP2_DATA_FLAG_NO_COPY;
+  if (is_last && reset_code_ == 0) flags |= NGHTTP2_DATA_FLAG_EOF;
+  return static_cast<ssize_t>(std::min<std::uint64_t>(here, most));
+}
+
+bool Stream::take(std::size_t bytes, std::string& to) {
+  if (bytes > output_.size() + file_left_) return false;  // its exchange is gone
+  const std::size_t from_output = std::min(bytes, output_.size());
+  to.append(output_.view().substr(0, from_output));
+  output_.drop(from_output);
+  output_.release_if_empty();
+  session_.note_held(-static_cast<std::ptrdiff_t>(from_output));
+  if (const std::size_t rest = bytes - from_output; rest > 0) {
+    const std::size_t before = to.size();
+    to.resize(before + rest);
+    if (::pread(file_, to.data() + before, rest, static_cast<off_t>(file_offset_)) !=
+        static_cast<ssize_t>(rest))
+      return false;
+    file_offset_ += rest;
+    file_left_ -= rest;
+  }
+  framed_ += bytes;
+  send_timer_.earn(bytes);
+  return true;
+}
+
+// ---- an exchange's beginning and end -----------------------------------------------------------
+
+void Stream::go_on() {
+  if (!has_begun_) {
+    if (is_new()) begin();
+    return;
+  }
+  if (!exchange_) return;
+  if (is_closed_) {
+    if (!is_end_framed_) client_gone();
+    return;
+  }
+  check_length();
+  if (exchange_->body_state() == exchange::Exchange::Body::discarded)
+    discard_body();
+  else if (!input_.empty() || input_ended_)
+    exchange_->body_ready();
+}
+
+void Stream::begin() {
+  has_begun_ = true;
+  const config::Limits& limits = session_.limits();
+  body_timer_.refill(limits.body_timeout, limits.body_rate);
+  send_timer_.refill(limits.send_timeout, limits.send_rate);
+  const Refusal refusal = head_.read(request_, has_body_);
+  std::string_view line;
+  if (refusal) {
+    line = request_.reset(head_.line());
+    request_.version = http::Version::http2;
+    if (head_.asks_for_no_content()) request_.method = "HEAD";
+    if (refusal.is_malformed()) reset_code_ = NGHTTP2_PROTOCOL_ERROR;
+  }
+  exchange_ = std::make_unique<exchange::Exchange>(session_.host(), *this, request_);
+  if (!refusal) return exchange_->start();
+  exchange_->refuse(refusal.status, refusal.reason, line);
+}
+
+// RFC 9113 section 8.1.1: a body of another length than was announced.
+void Stream::check_length() {
+  if (request_.framing != http::Framing::length || is_malformed_ || is_closed_) return;
+  const bool is_wrong =
+      received_ > request_.content_length || (input_ended_ && received_ != request_.content_length);
+  if (!is_wrong) return;
+  is_malformed_ = true;
+  reset_code_ = NGHTTP2_PROTOCOL_ERROR;
+  exchange_->body_failed(400, "the request's body is not as long as its Content-Length says");
+}
+
+void Stream::sent(std::uint64_t position) {
+  if (!exchange_ || !is_closed_ || !is_end_framed_ || position < end_position_) return;
+  exchange_->delivered();
+  drop_exchange();
+}
+
+void Stream::client_gone() {
+  if (!exchange_) return;
+  exchange_->client_gone();
+  drop_exchange();
+}
+
+void Stream::drop_exchange() {
+  session_.host().release(std::move(exchange_));
+  body_timer_.pause();
+  send_timer_.pause();
+  session_.note_held(-static_cast<std::ptrdiff_t>(output_.size()));
+  output_.drop(output_.size());
+  file_left_ = 0;
+}
+
+void Stream::reset(std::uint32_t code) {
+  if (is_closed_) return;
+  nghttp2_submit_rst_stream(session_.protocol(), NGHTTP2_FLAG_NONE, id_, code);
+  session_.go_on_later();
+}
+
+void Stream::end_by_reset() {
+  if (is_end_framed_) return;
+  is_end_framed_ = true;
+  nghttp2_submit_rst_stream(session_.protocol(), NGHTTP2_FLAG_NONE, id_, reset_code_);
+}
+
+// ---- the client's time -------------------------------------------------------------------------
+
+void Stream::body_due() {
+  if (exchange_)
+    exchange_->body_failed(408, "the request's body came too slowly (body_timeout, body_rate)");
+}
+
+void Stream::send_due() {
+  log::line(log::Level::info,
+            "{} takes a response too slowly (send_timeout, send_rate); its stream is reset",
+            peer().text());
+  reset(NGHTTP2_ENHANCE_YOUR_CALM);
+  client_gone();
+}
+
+void Stream::note_blocked(bool by_its_window) {
+  if (by_its_window)
+    send_timer_.wait();
+  else
+    send_timer_.pause();
+}
+
+void Stream::tell_of_room() {
+  waits_for_room_ = false;
+  if (exchange_) exchange_->room_ready();
+}
+
+// ---- the two ends ------------------------------------------------------------------------------
+
+const cgi::Endpoints& Stream::endpoints() {
+  return session_.client().endpoints(session_.address());
+}
+
+exchange::Listener Stream::listener() const {
+  return connection::listener_at(session_.address());
+}
+
+access::Peer Stream::peer() const {
+  return session_.client().peer();
+}
+
+std::string_view Stream::proxy_address() const {
+  return session_.client().proxy_address();
+}
+
+// ---- the request's body ------------------------------------------------------------------------
+
+void Stream::open_body() {
+  if (body_complete()) return;
+  if (request_.expects_continue && received_ == 0 && !has_responded_) {
+    const http::Response response{.status = 100};
+    const ResponseHead head(response, http::Content::none);
+    nghttp2_submit_headers(session_.protocol(), NGHTTP2_FLAG_NONE, id_, nullptr,
+                           head.fields().data(), head.fields().size(), nullptr);
+    session_.go_on_later();
+  }
+  if (input_.empty()) body_timer_.wait();
+}
+
+std::string_view Stream::body() {
+  const bool is_wanted = exchange_->body_state() != exchange::Exchange::Body::discarded;
+  if (input_.empty() && !input_ended_ && is_wanted)
+    body_timer_.wait();
+  else
+    body_timer_.pause();
+  return input_.view();
+}
+
+// The window is given back as fast as the body is used, and no faster.
+void Stream::consume(std::size_t bytes) {
+  input_.drop(bytes);
+  input_.release_if_empty();
+  if (input_ended_ || is_closed_) return;
+  nghttp2_session_consume_stream(session_.protocol(), id_, bytes);
+  session_.go_on_later();
+}
+
+void Stream::discard_body() {
+  body_timer_.pause();
+  if (!input_.empty() && exchange_->may_discard()) consume(input_.size());
+}
+
+// ---- the response ------------------------------------------------------------------------------
+
+void Stream::respond(const http::Response& response, http::Content content) {
+  has_responded_ = true;
+  if (session_.host().leaving()) session_.wind_down();
+  if (is_closed_) return;
+  const ResponseHead head(response, content);
+  nghttp2_data_provider provider{.source = {.ptr = this}, .read_callback = &offer_frame};
+  nghttp2_submit_response(session_.protocol(), id_, head.fields().data(), head.fields().size(),
+                          &provider);
+}
+
+// No handler does that here: see takes_raw().
+void Stream::respond_raw() {
+  CGISRV_CHECK(false);
+}
+
+std::size_t Stream::room() const {
+  if (file_left_ > 0 || output_.size() >= output_bytes_max) return 0;
+  return std::min(output_bytes_max - output_.size(),
+                  std::max(session_.shared_room(),
+                           output_bytes_min - std::min(output_bytes_min, output_.size())));
+}
+
+void Stream::write(std::string_view bytes) {
+  output_.append(bytes);
+  session_.note_held(static_cast<std::ptrdiff_t>(bytes.size()));
+}
+
+void Stream::send_file(int file, std::uint64_t offset, std::uint64_t length) {
+  CGISRV_CHECK(file_left_ == 0);
+  file_ = file;
+  file_offset_ = offset;
+  file_left_ = length;
+}
+
+void Stream::flush() {
+  if (is_closed_) return;
+  if (has_output()) nghttp2_session_resume_data(session_.protocol(), id_);
+  session_.send();
+  waits_for_room_ = exchange_ && room() == 0;
+}
+
+void Stream::end() {
+  has_ended_ = true;
+  if (is_closed_) return;
+  if (has_responded_)
+    nghttp2_session_resume_data(session_.protocol(), id_);
+  else
+    end_by_reset();
+  session_.send();
+  // The client may not read before it has sent everything.
+  if (exchange_ && !is_end_framed_) exchange_->discard_body();
+}
+
+void Stream::abort() {
+  reset_code_ = NGHTTP2_INTERNAL_ERROR;
+  end();
+}
+
+void Stream::close() {
+  reset(reset_code_ != 0 ? reset_code_ : std::uint32_t{NGHTTP2_INTERNAL_ERROR});
+  client_gone();
+}
+
+}  // namespace cgisrv::http2
