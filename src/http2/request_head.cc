@@ -201,6 +201,10 @@ Refusal RequestHead::read(Request& request, bool has_body) {
   return read_expect(request, has_body);
 }
 
+bool may_be_trailer(std::string_view name, std::string_view value) {
+  return !check_name(name) && !check_value(value) && !check_connection_field(name, value);
+}
+
 std::string RequestHead::line() const {
   std::string line(view(method_));
   line.append(" ").append(view(path_.is_there ? path_ : authority_).substr(0, line_bytes_max));

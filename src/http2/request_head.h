@@ -40,6 +40,9 @@ class RequestHead {
   std::size_t bytes() const { return bytes_; }
   // A head that may be refused, for the logs: "GET /path HTTP/2.0".
   std::string line() const;
+  // As sent; empty: none.
+  std::string_view scheme() const { return view(scheme_); }
+  bool is_https() const { return scheme().size() == std::string_view("https").size(); }
   // The response has no content.
   bool asks_for_no_content() const { return view(method_) == "HEAD"; }
 
@@ -75,5 +78,8 @@ class RequestHead {
   std::string cookies_;
   Refusal refusal_;  // the first
 };
+
+// Whether a field may stand behind a body.
+bool may_be_trailer(std::string_view name, std::string_view value);
 
 }  // namespace cgisrv::http2

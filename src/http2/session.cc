@@ -17,6 +17,7 @@ namespace {
 constexpr std::size_t turn_bytes_max = 1 << 20;  // sent in one turn
 constexpr std::size_t held_bytes_max = 1 << 20;  // by all streams for their client
 constexpr std::size_t queue_max = 1000;          // frames that wait to be sent
+constexpr std::size_t linger_bytes_max = 256 * 1024;  // that are read after the end
 constexpr Duration linger_timeout{5'000};        // for the client to close
 constexpr Duration announcement_timeout{1'000};  // for the client to hear of the end
 constexpr std::uint8_t announcement[8] = {'g', 'o', 'i', 'n', 'g', 0, 0, 0};
@@ -130,7 +131,12 @@ bool Session::read_input() {
   }
   if (io.status != net::Io::Status::ok) return false;
   readable_ |= has_left_;  // which causes no other edge if it was so before
-  if (is_open() && !feed({space.data(), io.bytes})) close();
+  if (!is_open()) {
+    lingered_ += io.bytes;
+    if (lingered_ > linger_bytes_max) close();
+  } else if (!feed({space.data(), io.bytes})) {
+    close();
+  }
   return true;
 }
 
@@ -152,7 +158,7 @@ void Session::note(Stream& stream) {
 }
 
 void Session::input_due() {
-  if (state_ != State::open || !has_had_request_) return close();
+  if (!is_open()) return close();
   say_goodbye(NGHTTP2_NO_ERROR, {});
 }
 

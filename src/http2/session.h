@@ -111,7 +111,9 @@ class Session final : public connection::Connection {
   bool has_had_request_ = false;
   bool is_head_open_ = false;  // some of it has come
   bool is_announcement_heard_ = false;
+  std::size_t trailer_bytes_ = 0;
   unsigned requests_ = 0;
+  std::uint64_t lingered_ = 0;  // bytes that came after the end
   FloodGuard flood_;
   net::Output output_;
   std::uint64_t written_ = 0;    // to the socket

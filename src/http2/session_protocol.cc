@@ -33,6 +33,7 @@ struct Session::Callbacks {
   static int begin_headers(nghttp2_session* protocol, const nghttp2_frame* frame, void* self) {
     Session& session = of(self);
     session.is_head_open_ = true;
+    session.trailer_bytes_ = 0;
     if (frame->headers.cat != NGHTTP2_HCAT_REQUEST) return 0;
     session.streams_.push_back(std::make_unique<Stream>(session, frame->hd.stream_id));
     session.has_had_request_ = true;
@@ -41,7 +42,7 @@ struct Session::Callbacks {
     return 0;
   }
 
-  // Trailers are dropped. But they are no place for pseudo-header fields (RFC 9113 section 8.1).
+  // Trailers are checked, and dropped.
   static int header(nghttp2_session* protocol, const nghttp2_frame* frame, const std::uint8_t* name,
                     std::size_t name_size, const std::uint8_t* value, std::size_t value_size,
                     std::uint8_t, void* self) {
@@ -49,8 +50,11 @@ struct Session::Callbacks {
     Stream* const stream = stream_of(protocol, frame->hd.stream_id);
     if (stream == nullptr) return 0;
     if (frame->headers.cat != NGHTTP2_HCAT_REQUEST) {
-      const bool is_pseudo = name_size > 0 && name[0] == ':';
-      return is_pseudo ? NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE : 0;
+      session.trailer_bytes_ += name_size + value_size;
+      session.flood_.head(session.trailer_bytes_, session.limits().header_size);
+      if (!may_be_trailer(text_of(name, name_size), text_of(value, value_size)))
+        stream->bad_trailers();
+      return session.flood_.problem().empty() ? 0 : NGHTTP2_ERR_PAUSE;
     }
     stream->head().add(text_of(name, name_size), text_of(value, value_size));
     session.flood_.head(stream->head().bytes(), session.limits().header_size);
@@ -66,11 +70,9 @@ struct Session::Callbacks {
         if (stream == nullptr) break;
         if (frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
           stream->head_complete(!ends_stream(*frame));
-        } else if (ends_stream(*frame)) {
-          stream->body_ended();
         } else {
-          nghttp2_submit_rst_stream(protocol, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
-                                    NGHTTP2_PROTOCOL_ERROR);
+          stream->body_ended();
+          if (!ends_stream(*frame)) stream->bad_trailers();
         }
         session.note(*stream);
         break;
@@ -153,7 +155,8 @@ struct Session::Callbacks {
         session.flood_.reset(session.loop().now());
       return 0;
     }
-    if (frame->hd.type != NGHTTP2_DATA || !ends_stream(*frame)) return 0;
+    const bool is_body = frame->hd.type == NGHTTP2_DATA || frame->hd.type == NGHTTP2_HEADERS;
+    if (!is_body || !ends_stream(*frame)) return 0;
     Stream* const stream = stream_of(protocol, frame->hd.stream_id);
     if (stream == nullptr) return 0;
     stream->end_framed();
@@ -224,10 +227,14 @@ bool Session::fill_output() {
 
 // False: the client does not speak the protocol.
 bool Session::feed(std::string_view bytes) {
-  while (!bytes.empty()) {
+  while (!bytes.empty() && flood_.problem().empty()) {
     const auto taken = nghttp2_session_mem_recv(
         protocol_, reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
-    if (taken < 0 || !flood_.problem().empty()) return taken == NGHTTP2_ERR_FLOODED || taken >= 0;
+    if (taken == NGHTTP2_ERR_BAD_CLIENT_MAGIC || taken == NGHTTP2_ERR_NOMEM) return false;
+    if (taken < 0) {
+      calm("what nghttp2 has no patience for: frames of CONTINUATION, or entries of SETTINGS");
+      return true;
+    }
     bytes.remove_prefix(static_cast<std::size_t>(taken));
   }
   return true;

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "access/peer.h"
 #include "base/check.h"
@@ -105,7 +106,7 @@ void Stream::go_on() {
     if (!is_end_framed_) client_gone();
     return;
   }
-  check_length();
+  check_body();
   if (exchange_->body_state() == exchange::Exchange::Body::discarded)
     discard_body();
   else if (!input_.empty() || input_ended_)
@@ -117,7 +118,11 @@ void Stream::begin() {
   const config::Limits& limits = session_.limits();
   body_timer_.refill(limits.body_timeout, limits.body_rate);
   send_timer_.refill(limits.send_timeout, limits.send_rate);
-  const Refusal refusal = head_.read(request_, has_body_);
+  Refusal refusal = head_.read(request_, has_body_);
+  if (!refusal && request_.framing == http::Framing::length) length_ = request_.content_length;
+  if (!refusal) refusal = body_fault();
+  if (!refusal && is_misdirected())
+    refusal = {421, "the scheme of the request is not that of the connection"};
   std::string_view line;
   if (refusal) {
     line = request_.reset(head_.line());
@@ -130,15 +135,20 @@ void Stream::begin() {
   exchange_->refuse(refusal.status, refusal.reason, line);
 }
 
-// RFC 9113 section 8.1.1: a body of another length than was announced.
-void Stream::check_length() {
-  if (request_.framing != http::Framing::length || is_malformed_ || is_closed_) return;
+// What makes the request malformed after its head, RFC 9113 section 8.1.1.
+Refusal Stream::body_fault() const {
+  if (has_bad_trailers_) return {400, "trailers that cannot be read"};
   const bool is_wrong =
-      received_ > request_.content_length || (input_ended_ && received_ != request_.content_length);
-  if (!is_wrong) return;
-  is_malformed_ = true;
-  reset_code_ = NGHTTP2_PROTOCOL_ERROR;
-  exchange_->body_failed(400, "the request's body is not as long as its Content-Length says");
+      length_ && (received_ > *length_ || (input_ended_ && received_ != *length_));
+  if (is_wrong) return {400, "the request's body is not as long as its Content-Length says"};
+  return {};
+}
+
+void Stream::check_body() {
+  const Refusal fault = body_fault();
+  if (!fault || is_closed_) return;
+  if (!has_ended_) reset_code_ = NGHTTP2_PROTOCOL_ERROR;
+  exchange_->body_failed(fault.status, std::string(fault.reason));
 }
 
 void Stream::sent(std::uint64_t position) {
@@ -233,7 +243,15 @@ void Stream::open_body() {
   if (input_.empty()) body_timer_.wait();
 }
 
+// By TLS nobody asks for http, nor in the clear for https, but for a proxy that has spoken TLS.
+bool Stream::is_misdirected() const {
+  const bool is_https = session_.client().stream.security() != nullptr;
+  if (head_.scheme().empty() || head_.is_https() == is_https) return false;
+  return is_https || !session_.host().config().server.trusted_proxies.contains(peer());
+}
+
 std::string_view Stream::body() {
+  check_body();
   const bool is_wanted = exchange_->body_state() != exchange::Exchange::Body::discarded;
   if (input_.empty() && !input_ended_ && is_wanted)
     body_timer_.wait();
@@ -261,11 +279,20 @@ void Stream::discard_body() {
 void Stream::respond(const http::Response& response, http::Content content) {
   has_responded_ = true;
   if (session_.host().leaving()) session_.wind_down();
+  // An end of its own would need a window (nghttp2), and comes with the exchange's.
+  if (content == http::Content::none && reset_code_ == 0)
+    held_ = std::make_unique<http::Response>(response);
+  else
+    submit(response, content);
+}
+
+void Stream::submit(const http::Response& response, http::Content content) {
   if (is_closed_) return;
   const ResponseHead head(response, content);
   nghttp2_data_provider provider{.source = {.ptr = this}, .read_callback = &offer_frame};
+  const bool is_whole = content == http::Content::none && reset_code_ == 0;
   nghttp2_submit_response(session_.protocol(), id_, head.fields().data(), head.fields().size(),
-                          &provider);
+                          is_whole ? nullptr : &provider);
 }
 
 // No handler does that here: see takes_raw().
@@ -302,7 +329,9 @@ void Stream::flush() {
 void Stream::end() {
   has_ended_ = true;
   if (is_closed_) return;
-  if (has_responded_)
+  if (held_)
+    submit(*std::exchange(held_, {}), http::Content::none);
+  else if (has_responded_)
     nghttp2_session_resume_data(session_.protocol(), id_);
   else
     end_by_reset();

@@ -16,6 +16,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -44,6 +45,7 @@ class Stream final : public exchange::Wire {
   void head_complete(bool has_body);
   void body_arrived(std::string_view bytes);
   void body_ended() { input_ended_ = true; }
+  void bad_trailers() { has_bad_trailers_ = true; }
   // The frame that ends the response was made.
   void end_framed() { is_end_framed_ = true; }
   // Both sides have ended it, or one has reset it. `position`: of its last byte in what the
@@ -74,7 +76,10 @@ class Stream final : public exchange::Wire {
   void note_blocked(bool by_its_window);
   bool is_noted = false;  // the session will call go_on()
 
-  bool has_output() const { return !output_.empty() || file_left_ > 0; }
+  // Something that it cannot send without its client.
+  bool has_output() const {
+    return !output_.empty() || file_left_ > 0 || (has_ended_ && !is_end_framed_);
+  }
   bool waits_for_room() const { return waits_for_room_ && exchange_ && room() > 0; }
   bool is_closed() const { return is_closed_; }
   bool is_end_framed() const { return is_end_framed_; }
@@ -93,7 +98,10 @@ class Stream final : public exchange::Wire {
   void send_due();
   void reset(std::uint32_t code);
   void end_by_reset();
-  void check_length();
+  void submit(const http::Response& response, http::Content content);
+  Refusal body_fault() const;
+  void check_body();
+  bool is_misdirected() const;
 
   // ---- exchange::Wire
   const cgi::Endpoints& endpoints() override;
@@ -103,7 +111,7 @@ class Stream final : public exchange::Wire {
   void open_body() override;
   std::string_view body() override;
   void consume(std::size_t bytes) override;
-  bool body_complete() override { return input_ended_ && input_.empty(); }
+  bool body_complete() override { return input_ended_ && input_.empty() && !body_fault(); }
   void discard_body() override;
   std::uint64_t body_received() const override { return received_; }
   void respond(const http::Response& response, http::Content content) override;
@@ -131,15 +139,17 @@ class Stream final : public exchange::Wire {
   bool has_body_ = false;
   bool input_ended_ = false;
   bool is_closed_ = false;
-  bool is_malformed_ = false;
+  bool has_bad_trailers_ = false;
   bool has_responded_ = false;
   bool has_ended_ = false;  // its exchange has nothing more to write
   bool is_end_framed_ = false;
   bool waits_for_room_ = false;
   std::uint32_t reset_code_ = 0;  // its end must be a reset with this; 0: no
   std::uint64_t end_position_ = 0;
+  std::optional<std::uint64_t> length_;  // of the body, as announced
   Buffer input_;
   std::uint64_t received_ = 0;
+  std::unique_ptr<http::Response> held_;  // without content: sent at the exchange's end
   Buffer output_;
   int file_ = -1;
   std::uint64_t file_offset_ = 0;
