@@ -33,6 +33,11 @@ if(CGISRV_NGHTTP2 AND CGISRV_NGHTTP2_INCLUDE)
   add_library(nghttp2::nghttp2 UNKNOWN IMPORTED)
   set_target_properties(nghttp2::nghttp2 PROPERTIES IMPORTED_LOCATION ${CGISRV_NGHTTP2}
                         INTERFACE_INCLUDE_DIRECTORIES ${CGISRV_NGHTTP2_INCLUDE})
+else()
+  add_library(cgisrv_nghttp2 INTERFACE)
+  target_compile_definitions(cgisrv_nghttp2 INTERFACE CGISRV_WITHOUT_NGHTTP2)
+  add_library(nghttp2::nghttp2 ALIAS cgisrv_nghttp2)
+  set(CGISRV_HTTP2_SOURCES serve_without_nghttp2.cc)
 endif()
 
 # coding_library(NAME HEADER LIBRARY...): coding::NAME, which compresses. Brotli and zstd have no CMake

@@ -200,6 +200,13 @@ struct Site {
   const std::string& title() const { return server_name.empty() ? root : server_name.front(); }
 };
 
+// Not if it was built without nghttp2.
+#ifdef CGISRV_WITHOUT_NGHTTP2
+inline constexpr bool has_http2 = false;
+#else
+inline constexpr bool has_http2 = true;
+#endif
+
 // [[listen]]
 struct Listen {
   std::string address = "127.0.0.1:8888";  // read by net::parse_address
@@ -208,7 +215,7 @@ struct Listen {
   bool proxy_protocol = false;  // each connection begins with a PROXY header
   unsigned line = 0;            // in the file; 0: not from a file
 
-  bool speaks_http2() const { return http2.value_or(tls); }
+  bool speaks_http2() const { return http2.value_or(tls && has_http2); }
 };
 
 // [admin]

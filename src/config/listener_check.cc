@@ -55,6 +55,9 @@ void check_listeners(const Value& root, Config& config, Faults& faults) {
     Listen& listen = config.listen[i];
     const Value& table = root.find("listen")->as<Value::List>()->at(i);
     add({"address", listen.address, position_of(table, "address")}, listen.line);
+    if (listen.http2.value_or(false) && !has_http2)
+      faults.add(position_of(table, "http2"),
+                 "'http2': this cgisrv was built without HTTP/2; put a proxy in front");
     if (listen.proxy_protocol && config.server.trusted_proxies.empty())
       faults.add(position_of(table, "proxy_protocol"),
                  "'proxy_protocol' lets in proxies alone; name them: trusted_proxies = "

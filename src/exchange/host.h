@@ -18,6 +18,7 @@
 #include "exchange/request_stats.h"
 #include "handler/exchange.h"
 #include "site/locate.h"
+#include "telemetry/http2_counts.h"
 
 namespace cgisrv::exchange {
 
@@ -60,7 +61,10 @@ class Host {
   // From now on exchanges are counted and noted in `shared_stats`.
   void use_shared_stats(telemetry::SharedStats& shared_stats) {
     request_stats_.emplace(shared_stats, config_);
+    http2_counts_ = &shared_stats.http2();
   }
+  // Null: nothing is counted.
+  telemetry::Http2Counts* http2_counts() const { return http2_counts_; }
 
   const config::Config& config() const { return config_; }
   Loop& loop() const { return worker_.loop(); }
@@ -95,6 +99,7 @@ class Host {
   const config::Config& config_;
   accesslog::AccessLog* access_log_;
   std::optional<RequestStats> request_stats_;  // none: nothing is counted
+  telemetry::Http2Counts* http2_counts_ = nullptr;
   RandomNumbers request_ids_;
   std::uint64_t answered_ = 0;
   std::uint64_t retires_at_;

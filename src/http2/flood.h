@@ -27,6 +27,9 @@ class FloodGuard {
   // The fields of one head, so far, whether kept or not.
   void head(std::size_t bytes, std::size_t bytes_max);
 
+  // Another who counts has refused it: static storage.
+  void refused(std::string_view problem) { problem_ = problem; }
+
   // What was too much, to follow "has sent"; empty: nothing. Static storage.
   std::string_view problem() const { return problem_; }
 

@@ -14,12 +14,12 @@ using config::Duration;
 
 namespace {
 
-constexpr std::size_t turn_bytes_max = 1 << 20;  // sent in one turn
-constexpr std::size_t held_bytes_max = 1 << 20;  // by all streams for their client
-constexpr std::size_t queue_max = 1000;          // frames that wait to be sent
-constexpr std::size_t linger_bytes_max = 256 * 1024;  // that are read after the end
-constexpr Duration linger_timeout{5'000};        // for the client to close
-constexpr Duration announcement_timeout{1'000};  // for the client to hear of the end
+constexpr std::size_t turn_bytes_max = 1 << 20;      // sent in one turn
+constexpr std::size_t held_bytes_max = 1 << 20;      // by all streams for their client
+constexpr std::size_t queue_max = 1000;              // frames that wait to be sent
+constexpr std::size_t linger_bytes_max = 64 * 1024;  // that are read after the end
+constexpr Duration linger_timeout{5'000};            // for the client to close
+constexpr Duration announcement_timeout{1'000};      // for the client to hear of the end
 constexpr std::uint8_t announcement[8] = {'g', 'o', 'i', 'n', 'g', 0, 0, 0};
 
 }  // namespace
@@ -61,6 +61,7 @@ void Session::start() {
   watch_ = Watch(loop(), client_.stream.fd(), EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
                  WatchCallback::of<&Session::socket_ready>(*this));
   if (!watch_ || !make_protocol()) return close();
+  count(&telemetry::Http2Counts::connections);
   readable_ = client_.stream.holds_more() || !early_.empty();
   send_timer_.refill(limits().send_timeout, limits().send_rate);
   set_use(Use::head);  // a silent new connection has no claim to the keep-alive time
@@ -282,7 +283,14 @@ void Session::name_last() {
   go_on_later();
 }
 
+void Session::count_reset() {
+  count(&telemetry::Http2Counts::resets);
+  flood_.reset(loop().now());
+}
+
 void Session::calm(std::string_view problem) {
+  if (!is_open()) return;
+  count(&telemetry::Http2Counts::refused);
   log::line(log::Level::notice, "{} has sent {}; its connection of HTTP/2 is ended",
             client_.peer().text(), problem);
   say_goodbye(NGHTTP2_ENHANCE_YOUR_CALM, problem);

@@ -14,6 +14,7 @@
 #include <cgisrv/loop.h>
 #include <nghttp2/nghttp2.h>
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <list>
@@ -29,6 +30,7 @@
 #include "http2/stream.h"
 #include "net/min_rate_timer.h"
 #include "net/output.h"
+#include "telemetry/http2_counts.h"
 
 namespace cgisrv::http2 {
 
@@ -59,6 +61,7 @@ class Session final : public connection::Connection {
   // Bytes that the streams hold for their client beside what each may always hold.
   std::size_t shared_room() const;
   void note_held(std::ptrdiff_t bytes) { held_ += bytes; }
+  void count_stream() const { count(&telemetry::Http2Counts::streams); }
   // The server is about to end: so is this connection.
   void wind_down();
 
@@ -91,6 +94,10 @@ class Session final : public connection::Connection {
   void head_due();
   void output_due();
   bool is_open() const { return state_ == State::open; }
+  void count(std::atomic<std::uint64_t> telemetry::Http2Counts::*what) const {
+    if (auto* const counts = host().http2_counts()) ++(counts->*what);
+  }
+  void count_reset();
 
   connection::Client client_;
   nghttp2_session* protocol_ = nullptr;

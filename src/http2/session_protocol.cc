@@ -84,7 +84,7 @@ struct Session::Callbacks {
         session.note(*stream);
         break;
       case NGHTTP2_RST_STREAM:
-        session.flood_.reset(session.loop().now());
+        session.count_reset();
         break;
       case NGHTTP2_PING:
         if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0 && session.end_ == End::announced)
@@ -94,17 +94,27 @@ struct Session::Callbacks {
       case NGHTTP2_WINDOW_UPDATE:
         session.flood_.window_update(session.loop().now());
         break;
-      default:
+      case NGHTTP2_SETTINGS:
         session.flood_.control(session.loop().now());
+        break;
+      default:
+        break;
     }
     return 0;
   }
 
   // Frames that nghttp2 ignores cost as much as others.
-  static int frame_begins(nghttp2_session*, const nghttp2_frame_hd* head, void* self) {
+  static int frame_begins(nghttp2_session* protocol, const nghttp2_frame_hd* head, void* self) {
     Session& session = of(self);
-    if (head->type > NGHTTP2_CONTINUATION) session.flood_.control(session.loop().now());
+    const bool is_priority = head->type == NGHTTP2_PRIORITY;
+    if (is_priority || head->type > NGHTTP2_CONTINUATION)
+      session.flood_.control(session.loop().now());
+    if (is_priority && head->stream_id == 0)
+      nghttp2_session_terminate_session(protocol, NGHTTP2_PROTOCOL_ERROR);
     return 0;
+  }
+  static int unknown_frame(nghttp2_session*, void**, const nghttp2_frame_hd*, void*) {
+    return NGHTTP2_ERR_CANCEL;
   }
 
   static int data_received(nghttp2_session* protocol, std::uint8_t, std::int32_t id,
@@ -151,8 +161,7 @@ struct Session::Callbacks {
     if (frame->hd.type == NGHTTP2_RST_STREAM) {
       // Those that the client has brought about count as its own.
       const std::uint32_t code = frame->rst_stream.error_code;
-      if (code != NGHTTP2_NO_ERROR && code != NGHTTP2_INTERNAL_ERROR)
-        session.flood_.reset(session.loop().now());
+      if (code != NGHTTP2_NO_ERROR && code != NGHTTP2_INTERNAL_ERROR) session.count_reset();
       return 0;
     }
     const bool is_body = frame->hd.type == NGHTTP2_DATA || frame->hd.type == NGHTTP2_HEADERS;
@@ -173,6 +182,7 @@ struct Session::Callbacks {
     nghttp2_session_callbacks_set_on_header_callback(all, &header);
     nghttp2_session_callbacks_set_on_begin_frame_callback(all, &frame_begins);
     nghttp2_session_callbacks_set_on_frame_recv_callback(all, &frame_received);
+    nghttp2_session_callbacks_set_unpack_extension_callback(all, &unknown_frame);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(all, &data_received);
     nghttp2_session_callbacks_set_on_stream_close_callback(all, &stream_closed);
     nghttp2_session_callbacks_set_send_data_callback(all, &send_data);
@@ -191,6 +201,10 @@ bool Session::make_protocol() {
     nghttp2_option_set_no_http_messaging(all, 1);
     nghttp2_option_set_no_auto_window_update(all, 1);
     nghttp2_option_set_no_closed_streams(all, 1);
+    nghttp2_option_set_builtin_recv_extension_type(all, NGHTTP2_PRIORITY_UPDATE);
+    for (unsigned type = NGHTTP2_CONTINUATION + 1; type <= 0xff; ++type)  // so that they are told
+      if (type != NGHTTP2_PRIORITY_UPDATE)
+        nghttp2_option_set_user_recv_extension_type(all, static_cast<std::uint8_t>(type));
     nghttp2_option_set_max_settings(all, settings_entries_max);
     nghttp2_option_set_max_continuations(all, continuations_max);
     return all;
@@ -231,12 +245,12 @@ bool Session::feed(std::string_view bytes) {
     const auto taken = nghttp2_session_mem_recv(
         protocol_, reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
     if (taken == NGHTTP2_ERR_BAD_CLIENT_MAGIC || taken == NGHTTP2_ERR_NOMEM) return false;
-    if (taken < 0) {
-      calm("what nghttp2 has no patience for: frames of CONTINUATION, or entries of SETTINGS");
-      return true;
-    }
+    if (taken < 0 && flood_.problem().empty())
+      flood_.refused("too many frames of CONTINUATION, or entries of SETTINGS");
+    if (taken < 0) break;
     bytes.remove_prefix(static_cast<std::size_t>(taken));
   }
+  if (!flood_.problem().empty()) calm(flood_.problem());
   return true;
 }
 

@@ -8,6 +8,7 @@
 #include "access/peer.h"
 #include "base/check.h"
 #include "base/log.h"
+#include "http2/priority.h"
 #include "http2/response_head.h"
 #include "http2/session.h"
 
@@ -129,10 +130,19 @@ void Stream::begin() {
     request_.version = http::Version::http2;
     if (head_.asks_for_no_content()) request_.method = "HEAD";
     if (refusal.is_malformed()) reset_code_ = NGHTTP2_PROTOCOL_ERROR;
+  } else if (const auto field = request_.field("priority")) {
+    prioritize(*field);
   }
+  session_.count_stream();
   exchange_ = std::make_unique<exchange::Exchange>(session_.host(), *this, request_);
   if (!refusal) return exchange_->start();
   exchange_->refuse(refusal.status, refusal.reason, line);
+}
+
+void Stream::prioritize(std::string_view field) {
+  const Priority priority = parse_priority(field);
+  const nghttp2_extpri own{.urgency = priority.urgency, .inc = priority.is_incremental ? 1 : 0};
+  nghttp2_session_change_extpri_stream_priority(session_.protocol(), id_, &own, 0);
 }
 
 // What makes the request malformed after its head, RFC 9113 section 8.1.1.

@@ -93,6 +93,7 @@ class Stream final : public exchange::Wire {
 
  private:
   void begin();
+  void prioritize(std::string_view field);
   void drop_exchange();
   void body_due();
   void send_due();

@@ -28,6 +28,22 @@ void add_tls(Exposition& out, const Report& report) {
     out.sample({{"site", each.site}, {"file", each.file}}, static_cast<double>(each.not_after));
 }
 
+// Nothing where nobody has spoken it.
+void add_http2(Exposition& out, const Report& report) {
+  const Report::Totals& totals = report.totals;
+  if (totals.http2_connections == 0) return;
+  const auto counter = [&](std::string_view name, std::uint64_t value, std::string_view help) {
+    out.family(name, "counter", help);
+    out.sample({}, static_cast<double>(value));
+  };
+  counter("cgisrv_http2_connections_total", totals.http2_connections, "Connections of HTTP/2.");
+  counter("cgisrv_http2_streams_total", totals.http2_streams, "Requests by HTTP/2.");
+  counter("cgisrv_http2_resets_total", totals.http2_resets,
+          "Streams that a client has reset, or that were reset for what it did.");
+  counter("cgisrv_http2_refused_total", totals.http2_refused,
+          "Connections of HTTP/2 that were ended for what their clients did.");
+}
+
 void add_server(Exposition& out, const Report& report) {
   const Report::Server& server = report.server;
   const Report::Totals& totals = report.totals;
@@ -58,6 +74,7 @@ void add_server(Exposition& out, const Report& report) {
   out.sample({{"result", "done"}}, static_cast<double>(totals.reloads));
   out.sample({{"result", "failed"}}, static_cast<double>(totals.reloads_failed));
   add_tls(out, report);
+  add_http2(out, report);
   gauge("cgisrv_programs_running", static_cast<double>(report.admission.running),
         "Programs that run now.");
   gauge("cgisrv_programs_running_max", static_cast<double>(report.admission.limit),

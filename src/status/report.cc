@@ -25,7 +25,9 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Report::Server, pid, version, st
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Report::Totals, requests, connections_accepted,
                                                 lost_log_lines, worker_deaths, worker_retirements,
                                                 reloads, reloads_failed, tls_handshakes,
-                                                tls_resumed, tls_failed, by_status)
+                                                tls_resumed, tls_failed, http2_connections,
+                                                http2_streams, http2_resets, http2_refused,
+                                                by_status)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Report::Certificate, site, file, not_after,
                                                 seconds_left)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Report::Worker, index, pid, state, connections,

@@ -35,6 +35,10 @@ struct Report {
     std::uint64_t tls_handshakes = 0;      // in full
     std::uint64_t tls_resumed = 0;         // of clients that had shaken hands before
     std::uint64_t tls_failed = 0;          // begun, and not completed
+    std::uint64_t http2_connections = 0;
+    std::uint64_t http2_streams = 0;  // requests
+    std::uint64_t http2_resets = 0;   // by a client, or for what it did
+    std::uint64_t http2_refused = 0;  // connections, for what their clients did
     std::map<std::string, std::uint64_t> by_status;
   };
   struct Certificate {

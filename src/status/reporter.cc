@@ -89,7 +89,11 @@ Report Reporter::report() const {
                    .reloads_failed = shared_stats_.reloads_failed(),
                    .tls_handshakes = shared_stats_.handshakes().full,
                    .tls_resumed = shared_stats_.handshakes().resumed,
-                   .tls_failed = shared_stats_.handshakes().failed};
+                   .tls_failed = shared_stats_.handshakes().failed,
+                   .http2_connections = shared_stats_.http2().connections,
+                   .http2_streams = shared_stats_.http2().streams,
+                   .http2_resets = shared_stats_.http2().resets,
+                   .http2_refused = shared_stats_.http2().refused};
   report.certificates = about_.certificates;
   for (Report::Certificate& each : report.certificates)
     each.seconds_left = each.not_after - std::time(nullptr);

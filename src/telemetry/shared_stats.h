@@ -9,6 +9,7 @@
 #include "base/shared.h"
 #include "telemetry/handshakes.h"
 #include "telemetry/history.h"
+#include "telemetry/http2_counts.h"
 #include "telemetry/incidents.h"
 #include "telemetry/traffic.h"
 
@@ -24,6 +25,7 @@ class SharedStats {
   Incidents& incidents() { return shared_->incidents; }
   History& history() { return shared_->history; }
   Handshakes& handshakes() { return shared_->handshakes; }
+  Http2Counts& http2() { return shared_->http2; }
 
   // The master is alive; all others can read when it last said so.
   void beat() { shared_->beat = Clock::now().time_since_epoch(); }
@@ -44,6 +46,7 @@ class SharedStats {
     std::atomic<std::uint64_t> reloads, reloads_failed;
     std::atomic<bool> leaving;
     Handshakes handshakes;
+    Http2Counts http2;
     Traffic traffic;
     Incidents incidents;
     History history;

@@ -4,7 +4,7 @@
 
 #include "base/log.h"
 #include "connection/client.h"
-#include "http2/session.h"
+#include "http2/serve.h"
 #include "process/spawn.h"
 
 namespace cgisrv::worker {
@@ -58,7 +58,7 @@ Service::Service(pool::Worker& worker, const config::Config& config, Dependencie
   connections_.hand_over_http2(
       [this](unsigned listener) { return kind_of(listener).http2 && !kind_of(listener).tls; },
       [this](connection::Client client, std::string_view read) {
-        connections_.add(std::make_unique<http2::Session>(connections_, std::move(client), read));
+        http2::serve(connections_, std::move(client), read);
       });
   sites_.use_https_port(https_port(listeners_, given.addresses));
   if (given.shared_stats != nullptr) sites_.use_shared_stats(*given.shared_stats);
@@ -86,10 +86,9 @@ void Service::begin(pool::Connection connection, std::unique_ptr<net::Transport>
   const net::Security* const security = transport ? transport->security() : nullptr;
   if (security != nullptr && security->is_http2) {
     sites_.connection_accepted();
-    connections_.add(std::make_unique<http2::Session>(
+    http2::serve(
         connections_,
-        connection::Client(std::move(connection), std::move(transport), std::move(proxied)),
-        std::string_view()));
+        connection::Client(std::move(connection), std::move(transport), std::move(proxied)), {});
   } else {
     connections_.accepted(std::move(connection), std::move(transport), std::move(proxied));
   }
