@@ -26,7 +26,7 @@ metrics_packages="prometheus"
 program_packages="mercurial cvsweb mediawiki php-sqlite3 php-cli nagios4-cgi xymon mapcache-cgi
   namazu2 namazu2-index-tools collectd-core rrdtool librrds-perl libconfig-general-perl
   libhtml-parser-perl dokuwiki ikiwiki libcgi-session-perl libcgi-formbuilder-perl
-  backuppc munin smokeping w3c-markup-validator"
+  backuppc munin smokeping w3c-markup-validator cgi-mapserver dwww rancid-cgi"
 # bench/counts: system calls, and instructions.
 count_packages="strace valgrind gcc python3 perl"
 bench_packages="wrk musl-tools gcc python3 perl libssl-dev zlib1g-dev golang-go busybox h2o

@@ -217,3 +217,61 @@ def test_smokeping(drop_in, place):
         assert server.get(f"/{path}").body.startswith(b"\x89PNG"), path
     for path in ("css/smokeping-screen.css", "js/smokeping.js", "js/prototype/prototype.js"):
         assert server.get(f"/smokeping/{path}").status == 200, path
+
+
+# collectd.
+
+COLLECTION3 = "/usr/share/doc/collectd-core/examples/collection3/"
+
+
+@installed(f"{COLLECTION3}bin/index.cgi")
+def test_collectd(drop_in, place):
+    pages = place.copy(COLLECTION3, "collection3")
+    database = place.folder / "rrd/machine.example/load/load.rrd"
+    database.parent.mkdir(parents=True)
+    write_database(database, [f"DS:{term}term:GAUGE:600:0:100" for term in ("short", "mid", "long")],
+                   [f"RRA:{kind}:0.5:1:600" for kind in ("AVERAGE", "MIN", "MAX")])
+    settings = pages / "etc/collection.conf"
+    settings.write_text(f'DataDir "{place.folder}/rrd"\n' + settings.read_text())
+    server = drop_in("collectd", {f"{COLLECTION3}bin/": f"{pages}/bin/",
+                                  f"{COLLECTION3}share/": f"{pages}/share/"})
+    assert server.get("/collectd/").header("Location") == "/collectd/bin/index.cgi"
+    assert b"machine.example" in server.get("/collectd/bin/index.cgi").body
+    picture = server.get("/collectd/bin/graph.cgi?hostname=machine.example;plugin=load;type=load")
+    assert picture.body.startswith(b"\x89PNG"), picture
+    assert server.get("/collectd/share/style.css").status == 200
+    for hidden in ("etc/collection.conf", "lib/Collectd/Config.pm", "bin/.htaccess", "README"):
+        assert server.get(f"/collectd/{hidden}").status == 404, hidden
+
+
+# RANCID.
+
+
+@installed("/usr/lib/cgi-bin/lg/lg.cgi")
+def test_rancid(drop_in, place):
+    """A router that programs of the test's play: clogin(1) would log in to it."""
+    data = place.own("lg")
+    (data / "router.db").write_text("router.example;cisco;up\n")
+    told = "printf 'router.example>%s\\nneighbor 192.0.2.7\\n' \"$5\""
+    for name, text in (("ping", "exit 0"), ("clogin", f"# -noenable -f FILE -c COMMAND ROUTER\n{told}")):
+        (data / name).write_text(f"#!/bin/sh\n{text}\n")
+        (data / name).chmod(0o755)
+    settings = data / "lg.conf"
+    settings.write_text(
+        Path("/etc/rancid/lg.conf").read_text().replace("/etc/rancid/", f"{data}/")
+        .replace("/var/log/rancid", str(data)).replace("/var/cache/rancid-cgi", str(data))
+        .replace('$ENV{PATH}="', f'$ENV{{PATH}}="{data}:'))
+    programs = place.copy("/usr/lib/cgi-bin/lg", "programs")
+    engine = programs / "lg.cgi"
+    engine.write_text(engine.read_text().replace("/bin/ping", str(data / "ping")))
+    server = drop_in("rancid", {"/usr/lib/cgi-bin/lg/": f"{programs}/"}, variables(LG_CONF=settings))
+    assert server.get("/lg/").header("Location") == "/lg/lgform.cgi"
+    for form in ("/lg/lgform.cgi", "/cgi-bin/lg/lgform.cgi"):
+        page = server.get(form)
+        assert page.status == 200 and b"router.example" in page.body, page
+    answer = server.get("/lg/lg.cgi?query=summary&router=router.example:cisco&args=")
+    assert answer.status == 200 and b"neighbor 192.0.2.7" in answer.body, answer
+    assert b"lgform.cgi" in server.get("/rancid-cgi/index.html").body
+    assert server.get("/lg/lgnotes.html").header("Content-Type").startswith("text/html")
+    assert_for_this_machine_alone(server, "/lg/", "/lg/lgform.cgi", "/cgi-bin/lg/lg.cgi",
+                                  "/lg/lgnotes.html", "/rancid-cgi/index.html")

@@ -1,8 +1,9 @@
-"""The snippets of examples/sites for BackupPC and the W3C's validator, with the distribution's packages."""
+"""The snippets of examples/sites for BackupPC, the W3C's validator, maps and documents, with the
+distribution's packages."""
 
 from __future__ import annotations
 
-from support.drop_in import ELSEWHERE, installed, needs_root
+from support.drop_in import ELSEWHERE, FORM, installed, needs_root
 from support.passwords import ALICE, basic
 
 BOUNDARY = "a-boundary-of-this-test"
@@ -73,3 +74,49 @@ def test_w3c_markup_validator(drop_in):
             ("fragment-upload.html", "/w3c-validator/detailed.html#validate-by-input"),
             ("whatsnew.atom", "http://www.w3.org/QA/Tools/validator-whatsnew.atom")):
         assert server.get(f"/w3c-validator/{target}").header("Location") == to, target
+
+
+# MapServer.
+
+MAP = """MAP
+  NAME "here" SIZE 40 30 EXTENT 0 0 4 3 IMAGETYPE "png"
+  LAYER NAME "points" TYPE POINT STATUS DEFAULT
+    FEATURE POINTS 2 2 END END
+    CLASS STYLE COLOR 200 0 0 SIZE 5 END END
+  END
+END
+"""
+
+
+@installed("/usr/lib/cgi-bin/mapserv")
+def test_mapserver(drop_in, place):
+    drawn, other = place.folder / "here.map", place.folder / "other.map"
+    for file in (drawn, other):
+        file.write_text(MAP)
+    settings = place.folder / "mapserver.conf"
+    settings.write_text(f'CONFIG\n  MAPS\n    HERE "{drawn}"\n  END\nEND\n')
+    server = drop_in("mapserver", {"/etc/mapserver.conf": settings})
+    picture = server.get("/cgi-bin/mapserv?map=HERE&mode=map")
+    assert picture.header("Content-Type") == "image/png" and picture.body.startswith(b"\x89PNG"), picture
+    by_form = server.request("POST", "/cgi-bin/mapserv", [*FORM], b"map=HERE&mode=map")
+    assert by_form.body.startswith(b"\x89PNG"), by_form
+    assert not server.get(f"/cgi-bin/mapserv?map={other}&mode=map").body.startswith(b"\x89PNG")
+
+
+# dwww.
+
+
+@installed("/usr/lib/cgi-bin/dwww")
+def test_dwww(drop_in, place):
+    pages = place.copy("/usr/share/dwww", "dwww")
+    (pages / "index.html").write_text("Documents\n")
+    server = drop_in("dwww", {"/var/www/dwww/": f"{pages}/"})
+    assert server.get("/dwww/").body == b"Documents\n"
+    assert server.get("/dwww/dwww.css").header("Content-Type").startswith("text/css")
+    assert server.get("/cgi-bin/dwww").header("Location").endswith("/dwww/")
+    folder = server.get("/cgi-bin/dwww/usr/share/doc/dwww/?type=dir")
+    assert folder.status == 200 and b"copyright" in folder.body, folder
+    license = server.get("/cgi-bin/dwww/usr/share/doc/dwww/copyright?type=text/plain")
+    assert license.status == 200 and b"dwww" in license.body, license
+    for target in ("/dwww/", "/cgi-bin/dwww", "/cgi-bin/dwww/usr/share/doc/"):
+        assert server.get(target, [*ELSEWHERE]).status == 403, target
