@@ -29,6 +29,7 @@ struct Pattern::Code {
   pcre2_match_data* data = nullptr;  // one match at a time
   std::size_t unseen_max = 0;        // bytes that a step may look at without getting further
   std::vector<std::string> names;    // of group N at N; its number if it has no name
+  std::string prefix;                // with which each text begins that matches
 };
 
 namespace {
@@ -89,6 +90,16 @@ std::size_t unseen_max_of(const pcre2_code* code, std::string_view text) {
   return most;
 }
 
+// What a text has to begin with that matches: the letters behind a "^". Most paths do not, and are
+// told from those that do without being matched.
+std::string prefix_of(std::string_view text) {
+  if (!text.starts_with('^') || text.contains('|')) return {};
+  text.remove_prefix(1);
+  const std::size_t end = std::min(text.find_first_of("\\^$.[]|()?*+{}"), text.size());
+  const bool may_be_missing = end < text.size() && std::string_view("?*{").contains(text[end]);
+  return std::string(text.substr(0, may_be_missing && end > 0 ? end - 1 : end));
+}
+
 }  // namespace
 
 Result<Pattern> Pattern::compile(const std::string& text) {
@@ -115,6 +126,7 @@ Result<Pattern> Pattern::compile(const std::string& text) {
   pcre2_jit_stack_assign(made->context, nullptr, made->stack);
   made->unseen_max = unseen_max_of(made->code, text);
   made->names = names_of(made->code);
+  made->prefix = prefix_of(text);
   return Pattern(std::move(made));
 }
 
@@ -143,6 +155,7 @@ Result<Matched> Pattern::match(std::string_view text) const {
   if (text.size() > text_bytes_max)
     return std::unexpected(
         Error{EMSGSIZE, fmt::format("it is longer than {} bytes", text_bytes_max)});
+  if (!text.starts_with(code_->prefix)) return Matched{};
   Budget own;
   Budget& budget = *Budget::current_;
   auto [known, is_new] = budget.found_.try_emplace({code_.get(), std::string(text)});

@@ -37,6 +37,20 @@ TEST(Pattern, CapturesByNameAndNumber) {
   EXPECT_EQ(captured("^/.$", "/\xff"), "0=/\xff ") << "bytes";
 }
 
+// Texts that begin otherwise are not matched at all.
+TEST(Pattern, BeginsWithItsLetters) {
+  for (const auto* text : {"/ac", "/abc", "/abbc"})
+    EXPECT_NE(captured("^/ab*c", text), "none") << text;
+  EXPECT_NE(captured("^/ab?c", "/ac"), "none");
+  EXPECT_NE(captured("^/ab{0,2}c", "/ac"), "none");
+  EXPECT_NE(captured("^/ab+c", "/abc"), "none");
+  EXPECT_NE(captured("^/a|^/b", "/b"), "none");
+  EXPECT_NE(captured("^/a(?i)b", "/aB"), "none");
+  EXPECT_NE(captured("^/a\\.b", "/a.b"), "none");
+  EXPECT_NE(captured("/a", "/b/a"), "none");
+  EXPECT_EQ(captured("^/ab+c", "/ac"), "none");
+}
+
 TEST(Pattern, KnowsWhereItsMatchEnds) {
   EXPECT_EQ(compiled("\\.cgi(?=/|$)").match("/a.cgi/info")->end, 6);
 }
