@@ -1,14 +1,19 @@
 #include "auth/digest.h"
 
 #ifndef CGISRV_WITHOUT_PASSWORDS
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
+#include <openssl/params.h>
 #endif
 
+#include <sys/random.h>
+
 #include <algorithm>
-#include <memory>
+#include <utility>
 #include <vector>
+
+#include "base/check.h"
 
 namespace cgisrv::auth {
 
@@ -21,7 +26,11 @@ std::optional<std::string> apr1(std::string_view, std::string_view) {
 std::optional<std::string> sha1(std::string_view) {
   return std::nullopt;
 }
-Digest keyed_digest(std::span<const std::uint8_t>, std::string_view) {
+struct KeyedDigest::Context {};
+KeyedDigest::KeyedDigest(std::span<const std::uint8_t>) {}
+KeyedDigest::KeyedDigest(KeyedDigest&&) noexcept = default;
+KeyedDigest::~KeyedDigest() = default;
+Digest KeyedDigest::of(std::string_view) const {
   return {};
 }
 bool is_same(std::string_view a, std::string_view b) {
@@ -139,10 +148,39 @@ std::optional<std::string> sha1(std::string_view password) {
   return "{SHA}" + std::string(base64.begin(), base64.begin() + size);
 }
 
-Digest keyed_digest(std::span<const std::uint8_t> key, std::string_view text) {
+struct KeyedDigest::Context {
+  ~Context() { EVP_MAC_CTX_free(mac); }
+
+  EVP_MAC_CTX* mac = nullptr;  // null: it could not be had
+};
+
+KeyedDigest::KeyedDigest(std::span<const std::uint8_t> key) : context_(new Context) {
+  EVP_MAC* const hmac = EVP_MAC_fetch(nullptr, OSSL_MAC_NAME_HMAC, nullptr);
+  if (hmac != nullptr) context_->mac = EVP_MAC_CTX_new(hmac);
+  EVP_MAC_free(hmac);
+  if (context_->mac == nullptr) return;
+  std::string name = "SHA256";
+  const OSSL_PARAM parameters[] = {
+      OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name.data(), 0),
+      OSSL_PARAM_construct_end()};
+  if (EVP_MAC_init(context_->mac, key.data(), key.size(), parameters) == 1) return;
+  EVP_MAC_CTX_free(std::exchange(context_->mac, nullptr));
+}
+
+KeyedDigest::KeyedDigest(KeyedDigest&&) noexcept = default;
+KeyedDigest::~KeyedDigest() = default;
+
+Digest KeyedDigest::of(std::string_view text) const {
   Digest digest{};
-  ::HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
-         reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data(), nullptr);
+  std::size_t size = 0;
+  const auto* const bytes = reinterpret_cast<const unsigned char*>(text.data());
+  EVP_MAC_CTX* const mac = context_->mac;
+  const bool is_good = mac != nullptr && EVP_MAC_init(mac, nullptr, 0, nullptr) == 1 &&
+                       EVP_MAC_update(mac, bytes, text.size()) == 1 &&
+                       EVP_MAC_final(mac, digest.data(), &size, digest.size()) == 1;
+  if (!is_good || size != digest.size())
+    CGISRV_CHECK(::getrandom(digest.data(), digest.size(), 0) ==
+                 static_cast<ssize_t>(digest.size()));
   return digest;
 }
 

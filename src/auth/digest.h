@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -19,8 +20,20 @@ std::optional<std::string> apr1(std::string_view password, std::string_view salt
 std::optional<std::string> sha1(std::string_view password);
 
 using Digest = std::array<std::uint8_t, 32>;
-// HMAC-SHA-256 (RFC 2104). All zero if libcrypto fails, which it does only without memory.
-Digest keyed_digest(std::span<const std::uint8_t> key, std::string_view text);
+// HMAC-SHA-256 (RFC 2104) of texts by one key, which is prepared once: most of a short text's cost.
+class KeyedDigest {
+ public:
+  explicit KeyedDigest(std::span<const std::uint8_t> key);
+  ~KeyedDigest();
+  KeyedDigest(KeyedDigest&&) noexcept;
+
+  // Random, and so equal to no other, if libcrypto fails, which it does only without memory.
+  Digest of(std::string_view text) const;
+
+ private:
+  struct Context;
+  std::unique_ptr<Context> context_;
+};
 
 // Whether both are equal, in a time that depends on their sizes alone.
 bool is_same(std::string_view a, std::string_view b);

@@ -84,7 +84,7 @@ const UserStore::Kept<PasswordFile>& UserStore::passwords_of(const Options& rule
 // Always the same one for a name, as if that had an entry: a file may hold hashes of several costs.
 const std::string& UserStore::other_hash(const PasswordFile& file, std::string_view user) const {
   if (file.users.empty()) return unfitting_hash();
-  const Digest digest = keyed_digest(secret_, user);
+  const Digest digest = KeyedDigest(secret_).of(user);
   std::uint64_t number = 0;
   for (std::size_t i = 0; i < sizeof number; ++i)
     number = number << 8 | digest[i];

@@ -17,14 +17,23 @@ std::size_t VerdictCache::FirstBytes::operator()(const Digest& key) const {
   return value;
 }
 
-VerdictCache::VerdictCache(Clock::duration lifetime, std::size_t entries_max)
-    : lifetime_(lifetime), entries_max_(entries_max) {
-  CGISRV_CHECK(::getrandom(secret_.data(), secret_.size(), 0) ==
-               static_cast<ssize_t>(secret_.size()));
+namespace {
+
+// By a key that nobody has but the one that is made.
+KeyedDigest random_digest() {
+  std::array<std::uint8_t, 32> secret{};
+  CGISRV_CHECK(::getrandom(secret.data(), secret.size(), 0) == static_cast<ssize_t>(secret.size()));
+  KeyedDigest made(secret);
+  ::explicit_bzero(secret.data(), secret.size());
+  return made;
 }
 
+}  // namespace
+
+VerdictCache::VerdictCache(Clock::duration lifetime, std::size_t entries_max)
+    : lifetime_(lifetime), entries_max_(entries_max), keyed_digest_(random_digest()) {}
+
 VerdictCache::~VerdictCache() {
-  ::explicit_bzero(secret_.data(), secret_.size());
   while (!entries_.empty())
     forget(entries_.begin());
 }
@@ -35,7 +44,7 @@ Digest VerdictCache::key_of(std::uint32_t rule, std::uint64_t client, std::strin
   std::string text = fmt::format("{} {}", rule, client);
   text.reserve(text.size() + 2 + user.size() + password.size());
   text.append("\0", 1).append(user).append("\0", 1).append(password);
-  const Digest key = keyed_digest(secret_, text);
+  const Digest key = keyed_digest_.of(text);
   ::explicit_bzero(text.data(), text.size());
   return key;
 }

@@ -56,7 +56,7 @@ class VerdictCache {
 
   const Clock::duration lifetime_;
   const std::size_t entries_max_;
-  std::array<std::uint8_t, 32> secret_{};
+  const KeyedDigest keyed_digest_;
   Entries entries_;  // the most recently used first
   std::unordered_map<Digest, Entries::iterator, FirstBytes> by_key_;
 };
