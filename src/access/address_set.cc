@@ -60,7 +60,11 @@ Result<Network> Network::parse(std::string_view text) {
 }
 
 bool Network::contains(const Ip& ip) const {
-  return ip.is_v4() == first_.is_v4() && begin_of(ip, bits_) == first_;
+  const std::size_t whole = bits_ / 8;
+  const unsigned rest = bits_ % 8;
+  return std::equal(first_.bytes().begin(), first_.bytes().begin() + whole, ip.bytes().begin()) &&
+         (rest == 0 || (ip.bytes()[whole] ^ first_.bytes()[whole]) >> (8 - rest) == 0) &&
+         ip.is_v4() == first_.is_v4();
 }
 
 std::string AddressSet::add(const std::string& text) {

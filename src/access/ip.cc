@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstring>
 
 namespace cgisrv::access {
@@ -58,12 +59,14 @@ bool Ip::is_loopback() const {
 }
 
 std::string Ip::text() const {
-  std::array<char, INET6_ADDRSTRLEN> buffer{};
-  if (is_v4())
-    ::inet_ntop(AF_INET, bytes_.data() + mapped_bytes, buffer.data(), buffer.size());
-  else
-    ::inet_ntop(AF_INET6, bytes_.data(), buffer.data(), buffer.size());
-  return buffer.data();
+  std::array<char, INET6_ADDRSTRLEN> buffer;
+  if (!is_v4()) return ::inet_ntop(AF_INET6, bytes_.data(), buffer.data(), buffer.size());
+  char* end = buffer.data();  // inet_ntop(3) would take a printf for these four
+  for (std::size_t i = mapped_bytes; i < bytes_.size(); ++i) {
+    if (i > mapped_bytes) *end++ = '.';
+    end = std::to_chars(end, buffer.data() + buffer.size(), bytes_[i]).ptr;
+  }
+  return {buffer.data(), end};
 }
 
 std::uint64_t Ip::number(std::size_t from, std::size_t to) const {

@@ -45,9 +45,9 @@ std::size_t append_visible(std::string& out, std::string_view bytes) {
 
 }  // namespace
 
-bool equals_ignoring_case(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(),
-                                            [](char x, char y) { return lower(x) == lower(y); });
+bool equals_at_equal_size(std::string_view a, std::string_view b) {
+  return a == b || std::equal(a.begin(), a.end(), b.begin(),
+                              [](char x, char y) { return lower(x) == lower(y); });
 }
 
 bool has_controls(std::string_view s) {

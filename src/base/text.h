@@ -28,7 +28,12 @@ constexpr int hex_value(char c) {
   return lower(c) >= 'a' && lower(c) <= 'f' ? lower(c) - 'a' + 10 : -1;
 }
 
-bool equals_ignoring_case(std::string_view a, std::string_view b);
+bool equals_at_equal_size(std::string_view a, std::string_view b);  // the next one's work
+// A request compares hundreds of names, most of which differ in size or in their first letter.
+inline bool equals_ignoring_case(std::string_view a, std::string_view b) {
+  if (a.size() != b.size()) return false;
+  return a.empty() || (lower(a.front()) == lower(b.front()) && equals_at_equal_size(a, b));
+}
 
 // Whether it holds a control character: C0 or DEL.
 bool has_controls(std::string_view s);

@@ -96,7 +96,8 @@ std::string content_type(const TypeRules& rules, std::string_view path) {
   if (rules.charset == "none" || !type.starts_with("text/")) return std::string(type);
   if (rules.charset.empty() && !files::takes_charset(text::trim(type.substr(0, type.find(';')))))
     return std::string(type);
-  return std::string(type) + "; charset=" + (rules.charset.empty() ? "utf-8" : rules.charset);
+  return fmt::format(FMT_COMPILE("{}; charset={}"), type,
+                     rules.charset.empty() ? "utf-8" : std::string_view(rules.charset));
 }
 
 }  // namespace cgisrv::exchange

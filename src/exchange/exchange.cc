@@ -74,7 +74,7 @@ void Exchange::route() {
   }
   routing_ = std::move(next);
   note_program();
-  find_ends();
+  are_ends_found_ = false;  // the site may have a public address
   if (routing_.refusal) return answer(std::move(routing_.refusal));
   if (auto refused = refuse_large_body()) return answer(std::move(refused));
   // The page for a wrong password asks for none again: that would be another guess.

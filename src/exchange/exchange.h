@@ -110,10 +110,12 @@ class Exchange final : public handler::Exchange {
   // For the handler of Host::admit(): the client is that user, and is answered. The handler is on
   // the stack, and dropped.
   void let_in(std::string user);
+  // What has been found is not held open while it is decided who the client is.
+  void close_found() { routing_.located.seen.fd.reset(); }
   // The client is that user; nobody has checked it.
   void set_user(std::string user) { user_ = std::move(user); }
   // The client's end may be that which a proxy names, and ours the public one.
-  const cgi::Endpoints& endpoints() const { return ends_ ? *ends_ : wire_->endpoints(); }
+  const cgi::Endpoints& endpoints() const;
   Listener listener() const { return wire_->listener(); }
   // Who asks, for rules of access.
   const access::Peer& visitor() const { return visitor_; }
@@ -149,7 +151,7 @@ class Exchange final : public handler::Exchange {
 
   handler::HandlerPtr find_origin();
   void show_what_is_believed();
-  void find_ends();
+  void find_ends() const;
   void route();
   void turn_to(std::string path_query);
   bool show_error_page(handler::Failure& failure);
@@ -182,7 +184,9 @@ class Exchange final : public handler::Exchange {
   access::Peer visitor_;
   bool shows_proxy_ = true;  // a field of the request does, as it came; true until it was looked at
   std::unique_ptr<proxy::Origin> origin_;  // null: no proxy is trusted
-  std::unique_ptr<cgi::Endpoints> ends_;   // for programs and logs; null: those of the connection
+  // For programs and logs; null: those of the connection. Found when somebody asks for them.
+  mutable std::unique_ptr<cgi::Endpoints> ends_;
+  mutable bool are_ends_found_ = true;
 
   // ---- the request
   const std::string_view asked_method_;  // before a local redirect changes it

@@ -1,5 +1,6 @@
 // For whom a request is made, and at which public address.
 #include <algorithm>
+#include <utility>
 
 #include "base/text.h"
 #include "exchange/exchange.h"
@@ -67,8 +68,12 @@ void Exchange::show_what_is_believed() {
     if (text::equals_ignoring_case(field.name, "Host")) field.value = origin_->authority;
 }
 
-// After routing: the site may have a public address.
-void Exchange::find_ends() {
+const cgi::Endpoints& Exchange::endpoints() const {
+  if (!std::exchange(are_ends_found_, true)) find_ends();
+  return ends_ ? *ends_ : wire_->endpoints();
+}
+
+void Exchange::find_ends() const {
   const auto& url = routing_.site != nullptr ? routing_.site->public_url : std::nullopt;
   const bool by_proxy = origin_ && origin_->by_proxy;
   if (!by_proxy && !url) return;

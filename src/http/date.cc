@@ -1,7 +1,5 @@
 #include "http/date.h"
 
-#include <fmt/compile.h>
-
 #include <algorithm>
 #include <iterator>
 #include <span>
@@ -124,11 +122,24 @@ bool read_asctime(std::string_view text, std::tm& parts) {
 
 }  // namespace
 
+// Each answer with a file has two or three dates, so they are put together by hand.
 std::string format_date(std::time_t time) {
   const auto parts = utc(time);
-  return fmt::format(FMT_COMPILE("{}, {:02} {} {:04} {:02}:{:02}:{:02} GMT"),
-                     days[parts.tm_wday].substr(0, 3), parts.tm_mday, months[parts.tm_mon],
-                     parts.tm_year + 1900, parts.tm_hour, parts.tm_min, parts.tm_sec);
+  std::string text = "Sun, 06 Nov 1994 08:49:37 GMT";
+  const auto put = [&text](std::size_t at, int value) {
+    text[at] = static_cast<char>('0' + value / 10 % 10);
+    text[at + 1] = static_cast<char>('0' + value % 10);
+  };
+  const int year = std::clamp(parts.tm_year + 1900, 0, 9999);
+  days[parts.tm_wday].copy(text.data(), 3);
+  put(5, parts.tm_mday);
+  months[parts.tm_mon].copy(text.data() + 8, 3);
+  put(12, year / 100);
+  put(14, year % 100);
+  put(17, parts.tm_hour);
+  put(20, parts.tm_min);
+  put(23, parts.tm_sec);
+  return text;
 }
 
 std::optional<std::time_t> parse_date(std::string_view text, std::time_t now) {

@@ -88,7 +88,7 @@ enum class Negotiation : std::uint8_t {
 // A response's head. The exchange adds Date and Server, the protocol adds its framing fields;
 // handlers never set Transfer-Encoding or Connection.
 struct Response {
-  static constexpr std::size_t usual_fields = 8;
+  static constexpr std::size_t usual_fields = 12;
 
   int status = 200;
   std::string reason;                           // empty: the registered phrase

@@ -183,7 +183,7 @@ Result<void> read_port(std::string_view text, Origin& origin) {
   return {};
 }
 
-// What programs see of it.
+// What programs see of it. `fields`: those that speak for others.
 void keep_believed(Fields fields, const Said& rfc7239, const Said& x, Origin& origin) {
   const auto add = [&](std::string_view name, std::string_view value) {
     if (!value.empty()) origin.fields.push_back({std::string(name), std::string(value)});
@@ -195,9 +195,7 @@ void keep_believed(Fields fields, const Said& rfc7239, const Said& x, Origin& or
   add(x_port, x.port);
   for (const auto& field : fields) {
     const auto is_it = [&](std::string_view name) { return is(field.name, name); };
-    if (!speaks_for_others(field.name) ||
-        std::ranges::any_of(std::array{forwarded, x_for, x_proto, x_host, x_port}, is_it))
-      continue;
+    if (std::ranges::any_of(std::array{forwarded, x_for, x_proto, x_host, x_port}, is_it)) continue;
     // It has no list to show who set it.
     if (!is_it(x_real_ip))
       add(field.name, field.value);
@@ -209,6 +207,7 @@ void keep_believed(Fields fields, const Said& rfc7239, const Said& x, Origin& or
 }  // namespace
 
 bool speaks_for_others(std::string_view field_name) {
+  if (field_name.empty() || !std::string_view("XxFf").contains(field_name.front())) return false;
   constexpr std::string_view prefix = "X-Forwarded-";
   return is(field_name.substr(0, prefix.size()), prefix) || is(field_name, forwarded) ||
          is(field_name, x_real_ip);
@@ -223,23 +222,27 @@ bool shows_proxy(Fields fields) {
 Result<Origin> find_origin(const access::Peer& peer, const access::AddressSet& trusted,
                            Fields fields) {
   Origin origin{.client = peer};
-  const bool shows = shows_proxy(fields);
   if (!trusted.contains(peer)) {
-    origin.client.is_local = peer.is_local && !shows;
+    origin.client.is_local = peer.is_local && !shows_proxy(fields);
     return origin;
   }
+  std::vector<http::FieldView> spoken;
+  std::ranges::copy_if(fields, std::back_inserter(spoken),
+                       [](const http::FieldView& field) { return speaks_for_others(field.name); });
+  if (spoken.empty() && !shows_proxy(fields)) return origin;
+  fields = spoken;
   std::vector<Element> hops;
   const auto rfc7239 = said_by_forwarded(peer, trusted, fields, hops);
   if (!rfc7239) return std::unexpected(rfc7239.error());
   const auto x = said_by_x_forwarded(peer, trusted, fields);
   if (!x) return std::unexpected(x.error());
-  origin.by_proxy = shows;
+  origin.by_proxy = true;
   if (rfc7239->walk || x->walk) {
     auto found = agreed(*rfc7239, *x);
     if (!found) return std::unexpected(found.error());
     origin.client = found->client;
     origin.client_port = std::move(found->port);
-  } else if (shows) {
+  } else {
     origin.client = {};
   }
   const auto proto = agreed(rfc7239->proto, x->proto, "proto");
