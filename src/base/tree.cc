@@ -26,9 +26,14 @@ int open_without_links(int directory, const std::string& path, int flags, std::u
 
 // Absolute, and without segments that realpath(3) would leave out.
 bool is_canonical(std::string_view path) {
-  return path.starts_with('/') && !path.ends_with('/') && !path.contains("//") &&
-         !path.contains("/./") && !path.contains("/../") && !path.ends_with("/.") &&
-         !path.ends_with("/..");
+  if (!path.starts_with('/')) return false;
+  while (!path.empty()) {
+    path.remove_prefix(1);
+    const auto segment = path.substr(0, path.find('/'));
+    if (segment.empty() || segment == "." || segment == "..") return false;
+    path.remove_prefix(segment.size());
+  }
+  return true;
 }
 
 // The target of `link`, an entry of `directory`, if both have the same owner. The link is read
@@ -108,6 +113,45 @@ int Tree::examine(const std::string& path, struct stat& status) const {
   const auto found = open(path, O_PATH);
   if (!found) return found.error().code;
   return ::fstat(found->get(), &status) == 0 ? 0 : errno;
+}
+
+namespace {
+
+constexpr int reading = O_RDONLY | O_NONBLOCK | O_NOCTTY;
+
+// Fails with ELOOP where a part of the name is a link, which the rules of a tree may allow.
+bool open_real(const std::string& path, Seen& seen) {
+  if (is_canonical(path)) seen.fd = Fd(open_without_links(AT_FDCWD, path, reading, 0));
+  seen.is_real = static_cast<bool>(seen.fd);
+  return seen.is_real;
+}
+
+int examine_open(Seen& seen) {
+  return ::fstat(seen.fd.get(), &seen.status) == 0 ? 0 : errno;
+}
+
+}  // namespace
+
+// It is examined before it is opened: to open a device may have effects.
+int Tree::look(const std::string& path, Seen& seen) const {
+  if (const int error = examine(path, seen.status); error != 0) return error;
+  return S_ISREG(seen.status.st_mode) && open_real(path, seen) ? examine_open(seen) : 0;
+}
+
+int Tree::look_inside(const std::string& path, Seen& seen) const {
+  errno = ELOOP;
+  if (open_real(path, seen)) return examine_open(seen);
+  if (errno == ENOENT) return errno;
+  auto opened = open(path, reading);
+  if (!opened) return opened.error().code;
+  seen.fd = std::move(*opened);
+  return examine_open(seen);
+}
+
+const std::string& real_name(const std::string& path, const Seen& seen) {
+  if (seen.is_real) return path;
+  if (seen.real.empty()) seen.real = real_path(path);
+  return seen.real;
 }
 
 std::string real_path(const std::string& path) {

@@ -1,10 +1,7 @@
 #include "exchange/file_answer.h"
 
-#include <fcntl.h>
-
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <ctime>
 #include <string_view>
 #include <utility>
@@ -35,26 +32,28 @@ bool wants_parts(const http::Request& request) {
 
 // Only where links are followed can one lead to what another user has.
 std::string why_not(const config::Config& config, const Exchange& exchange, const Routing& routing,
-                    const http::Path& path, const site::Located& located, int fd,
-                    const struct stat& status) {
+                    const http::Path& path, const site::Located& located, const Seen& opened) {
   if (located.location->links != Links::follow) return {};
   return site::why_not_as_opened(
-      config, *routing.site, path, located, fd, status,
+      config, *routing.site, path, located, opened,
       {exchange.visitor(), exchange.request().method, routing.password_rules});
 }
 
-// The same of a file beside the located one.
+// The same of a file beside the located one, which has been opened before it was asked about if no
+// link has led to it.
 bool may_be_sent(const config::Config& config, const Exchange& exchange, const Routing& routing,
-                 std::string_view ending, const files::EncodedFile& found) {
+                 std::string_view ending, Seen& found) {
   const site::Located& located = routing.located;
-  if (!site::may_stand_in(config, *routing.site, routing.path, located, ending, exchange.visitor()))
-    return false;
-  site::Located beside{.location = located.location,
-                       .file = located.file + std::string(ending),
-                       .tree = located.tree};
+  const site::Visit visit{*routing.site, routing.path, located, routing.password_rules,
+                          exchange.visitor()};
+  if (!site::may_stand_in(config, visit, ending, found)) return false;
+  if (found.is_real) return true;
+  const site::Located beside{.location = located.location,
+                             .file = located.file + std::string(ending),
+                             .tree = located.tree};
   const http::Path path =
       http::plain_path(site::own_path(routing.path, located).text + std::string(ending));
-  return why_not(config, exchange, routing, path, beside, found.fd.get(), found.status).empty();
+  return why_not(config, exchange, routing, path, beside, found).empty();
 }
 
 // What stands beside the file is sent in its place, if the client takes it and may have it.
@@ -63,10 +62,10 @@ void prefer_encoded(const config::Config& config, const Exchange& exchange, cons
   const http::Request& request = exchange.request();
   if (wants_parts(request)) return;
   for (const encoding::Coding coding : codings_for(request, encoding::smallest_first)) {
-    auto found = files::find_encoded(tree, routing.located.file, file.status, coding);
+    auto found = files::find_encoded(tree, routing.located.file, file.seen.status, coding);
     if (!found || !may_be_sent(config, exchange, routing, encoding::ending_of(coding), *found))
       continue;
-    file = {std::move(found->fd), found->status, coding};
+    file = {std::move(*found), coding};
     return;
   }
 }
@@ -85,7 +84,7 @@ void set_negotiation(const http::Request& request, std::string_view type, const 
   response.negotiation = Negotiation::done;
   const bool has_content = response.status == 200 || response.status == 206;
   if (file.coding && has_content) response.add("Content-Encoding", encoding::name_of(*file.coding));
-  const bool is_long = static_cast<std::uint64_t>(file.status.st_size) >= encoded_bytes_min;
+  const bool is_long = static_cast<std::uint64_t>(file.seen.status.st_size) >= encoded_bytes_min;
   if (!file.coding && is_long && !wants_bytes(request)) response.negotiation = Negotiation::open;
 }
 
@@ -100,18 +99,9 @@ bool is_of_the_file(std::string_view field) {
 
 }  // namespace
 
-Result<OpenFile> open_file(const Tree& tree, const std::string& path) {
-  auto fd = tree.open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
-  if (!fd) return std::unexpected(std::move(fd.error()));
-  OpenFile file{.fd = std::move(*fd)};
-  if (::fstat(file.fd.get(), &file.status) != 0) return fail_errno(errno, "{}", path);
-  return file;
-}
-
 std::string why_not_sent(const config::Config& config, const Exchange& exchange,
-                         const Routing& routing, const OpenFile& file) {
-  return why_not(config, exchange, routing, routing.path, routing.located, file.fd.get(),
-                 file.status);
+                         const Routing& routing, const Seen& opened) {
+  return why_not(config, exchange, routing, routing.path, routing.located, opened);
 }
 
 files::FileAnswer answer_for(const config::Config& config, const Exchange& exchange,
@@ -127,8 +117,8 @@ files::FileAnswer answer_for(const config::Config& config, const Exchange& excha
   const std::time_t now = std::time(nullptr);
   const auto variant = file.coding ? encoding::ending_of(*file.coding) : std::string_view();
   auto answer = exchange.is_error_page()
-                    ? files::whole_file(request, file.status, type)
-                    : files::answer_file(request, file.status, type, now, variant);
+                    ? files::whole_file(request, file.seen.status, type)
+                    : files::answer_file(request, file.seen.status, type, now, variant);
   if (!rules.cache.empty() && !exchange.is_error_page() && may_be_cached(answer.response.status))
     add_cache_fields(rules.cache, type, answer.response, now);
   if (rules.compress) set_negotiation(request, type, file, answer.response);
@@ -143,8 +133,8 @@ files::FileAnswer answer_under(const Exchange& exchange, const config::AnswerRul
   if (type.empty()) type = content_type(rules.types, path);
   const std::time_t now = std::time(nullptr);
   const bool is_plain = is_read && head.status == 200 && !exchange.is_error_page();
-  auto answer = is_plain ? files::answer_file(request, file.status, type, now)
-                         : files::whole_file(request, file.status, type);
+  auto answer = is_plain ? files::answer_file(request, file.seen.status, type, now)
+                         : files::whole_file(request, file.seen.status, type);
   const bool is_encoded = !head.field("Content-Encoding").empty();
   if (rules.compress && !is_encoded) set_negotiation(request, type, file, answer.response);
   if (!is_plain) {

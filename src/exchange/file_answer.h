@@ -21,19 +21,16 @@ namespace cgisrv::exchange {
 class Exchange;
 struct Routing;
 
+// What is to be sent.
 struct OpenFile {
-  Fd fd;
-  struct stat status {};
+  Seen seen;
   std::optional<encoding::Coding> coding;  // it is in that coding
 };
 
-// For reading, by the rules that found it.
-Result<OpenFile> open_file(const Tree& tree, const std::string& path);
-
-// Why the located file, as it is open now, is not sent; empty: it is. So what was checked is what
-// is sent, though links have led to it.
+// Why the located file or folder, which has been opened since, is not sent; empty: it is. So what
+// was checked is what is sent, though links have led to it.
 std::string why_not_sent(const config::Config& config, const Exchange& exchange,
-                         const Routing& routing, const OpenFile& file);
+                         const Routing& routing, const Seen& opened);
 
 // With the type and the time to keep it that the location has for it. If what stands beside it is
 // to be sent instead, that takes the place of `file`. The page of a failure is whole, and nobody's

@@ -39,7 +39,8 @@ void PasswordHandler::start() {
   check_.emplace(verifier_, CallbackWith<auth::Answer>::of<&PasswordHandler::decided>(*this));
   const auto known =
       check_->ask(*rules_[current_], std::move(*credentials), exchange_.endpoints().client);
-  if (known) decided(*known);
+  if (known) return decided(*known);
+  exchange_.close_found();
 }
 
 // RFC 9110 section 15.5.2: also for what is malformed, and for a user who is known, but not let in:

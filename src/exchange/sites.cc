@@ -241,21 +241,27 @@ std::string Sites::note_program(const http::Request& request, const Routing& rou
   return sentence;
 }
 
-HandlerPtr Sites::send_file(Exchange& exchange, const Routing& routing) {
+// By the rules that found it: what was examined is what is sent.
+HandlerPtr Sites::send_file(Exchange& exchange, Routing& routing) {
   const std::string& path = routing.located.file;
   const config::Location& location = *routing.located.location;
   const Tree tree{routing.located.tree, location.links};
-  auto file = open_file(tree, path);
+  OpenFile file{.seen = std::move(routing.located.seen)};
+  const bool was_open = static_cast<bool>(file.seen.fd);
+  const int error = was_open ? 0 : tree.look_inside(path, file.seen);
+  const mode_t mode = file.seen.status.st_mode;
   std::string note;
-  if (file && (file->status.st_mode & 0111) != 0)
-    note = note_program(exchange.request(), routing, file->fd.get(), file->status.st_mode);
+  if (error == 0 && (mode & 0111) != 0)
+    note = note_program(exchange.request(), routing, file.seen.fd.get(), mode);
   if (auto other = check_file_method(exchange, note)) return other;
-  if (!file) return cannot_open(exchange, path, file.error().code);
-  if (!S_ISREG(file->status.st_mode)) return refuse(exchange, 403, path + " is not a regular file");
-  if (auto why = why_not_sent(config(), exchange, routing, *file); !why.empty())
-    return refuse(exchange, 404, std::move(why));
-  auto answer = answer_for(config(), exchange, routing, tree, *file);
-  return std::make_unique<handler::FileHandler>(exchange, std::move(file->fd), std::move(answer));
+  if (error != 0) return cannot_open(exchange, path, error);
+  if (!S_ISREG(mode)) return refuse(exchange, 403, path + " is not a regular file");
+  if (!was_open)
+    if (auto why = why_not_sent(config(), exchange, routing, file.seen); !why.empty())
+      return refuse(exchange, 404, std::move(why));
+  auto answer = answer_for(config(), exchange, routing, tree, file);
+  return std::make_unique<handler::FileHandler>(exchange, std::move(file.seen.fd),
+                                                std::move(answer));
 }
 
 // What a program names is below its location's roots: cgi::why_not_sent() has said so.
@@ -263,25 +269,29 @@ HandlerPtr Sites::send_named_file(Exchange& exchange, const Routing& routing, ht
                                   std::string path) {
   const config::Location& location = *routing.located.location;
   const std::string root(cgi::root_of(path, location.cgi.sendfile_roots));
-  auto file = open_file({root, location.links}, path);
-  if (!file) return cannot_open(exchange, path, file.error().code);
-  if (!S_ISREG(file->status.st_mode)) return refuse(exchange, 403, path + " is not a regular file");
-  if (site::is_password_file(config(), file->status))
+  OpenFile file;
+  const int error = Tree{root, location.links}.look_inside(path, file.seen);
+  if (error != 0) return cannot_open(exchange, path, error);
+  if (!S_ISREG(file.seen.status.st_mode))
+    return refuse(exchange, 403, path + " is not a regular file");
+  if (site::is_password_file(config(), path, file.seen))
     return refuse(exchange, 404, path + " is a password or group file, which is never sent");
-  auto answer = answer_under(exchange, location.answers, path, *file, std::move(head));
-  return std::make_unique<handler::FileHandler>(exchange, std::move(file->fd), std::move(answer));
+  auto answer = answer_under(exchange, location.answers, path, file, std::move(head));
+  return std::make_unique<handler::FileHandler>(exchange, std::move(file.seen.fd),
+                                                std::move(answer));
 }
 
 HandlerPtr Sites::list(Exchange& exchange, const Routing& routing) {
   if (auto other = check_file_method(exchange)) return other;
   const Located& located = routing.located;
   const Tree tree{located.tree, located.location->links};
-  auto folder = open_file(tree, located.file);
-  if (folder)
-    if (auto why = why_not_sent(config(), exchange, routing, *folder); !why.empty())
+  Seen folder;
+  const int error = tree.look_inside(located.file, folder);
+  if (error == 0)
+    if (auto why = why_not_sent(config(), exchange, routing, folder); !why.empty())
       return refuse(exchange, 404, std::move(why));
-  auto reader = folder ? files::DirectoryReader::of(std::move(folder->fd), tree, located.file)
-                       : fail_errno(folder.error().code, "cannot list {}", located.file);
+  auto reader = error == 0 ? files::DirectoryReader::of(std::move(folder.fd), tree, located.file)
+                           : fail_errno(error, "cannot list {}", located.file);
   if (!reader) {
     const auto& [code, what] = reader.error();
     return refuse(exchange, code == EACCES ? 403 : failure_status(code), what);

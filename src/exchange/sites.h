@@ -37,7 +37,7 @@ class Sites final : public Host {
 
  private:
   bool is_safe(const Exchange& exchange) const;
-  handler::HandlerPtr send_file(Exchange& exchange, const Routing& routing);
+  handler::HandlerPtr send_file(Exchange& exchange, Routing& routing);
   std::string note_program(const http::Request& request, const Routing& routing, int fd,
                            mode_t mode);
   handler::HandlerPtr list(Exchange& exchange, const Routing& routing);

@@ -1,9 +1,5 @@
 #include "files/encoded_file.h"
 
-#include <fcntl.h>
-
-#include <utility>
-
 namespace cgisrv::files {
 
 namespace {
@@ -16,16 +12,12 @@ bool is_older(const struct timespec& encoded, const struct timespec& original) {
 
 }  // namespace
 
-std::optional<EncodedFile> find_encoded(const Tree& tree, const std::string& path,
-                                        const struct stat& original, encoding::Coding coding) {
-  auto fd =
-      tree.open(path + std::string(encoding::ending_of(coding)), O_RDONLY | O_NONBLOCK | O_NOCTTY);
-  if (!fd) return {};
-  EncodedFile file{.fd = std::move(*fd)};
-  if (::fstat(file.fd.get(), &file.status) != 0 || !S_ISREG(file.status.st_mode) ||
-      is_older(file.status.st_mtim, original.st_mtim))
-    return {};
-  return file;
+std::optional<Seen> find_encoded(const Tree& tree, const std::string& path,
+                                 const struct stat& original, encoding::Coding coding) {
+  Seen seen;
+  if (tree.look_inside(path + std::string(encoding::ending_of(coding)), seen) != 0) return {};
+  if (!S_ISREG(seen.status.st_mode) || is_older(seen.status.st_mtim, original.st_mtim)) return {};
+  return seen;
 }
 
 }  // namespace cgisrv::files

@@ -1,7 +1,6 @@
 // A file that has been compressed beforehand and stands beside it: page.html.br for page.html.
 #pragma once
 
-#include <cgisrv/fd.h>
 #include <sys/stat.h>
 
 #include <optional>
@@ -12,16 +11,11 @@
 
 namespace cgisrv::files {
 
-struct EncodedFile {
-  Fd fd;  // for reading
-  struct stat status {};
-};
-
 // That of `path` in the coding, under the rules of `tree`: a regular file that can be read and is
 // not older than the file itself, whose state is `original`; one whose time has no fraction of a
 // second is compared in whole seconds, for tools drop it. An older one is of other content. No rule
 // of access is asked.
-std::optional<EncodedFile> find_encoded(const Tree& tree, const std::string& path,
-                                        const struct stat& original, encoding::Coding coding);
+std::optional<Seen> find_encoded(const Tree& tree, const std::string& path,
+                                 const struct stat& original, encoding::Coding coding);
 
 }  // namespace cgisrv::files

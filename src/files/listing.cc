@@ -1,5 +1,6 @@
 #include "files/listing.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 
 #include <cerrno>

@@ -1,5 +1,6 @@
 #include "site/access_rules.h"
 
+#include <cgisrv/loop.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -69,17 +70,18 @@ bool reaches(const Rule& rule, const config::Site& site) {
 }
 
 // The rules of other paths to a file whose name is without links. `own`: those of the path by which
-// it was found; if its site has said so, other sites have no say.
-Rules rules_by_file(const config::Config& config, const config::Site& site, const Rules& own,
-                    const std::string& real, Key key) {
+// `path`, by which it was found; if its site has said so, other sites have no say.
+Rules rules_by_file(const config::Config& config, const config::Site& site, std::string_view path,
+                    const Rules& own, const std::string& real, Key key) {
   Rules rules;
   for (const config::Site& other : config.sites) {
     if ((&other != &site && is_said(own)) || !has_any(other, key)) continue;
-    any_path_to(other, other.real_root, real, [&](const std::string& found) {
+    const auto add = [&](const std::string& found) {
       for (const Rule& rule : rules_for(other, http::plain_path(found.empty() ? "/" : found), key))
         if (reaches(rule, site)) rules.push_back(rule);
       return false;
-    });
+    };
+    any_path_to(other, other.real_root, real, add, &other == &site ? path : std::string_view());
   }
   return rules;
 }
@@ -106,6 +108,33 @@ std::string refusal_by(const Rule& rule, const access::Peer& visitor, Trace* tra
 }
 
 // ---- by password
+
+// What is known of the files of passwords and groups. Their inodes are looked up once a
+// millisecond, not for each file that is sent; what takes the place of one meanwhile is known by
+// its name.
+struct PasswordFiles {
+  std::vector<std::string> configured;
+  std::vector<std::string> real;  // the names without links
+  std::vector<struct stat> found;
+  TimePoint looked_at;
+
+  void look(const std::vector<std::string>& names) {
+    const TimePoint now = Clock::now();
+    if (configured == names && now - looked_at < std::chrono::milliseconds(1)) return;
+    if (configured != names) {
+      configured = names;
+      real.clear();
+      for (const std::string& name : names)
+        real.push_back(real_path(name));
+    }
+    looked_at = now;
+    found.clear();
+    for (const std::string& name : names) {
+      struct stat status {};
+      if (::stat(name.c_str(), &status) == 0) found.push_back(status);
+    }
+  }
+};
 
 void add_passwords(const Rules& found, PasswordRules& rules) {
   for (const Rule& rule : found) {
@@ -166,16 +195,16 @@ std::string refusal_by_path(const config::Site& site, const http::Path& path,
 }
 
 std::string refusal_by_file(const config::Config& config, const config::Site& site,
-                            const http::Path& path, const std::string& file,
+                            const http::Path& path, const std::string& file, const Seen& seen,
                             const access::Peer& visitor, Trace* trace) {
   if (!has_any(config, has_allow)) return {};
   const Rules own = rules_for(site, path, has_allow);
   if (is_decided(own)) return {};
-  const std::string real = real_path(file);
+  const std::string& real = real_name(file, seen);
   if (real.empty())
     return fmt::format("who may have {} cannot be found out: {}", text::escape(file),
                        errno_text(errno));
-  for (const Rule& rule : rules_by_file(config, site, own, real, has_allow))
+  for (const Rule& rule : rules_by_file(config, site, path.text, own, real, has_allow))
     if (const auto refusal = refusal_by(rule, visitor, trace); !refusal.empty())
       return fmt::format("{}, which has {} too; write allow for this path to decide otherwise",
                          refusal, text::escape(real));
@@ -187,10 +216,12 @@ PasswordRules password_rules_for(const config::Config& config, const config::Sit
   PasswordRules rules;
   if (!has_any(config, has_auth)) return rules;
   Rules own = rules_for(site, path, has_auth);  // at last, of the path of the file itself
+  std::string_view last = path.text;
   add_passwords(own, rules);
   const auto count = [&](const std::string& text) {
     if (text.empty()) return;
     own = rules_for(site, http::plain_path(text), has_auth);
+    last = text;
     add_passwords(own, rules);
   };
   count(located.tried);
@@ -199,7 +230,8 @@ PasswordRules password_rules_for(const config::Config& config, const config::Sit
   const std::string& file = file_of(located);
   if (file.empty() || is_decided(own)) return rules;
   // A file that is gone has no such path; it will not be sent either.
-  add_passwords(rules_by_file(config, site, own, real_path(file), has_auth), rules);
+  add_passwords(rules_by_file(config, site, last, own, real_name(file, located.seen), has_auth),
+                rules);
   return rules;
 }
 
@@ -214,12 +246,17 @@ bool needs_another_password(const config::Site& site, const std::string& path,
                              });
 }
 
-bool is_password_file(const config::Config& config, const struct stat& status) {
-  return std::ranges::any_of(config.password_files, [&](const std::string& name) {
-    struct stat known {};
-    return ::stat(name.c_str(), &known) == 0 && known.st_ino == status.st_ino &&
-           known.st_dev == status.st_dev;
-  });
+bool is_password_file(const config::Config& config, const std::string& file, const Seen& seen) {
+  if (config.password_files.empty()) return false;
+  static PasswordFiles known;
+  known.look(config.password_files);
+  const std::string& real = real_name(file, seen);
+  return std::ranges::any_of(known.found,
+                             [&](const struct stat& status) {
+                               return status.st_ino == seen.status.st_ino &&
+                                      status.st_dev == seen.status.st_dev;
+                             }) ||
+         (!real.empty() && std::ranges::find(known.real, real) != known.real.end());
 }
 
 void drop_access_rules(config::Config& config) {

@@ -49,10 +49,10 @@ std::string refusal_by_path(const config::Site& site, const http::Path& path,
 // The same, by the rules of other paths that lead to the file or folder: through a link, or because
 // another site's root holds it too. None if `path` has a rule of its own, in a location or, against
 // other sites, in its site; then somebody has decided. A rule of a whole site does not hold in a
-// site whose root is the same or below it. `file` is absolute; its links are followed, if there is
-// any rule: a call for each folder of its name.
+// site whose root is the same or below it. `file` is absolute, and `seen` tells of it; its links
+// are followed, if there is any rule.
 std::string refusal_by_file(const config::Config& config, const config::Site& site,
-                            const http::Path& path, const std::string& file,
+                            const http::Path& path, const std::string& file, const Seen& seen,
                             const access::Peer& visitor, Trace* trace = nullptr);
 
 // Which passwords a request needs, as far as a rule asks its client for one (auth::Options::asks):
@@ -72,7 +72,7 @@ bool needs_another_password(const config::Site& site, const std::string& path,
                             const access::Peer& visitor);
 
 // Whether that is a file of passwords or groups, by whatever name: none is ever sent.
-bool is_password_file(const config::Config& config, const struct stat& status);
+bool is_password_file(const config::Config& config, const std::string& file, const Seen& seen);
 
 // Takes all rules by address away, for the administrator who asks.
 void drop_access_rules(config::Config& config);

@@ -50,27 +50,36 @@ bool needs_more(const std::vector<const auth::Options*>& rules, const Asking& as
 }  // namespace
 
 std::string why_not_as_opened(const config::Config& config, const config::Site& site,
-                              const http::Path& path, const Located& located, int fd,
-                              const struct stat& status, const Asking& asking) {
-  if (is_password_file(config, status))
+                              const http::Path& path, const Located& located, const Seen& opened,
+                              const Asking& asking) {
+  const mode_t mode = opened.status.st_mode;
+  if (config.password_files.empty() && !may_be_closed(config, mode)) return {};
+  opened.real = name_of(opened.fd.get());  // of what is open, wherever its name leads now
+  const std::string& real = opened.real;
+  if (is_password_file(config, located.file, opened))
     return located.file + " is a password or group file, which is never sent";
-  if (!may_be_closed(config, status.st_mode)) return {};
-  const std::string real = name_of(fd);
   if (real.empty() || is_by_own_name(site, located, real)) return {};
   const pattern::Budget budget;
   const std::string problem =
       fmt::format("{} leads to {}", text::escape(located.file), text::escape(real));
   if (real_path(real) != real) return problem + ", which has been replaced";
   const http::Path own = own_path(path, located);
-  if (const auto refusal = refusal_by_file(config, site, own, real, asking.visitor);
+  Seen by_own_name;
+  by_own_name.is_real = true;
+  if (const auto refusal = refusal_by_file(config, site, own, real, by_own_name, asking.visitor);
       !refusal.empty())
     return problem + ": " + refusal;
-  Located as_it_is = located;
-  as_it_is.file = real;
+  const Located as_it_is{.kind = located.kind,
+                         .location = located.location,
+                         .file = real,
+                         .tree = located.tree,
+                         .seen = std::move(by_own_name),
+                         .index = located.index,
+                         .tried = located.tried};
   if (needs_more(password_rules_for(config, site, path, as_it_is), asking))
     return problem + ", which needs another password";
-  if (S_ISDIR(status.st_mode)) return {};
-  const auto runs = what_runs_real(config, site, real, status.st_mode);
+  if (S_ISDIR(mode)) return {};
+  const auto runs = what_runs_real(config, site, real, mode);
   if (!runs) return runs.error().what;
   return runs->location != nullptr ? problem + ", which is a program" : std::string();
 }

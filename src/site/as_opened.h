@@ -3,8 +3,6 @@
 // the two.
 #pragma once
 
-#include <sys/stat.h>
-
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,12 +21,12 @@ struct Asking {
   const std::vector<const auth::Options*>& passwords;  // the rules that he has satisfied
 };
 
-// Why the file or folder that is open as `fd`, of that `status`, is not sent as what `path` was
-// located to, a sentence for the log; empty: it is. If links have led to it, the rules for a file,
-// and those for programs, are asked for it by its own name. Without links that takes one call, and
-// none where no rule could say anything.
+// Why the file or folder that has been opened (Seen::fd) is not sent as what `path` was located to,
+// a sentence for the log; empty: it is. If links have led to it, the rules for a file, and those
+// for programs, are asked for it by its own name. Without links that takes one call, and none where
+// no rule could say anything.
 std::string why_not_as_opened(const config::Config& config, const config::Site& site,
-                              const http::Path& path, const Located& located, int fd,
-                              const struct stat& status, const Asking& asking);
+                              const http::Path& path, const Located& located, const Seen& opened,
+                              const Asking& asking);
 
 }  // namespace cgisrv::site

@@ -258,10 +258,11 @@ void add_compression(Page& page, const config::Config& config, const config::Sit
   struct stat status {};
   const Tree tree{located.tree, location.links};
   if (located.kind != Kind::file || tree.examine(located.file, status) != 0) return;
+  const auto given = password_rules_for(config, site, path, located);
   for (const encoding::Coding coding : encoding::smallest_first) {
     const auto ending = encoding::ending_of(coding);
-    if (files::find_encoded(tree, located.file, status, coding) &&
-        may_stand_in(config, site, path, located, ending, client))
+    auto beside = files::find_encoded(tree, located.file, status, coding);
+    if (beside && may_stand_in(config, {site, path, located, given, client}, ending, *beside))
       page.add(nullptr, "  {}{} is there for those that take {}", located.file, ending,
                encoding::name_of(coding));
   }

@@ -123,16 +123,20 @@ Located run(const Within& in, const Route& route, const http::Path& path, cgi::R
   const http::Path name = http::plain_path(found.script.name);
   if (location.program != config::ProgramKind::single && name.text != path.text)
     if (auto refused = refuse_program(in, location, name)) return std::move(*refused);
+  Seen seen;
   // A program that a location names is that location's, wherever it is.
   if (location.program == config::ProgramKind::in_place)
-    if (auto refusal =
-            refusal_by_file(in.config, in.site, name, found.script.filename, in.visitor, in.trace);
+    if (auto refusal = refusal_by_file(in.config, in.site, name, found.script.filename, seen,
+                                       in.visitor, in.trace);
         !refusal.empty())
       return keep_out(location, std::move(refusal));
   found.script.root = in.site.root;
   found.script.interpreter = location.interpreter;
   set_path_info(in.site, found.script, std::move(found.script.path_info));
-  return {.kind = Kind::program, .location = &location, .script = std::move(found.script)};
+  return {.kind = Kind::program,
+          .location = &location,
+          .script = std::move(found.script),
+          .seen = std::move(seen)};
 }
 
 // Only the file at the first `end` bytes of the path can be the program.

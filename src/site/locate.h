@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "access/peer.h"
+#include "base/tree.h"
 #include "cgi/script.h"
 #include "config/config.h"
 #include "http/target.h"
@@ -22,6 +23,7 @@ struct Located {
   cgi::Script script;                          // program
   std::string file;                            // file, listing: absolute path
   std::string_view tree;  // file, listing: the directory that holds it, see Tree
+  Seen seen;              // of the file, the folder or the program in place
   // slash: the path, encoded, with its trailing slash. redirect: what `to` has become, encoded.
   std::string redirect;
   // Of `try`: the query of the path that was tried, encoded. It goes before the request's own.

@@ -3,6 +3,7 @@
 
 #include <cerrno>
 #include <optional>
+#include <utility>
 
 #include "base/result.h"
 #include "base/shortage.h"
@@ -43,6 +44,14 @@ int status_for(int code) {
     default:
       return failure_status(code);
   }
+}
+
+// What somebody has looked at already is not looked at again.
+int look(const Within& in, const Tree& tree, const std::string& file, Seen& seen) {
+  if (in.known == nullptr || in.known->name != file || !in.known->seen.is_real)
+    return tree.look(file, seen);
+  seen = std::exchange(in.known->seen, {});
+  return 0;
 }
 
 // Why the source of a program is not sent.
@@ -91,30 +100,34 @@ Located locate_static(const Within& in, const Route& route, const http::Path& pa
     return refuse(location, 404, file + " is no name of a file to serve");
   if (!mapping.tree.empty() && mapping.tree.data() != in.site.root.data())
     in.note(Step::Kind::files, mapping.name.empty() ? route.alias : &location, file);
-  struct stat status {};
-  if (const int error = Tree{mapping.tree, location.links}.examine(file, status); error != 0) {
+  Seen seen;
+  if (const int error = look(in, {mapping.tree, location.links}, file, seen); error != 0) {
     const bool a_link = error == ELOOP && location.links != Links::follow;
+    if (in.is_attempt && status_for(error) == 404 && !a_link) return {.location = &location};
     return refuse(location, a_link ? 403 : status_for(error),
                   fmt::format("{}: {}", file,
                               a_link ? "a symbolic link in it may not be followed; see symlinks"
                                      : errno_text(error)));
   }
-  if (auto refusal = refusal_by_file(in.config, in.site, path, file, in.visitor, in.trace);
+  if (auto refusal = refusal_by_file(in.config, in.site, path, file, seen, in.visitor, in.trace);
       !refusal.empty())
     return keep_out(location, std::move(refusal));
-  if (S_ISDIR(status.st_mode)) return locate_directory(in, route, path);
-  if (!S_ISREG(status.st_mode)) {
+  if (S_ISDIR(seen.status.st_mode)) return locate_directory(in, route, path);
+  if (!S_ISREG(seen.status.st_mode)) {
     return refuse(location, 403, file + " is neither a file nor a directory");
   }
-  if (is_password_file(in.config, status))
+  if (is_password_file(in.config, file, seen))
     return refuse(location, 404, file + " is a password or group file, which is never sent");
-  const auto runs = what_runs(in.config, route, file, status.st_mode);
+  // Within a `try`, the route of the path is another one.
+  const std::string_view own = in.without_try ? std::string_view() : std::string_view(path.text);
+  const auto runs = what_runs(in.config, route, file, seen, own);
   if (!runs) return refuse(location, status_for(runs.error().code), runs.error().what);
   if (runs->location != nullptr) return refuse(location, 403, sentence_about(in, file, *runs));
   return {.kind = Located::Kind::file,
           .location = &location,
           .file = std::move(file),
-          .tree = mapping.tree};
+          .tree = mapping.tree,
+          .seen = std::move(seen)};
 }
 
 }  // namespace cgisrv::site

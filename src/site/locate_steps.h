@@ -12,6 +12,12 @@
 
 namespace cgisrv::site {
 
+// A file that was looked at before the path to it was asked for.
+struct Known {
+  const std::string& name;
+  Seen seen;
+};
+
 // The requested site, its configuration, and who asks.
 struct Within {
   const config::Config& config;
@@ -19,6 +25,8 @@ struct Within {
   const access::Peer& visitor;
   Trace* trace = nullptr;
   bool without_try = false;  // within a `try`: what it leads to is not tried again
+  bool is_attempt = false;   // likewise; of what is not there, `try` tells itself
+  Known* known = nullptr;    // one file may be known already
 
   void note(Step::Kind kind, const config::Location* location, std::string_view text) const {
     if (trace != nullptr) trace->push_back({kind, location, std::string(text)});

@@ -80,7 +80,12 @@ std::string_view text_of(const Attempt& attempt) {
 }  // namespace
 
 Located locate_attempts(const Within& in, const Route& route, const http::Path& path) {
-  const Within within{in.config, in.site, in.visitor, in.trace, true};
+  const Within within{.config = in.config,
+                      .site = in.site,
+                      .visitor = in.visitor,
+                      .trace = in.trace,
+                      .without_try = true,
+                      .is_attempt = true};
   for (const Attempt& attempt : route.location.attempts) {
     in.note(Step::Kind::attempt, &route.location, text_of(attempt));
     if (attempt.kind == Attempt::Kind::path) {

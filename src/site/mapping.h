@@ -46,11 +46,14 @@ inline std::string_view directory_of(const config::Location& location, std::stri
 }
 
 // Calls `visit` with each decoded path by which `file`, absolute, may be asked for, until that
-// returns true; returns whether it did. `root` is the site's, in the form that `file` has.
+// returns true; returns whether it did. `root` is the site's, in the form that `file` has. `but`: a
+// path that need not be visited; empty: none.
 template <typename Visit>
 bool any_path_to(const config::Site& site, std::string_view root, const std::string& file,
-                 Visit visit) {
-  if (is_below(file, root) && visit(file.substr(root.size()))) return true;
+                 Visit visit, std::string_view but = {}) {
+  const bool is_visited = !but.empty() && std::string_view(file).ends_with(but) &&
+                          file.size() == root.size() + but.size();
+  if (is_below(file, root) && !is_visited && visit(file.substr(root.size()))) return true;
   for (const config::Location& location : site.locations) {
     if (location.match.kind == config::MatchKind::regex) continue;  // its text is no path
     std::string_view match = location.match.text;

@@ -24,14 +24,15 @@ Route route_of_file(const config::Site& site, const std::string& path) {
 // The location of `site` that runs the file in place under one of its paths, or may do so: its
 // regular expression gives up. Null if none does. `root` as for any_path_to().
 const config::Location* runner_in_place(const config::Site& site, std::string_view root,
-                                        const std::string& file) {
+                                        const std::string& file, std::string_view but = {}) {
   const config::Location* found = nullptr;
-  any_path_to(site, root, file, [&](const std::string& path) {
+  const auto ask = [&](const std::string& path) {
     const Route route = route_of_file(site, path);
     if (route.failure || route.location.program == config::ProgramKind::in_place)
       found = &route.location;
     return found != nullptr;
-  });
+  };
+  any_path_to(site, root, file, ask, but);
   return found;
 }
 
@@ -82,17 +83,18 @@ bool can_be_run(const config::Config& config, mode_t mode) {
 }
 
 Result<Runs> what_runs(const config::Config& config, const Route& routed, const std::string& file,
-                       mode_t mode) {
+                       const Seen& seen, std::string_view own) {
   const config::Site& site = routed.site;
   for (const config::Location& location : site.locations)
     if (is_below(file, location.path)) return Runs{&site, &location};
   if (!routed.location.files_only) {
     // Its own route has made it a file; another path may lead to it, too.
-    if (const auto* location = runner_in_place(site, site.root, file)) return Runs{&site, location};
+    if (const auto* location = runner_in_place(site, site.root, file, own))
+      return Runs{&site, location};
     if (const Runs other = other_that_runs(config, site, file); other.location) return other;
   }
-  if (!can_be_run(config, mode)) return Runs{};
-  const std::string real = real_path(file);
+  if (!can_be_run(config, seen.status.st_mode)) return Runs{};
+  const std::string& real = real_name(file, seen);
   if (real.empty()) return fail_errno(errno, "{}", file);
   if (real == file) return Runs{};
   return runs_of_real(config, site, real);

@@ -1,12 +1,11 @@
 // Whether a file that is about to be sent is the source of a program.
 #pragma once
 
-#include <sys/types.h>
-
 #include <string>
 #include <string_view>
 
 #include "base/result.h"
+#include "base/tree.h"
 #include "config/config.h"
 #include "site/router.h"
 
@@ -20,11 +19,11 @@ struct Runs {
 // Which location runs `file`, under any URL and through any links: then its source is not sent.
 // That is one of the site for which `routed` led to the file, or of another site of `config` whose
 // root, `files` or program directories hold the file, unless the routed location says cgi = false.
-// An error if that cannot be found out; then it is not sent either. `file` is absolute, `mode` its
-// own. If the file is executable, or any site has an interpreter, its links are followed: a call
-// for each folder of its name.
+// An error if that cannot be found out; then it is not sent either. `file` is absolute, and `seen`
+// tells of it. `own` is the path whose route has made it a file; empty: another way has. If the
+// file is executable, or any site has an interpreter, its links are followed.
 Result<Runs> what_runs(const config::Config& config, const Route& routed, const std::string& file,
-                       mode_t mode);
+                       const Seen& seen, std::string_view own);
 
 // Whether a file of that mode may be a program to some site.
 bool can_be_run(const config::Config& config, mode_t mode);

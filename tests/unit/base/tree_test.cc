@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
+#include <sys/stat.h>
 
 #include <array>
 #include <climits>
@@ -49,6 +50,47 @@ TEST_F(TreeTest, WhatHasNoLinkIsOpenUnderEveryRule) {
     EXPECT_EQ(examine("/gone", links), ENOENT);
     EXPECT_EQ(examine("/folder/file/below", links), ENOTDIR);
   }
+}
+
+// What is looked at is opened at the same time, and its name is then known to be the real one.
+TEST_F(TreeTest, ALookOpensAFileThatNoLinkLeadsTo) {
+  for (const Links links : {Links::follow, Links::owner, Links::never}) {
+    const Tree tree{root, links};
+    Seen seen;
+    EXPECT_EQ(tree.look(root + "/folder/file", seen), 0);
+    EXPECT_TRUE(seen.fd && seen.is_real);
+    EXPECT_EQ(seen.status.st_size, 6);
+    EXPECT_EQ(real_name("/as/it/was/said", seen), "/as/it/was/said") << "asks nobody";
+  }
+  Seen seen;
+  EXPECT_EQ(Tree{root}.look(root + "/link", seen), 0);
+  EXPECT_FALSE(seen.fd || seen.is_real);
+  EXPECT_EQ(seen.status.st_size, 6);
+  EXPECT_EQ(real_name(root + "/link", seen), real_path(root) + "/folder/file");
+  std::filesystem::remove(root + "/link");
+  EXPECT_EQ(real_name(root + "/link", seen), real_path(root) + "/folder/file") << "asked once";
+  EXPECT_EQ(Tree{root}.look(root + "/gone", seen), ENOENT);
+}
+
+TEST_F(TreeTest, ALookOpensNothingButFiles) {
+  ASSERT_EQ(::mkfifo((root + "/pipe").c_str(), 0600), 0);
+  for (const auto* below : {"/pipe", "/folder", "//folder/file", "/folder/../folder/file"}) {
+    Seen seen;
+    EXPECT_EQ(Tree{root}.look(root + below, seen), 0);
+    EXPECT_FALSE(seen.fd || seen.is_real) << below;
+  }
+}
+
+TEST_F(TreeTest, ALookInsideFollowsLinksAsTheRulesSay) {
+  Seen seen;
+  EXPECT_EQ(Tree{root}.look_inside(root + "/alias/file", seen), 0);
+  EXPECT_TRUE(seen.fd && !seen.is_real);
+  const Tree without_links{root, Links::never};
+  Seen never;
+  EXPECT_EQ(without_links.look_inside(root + "/alias/file", never), ELOOP);
+  EXPECT_EQ(without_links.look_inside(root + "/folder/file", never), 0);
+  EXPECT_TRUE(never.fd && never.is_real);
+  EXPECT_EQ(Tree{root}.look_inside(root + "/gone", never), ENOENT);
 }
 
 TEST_F(TreeTest, FollowLeadsAnywhere) {

@@ -269,10 +269,9 @@ TEST_F(OtherWays, ALinkThatIsReplacedBeforeItIsOpened) {
   EXPECT_EQ(found.kind, Located::Kind::file);
   std::vector<const auth::Options*> passwords;
   const auto why_not = [&](const std::string& opened) {
-    const Fd fd(::open((tree.path() + "/a/" + opened).c_str(), O_RDONLY | O_CLOEXEC));
-    struct stat status {};
-    EXPECT_EQ(::fstat(fd.get(), &status), 0) << opened;
-    return why_not_as_opened(config, config.sites[0], path, found, fd.get(), status,
+    Seen seen;
+    EXPECT_EQ((Tree{tree.path()}.look_inside(tree.path() + "/a/" + opened, seen)), 0) << opened;
+    return why_not_as_opened(config, config.sites[0], path, found, seen,
                              {stranger, "GET", passwords});
   };
   config::Location& location = config.sites[0].locations[0];
@@ -288,6 +287,18 @@ TEST_F(OtherWays, ALinkThatIsReplacedBeforeItIsOpened) {
   EXPECT_THAT(why_not("private/now.cgi"), HasSubstr("is a program"));
   config.password_files = {tree.path() + "/a/public/page.html"};
   EXPECT_THAT(why_not("public/page.html"), HasSubstr("never sent"));
+}
+
+// Its inode is looked up now and then, its name each time.
+TEST_F(OtherWays, APasswordFileIsNeverSentWhileItIsReplaced) {
+  tree.file("a/passwords");
+  link("passwords", "a/link");
+  config.password_files = {tree.path() + "/a/passwords"};
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_EQ(status(0, "/passwords"), 404);
+    std::filesystem::rename(tree.file("a/new"), tree.path() + "/a/passwords");
+    EXPECT_EQ(status(i % 2, i % 2 == 0 ? "/link" : "/a/passwords"), 404);
+  }
 }
 
 TEST_F(OtherWays, NoRuleNoQuestion) {
