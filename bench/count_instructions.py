@@ -42,6 +42,7 @@ def of_worker(folder: Path, binary: Path, site: Path, kinds: Sequence[Kind]) -> 
     """Of a request, by the name of its kind: the mean of some. Not of warm ones: valgrind has no
     pidfd_open(2), without which there is no zygote manager."""
     kinds = [kind for kind in kinds if not kind.is_warm]
+    all_keys = any(kind.all_keys for kind in kinds)
     folder.mkdir()
     library = preload(folder)
     home = folder / "callgrind"
@@ -49,7 +50,7 @@ def of_worker(folder: Path, binary: Path, site: Path, kinds: Sequence[Kind]) -> 
                f"--callgrind-out-file={home}/callgrind.%p"]
     (site / MARK.target[1:]).write_bytes(b"hello\n")
     found = {}
-    with Server(home, binary, site, warm=False, wrapper=wrapper,
+    with Server(home, binary, site, warm=False, all_keys=all_keys, wrapper=wrapper,
                 environment={"LD_PRELOAD": str(library)}) as server:
         server.warm_up(kinds)
         worker = server.worker()

@@ -58,6 +58,7 @@ start = "warm"
 warm = { zygotes = 1 }
 """
 PROGRAMS = ("c-glibc", "perl", "python")
+PROXIED = "X-Forwarded-For: 192.0.2.7"
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,8 @@ class Kind:
     program: str = ""
     is_warm: bool = False
     connects: bool = False  # a connection of its own for each request
+    fields: tuple[str, ...] = ()  # of the request
+    all_keys: bool = False  # of a site that uses all keys
 
 
 def kind_of_program(name: str, start: str) -> Kind:
@@ -83,7 +86,16 @@ KINDS = (
     Kind("file, connection", "/hello.txt", b"hello\n", connects=True),
     *(kind_of_program(name, "cold") for name in PROGRAMS),
     *(kind_of_program(name, "warm") for name in PROGRAMS),
+    Kind("file, all keys", "/hello.txt", b"hello\n", fields=(PROXIED,), all_keys=True),
+    Kind("compressed, all keys", "/page.html", b"^\x1f\x8b",
+         fields=(PROXIED, "Accept-Encoding: gzip"), all_keys=True),
 )
+
+
+def by_server(kinds: Sequence[Kind]) -> list[list[Kind]]:
+    """Each part can be asked of one server: keys of one site cost requests of another, too."""
+    parts = ([kind for kind in kinds if kind.all_keys is all_keys] for all_keys in (False, True))
+    return [part for part in parts if part]
 
 
 class Fault(Exception):
@@ -93,7 +105,7 @@ class Fault(Exception):
 def make_site(site: Path) -> None:
     for folder in ("cold", "warm"):
         (site / folder).mkdir(parents=True)
-    (site / "hello.txt").write_bytes(b"hello\n")
+    programs.make_files(site)
     for program in programs.PROGRAMS:
         if program.name not in PROGRAMS:
             continue
@@ -129,20 +141,27 @@ def memory_of(pid: int) -> dict[str, int]:
     return {name: int(kib) for name, kib in re.findall(r"^(\w+):\s+(\d+) kB$", text, re.MULTILINE)}
 
 
+def configuration_of_all_keys(port: int, site: Path, folder: Path) -> str:
+    values = {"workers": "1", "port": str(port), "site": str(site), "folder": str(folder)}
+    template = (peers.CONFIGURATIONS / "site-cgisrv.toml").read_text()
+    return re.sub(r"@(\w+)@", lambda found: values[found[1]], template)
+
+
 class Server:
-    """One worker. `logs`: has an access log; `warm`: starts programs warm, too; `wrapper`: the words
-    before the command; `environment`: more variables."""
+    """One worker. `logs`: has an access log; `warm`: starts programs warm, too; `all_keys`: its site
+    is the one of `bench/run site`; `wrapper`: the words before the command; `environment`: more
+    variables."""
 
     def __init__(self, folder: Path, binary: Path, site: Path, logs: bool = False,
-                 warm: bool = True, wrapper: Sequence[str] = (),
+                 warm: bool = True, all_keys: bool = False, wrapper: Sequence[str] = (),
                  environment: dict[str, str] | None = None):
         folder.mkdir()
         processes.give_away(folder)
         self.folder, self.port = folder, peers.free_port()
         self.access = folder / "access.log"
-        access = self.access if logs else Path("off")
-        text = CONFIGURATION.format(port=self.port, site=site, access=access, folder=folder,
-                                    warm=WARM if warm else "")
+        text = configuration_of_all_keys(self.port, site, folder) if all_keys else \
+            CONFIGURATION.format(port=self.port, site=site, access=self.access, folder=folder,
+                                 warm=WARM if warm else "")
         if not logs:
             text = re.sub(r"^access = .*$", 'access = "off"', text, flags=re.MULTILINE)
         (folder / "cgisrv.toml").write_text(text)
@@ -195,7 +214,9 @@ class Server:
         return first_line(f"/proc/{pid}/comm") == "cgisrv-zygotes"
 
     def worker(self) -> int:
-        return next(pid for pid in self.children(self.process.pid) if not self.is_manager(pid))
+        """The helpers have names of their own."""
+        return next(pid for pid in self.children(self.process.pid)
+                    if not first_line(f"/proc/{pid}/comm").startswith("cgisrv-"))
 
     def zygotes(self) -> dict[str, int]:
         """By program. A zygote's arguments name the program; so do its children's."""
@@ -227,12 +248,12 @@ class Server:
     def ask(self, kind: Kind) -> None:
         """One request and its answer, on the connection that is kept or on one of its own."""
         if kind.connects:
-            status, answer = load.fetch(self.port, kind.target)
+            status, answer = load.fetch(self.port, kind.target, kind.fields)
             head = b"HTTP/1.1 %d " % status
         else:
             if self.kept is None:
                 self.kept = load.connect(self.port)
-            self.kept.sendall(load.request(kind.target))
+            self.kept.sendall(load.request(kind.target, fields=kind.fields))
             whole = load.read_answer(self.kept)
             head, answer = load.split(whole) or (whole, b"")
         if b" 200 " not in head[:16] or not re.search(kind.answer, answer):
