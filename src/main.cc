@@ -138,7 +138,7 @@ int explain(const Command& command, const Config& config) {
   const auto client = command.client.value_or(site::administrator_of(config));
   for (const std::string& url : command.explain)
     std::printf("%s%s", &url == &command.explain.front() ? "" : "\n",
-                site::explain(config, url, client).c_str());
+                site::explain(config, url, client, command.method).c_str());
   return exit_status::ok;
 }
 

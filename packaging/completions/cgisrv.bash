@@ -19,6 +19,7 @@ _cgisrv() {
     check:-c | check:--config) compopt -o filenames; COMPREPLY=($(compgen -f -- "$word")); return ;;
     check:--explain) :; return ;;
     check:--client) :; return ;;
+    check:--method) :; return ;;
     status:--pid) :; return ;;
     status:-c | status:--config) compopt -o filenames; COMPREPLY=($(compgen -f -- "$word")); return ;;
     status:--socket) compopt -o filenames; COMPREPLY=($(compgen -f -- "$word")); return ;;
@@ -46,7 +47,7 @@ _cgisrv() {
   case $verb:$word in
     :-*) COMPREPLY=($(compgen -W '-l --listen -w --workers --admin --server-name --auth --tls --warm --open -E --setenv --body-size -c --config -h --help --version' -- "$word")) ;;
     :*) compopt -o filenames; COMPREPLY=($(compgen -d -- "$word")) ;;
-    check:-*) COMPREPLY=($(compgen -W '-c --config -h --help --explain --client' -- "$word")) ;;
+    check:-*) COMPREPLY=($(compgen -W '-c --config -h --help --explain --client --method' -- "$word")) ;;
     check:*) : ;;
     status:-*) COMPREPLY=($(compgen -W '--watch --json --pid -c --config -h --help --socket' -- "$word")) ;;
     status:*) : ;;

@@ -19,6 +19,7 @@ complete -c cgisrv -n '__fish_seen_subcommand_from check' -s c -l config -rF
 complete -c cgisrv -n '__fish_seen_subcommand_from check' -s h -l help
 complete -c cgisrv -n '__fish_seen_subcommand_from check' -l explain -x
 complete -c cgisrv -n '__fish_seen_subcommand_from check' -l client -x
+complete -c cgisrv -n '__fish_seen_subcommand_from check' -l method -x
 complete -c cgisrv -n '__fish_seen_subcommand_from status' -l watch
 complete -c cgisrv -n '__fish_seen_subcommand_from status' -l json
 complete -c cgisrv -n '__fish_seen_subcommand_from status' -l pid -x

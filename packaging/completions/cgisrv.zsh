@@ -29,6 +29,7 @@ case $verb in
     '(-h --help)--help' \
     '(--explain)--explain:value: ' \
     '(--client)--client:value: ' \
+    '(--method)--method:value: ' \
     '1:command:(check)' ;;
   status) _arguments -s \
     '(--watch)--watch' \

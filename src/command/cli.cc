@@ -72,7 +72,8 @@ exit status other than 0, a limit); 64 usage, 66 no such program,
 With --verify: 0 the same; 2 it differs; 3 it cannot be started warm.
 )";
 
-constexpr auto check_usage = R"(Usage: cgisrv check -c FILE [--explain URL... [--client ADDRESS]]
+constexpr auto check_usage = R"(Usage: cgisrv check -c FILE [--explain URL... [--client ADDRESS]
+       [--method NAME]]
 
 Reports every fault in a configuration, with file, line and column, and what a
 start here would fail on, and notes what is valid but was hardly meant.
@@ -227,6 +228,10 @@ void add_check(CLI::App& check, Command& command) {
           "explain for a client of that address; local: this\n"
           "machine, unix: on a unix socket")
       ->type_name("ADDRESS")
+      ->needs(explain);
+  check
+      .add_option("--method", command.method, "explain for a request of that method, such as POST")
+      ->type_name("NAME")
       ->needs(explain);
 }
 

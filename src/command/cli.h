@@ -23,6 +23,7 @@ struct Command {
   std::string config_file;             // empty: serve the directory
   std::vector<std::string> explain;    // check: how are these URLs answered?
   std::optional<access::Peer> client;  // whoever asks for them; none: the administrator
+  std::string method;                  // by which they are asked for; empty: by any
   std::vector<std::string> listen;
   ExecOptions exec;
   std::vector<std::string> hosts;  // accepted for a directory besides our own names

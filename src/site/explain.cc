@@ -150,7 +150,7 @@ Rule place_of(const config::Config& config, const auth::Options& rule) {
 
 // Returns whether the client may be asked.
 bool add_password_rule(Page& page, const config::Config& config, const auth::Options& rule,
-                       const access::Peer& client) {
+                       const access::Peer& client, std::string_view method) {
   const Rule place = place_of(config, rule);
   const auto* const line = find_line(lines_of(*place.site, place.location), {"auth", ""});
   const std::string whose = title_of(*place.site, place.location);
@@ -159,9 +159,16 @@ bool add_password_rule(Page& page, const config::Config& config, const auth::Opt
              rule.open_to.text(), whose, client.text());
     return false;
   }
+  if (!method.empty() && !rule.asks(client, method)) {
+    page.add(line, "no password is asked for: open_methods in auth of {} has {}", whose,
+             fmt::join(rule.open_methods, " and "));
+    return false;
+  }
+  const bool has_exceptions = method.empty() && !rule.open_methods.empty();
   page.add(line, "a password is asked for first{}{}: realm \"{}\", by auth of {}",
-           rule.open_methods.empty() ? "" : ", but not for ", fmt::join(rule.open_methods, " and "),
-           rule.realm, whose);
+           has_exceptions ? ", but not for " : "",
+           has_exceptions ? fmt::to_string(fmt::join(rule.open_methods, " and ")) : "", rule.realm,
+           whose);
   return true;
 }
 
@@ -271,12 +278,12 @@ void add_compression(Page& page, const config::Config& config, const config::Sit
 // Who is asked for a password, what answers, and what becomes of a refusal.
 void add_outcome(Page& page, const config::Config& config, const config::Site& site,
                  const http::Path& path, std::string_view query, const Located& located,
-                 const Trace& trace, const access::Peer& client) {
+                 const Trace& trace, const access::Peer& client, std::string_view method) {
   std::set<int> refusals;
   if (std::ranges::count(trace, Step::Kind::allow, &Step::kind) > 0) refusals.insert(403);
   if (!located.is_kept_out)
     for (const auth::Options* rule : password_rules_for(config, site, path, located))
-      if (add_password_rule(page, config, *rule, client)) refusals.insert(401);
+      if (add_password_rule(page, config, *rule, client, method)) refusals.insert(401);
   add_answer(page, located, query);
   add_compression(page, config, site, path, located, client);
   const config::Location* answering = located.location;
@@ -321,8 +328,8 @@ std::string why_no_url(const config::Config& config, std::string_view text) {
              : fmt::format("{0} is no URL; write /{0}", shown);
 }
 
-std::string explain(const config::Config& config, std::string_view url,
-                    const access::Peer& client) {
+std::string explain(const config::Config& config, std::string_view url, const access::Peer& client,
+                    std::string_view method) {
   Page page(config);
   page.add(nullptr, "{}", url);
   const bool is_https = url.starts_with("https:");
@@ -342,7 +349,7 @@ std::string explain(const config::Config& config, std::string_view url,
   Trace trace;
   const Located located = locate(config, site, *path, client, &trace);
   add_steps(page, site, trace);
-  add_outcome(page, config, site, *path, url.substr(raw.size()), located, trace, client);
+  add_outcome(page, config, site, *path, url.substr(raw.size()), located, trace, client, method);
   return std::move(page).take();
 }
 

@@ -14,8 +14,10 @@ namespace cgisrv::site {
 std::string why_no_url(const config::Config& config, std::string_view text);
 
 // `url`: "http://HOST/PATH" or a path, for the first site. A line for each step, with the file and
-// line of its rule. Looks at the file system as locate() does.
-std::string explain(const config::Config& config, std::string_view url, const access::Peer& client);
+// line of its rule. Looks at the file system as locate() does. `method`: empty for what holds for
+// all of them.
+std::string explain(const config::Config& config, std::string_view url, const access::Peer& client,
+                    std::string_view method = {});
 
 // The administrator of this machine, by a listener that there is.
 access::Peer administrator_of(const config::Config& config);

@@ -35,7 +35,8 @@ def test_help_fits_a_screen(run):
 def test_check_has_a_help_of_its_own(run):
     text = run("check", "--help").stdout
     assert text.startswith("Usage: cgisrv check -c FILE")
-    for word in ("--config", "--explain URL", "may repeat", "--client ADDRESS", "Exit status: 0 valid", "Example:"):
+    for word in ("--config", "--explain URL", "may repeat", "--client ADDRESS", "--method NAME", "Exit status: 0 valid",
+                 "Example:"):
         assert word in text, word
     assert "--listen" not in text and max(map(len, text.splitlines())) <= 80
 

@@ -22,12 +22,12 @@ class Explain : public testing::Test {
   }
   // Of a site whose keys begin on line 3; without the name of the file before each line.
   std::string explained(const std::string& keys, const std::string& url,
-                        std::string_view client = {}) const {
+                        std::string_view client = {}, std::string_view method = {}) const {
     const std::string file = tree.path() + "/test.toml";
     const auto config = config::parse_config("[[site]]\nroot = 'www'\n" + keys, file);
     if (!config) return config.error().front().text();
     const auto peer = access::Peer::parse(client);
-    std::string text = explain(*config, url, peer.value_or(administrator_of(*config)));
+    std::string text = explain(*config, url, peer.value_or(administrator_of(*config)), method);
     for (auto at = text.find(file); at != text.npos; at = text.find(file, at))
       text.erase(at, file.size() + 1);
     return text;
@@ -129,6 +129,11 @@ TEST_F(Explain, SaysWhoIsAskedForAPassword) {
   EXPECT_THAT(explained(rule, "/login.html"),
               HasSubstr("3: a password is asked for first, but not for GET and OPTIONS: realm "
                         "\"Restricted\", by auth of site "));
+  EXPECT_THAT(explained(rule, "/login.html", "", "HEAD"),
+              HasSubstr("3: no password is asked for: open_methods in auth of site " + tree.path() +
+                        "/www has GET and OPTIONS\n"));
+  EXPECT_THAT(explained(rule, "/login.html", "", "POST"),
+              HasSubstr("3: a password is asked for first: realm"));
 }
 
 TEST_F(Explain, NamesThePageThatAnswersARefusal) {
