@@ -262,6 +262,7 @@ bool Stream::is_misdirected() const {
 
 std::string_view Stream::body() {
   check_body();
+  shown_ = received_;
   const bool is_wanted = exchange_->body_state() != exchange::Exchange::Body::discarded;
   if (input_.empty() && !input_ended_ && is_wanted)
     body_timer_.wait();
@@ -281,6 +282,7 @@ void Stream::consume(std::size_t bytes) {
 
 void Stream::discard_body() {
   body_timer_.pause();
+  shown_ = received_;
   if (!input_.empty() && exchange_->may_discard()) consume(input_.size());
 }
 

@@ -78,7 +78,7 @@ class Stream final : public exchange::Wire {
 
   // Something that it cannot send without its client.
   bool has_output() const {
-    return !output_.empty() || file_left_ > 0 || (has_ended_ && !is_end_framed_);
+    return exchange_ && (!output_.empty() || file_left_ > 0 || (has_ended_ && !is_end_framed_));
   }
   bool waits_for_room() const { return waits_for_room_ && exchange_ && room() > 0; }
   bool is_closed() const { return is_closed_; }
@@ -114,7 +114,7 @@ class Stream final : public exchange::Wire {
   void consume(std::size_t bytes) override;
   bool body_complete() override { return input_ended_ && input_.empty() && !body_fault(); }
   void discard_body() override;
-  std::uint64_t body_received() const override { return received_; }
+  std::uint64_t body_received() const override { return shown_; }
   void respond(const http::Response& response, http::Content content) override;
   bool takes_raw() const override { return false; }
   void respond_raw() override;
@@ -150,6 +150,7 @@ class Stream final : public exchange::Wire {
   std::optional<std::uint64_t> length_;  // of the body, as announced
   Buffer input_;
   std::uint64_t received_ = 0;
+  std::uint64_t shown_ = 0;               // of that, to the exchange
   std::unique_ptr<http::Response> held_;  // without content: sent at the exchange's end
   Buffer output_;
   int file_ = -1;

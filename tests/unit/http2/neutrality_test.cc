@@ -1,5 +1,5 @@
-// An exchange knows no protocol: what a client asks for by HTTP/1.1 over a socket, and what a
-// script asks for by calls alone, has the same answer and the same line in the access log.
+// An exchange knows no protocol: what a client asks for by HTTP/1.1 or HTTP/2 over a socket, and
+// what a script asks for by calls alone, has the same answer and the same line in the access log.
 #include <gmock/gmock.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -14,6 +14,7 @@
 #include "../temporary_directory.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "client.h"
 #include "exchange/sites.h"
 #include "http1/server.h"
 
@@ -226,6 +227,22 @@ class NeutralityTest : public testing::Test {
     EXPECT_TRUE(run_until(worker.loop(), [&] { return client.go(); })) << script.target;
     return comparable(client.result());
   }
+  // With the names and the version of HTTP/1.1.
+  Outcome by_http2(const Script& script, const Result& like) {
+    http2::Http2Client client(connections, worker, script);
+    EXPECT_TRUE(run_until(worker.loop(), [&] { return client.go(); })) << script.target;
+    Outcome outcome = comparable(client.result());
+    for (http::Field& field : outcome.result.fields)
+      for (const http::Field& other : like.fields)
+        if (text::equals_ignoring_case(field.name, other.name)) {
+          field.name = other.name;
+          if (field.name == "Date") field.value = other.value;
+        }
+    for (std::string* text : {&outcome.result.content, &outcome.log_line})
+      for (auto at = text->find("HTTP/2.0"); at != std::string::npos; at = text->find("HTTP/2.0"))
+        text->replace(at, 8, "HTTP/1.1");
+    return outcome;
+  }
   Outcome by_script(const Script& script) {
     ScriptedWire wire(worker.loop(), sites, script);
     wire.start();
@@ -240,6 +257,12 @@ class NeutralityTest : public testing::Test {
                                                  << text_of(http1.result) << "\nby a script:\n"
                                                  << text_of(scripted.result);
     EXPECT_EQ(http1.log_line, scripted.log_line);
+    if (script.breaks_off) return scripted;  // by a reset: the client has left
+    const Outcome http2 = by_http2(script, scripted.result);
+    EXPECT_TRUE(http2.result == scripted.result) << script.target << " by HTTP/2:\n"
+                                                 << text_of(http2.result) << "\nby a script:\n"
+                                                 << text_of(scripted.result);
+    EXPECT_EQ(http2.log_line, scripted.log_line);
     return scripted;
   }
   static std::string text_of(const Result& result) {
