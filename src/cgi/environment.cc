@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "access/client_certificate.h"
 #include "base/collect.h"
 #include "base/text.h"
 #include "http/host.h"
@@ -115,9 +116,21 @@ void add_git_protocol(Environment& env) {
 }
 
 void add_user(Environment& env, const EnvironmentInput& input) {
-  if (!input.user.empty()) env.add("AUTH_TYPE", "Basic");
+  if (!input.user.empty()) env.add("AUTH_TYPE", input.auth_type);
   const auto user = input.user.empty() ? remote_user(input.request, input.user_field) : input.user;
   if (!user.empty()) env.add("REMOTE_USER", user);
+}
+
+void add_certificate(Environment& env, const access::ClientCertificate& shown) {
+  env.add("SSL_CLIENT_VERIFY", shown.verified);
+  if (!shown.is_verified()) return;
+  const std::pair<const char*, const std::string&> said[] = {
+      {"SSL_CLIENT_S_DN", shown.subject},      {"SSL_CLIENT_S_DN_CN", shown.common_name},
+      {"SSL_CLIENT_SAN_Email_0", shown.email}, {"SSL_CLIENT_I_DN", shown.issuer},
+      {"SSL_CLIENT_M_SERIAL", shown.serial},   {"SSL_CLIENT_V_START", shown.not_before},
+      {"SSL_CLIENT_V_END", shown.not_after}};
+  for (const auto& [name, value] : said)
+    if (!value.empty()) env.add(name, value);
 }
 
 void add_server(Environment& env, const http::Request& request, const Endpoints& ends) {
@@ -147,6 +160,7 @@ void add_server(Environment& env, const http::Request& request, const Endpoints&
   env.add("SSL_PROTOCOL", ends.tls_protocol);
   env.add("SSL_CIPHER", ends.tls_cipher);
   if (!ends.tls_server_name.empty()) env.add("SSL_TLS_SNI", ends.tls_server_name);
+  if (ends.client_certificate) add_certificate(env, *ends.client_certificate);
 }
 
 void add_request(Environment& env, const EnvironmentInput& input) {

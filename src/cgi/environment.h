@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,6 +12,10 @@
 #include "cgi/script.h"
 #include "cgi/variables.h"
 #include "http/message.h"
+
+namespace cgisrv::access {
+struct ClientCertificate;
+}
 
 namespace cgisrv::cgi {
 
@@ -26,7 +31,9 @@ struct Endpoints {
   std::string tls_protocol = {};     // "TLSv1.3"
   std::string tls_cipher = {};       // "TLS_AES_256_GCM_SHA384"
   std::string tls_server_name = {};  // the host of SNI; empty: the client has named none
-  std::uint64_t client = 0;          // identifies the client in counts: access::Ip::client()
+  // Of the client; null: TLS has asked it for none.
+  std::shared_ptr<const access::ClientCertificate> client_certificate = {};
+  std::uint64_t client = 0;  // identifies the client in counts: access::Ip::client()
 };
 
 // What led to a program that nobody has asked for by its name, as Apache says it.
@@ -46,7 +53,8 @@ struct EnvironmentInput {
   // Length of the body after de-chunking; nothing: no body, or one that is streamed.
   std::optional<std::uint64_t> content_length;
   bool pass_authorization = false;   // else HTTP_AUTHORIZATION is withheld
-  std::string_view user = {};        // logged in with us, by Basic; empty: nobody
+  std::string_view user = {};        // logged in with us; empty: nobody
+  std::string_view auth_type = {};   // how; empty: nobody has
   std::string_view user_field = {};  // by which a proxy sets REMOTE_USER; empty: none
   Redirected redirected{};
 };
@@ -81,7 +89,10 @@ class Environment {
 // failure whose page it is; php-cgi refuses to run without it) PATH (configured, or a safe
 // default). Where they apply: CONTENT_LENGTH CONTENT_TYPE PATH_INFO PATH_TRANSLATED HTTPS
 // SSL_PROTOCOL SSL_CIPHER SSL_TLS_SNI (as Apache's mod_ssl has them) REDIRECT_URL
-// REDIRECT_QUERY_STRING REDIRECT_REQUEST_METHOD; then HTTP_* from the fields.
+// REDIRECT_QUERY_STRING REDIRECT_REQUEST_METHOD; then HTTP_* from the fields. Where clients are
+// asked for a certificate: SSL_CLIENT_VERIFY, and only with a certificate that is verified
+// SSL_CLIENT_S_DN SSL_CLIENT_S_DN_CN SSL_CLIENT_SAN_Email_0 SSL_CLIENT_I_DN SSL_CLIENT_M_SERIAL
+// SSL_CLIENT_V_START SSL_CLIENT_V_END.
 // SERVER_NAME is the request's host, else the server's address.
 //
 // Fields become HTTP_*: letters upper-cased, '-' to '_', same names merged with ", " (Cookie with
@@ -90,7 +101,7 @@ class Environment {
 // Connection, Keep-Alive, TE, Trailer, Upgrade, Expect, Proxy and Proxy-* never become HTTP_*.
 // HTTP_HOST is the host of an absolute target where the request has one. Git-Protocol is also
 // GIT_PROTOCOL, which git http-backend reads, when it holds nothing but [A-Za-z0-9=:.-].
-// AUTH_TYPE and REMOTE_USER are of `user`; without one, REMOTE_USER is remote_user() of user_field.
+// AUTH_TYPE goes with REMOTE_USER, which is `user`; without one, it is remote_user() of user_field.
 // Where there is a user, HTTP_AUTHORIZATION is withheld: it holds the password that we have
 // checked. Configured variables come last; the last of a name wins. They cannot supersede a
 // computed one, nor stand in for a missing CONTENT_LENGTH, CONTENT_TYPE, PATH_INFO or

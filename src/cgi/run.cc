@@ -217,6 +217,7 @@ void Run::launch() {
                          .content_length = content_length_,
                          .pass_authorization = options_.authorization && !keeps,
                          .user = exchange_.user(),
+                         .auth_type = exchange_.auth_type(),
                          .user_field = keeps ? std::string_view() : options_.remote_user,
                          .redirected = redirected_});
   if (context_.observer != nullptr) context_.observer->starting(script_, environment, account_);

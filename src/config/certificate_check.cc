@@ -7,6 +7,7 @@
 #include <set>
 
 #include "base/text.h"
+#include "tls/authorities.h"
 #include "tls/certificate.h"
 
 namespace cgisrv::config {
@@ -34,6 +35,18 @@ void check_site(const Value& tls, const Site& site, Faults& faults) {
       faults.add(at, "'tls': there is an {} certificate already; a site has one of a kind",
                  loaded->kind());
   }
+}
+
+// Of the clients.
+void check_client_ca(const Value& table, const Site& site, Faults& faults) {
+  const Value* const said = table.find("client_ca");
+  if (said == nullptr || site.client_ca.empty()) return;
+  if (site.tls.empty())
+    faults.add(said->at,
+               "'client_ca': the site has no certificate of its own; write tls = {{ certificate = "
+               "\"/path/fullchain.pem\", key = \"/path/privkey.pem\" }} beside it");
+  else if (const auto loaded = tls::Authorities::load(site.client_ca); !loaded)
+    faults.add(said->at, "'client_ca': {}", loaded.error().what);
 }
 
 bool is_listed(const Value& root, std::string_view section) {
@@ -67,6 +80,18 @@ void note_dates(const std::string& file, const tls::Certificate& certificate, sy
         "the certificate in {} expires on {}, in {}; renew it, then: cgisrv reload", file,
         date(end),
         text::counted(static_cast<unsigned>((end - now) / std::chrono::days(1)), "day")));
+}
+
+void note_authorities(const Site& site, sys_seconds now, std::vector<std::string>& notes) {
+  if (site.client_ca.empty()) return;
+  const auto loaded = tls::Authorities::load(site.client_ca);
+  if (!loaded || loaded->not_after() - now > expiry_notice) return;
+  const bool is_over = now >= loaded->not_after();
+  notes.push_back(fmt::format(
+      "a certificate in {} {} on {}, and no client that it has signed is let in {}; add the one "
+      "that follows it",
+      site.client_ca, is_over ? "has expired" : "expires", date(loaded->not_after()),
+      is_over ? "any more" : "after that"));
 }
 
 void note_names(const Site& site, const std::string& file, const tls::Certificate& certificate,
@@ -105,9 +130,11 @@ bool has_tls(const Config& config) {
 
 void check_certificates(const Value& root, const Config& config, Faults& faults) {
   if (is_listed(root, "site"))
-    for (std::size_t i = 0; i < config.sites.size(); ++i)
-      if (const Value* const tls = root.find("site")->as<Value::List>()->at(i).find("tls"))
-        check_site(*tls, config.sites[i], faults);
+    for (std::size_t i = 0; i < config.sites.size(); ++i) {
+      const Value& table = root.find("site")->as<Value::List>()->at(i);
+      if (const Value* const tls = table.find("tls")) check_site(*tls, config.sites[i], faults);
+      check_client_ca(table, config.sites[i], faults);
+    }
   const bool has_some =
       std::ranges::any_of(config.sites, [](const Site& site) { return !site.tls.empty(); });
   if (has_some || !is_listed(root, "listen")) return;
@@ -120,7 +147,8 @@ void check_certificates(const Value& root, const Config& config, Faults& faults)
 
 std::vector<std::string> notes_on_certificates(const Config& config, sys_seconds now) {
   std::vector<std::string> notes;
-  for (const Site& site : config.sites)
+  for (const Site& site : config.sites) {
+    note_authorities(site, now, notes);
     for (const CertificateFiles& files : site.tls) {
       const auto loaded = tls::Certificate::load(files.certificate, files.key);
       if (!loaded) continue;  // a fault, or replaced since
@@ -128,6 +156,7 @@ std::vector<std::string> notes_on_certificates(const Config& config, sys_seconds
       note_names(site, files.certificate, *loaded, notes);
       note_files(files, notes);
     }
+  }
   const auto unused =
       std::ranges::find_if(config.sites, [](const Site& site) { return !site.tls.empty(); });
   if (unused != config.sites.end() && !has_tls(config))

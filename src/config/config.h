@@ -190,6 +190,7 @@ struct Site {
   Links links = Links::follow;  // initial value for locations
   std::optional<PublicUrl> public_url;
   std::vector<CertificateFiles> tls;  // one of each kind; none: those of the first site with any
+  std::string client_ca;              // PEM, absolute: whose certificates of clients count
   bool redirect_to_https = false;     // what comes in the clear
   AccessRules access;                 // where no location for a path says otherwise
   std::vector<Location> locations;

@@ -58,6 +58,10 @@ constexpr Habit habits[] = {
      "write root = \"/path\" under [[site]]"},
     {"ssl https SSLEngine ssl_certificate tls_cert ssl.pemfile SSLCertificateFile",
      "write tls = true under [[listen]], and tls = { certificate = \"\", key = \"\" } in [[site]]"},
+    {"ssl_client_certificate ssl_verify_client SSLVerifyClient SSLCACertificateFile ssl.ca-file "
+     "ssl.verifyclient.activate ssl.verifyclient.ca-file client_certificate client_auth",
+     "write client_ca = \"/path/ca.pem\" in the [[site]], and auth = { certificate = \"CN\" } "
+     "where a certificate is needed"},
     {"auth_basic auth_basic_user_file AuthType AuthName AuthUserFile AuthGroupFile htpasswd "
      "basic_auth password",
      "write auth = { passwords = \"/path\", groups = \"/path\" } in a [[site]] or a "

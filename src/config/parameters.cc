@@ -241,7 +241,7 @@ struct Tables {
        "As in `[[site]]`, for all below; a longer prefix goes before; an ending's counts too."},
       {"auth", [](auto& location) -> auto& { return location.access.auth; },
        described_before(auth_rule()), unset("as in `[[site]]`"),
-       "Who is let in by password, see `[site.auth]`; `false`: nobody is asked."},
+       "Who is let in by password or certificate, see `[site.auth]`; `false`: nobody is asked."},
       {"body_size", &Location::body_size, size(any_size, unlimited), unset("as in `[limits]`"),
        "The body of a request; answers 413 past it."},
       {"allow_setuid", [](auto& location) -> auto& { return location.cgi.allow_setuid; },
@@ -269,6 +269,10 @@ struct Tables {
       {"tls", &Site::tls, certificates(), unset("none"),
        "Its certificate for listeners with `tls`, see `[site.tls]`; or a list of such tables, one "
        "for RSA and one for ECDSA. A site without any is shown by those of the first that has some."},
+      {"client_ca", &Site::client_ca, path(), unset("no client is asked"),
+       "A PEM file with the certificates of those who sign the clients' certificates. Clients are "
+       "then asked for theirs; who must have one is said by `auth`, see `[site.auth]`. Stands "
+       "beside `tls`."},
       {"redirect_to_https", &Site::redirect_to_https, boolean(),
        "Whether requests in the clear are sent to the same address with https: by 301, or 308 "
        "where the method has to be kept. All but those below `/.well-known/acme-challenge/`, "
@@ -279,7 +283,7 @@ struct Tables {
        "`\"local\"`: by a loopback address or a unix socket, without a proxy's field (`Forwarded`, "
        "`X-Forwarded-*`, `X-Real-IP`, `Via`). `\"unix\"`: on a unix socket. `\"all\"`: everybody."},
       {"auth", [](auto& site) -> auto& { return site.access.auth; }, auth_rule(),
-       unset("nobody is asked"), "Who is let in by password, see `[site.auth]`."},
+       unset("nobody is asked"), "Who is let in by password or certificate, see `[site.auth]`."},
       {"include", &Site::include, list(check_include), unset("none"),
        "Files, or patterns such as `\"conf.d/*.toml\"`, whose keys and `[[location]]`s belong to "
        "this site as if they stood in it."},

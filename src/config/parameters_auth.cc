@@ -40,15 +40,20 @@ const SectionOf<auth::Limits>& auth_limits_section() {
 const SectionOf<auth::Options>& auth_section() {
   static const SectionOf<auth::Options> section{
       "[site.auth]",
-      "Who is let in by password (Basic, RFC 7617). Mostly written as `auth = { passwords = "
-      "\"/etc/cgisrv/passwords\" }`, in a `[[site]]` or a `[[site.location]]`.", {
+      "Who is let in: by password (Basic, RFC 7617), or by a certificate of the client's. Mostly "
+      "written as `auth = { passwords = \"/etc/cgisrv/passwords\" }`, in a `[[site]]` or a "
+      "`[[site.location]]`.", {
       {"realm", &auth::Options::realm, text(),
        "What browsers show beside the question for a password."},
-      {"passwords", &auth::Options::passwords, path(), required,
+      {"passwords", &auth::Options::passwords, path(), unset("none"),
        "A file of `USER:HASH` lines, as `cgisrv passwd` and `htpasswd` write them: bcrypt, "
        "yescrypt, SHA-crypt, `$apr1$`, `{SHA}`."},
-      {"users", &auth::Options::users, list(check_listed_user), unset("all in `passwords`"),
-       "Who of them is let in: `\"alice\"`, or a group, `\"@staff\"`."},
+      {"certificate", &auth::Options::certificate, choice({"none", "CN", "email", "DN"}),
+       "Which part of a client's certificate is the user: its common name, its e-mail address, or "
+       "its whole subject, such as `\"CN=alice,O=Example\"`. Whoever has one needs no password; "
+       "without `passwords`, all others get 403. Needs `client_ca` in the site."},
+      {"users", &auth::Options::users, list(check_listed_user), unset("all"),
+       "Who of them is let in: `\"alice\"`, or a group, `\"@staff\"`, which counts for passwords."},
       {"groups", &auth::Options::groups, path(), unset("none"),
        "A file of `GROUP: USER USER` lines."},
       {"open_to", &auth::Options::open_to, clients_not_asked(), unset("nobody"),

@@ -24,9 +24,10 @@ namespace {
 template <typename Config, typename Visit>
 void visit_rules(Config& config, const Visit& visit) {
   for (auto& site : config.sites) {
-    if (auto& rule = site.access.auth; rule && !rule->is_open) visit(*rule, site.lines);
+    if (auto& rule = site.access.auth; rule && rule->has_passwords()) visit(*rule, site.lines);
     for (auto& location : site.locations)
-      if (auto& rule = location.access.auth; rule && !rule->is_open) visit(*rule, location.lines);
+      if (auto& rule = location.access.auth; rule && rule->has_passwords())
+        visit(*rule, location.lines);
   }
 }
 
@@ -76,17 +77,42 @@ class FileCheck {
   std::set<std::string> seen_;
 };
 
-void check_rule(const Value& owner, const AccessRules& access, FileCheck& files, Faults& faults) {
+bool names_a_group(const auth::Options& rule) {
+  return std::ranges::any_of(rule.users,
+                             [](const std::string& each) { return each.starts_with('@'); });
+}
+
+// What a rule by certificate needs, and what it cannot have.
+void check_certificates_of(const Value& table, const Site& site, const auth::Options& rule,
+                           Faults& faults) {
+  if (rule.certificate == auth::Certificate::none) {
+    if (table.find("passwords") == nullptr)
+      faults.add(table.at,
+                 "'auth': write passwords = \"/path\", for users with a password, or certificate "
+                 "= \"CN\", for those with a certificate");
+    return;
+  }
+  if (site.client_ca.empty())
+    faults.add(table.find("certificate")->at,
+               "'certificate': the site asks no client for one; write client_ca = \"/path/ca.pem\" "
+               "in the [[site]]: the certificate of whoever signs those of the clients");
+  if (!rule.has_passwords() && names_a_group(rule))
+    faults.add(table.find("users")->at,
+               "'users': groups are of passwords, and none are asked for here; list the users");
+}
+
+void check_rule(const Value& owner, const Site& site, const AccessRules& access, FileCheck& files,
+                Faults& faults) {
   const Value* const table = owner.find("auth");
   if (table == nullptr || !access.auth || access.auth->is_open) return;
   const auth::Options& rule = *access.auth;
+  check_certificates_of(*table, site, rule, faults);
   if (const Value* const passwords = table->find("passwords"); passwords && !rule.passwords.empty())
     files.passwords(passwords->at, rule.passwords);
-  const bool has_groups = std::ranges::any_of(
-      rule.users, [](const std::string& each) { return each.starts_with('@'); });
+  if (!rule.has_passwords()) return;
   if (!rule.groups.empty())
     files.groups(*table, rule);
-  else if (has_groups)
+  else if (names_a_group(rule))
     faults.add(table->find("users")->at,
                "'users' names a group; write groups = \"/path\" beside it: the file that says who "
                "belongs to it");
@@ -185,10 +211,10 @@ void check_password_rules(const Value& root, Config& config, Faults& faults) {
   for (std::size_t i = 0; i < config.sites.size(); ++i) {
     const Site& site = config.sites[i];
     const Value& table = root.find("site")->as<Value::List>()->at(i);
-    check_rule(table, site.access, files, faults);
+    check_rule(table, site, site.access, files, faults);
     for (std::size_t j = 0; j < site.locations.size(); ++j)
-      check_rule(table.find("location")->as<Value::List>()->at(j), site.locations[j].access, files,
-                 faults);
+      check_rule(table.find("location")->as<Value::List>()->at(j), site, site.locations[j].access,
+                 files, faults);
   }
 }
 
@@ -204,6 +230,7 @@ std::vector<std::string> notes_on_passwords(const Config& config) {
       note_file(config, rule->groups, "passwords", notes);
   }
   visit_rules(config, [&](const auth::Options& rule, const KeyLines& lines) {
+    if (rule.certificate != auth::Certificate::none) return;  // users may be known by that
     note_users(place_text(config, find_line(lines, {"auth"})), rule, notes);
   });
   const auto heard = std::ranges::find_if(config.listen, is_heard);

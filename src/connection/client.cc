@@ -36,6 +36,7 @@ const cgi::Endpoints& Client::endpoints(const net::Address& listener) {
     ends_->tls_protocol = security->protocol;
     ends_->tls_cipher = security->cipher;
     ends_->tls_server_name = security->server_name;
+    ends_->client_certificate = security->client;
   }
   if (client.kind == access::Peer::Kind::ip) ends_->client = client.ip.client();
   return *ends_;

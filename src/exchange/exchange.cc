@@ -88,6 +88,7 @@ void Exchange::route() {
 void Exchange::let_in(std::string user) {
   if (is_over()) return;
   user_ = std::move(user);
+  auth_type_ = "Basic";
   answer_admitted();
 }
 

@@ -82,6 +82,7 @@ class Exchange final : public handler::Exchange {
   const http::Request& request() const override { return request_; }
   std::string_view request_id() const override { return request_id_; }
   std::string_view user() const override { return user_; }
+  std::string_view auth_type() const override { return auth_type_; }
   bool keeps_password() const override { return routing_.has_password_rules; }
   void open_body() override;
   std::string_view body() override;
@@ -114,6 +115,11 @@ class Exchange final : public handler::Exchange {
   void close_found() { routing_.located.seen.fd.reset(); }
   // The client is that user; nobody has checked it.
   void set_user(std::string user) { user_ = std::move(user); }
+  // The client's certificate says so.
+  void set_certified_user(std::string user) {
+    user_ = std::move(user);
+    auth_type_ = "CLIENT_CERT";
+  }
   // The client's end may be that which a proxy names, and ours the public one.
   const cgi::Endpoints& endpoints() const;
   Listener listener() const { return wire_->listener(); }
@@ -123,8 +129,14 @@ class Exchange final : public handler::Exchange {
   bool is_https() const {
     return origin_ && origin_->https ? *origin_->https : wire_->endpoints().https;
   }
+  // Here: a proxy's TLS does not count.
+  bool has_tls() const { return !wire_->endpoints().tls_protocol.empty(); }
   // The host that the client has named to TLS; empty: none, or there is no TLS.
   std::string_view tls_server_name() const { return wire_->endpoints().tls_server_name; }
+  // Null: none was asked for. That of a proxy is not the client's.
+  const access::ClientCertificate* client_certificate() const {
+    return endpoints().client_certificate.get();
+  }
   // After a local redirect: the path of the first request. Else empty.
   const std::string& redirect_url() const { return redirect_url_; }
   // What led to this request's present target.
@@ -198,9 +210,10 @@ class Exchange final : public handler::Exchange {
 
   // ---- what answers
   Routing routing_;
-  std::string user_;             // who has logged in; kept over local redirects
-  std::string script_name_;      // of the last program that answered
-  std::string script_filename_;  // likewise
+  std::string user_;                      // who has logged in; kept over local redirects
+  std::string_view auth_type_ = "Basic";  // how
+  std::string script_name_;               // of the last program that answered
+  std::string script_filename_;           // likewise
   handler::HandlerPtr handler_;
   bool is_detached_ = false;
   std::shared_ptr<account::Account> account_;  // of the program that answers

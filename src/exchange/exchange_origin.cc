@@ -81,6 +81,7 @@ void Exchange::find_ends() const {
   if (!ends_) ends_ = std::make_unique<cgi::Endpoints>();
   *ends_ = wires;
   if (by_proxy) {
+    ends_->client_certificate.reset();  // it is the proxy's
     const bool has_address = visitor_.kind == Peer::Kind::ip;
     ends_->remote_address = has_address ? visitor_.ip.text() : "";
     ends_->remote_port = is_number(origin_->client_port) ? origin_->client_port : "";

@@ -31,12 +31,20 @@ std::string https_url(const http::Request& request, const std::string& host, std
   return url;
 }
 
-const std::vector<config::CertificateFiles>& certificates_of(const config::Config& config,
-                                                             const config::Site& site) {
-  if (!site.tls.empty()) return site.tls;
+// Whose certificates are shown for that one: its own, or those of the first that has some.
+const config::Site* shown_for(const config::Config& config, const config::Site& site) {
+  if (!site.tls.empty()) return &site;
   const auto first = std::ranges::find_if(
       config.sites, [](const config::Site& each) { return !each.tls.empty(); });
-  return first != config.sites.end() ? first->tls : site.tls;
+  return first != config.sites.end() ? &*first : &site;
+}
+
+// What is wrong with a connection that began as one with `begun`: a clause. Whoever names no host
+// sees the first certificate, and does not mind; but whom we ask for a certificate has to count.
+std::string misdirection(const config::Site& begun, const config::Site& asked, bool is_named) {
+  if (is_named && begun.tls != asked.tls) return "which has another certificate";
+  if (begun.client_ca != asked.client_ca) return "which asks clients for other certificates";
+  return {};
 }
 
 }  // namespace
@@ -64,16 +72,19 @@ handler::HandlerPtr redirect_to_https(Exchange& exchange, const config::Site& si
 
 handler::HandlerPtr refuse_misdirected(Exchange& exchange, const config::Config& config,
                                        const config::Site& site) {
+  if (!exchange.has_tls()) return nullptr;
   const std::string_view named = exchange.tls_server_name();
-  if (named.empty()) return nullptr;
-  const config::Site& shown = site::find_site(config, named);
-  if (&shown == &site || certificates_of(config, shown) == certificates_of(config, site))
-    return nullptr;
+  const config::Site& begun = named.empty() ? config.sites.front() : site::find_site(config, named);
+  const auto problem = &begun == &site ? std::string()
+                                       : misdirection(*shown_for(config, begun),
+                                                      *shown_for(config, site), !named.empty());
+  if (problem.empty()) return nullptr;
   return handler::refuse(
       exchange, 421,
-      fmt::format("the connection began with the certificate for {}, and {} has another one; a "
-                  "client has to ask for it on a connection of its own",
-                  text::escape(named, 200), text::escape(exchange.request().host, 200)));
+      fmt::format("the connection began as one with {}, and the request is for {}, {}; a client "
+                  "has to ask for it on a connection of its own",
+                  named.empty() ? "no host" : text::escape(named, 200),
+                  text::escape(exchange.request().host, 200), problem));
 }
 
 }  // namespace cgisrv::exchange

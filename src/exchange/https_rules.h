@@ -13,8 +13,9 @@ namespace cgisrv::exchange {
 handler::HandlerPtr redirect_to_https(Exchange& exchange, const config::Site& site,
                                       const http::Path& path, std::uint16_t port);
 
-// 421 if the connection began with the certificate of a site that has another one than this one:
-// the client has not seen whom it speaks to. Null: go on.
+// 421 if the connection began with the certificate of a site that has another one than this one,
+// or asks clients for other ones: then the client has not seen whom it speaks to, or we have not.
+// Null: go on.
 handler::HandlerPtr refuse_misdirected(Exchange& exchange, const config::Config& config,
                                        const config::Site& site);
 

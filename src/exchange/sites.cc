@@ -8,6 +8,7 @@
 #include "base/shortage.h"
 #include "base/text.h"
 #include "cgi/sent_file.h"
+#include "exchange/certificate_rules.h"
 #include "exchange/exchange.h"
 #include "exchange/file_answer.h"
 #include "exchange/https_rules.h"
@@ -194,8 +195,11 @@ HandlerPtr Sites::admit(Exchange& exchange, const Routing& routing) {
     if (const auto given = credentials_of(exchange.request())) exchange.set_user(given->user);
     return nullptr;
   }
+  auto rules = routing.password_rules;
+  if (auto refused = admit_by_certificate(exchange, rules)) return refused;
+  if (rules.empty()) return nullptr;
   if (verifier_ == nullptr) return refuse(exchange, 500, "nobody can check passwords here");
-  return std::make_unique<PasswordHandler>(exchange, *verifier_, routing.password_rules);
+  return std::make_unique<PasswordHandler>(exchange, *verifier_, std::move(rules));
 }
 
 HandlerPtr Sites::answer(Exchange& exchange, Routing& routing) {

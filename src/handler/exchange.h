@@ -55,8 +55,10 @@ class Exchange {
 
   virtual const http::Request& request() const = 0;
   virtual std::string_view request_id() const = 0;
-  // Whose password the server itself has checked; empty: nobody's.
+  // Whose password, or certificate, the server itself has checked; empty: nobody's.
   virtual std::string_view user() const { return {}; }
+  // How, in the words of AUTH_TYPE.
+  virtual std::string_view auth_type() const { return "Basic"; }
   // Passwords are the server's to check here, though it need not have asked this client for one.
   virtual bool keeps_password() const { return false; }
 

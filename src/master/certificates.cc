@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "config/certificate_check.h"
+#include "tls/authorities.h"
 #include "tls/certificate.h"
 
 namespace cgisrv::master {
@@ -17,16 +18,20 @@ bool has_tls(const config::Config& config) {
   return std::ranges::any_of(config.listen, &config::Listen::tls);
 }
 
-Result<std::vector<tls::Contexts::Certificates>> read_all(const config::Config& config) {
-  std::vector<tls::Contexts::Certificates> sites;
+Result<std::vector<tls::Contexts::Site>> read_all(const config::Config& config) {
+  std::vector<tls::Contexts::Site> sites;
   for (const config::Site& site : config.sites) {
     if (site.tls.empty()) continue;
-    auto& certificates = sites.emplace_back();
+    auto& [certificates, authorities] = sites.emplace_back();
     for (const auto& [certificate, key] : site.tls) {
       auto loaded = tls::Certificate::load(certificate, key);
       if (!loaded) return std::unexpected(loaded.error());
       certificates.push_back(std::move(*loaded));
     }
+    if (site.client_ca.empty()) continue;
+    auto loaded = tls::Authorities::load(site.client_ca);
+    if (!loaded) return std::unexpected(loaded.error());
+    authorities = std::move(*loaded);
   }
   if (sites.empty()) return fail("a listener has tls = true, and no site has a certificate");
   return sites;
@@ -40,15 +45,38 @@ void log_notes(const config::Config& config) {
 
 }  // namespace
 
-Result<std::unique_ptr<tls::Contexts>> load_certificates(const config::Config& config,
-                                                         tls::TicketKeys& keys) {
-  if (!has_tls(config)) return nullptr;
+FileStates FileStates::of(const config::Config& config) {
+  FileStates files;
+  for (const config::Site& site : config.sites) {
+    for (const auto& [certificate, key] : site.tls) {
+      files.add(certificate);
+      files.add(key);
+    }
+    if (!site.client_ca.empty()) files.add(site.client_ca);
+  }
+  return files;
+}
+
+void FileStates::add(const std::string& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) status = {};
+  states_.push_back({.device = status.st_dev,
+                     .inode = status.st_ino,
+                     .bytes = static_cast<std::uint64_t>(status.st_size),
+                     .modified_ns = status.st_mtim.tv_sec * std::int64_t{1'000'000'000} +
+                                    status.st_mtim.tv_nsec});
+}
+
+Result<LoadedCertificates> load_certificates(const config::Config& config, tls::TicketKeys& keys) {
+  if (!has_tls(config)) return LoadedCertificates{};
+  FileStates files = FileStates::of(config);
   const auto sites = read_all(config);
   if (!sites) return std::unexpected(sites.error());
   if (keys.empty()) keys.rotate();
   auto contexts = tls::Contexts::make(*sites, keys);
-  if (contexts) log_notes(config);
-  return contexts;
+  if (!contexts) return std::unexpected(contexts.error());
+  log_notes(config);
+  return LoadedCertificates{std::move(*contexts), std::move(files)};
 }
 
 std::vector<status::Report::Certificate> reported_certificates(const config::Config& config) {
@@ -69,32 +97,16 @@ CertificateWatch::CertificateWatch(Loop& loop, tls::TicketKeys& keys,
       replaced_(std::move(replaced)),
       timer_(loop, Callback::of<&CertificateWatch::due>(*this)) {}
 
-void CertificateWatch::follow(const config::Config& config) {
+void CertificateWatch::follow(const config::Config& config, FileStates read) {
   config_ = &config;
-  read_ = seen_ = state_of(config);
-  rejected_.clear();
+  read_ = seen_ = std::move(read);
+  rejected_.reset();
   told_.clear();
   noted_ = Clock::now();
   if (has_tls(config))
     timer_.arm_after(interval);
   else
     timer_.disarm();
-}
-
-CertificateWatch::State CertificateWatch::state_of(const config::Config& config) {
-  State state;
-  for (const config::Site& site : config.sites)
-    for (const config::CertificateFiles& files : site.tls)
-      for (const std::string& path : {files.certificate, files.key}) {
-        struct stat status {};
-        if (::stat(path.c_str(), &status) != 0) status = {};
-        state.push_back({.device = status.st_dev,
-                         .inode = status.st_ino,
-                         .bytes = static_cast<std::uint64_t>(status.st_size),
-                         .modified_ns = status.st_mtim.tv_sec * std::int64_t{1'000'000'000} +
-                                        status.st_mtim.tv_nsec});
-      }
-  return state;
 }
 
 void CertificateWatch::due() {
@@ -119,7 +131,7 @@ void CertificateWatch::look() {
 // are read when they have been the same for a while. What cannot be used is tried again: a shortage
 // passes, and who may read a file does not show in its state.
 void CertificateWatch::look_at_files() {
-  State now = state_of(*config_);
+  FileStates now = FileStates::of(*config_);
   const bool is_at_rest = now == std::exchange(seen_, now);
   if (now == read_ || !is_at_rest) return;
   if (const auto good = read_all(*config_); !good) {

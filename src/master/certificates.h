@@ -8,6 +8,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,9 +19,32 @@
 
 namespace cgisrv::master {
 
-// Null: no listener has TLS. `keys` get their first key if they are empty, and outlive it.
-Result<std::unique_ptr<tls::Contexts>> load_certificates(const config::Config& config,
-                                                         tls::TicketKeys& keys);
+// What tells one state of the files from another.
+class FileStates {
+ public:
+  FileStates() = default;  // none
+  static FileStates of(const config::Config& config);
+
+  bool operator==(const FileStates&) const = default;
+
+ private:
+  struct State {
+    std::uint64_t device = 0, inode = 0, bytes = 0;
+    std::int64_t modified_ns = 0;
+
+    bool operator==(const State&) const = default;
+  };
+  void add(const std::string& path);
+
+  std::vector<State> states_;
+};
+
+struct LoadedCertificates {
+  std::unique_ptr<tls::Contexts> contexts;  // null: no listener has TLS
+  FileStates files;  // as they were before they were read, so that no replacement is missed
+};
+// `keys` get their first key if they are empty, and outlive the contexts.
+Result<LoadedCertificates> load_certificates(const config::Config& config, tls::TicketKeys& keys);
 
 // For the report. Of what its files hold now: empty if no listener has TLS.
 std::vector<status::Report::Certificate> reported_certificates(const config::Config& config);
@@ -37,31 +61,22 @@ class CertificateWatch {
   // `keys` outlive it.
   CertificateWatch(Loop& loop, tls::TicketKeys& keys, std::function<void()> replaced);
 
-  // `config`, which outlives this or the next call, serves from now on; its files were just read.
-  void follow(const config::Config& config);
+  // `config`, which outlives this or the next call, serves from now on. `read`: what its files were
+  // when they were read; workers have started since.
+  void follow(const config::Config& config, FileStates read);
   void look();  // as each minute
 
  private:
-  // What tells one state of a file from another.
-  struct FileState {
-    std::uint64_t device = 0, inode = 0, bytes = 0;
-    std::int64_t modified_ns = 0;
-
-    bool operator==(const FileState&) const = default;
-  };
-  using State = std::vector<FileState>;
-
-  static State state_of(const config::Config& config);
   void look_at_files();
   void due();
 
   tls::TicketKeys& keys_;
   const std::function<void()> replaced_;
   const config::Config* config_ = nullptr;
-  State read_;        // when they were read
-  State seen_;        // by the last look
-  State rejected_;    // could not be used
-  std::string told_;  // why, as it was logged
+  FileStates read_;
+  FileStates seen_;                     // by the last look
+  std::optional<FileStates> rejected_;  // could not be used
+  std::string told_;                    // why, as it was logged
   TimePoint rotated_ = Clock::now();
   TimePoint noted_ = Clock::now();
   Timer timer_;

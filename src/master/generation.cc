@@ -10,7 +10,6 @@
 #include "config/run_as.h"
 #include "config/warm_programs.h"
 #include "master/address_url.h"
-#include "master/certificates.h"
 #include "pool/worker_group.h"
 #include "process/affinity.h"
 #include "process/oom_score.h"
@@ -44,12 +43,13 @@ Result<void> give_up_rights(std::optional<process::Cgroups>& cgroups,
 
 Generation::Generation(config::Config config, std::vector<Listening> listening,
                        std::optional<net::Listener> admin, accesslog::AccessLog access_log,
-                       std::unique_ptr<tls::Contexts> contexts, Common& common)
+                       LoadedCertificates certificates, Common& common)
     : config_(std::move(config)),
       listening_(std::move(listening)),
       addresses_(collect(listening_, &Listening::address)),
       access_log_(std::move(access_log)),
-      contexts_(std::move(contexts)),
+      contexts_(std::move(certificates.contexts)),
+      certificate_states_(std::move(certificates.files)),
       common_(common),
       number_(++common.generations),
       privileges_(config::privileges_of(config_)),

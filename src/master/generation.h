@@ -14,6 +14,7 @@
 #include "admission/table.h"
 #include "config/config.h"
 #include "master/admin_host.h"
+#include "master/certificates.h"
 #include "master/orphans.h"
 #include "master/password_checker_host.h"
 #include "master/zygote_manager_host.h"
@@ -50,11 +51,10 @@ struct Listening {
 
 class Generation {
  public:
-  // `listening`: in the order of the sockets. `admin`: none, or one. `contexts`: null if no
-  // listener has TLS.
+  // `listening`: in the order of the sockets. `admin`: none, or one.
   Generation(config::Config config, std::vector<Listening> listening,
              std::optional<net::Listener> admin, accesslog::AccessLog access_log,
-             std::unique_ptr<tls::Contexts> contexts, Common& common);
+             LoadedCertificates certificates, Common& common);
   ~Generation();
 
   const config::Config& config() const { return config_; }
@@ -62,6 +62,7 @@ class Generation {
   // The admin listener; null: none.
   const net::Listener* admin() const { return admin_listener_ ? &**admin_listener_ : nullptr; }
   accesslog::AccessLog& access_log() { return access_log_; }
+  const FileStates& certificate_states() const { return certificate_states_; }
   const status::Reporter& reporter() const { return *reporter_; }
   // 0: none.
   pid_t zygote_manager() const { return zygote_manager_ ? zygote_manager_->pid() : 0; }
@@ -90,6 +91,7 @@ class Generation {
   const std::vector<net::Address> addresses_;
   accesslog::AccessLog access_log_;
   ParentOnly<std::unique_ptr<tls::Contexts>> contexts_;  // the keys: for workers alone
+  const FileStates certificate_states_;                  // as they were read
   Common& common_;
   const std::uint32_t number_;
   const process::Privileges privileges_;

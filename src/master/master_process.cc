@@ -155,7 +155,7 @@ void MasterProcess::begin(pool::Master& master) {
   admitting_ = std::make_unique<Admitting>(master, common_.table, *current_);
   certificate_watch_ = std::make_unique<CertificateWatch>(master.loop(), common_.ticket_keys,
                                                           [this] { certificates_replaced(); });
-  certificate_watch_->follow(config());
+  certificate_watch_->follow(config(), current_->certificate_states());
   current_->become_current();
   begin(*current_);
   // Until then the older server answers.
@@ -290,7 +290,7 @@ void MasterProcess::reloaded(const std::string& problem, const std::string& note
   next->begin_admin(*master_);
   unlink_sockets(old, next);
   admitting_->follow(master_->loop(), *next);
-  certificate_watch_->follow(next->config());
+  certificate_watch_->follow(next->config(), next->certificate_states());
   reply(logged({exit_status::ok, fmt::format("{}reloaded {}; {}\n", notes, start_.what,
                                              text::counted(next->workers(), "worker"))}));
 }

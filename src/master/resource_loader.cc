@@ -118,8 +118,8 @@ Result<LoadedResources> ResourceLoader::open_all(config::Config config) {
   auto access_log = accesslog::AccessLog::open(config.access_log);
   if (!access_log) return std::unexpected(access_log.error());
   if (auto used = use_error_log(config); !used) return std::unexpected(used.error());
-  auto contexts = load_certificates(config, common_.ticket_keys);
-  if (!contexts) return std::unexpected(contexts.error());
+  auto certificates = load_certificates(config, common_.ticket_keys);
+  if (!certificates) return std::unexpected(certificates.error());
   files::load_mime_types();
   const rlimit limit = process::descriptor_limit();
   process::raise_descriptor_limit(
@@ -128,7 +128,7 @@ Result<LoadedResources> ResourceLoader::open_all(config::Config config) {
     log::line(log::Level::warn, "{}", lacking);
   loaded.generation =
       std::make_unique<Generation>(std::move(config), std::move(listening), std::move(*admin),
-                                   std::move(*access_log), std::move(*contexts), common_);
+                                   std::move(*access_log), std::move(*certificates), common_);
   return loaded;
 }
 

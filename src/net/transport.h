@@ -4,9 +4,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
+
+namespace cgisrv::access {
+struct ClientCertificate;
+}
 
 namespace cgisrv::net {
 
@@ -27,6 +32,7 @@ struct Security {
   std::string_view cipher;    // "TLS_AES_256_GCM_SHA384"
   std::string server_name;    // the host that the client has named (SNI); empty: none
   bool is_http2 = false;      // both sides have chosen that (ALPN)
+  std::shared_ptr<const access::ClientCertificate> client{};  // null: it was asked for none
 };
 
 class Transport {

@@ -165,10 +165,15 @@ bool add_password_rule(Page& page, const config::Config& config, const auth::Opt
     return false;
   }
   const bool has_exceptions = method.empty() && !rule.open_methods.empty();
-  page.add(line, "a password is asked for first{}{}: realm \"{}\", by auth of {}",
-           has_exceptions ? ", but not for " : "",
-           has_exceptions ? fmt::to_string(fmt::join(rule.open_methods, " and ")) : "", rule.realm,
-           whose);
+  const std::string_view but = has_exceptions ? ", but not for " : "";
+  const std::string methods =
+      has_exceptions ? fmt::to_string(fmt::join(rule.open_methods, " and ")) : "";
+  if (rule.has_passwords())
+    page.add(line, "a password is asked for first{}{}: realm \"{}\", by auth of {}{}", but, methods,
+             rule.realm, whose,
+             rule.certificate != auth::Certificate::none ? "; a certificate does as well" : "");
+  else
+    page.add(line, "a certificate is asked for first{}{}, by auth of {}", but, methods, whose);
   return true;
 }
 

@@ -2,12 +2,15 @@
 
 #include <openssl/core_names.h>
 #include <openssl/rand.h>
+#include <openssl/sha.h>
 
 #include <array>
 #include <cstring>
 #include <span>
 
 #include "tls/certificate_parts.h"
+#include "tls/client_certificate.h"
+#include "tls/hello.h"
 #include "tls/openssl.h"
 #include "tls/socket_end.h"
 
@@ -25,7 +28,6 @@ constexpr auto tls12_ciphers =
 constexpr auto tls13_ciphers =
     "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
 constexpr auto groups = "X25519:P-256:P-384";
-constexpr std::array<unsigned char, 6> session_id_context = {'c', 'g', 'i', 's', 'r', 'v'};
 // In the form of RFC 7301: a length before each, ours by preference. A client of HTTP/1.0 has to
 // find its own.
 constexpr std::string_view protocols("\x02h2\x08http/1.1\x08http/1.0");
@@ -81,24 +83,44 @@ int select_protocol(SSL* ssl, const unsigned char** chosen, unsigned char* size,
   return SSL_TLSEXT_ERR_OK;
 }
 
+// Has the client told that its name was heard (RFC 6066 section 3); the choice is made by then.
+int confirm_name(SSL* ssl, int*, void*) {
+  return SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name) != nullptr ? SSL_TLSEXT_ERR_OK
+                                                                       : SSL_TLSEXT_ERR_NOACK;
+}
+
 // ---- one site
+
+// What a session was begun with: it is resumed by a client that is shown and asked the same, and by
+// no other. The same in all workers, and after a reload.
+bool bind_sessions(SSL_CTX* context, const Contexts::Site& site) {
+  std::string shown;
+  for (const Certificate& each : site.certificates)
+    shown += fingerprint_of(each.parts().own.get());
+  if (site.authorities)
+    for (const X509Ptr& each : site.authorities->parts().all)
+      shown += " by " + fingerprint_of(each.get());
+  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
+  return EVP_Digest(shown.data(), shown.size(), digest.data(), nullptr, EVP_sha256(), nullptr) ==
+             1 &&
+         SSL_CTX_set_session_id_context(context, digest.data(), digest.size()) == 1;
+}
 
 bool set_rules(SSL_CTX* context) {
   SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
                                    SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
   SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
-                                SSL_MODE_RELEASE_BUFFERS);
+                                SSL_MODE_RELEASE_BUFFERS | SSL_MODE_NO_AUTO_CHAIN);
   SSL_CTX_set_read_ahead(context, 1);
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);  // the client has it: its ticket
   SSL_CTX_set_timeout(context, std::chrono::seconds(TicketKeys::lifetime).count());
   SSL_CTX_set_alpn_select_cb(context, &select_protocol, nullptr);
+  SSL_CTX_set_tlsext_servername_callback(context, &confirm_name);
   return SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) == 1 &&
          SSL_CTX_set_max_proto_version(context, TLS1_3_VERSION) == 1 &&
          SSL_CTX_set_cipher_list(context, tls12_ciphers) == 1 &&
          SSL_CTX_set_ciphersuites(context, tls13_ciphers) == 1 &&
          SSL_CTX_set1_groups_list(context, groups) == 1 &&
-         SSL_CTX_set_session_id_context(context, session_id_context.data(),
-                                        session_id_context.size()) == 1 &&
          SSL_CTX_set_tlsext_ticket_key_evp_cb(context, &set_ticket_key) == 1;
 }
 
@@ -111,14 +133,14 @@ bool add_certificate(SSL_CTX* context, const Certificate::Parts& parts) {
   return true;
 }
 
-Result<SslContext> make_context(const Contexts::Certificates& certificates,
-                                const TicketKeys& keys) {
+Result<SslContext> make_context(const Contexts::Site& site, const TicketKeys& keys) {
   ERR_clear_error();
   SslContext context(SSL_CTX_new(TLS_server_method()));
-  if (!context || !set_rules(context.get()))
+  if (!context || !set_rules(context.get()) || !bind_sessions(context.get(), site) ||
+      (site.authorities && !ask_for_certificates(context.get(), site.authorities->parts().all)))
     return fail("TLS cannot be set up: {}", last_problem());
   SSL_CTX_set_app_data(context.get(), const_cast<TicketKeys*>(&keys));
-  for (const Certificate& each : certificates)
+  for (const Certificate& each : site.certificates)
     if (!add_certificate(context.get(), each.parts()))
       return fail("OpenSSL refuses a certificate of kind {}: {}", each.kind(), last_problem());
   return context;
@@ -130,29 +152,33 @@ struct Contexts::Parts {
   std::vector<SslContext> sites;
   Choose choose;
 
-  // An unknown host is no failure: the client sees by the certificate that it is the wrong one.
+  // Before OpenSSL looks for a session to resume, which then has to be one of this site. An unknown
+  // host is no failure: the client sees by the certificate that it is the wrong one. Only the first
+  // hello counts: a client that has to send another one may not change its mind.
   static int choose_site(SSL* ssl, int*, void* parts) {
     const auto& self = *static_cast<const Parts*>(parts);
-    const char* const host = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-    if (host == nullptr || !self.choose) return SSL_TLSEXT_ERR_NOACK;
-    const std::size_t index = self.choose(host);
-    if (index >= self.sites.size() || SSL_set_SSL_CTX(ssl, self.sites[index].get()) == nullptr)
-      return SSL_TLSEXT_ERR_ALERT_FATAL;
-    return SSL_TLSEXT_ERR_OK;
+    auto& named = static_cast<SocketEnd*>(SSL_get_app_data(ssl))->named_host;
+    if (named) return SSL_CLIENT_HELLO_SUCCESS;
+    named = host_of_hello(ssl);
+    const std::size_t index = named->empty() || !self.choose ? 0 : self.choose(*named);
+    SSL_CTX* const context = index < self.sites.size() ? self.sites[index].get() : nullptr;
+    if (context == nullptr || SSL_set_SSL_CTX(ssl, context) == nullptr)
+      return SSL_CLIENT_HELLO_ERROR;
+    ask_as(ssl, context);
+    return SSL_CLIENT_HELLO_SUCCESS;
   }
 };
 
-Result<std::unique_ptr<Contexts>> Contexts::make(const std::vector<Certificates>& sites,
+Result<std::unique_ptr<Contexts>> Contexts::make(const std::vector<Site>& sites,
                                                  const TicketKeys& keys) {
   auto parts = std::make_unique<Parts>();
-  for (const Certificates& each : sites) {
+  for (const Site& each : sites) {
     auto context = make_context(each, keys);
     if (!context) return std::unexpected(context.error());
     parts->sites.push_back(std::move(*context));
   }
   SSL_CTX* const first = parts->sites.front().get();
-  SSL_CTX_set_tlsext_servername_callback(first, &Parts::choose_site);
-  SSL_CTX_set_tlsext_servername_arg(first, parts.get());
+  SSL_CTX_set_client_hello_cb(first, &Parts::choose_site, parts.get());
   return std::unique_ptr<Contexts>(new Contexts(std::move(parts)));
 }
 

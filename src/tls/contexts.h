@@ -6,10 +6,12 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <vector>
 
 #include "base/result.h"
+#include "tls/authorities.h"
 #include "tls/certificate.h"
 #include "tls/session.h"
 #include "tls/ticket_keys.h"
@@ -18,15 +20,19 @@ namespace cgisrv::tls {
 
 class Contexts {
  public:
-  // Of one site: one, or one of each kind.
-  using Certificates = std::vector<Certificate>;
+  struct Site {
+    std::vector<Certificate> certificates;  // one, or one of each kind
+    // Of the clients, who are asked for a certificate then; none: they are not.
+    std::optional<Authorities> authorities{};
+  };
   // The site of that host, as an index into those given to make(). Not asked where the client names
   // no host (SNI): then it is the first.
   using Choose = std::function<std::size_t(std::string_view host)>;
 
   // `keys` outlive it, and are not empty. At least one site, and one certificate for each. The
-  // first site's are shown until choose_by() says otherwise.
-  static Result<std::unique_ptr<Contexts>> make(const std::vector<Certificates>& sites,
+  // first site's are shown until choose_by() says otherwise. A session is resumed where
+  // certificates and authorities are the same, and nowhere else.
+  static Result<std::unique_ptr<Contexts>> make(const std::vector<Site>& sites,
                                                 const TicketKeys& keys);
   Contexts(const Contexts&) = delete;
   Contexts& operator=(const Contexts&) = delete;

@@ -1,5 +1,6 @@
 // In place of the rest of this room, where there is no OpenSSL: a static build. No configuration
 // with tls is accepted, so most of this is never called.
+#include "tls/authorities.h"
 #include "tls/certificate.h"
 #include "tls/contexts.h"
 
@@ -7,6 +8,7 @@ namespace cgisrv::tls {
 
 struct SocketEnd {};
 struct Certificate::Parts {};
+struct Authorities::Parts {};
 struct Contexts::Parts {};
 
 namespace {
@@ -38,8 +40,17 @@ Result<void> make_certificate(const SelfMade&, const std::vector<std::string>&) 
   return fail("{}", refusal);
 }
 
-Result<std::unique_ptr<Contexts>> Contexts::make(const std::vector<Certificates>&,
-                                                 const TicketKeys&) {
+Result<Authorities> Authorities::load(const std::string&) {
+  return fail("{}", refusal);
+}
+Authorities::Authorities(Authorities&& other) noexcept = default;
+Authorities& Authorities::operator=(Authorities&& other) noexcept = default;
+Authorities::~Authorities() = default;
+std::chrono::sys_seconds Authorities::not_after() const {
+  return {};
+}
+
+Result<std::unique_ptr<Contexts>> Contexts::make(const std::vector<Site>&, const TicketKeys&) {
   return fail("{}", refusal);
 }
 Contexts::~Contexts() = default;

@@ -8,7 +8,7 @@
 #include <cerrno>
 #include <climits>
 
-#include "base/text.h"
+#include "tls/client_certificate.h"
 #include "tls/openssl.h"
 #include "tls/socket_end.h"
 
@@ -28,15 +28,6 @@ Io plain_outcome(ssize_t result) {
   if (result == 0) return {Io::Status::ended, 0};
   const bool again = errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
   return {again ? Io::Status::blocked : Io::Status::failed, 0};
-}
-
-// Programs and logs see it, so nothing but a host's name passes. Null: there is none.
-std::string host_of(const char* name) {
-  const std::string_view host = name != nullptr ? name : "";
-  const bool is_plain = std::ranges::all_of(host, [](char c) {
-    return text::is_alpha(c) || text::is_digit(c) || c == '-' || c == '.' || c == '_';
-  });
-  return is_plain ? std::string(host) : std::string();
 }
 
 bool speaks_http2(SSL* ssl) {
@@ -105,8 +96,8 @@ Session::Step Session::handshake() {
     return Step::failed;
   }
   security_ = net::Security{SSL_get_version(ssl_), SSL_get_cipher_name(ssl_),
-                            host_of(SSL_get_servername(ssl_, TLSEXT_NAMETYPE_host_name)),
-                            speaks_http2(ssl_)};
+                            socket_->named_host.value_or(""), speaks_http2(ssl_),
+                            client_certificate_of(ssl_)};
   holds_more_ = true;  // the first request may have come with the handshake's last bytes
   return Step::done;
 }

@@ -2,6 +2,7 @@
 // joins short packets, and spares the call that would only say that the socket is empty.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "tls/openssl.h"
@@ -21,6 +22,9 @@ struct SocketEnd {
   unsigned messages = 0;
   // The first bytes, if they are a request in the clear and not TLS. OpenSSL does not see them.
   std::string clear;
+  // The host that the client has named in its hello (SNI). OpenSSL's own answer would be that of
+  // the session which is resumed. None: no hello was read; empty: none is named.
+  std::optional<std::string> named_host;
 };
 
 // So many are taken between bytes; a client needs one or two in gigabytes. Then reading fails.

@@ -14,8 +14,10 @@ static inline bool cgisrv_warm_is_of_request(const char* name) {
       "AUTH_TYPE",   "CONTENT_LENGTH",  "CONTENT_TYPE", "DOCUMENT_ROOT",   "GIT_PROTOCOL",
       "HTTPS",       "PATH_INFO",       "QUERY_STRING", "PATH_TRANSLATED", "SCRIPT_FILENAME",
       "SCRIPT_NAME", "SCRIPT_URI",      "SCRIPT_URL",   "SERVER_ADDR",     "SERVER_NAME",
-      "SERVER_PORT", "SERVER_PROTOCOL", "UNIQUE_ID"};
-  static const char* const prefixes[] = {"HTTP_", "REDIRECT_", "REMOTE_", "REQUEST_"};
+      "SERVER_PORT", "SERVER_PROTOCOL", "SSL_CIPHER",   "SSL_PROTOCOL",    "SSL_TLS_SNI",
+      "UNIQUE_ID"};
+  static const char* const prefixes[] = {"HTTP_", "REDIRECT_", "REMOTE_", "REQUEST_",
+                                         "SSL_CLIENT_"};
   for (size_t i = 0; i < sizeof names / sizeof *names; ++i)
     if (strcmp(name, names[i]) == 0) return true;
   for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; ++i)

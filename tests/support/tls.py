@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+import datetime
 import socket
 import ssl
 import subprocess
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from support import client
 from support.configuration import cgi_site
 from support.server import Server
 
 
+USAGES = {"clientAuth": x509.ExtendedKeyUsageOID.CLIENT_AUTH,
+          "serverAuth": x509.ExtendedKeyUsageOID.SERVER_AUTH}
+
+
 class Authority:
     """Signs certificates, by openssl(1)."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, name: str = "root"):
         self.folder = folder
         self.certificate = folder / "root.pem"
         self.key = folder / "root.key"
-        self._make(self.certificate, self.key, "root", "-addext", "basicConstraints=critical,CA:TRUE")
+        self._make(self.certificate, self.key, name, "-addext", "basicConstraints=critical,CA:TRUE")
 
     def _make(self, certificate: Path, key: Path, name: str, *more: str, kind: str = "EC") -> None:
         which = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"] if kind == "EC" else [
@@ -39,6 +47,33 @@ class Authority:
         for path in made:
             path.replace(path.with_suffix(""))
         return made[0].with_suffix(""), made[1].with_suffix("")
+
+    def sign_client(self, name: str, *, names: list[str] | None = None, email: str = "",
+                    days: int = 30, usage: str = "clientAuth", signed: bool = True) -> tuple[Path, Path]:
+        """Those of a client. `days`: until it is over, which may be before now. `names`: all of its
+        common names; `signed`: False for one that has signed itself."""
+        now = datetime.datetime.now(datetime.timezone.utc)
+        key = ec.generate_private_key(ec.SECP256R1())
+        common = [x509.NameAttribute(x509.NameOID.COMMON_NAME, each) 
+                  for each in ([name] if names is None else names)]
+        subject = x509.Name(common)
+        root = x509.load_pem_x509_certificate(self.certificate.read_bytes())
+        root_key = serialization.load_pem_private_key(self.key.read_bytes(), None)
+        builder = (x509.CertificateBuilder().subject_name(subject).public_key(key.public_key())
+                   .issuer_name(root.subject if signed else subject)
+                   .serial_number(x509.random_serial_number())
+                   .not_valid_before(now - datetime.timedelta(days=40))
+                   .not_valid_after(now + datetime.timedelta(days=days))
+                   .add_extension(x509.ExtendedKeyUsage([USAGES[usage]]), critical=False))
+        if email:
+            builder = builder.add_extension(x509.SubjectAlternativeName([x509.RFC822Name(email)]), False)
+        made = builder.sign(root_key if signed else key, hashes.SHA256())
+        paths = self.folder / f"client-{name}.pem", self.folder / f"client-{name}.key"
+        paths[0].write_bytes(made.public_bytes(serialization.Encoding.PEM))
+        paths[1].write_bytes(key.private_bytes(serialization.Encoding.PEM,
+                                               serialization.PrivateFormat.PKCS8,
+                                               serialization.NoEncryption()))
+        return paths
 
     def context(self) -> ssl.SSLContext:
         """Of a client that trusts this authority alone."""

@@ -20,8 +20,9 @@ my $learnt;  # called when what is loaded from now on is to be told
 
 # ---- %ENV until the fork point: what is asked there is answered for all requests at once.
 
-my $of_request = qr/^(?:HTTP_|REDIRECT_|REMOTE_|REQUEST_|SCRIPT_(?:FILENAME|NAME|UR[IL])$
+my $of_request = qr/^(?:HTTP_|REDIRECT_|REMOTE_|REQUEST_|SSL_CLIENT_|SCRIPT_(?:FILENAME|NAME|UR[IL])$
   |SERVER_(?:ADDR|NAME|PORT|PROTOCOL)$|PATH_(?:INFO|TRANSLATED)$|CONTENT_(?:LENGTH|TYPE)$
+  |SSL_(?:CIPHER|PROTOCOL|TLS_SNI)$
   |AUTH_TYPE$|DOCUMENT_ROOT$|GIT_PROTOCOL$|HTTPS$|QUERY_STRING$|UNIQUE_ID$)/x;
 
 # What well-known modules ask for as they load, and make nothing of: CGI::Fast walks through all and

@@ -249,7 +249,7 @@ def test_table_of_variables_is_complete(server, site):
     shown = set(first_column("### What a program gets")) - {"HTTP_*"}
     conditional = {"REDIRECT_URL", "REDIRECT_QUERY_STRING", "REDIRECT_REQUEST_METHOD", "AUTH_TYPE",
                    "REMOTE_USER", "HTTPS", "SSL_PROTOCOL", "SSL_CIPHER",
-                   "SSL_TLS_SNI", "TZ"}
+                   "SSL_TLS_SNI", "SSL_CLIENT_VERIFY", "TZ"}
     environment.pop("TZ", None)
     assert {name for name in environment if not name.startswith("HTTP_")} == shown - conditional
 

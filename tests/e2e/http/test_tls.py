@@ -125,6 +125,21 @@ def test_a_session_is_resumed_by_any_worker(shared, context, version):
     assert len(workers) == 2
 
 
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+@pytest.mark.parametrize("name, shown, is_resumed", [("localhost", "a", True), ("b.example", "b", False)])
+def test_a_session_is_resumed_for_the_names_of_its_site(shared, context, version, name, shown,
+                                                        is_resumed):
+    context.minimum_version = context.maximum_version = version
+    with connect(shared, context, "a.example") as first:
+        assert first.request("GET", "/page.html", host="a.example").status == 200
+        session = first.tls.session
+    with connect(shared, context, name, session=session) as connection:
+        assert connection.tls.session_reused == is_resumed and common_name(connection) == shown
+        assert connection.request("GET", "/page.html", host=name).status == 200
+        found = environment_of(connection.request("GET", "/env.cgi", host=name))
+        assert found["SSL_TLS_SNI"] == name
+
+
 def test_openssl_reconnects_by_its_ticket(shared):
     said = s_client(shared, "-tls1_2", "-reconnect")
     assert said.count("\nReused, TLSv1.2") == 5, said

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "access/client_certificate.h"
 #include "warm/recipe.h"
 
 namespace cgisrv::cgi {
@@ -52,6 +53,33 @@ TEST_F(Rfc3875_4_1, PlainGetHasExactlyTheseVariables) {
                "SERVER_SOFTWARE=cgisrv/" CGISRV_VERSION, "REQUEST_SCHEME=http", "REQUEST_ID=id-7",
                "UNIQUE_ID=id-7", "REDIRECT_STATUS=200", "PATH=/usr/local/bin:/usr/bin:/bin"));
   EXPECT_EQ(env.size(), all.size());
+}
+
+TEST_F(Environments, ACertificateTellsNothingUnlessItIsVerified) {
+  access::ClientCertificate shown{.subject = "CN=alice",
+                                  .issuer = "CN=people",
+                                  .common_name = "alice",
+                                  .email = "",
+                                  .serial = "01",
+                                  .not_before = "then",
+                                  .not_after = "later"};
+  endpoints.tls_protocol = "TLSv1.3";
+  const auto told = [&] {
+    endpoints.client_certificate = std::make_shared<access::ClientCertificate>(shown);
+    std::vector<std::string> found;
+    const Environment env = build();
+    for (const auto entry : env.entries())
+      if (entry.starts_with("SSL_CLIENT")) found.emplace_back(entry);
+    return found;
+  };
+  EXPECT_THAT(told(), testing::ElementsAre("SSL_CLIENT_VERIFY=NONE"));
+  shown.verified = "FAILED:self-signed certificate";
+  EXPECT_THAT(told(), testing::ElementsAre("SSL_CLIENT_VERIFY=FAILED:self-signed certificate"));
+  shown.verified = "SUCCESS";
+  EXPECT_THAT(told(), testing::ElementsAre("SSL_CLIENT_VERIFY=SUCCESS", "SSL_CLIENT_S_DN=CN=alice",
+                                           "SSL_CLIENT_S_DN_CN=alice", "SSL_CLIENT_I_DN=CN=people",
+                                           "SSL_CLIENT_M_SERIAL=01", "SSL_CLIENT_V_START=then",
+                                           "SSL_CLIENT_V_END=later"));
 }
 
 TEST_F(Rfc3875_4_1, ThePublicAddressGoesBeforeTheHost) {
@@ -251,6 +279,7 @@ TEST_F(Environments, AUserWhomTheServerHasCheckedIsToldAndThePasswordIsNot) {
   input.pass_authorization = true;
   input.user_field = "X-Remote-User";
   input.user = "x";
+  input.auth_type = "Basic";
   EXPECT_THAT(get("AUTH_TYPE"), Optional(std::string("Basic")));
   EXPECT_THAT(get("REMOTE_USER"), Optional(std::string("x")));
   EXPECT_FALSE(build().has("HTTP_AUTHORIZATION"));
