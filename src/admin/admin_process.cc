@@ -27,9 +27,9 @@ config::Config small_config() {
 
 }  // namespace
 
-AdminProcess::AdminProcess(net::Listener listener, Fd lifeline, const config::AdminOptions& options,
-                           const status::Reporter& reporter, admission::Table& table,
-                           telemetry::SharedStats& shared_stats)
+AdminProcess::AdminProcess(net::Listener listener, tls::Contexts* contexts, Fd lifeline,
+                           const config::AdminOptions& options, const status::Reporter& reporter,
+                           admission::Table& table, telemetry::SharedStats& shared_stats)
     : signals_(loop_, {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2},
                SignalCallback::of<&AdminProcess::on_signal>(*this)),
       poll_timer_(loop_, Callback::of<&AdminProcess::poll>(*this)),
@@ -39,7 +39,13 @@ AdminProcess::AdminProcess(net::Listener listener, Fd lifeline, const config::Ad
       config_(small_config()),
       addresses_{listener.address},
       pages_(*this, config_, options, reporter, table, shared_stats),
-      clients_(*this, pages_, addresses_, scratch_) {}
+      clients_(*this, pages_, addresses_, scratch_),
+      has_tls_(contexts != nullptr),
+      tls_listener_(loop_, config_, contexts, nullptr,
+                    [this](pool::Connection connection, std::unique_ptr<net::Transport> transport,
+                           std::unique_ptr<proxy::Proxied> /*proxied*/) {
+                      clients_.accepted(std::move(connection), std::move(transport));
+                    }) {}
 
 int AdminProcess::run() {
   if (!lifeline_) return 1;
@@ -56,7 +62,10 @@ void AdminProcess::watch_listener() {
 }
 
 void AdminProcess::listener_ready() {
-  if (connections_ >= connections_max) clients_.make_room();
+  if (connections_ >= connections_max) {
+    tls_listener_.make_room();
+    clients_.make_room();
+  }
   pool::Connection connection;
   connection.peer_size = sizeof connection.peer;
   const int socket = ::accept4(listener_.get(), reinterpret_cast<sockaddr*>(&connection.peer),
@@ -69,7 +78,10 @@ void AdminProcess::listener_ready() {
   }
   connection.socket.reset(socket);
   connection.guard = pool::ConnectionGuard(*this);
-  clients_.accepted(std::move(connection));
+  if (has_tls_)
+    tls_listener_.accepted(std::move(connection), {}, false);
+  else
+    clients_.accepted(std::move(connection));
 }
 
 void AdminProcess::poll() {

@@ -14,15 +14,17 @@
 #include "event/signals.h"
 #include "http1/server.h"
 #include "net/listener.h"
+#include "worker/tls_listener.h"
 
 namespace cgisrv::admin {
 
 class AdminProcess final : public pool::Worker {
  public:
-  // Serves until all other ends of `lifeline` are closed. All references outlive it.
-  AdminProcess(net::Listener listener, Fd lifeline, const config::AdminOptions& options,
-               const status::Reporter& reporter, admission::Table& table,
-               telemetry::SharedStats& shared_stats);
+  // Serves until all other ends of `lifeline` are closed. All references outlive it. `contexts`:
+  // null without TLS.
+  AdminProcess(net::Listener listener, tls::Contexts* contexts, Fd lifeline,
+               const config::AdminOptions& options, const status::Reporter& reporter,
+               admission::Table& table, telemetry::SharedStats& shared_stats);
 
   int run();
 
@@ -55,6 +57,8 @@ class AdminProcess final : public pool::Worker {
   std::array<char, 16 * 1024> scratch_;
   AdminPages pages_;
   http1::Server clients_;
+  const bool has_tls_;
+  worker::TlsListener tls_listener_;
 };
 
 }  // namespace cgisrv::admin

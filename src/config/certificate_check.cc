@@ -22,10 +22,10 @@ const Value& table_of(const Value& tls, std::size_t index) {
   return list != nullptr ? list->at(index) : tls;
 }
 
-void check_site(const Value& tls, const Site& site, Faults& faults) {
+void check_files(const Value& tls, const std::vector<CertificateFiles>& all, Faults& faults) {
   std::set<std::string, std::less<>> kinds;
-  for (std::size_t i = 0; i < site.tls.size(); ++i) {
-    const auto& [certificate, key] = site.tls[i];
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const auto& [certificate, key] = all[i];
     if (certificate.empty() || key.empty()) continue;  // a fault of its own
     const Position& at = table_of(tls, i).at;
     const auto loaded = tls::Certificate::load(certificate, key);
@@ -129,10 +129,14 @@ bool has_tls(const Config& config) {
 }  // namespace
 
 void check_certificates(const Value& root, const Config& config, Faults& faults) {
+  const Value* const admin = root.find("admin");
+  if (const Value* const tls = admin != nullptr ? admin->find("tls") : nullptr)
+    check_files(*tls, config.admin.tls, faults);
   if (is_listed(root, "site"))
     for (std::size_t i = 0; i < config.sites.size(); ++i) {
       const Value& table = root.find("site")->as<Value::List>()->at(i);
-      if (const Value* const tls = table.find("tls")) check_site(*tls, config.sites[i], faults);
+      if (const Value* const tls = table.find("tls"))
+        check_files(*tls, config.sites[i].tls, faults);
       check_client_ca(table, config.sites[i], faults);
     }
   const bool has_some =
@@ -157,6 +161,11 @@ std::vector<std::string> notes_on_certificates(const Config& config, sys_seconds
       note_files(files, notes);
     }
   }
+  for (const CertificateFiles& files : config.admin.tls)
+    if (const auto loaded = tls::Certificate::load(files.certificate, files.key)) {
+      note_dates(files.certificate, *loaded, now, notes);
+      note_files(files, notes);
+    }
   const auto unused =
       std::ranges::find_if(config.sites, [](const Site& site) { return !site.tls.empty(); });
   if (unused != config.sites.end() && !has_tls(config))

@@ -224,6 +224,7 @@ struct AdminOptions {
   std::string listen;                    // read by net::parse_address; empty: off
   unsigned line = 0;                     // of `listen` in the file; 0: not from a file
   std::vector<std::string> server_name;  // hosts that it answers for, besides addresses
+  std::vector<CertificateFiles> tls;     // none: it speaks in the clear
 };
 
 struct Config {

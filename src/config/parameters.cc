@@ -148,6 +148,9 @@ struct Tables {
       {"server_name", &AdminOptions::server_name, list(check_server_name), unset("none"),
        "The hosts that it answers for, besides `localhost` and IP addresses, so that a page "
        "of another site cannot have a browser read it."},
+      {"tls", &AdminOptions::tls, certificates_again(), unset("none"),
+       "Its certificate, if it is to speak https alone: a table as in `[site.tls]`, or a list of "
+       "them."},
   }};
 
   SectionOf<Limits> limits{"[limits]", "What a client may ask of the server.", {

@@ -45,4 +45,10 @@ Codec<std::vector<CertificateFiles>> certificates() {
           }};
 }
 
+Codec<std::vector<CertificateFiles>> certificates_again() {
+  auto codec = described_before(certificates());
+  codec.kind.type = "table, or a list";
+  return codec;
+}
+
 }  // namespace cgisrv::config

@@ -9,5 +9,7 @@ namespace cgisrv::config {
 
 // A table with certificate and key, or a list of such tables.
 Codec<std::vector<CertificateFiles>> certificates();
+// The same, for a key whose section the reference describes elsewhere.
+Codec<std::vector<CertificateFiles>> certificates_again();
 
 }  // namespace cgisrv::config

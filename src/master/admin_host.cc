@@ -10,8 +10,10 @@ constexpr auto beat_interval = std::chrono::seconds(1);
 }
 
 AdminHost::AdminHost(pool::Master& master, ParentOnly<net::Listener>& listener,
-                     AdminSources sources, const process::Privileges& privileges)
+                     ParentOnly<std::unique_ptr<tls::Contexts>>& contexts, AdminSources sources,
+                     const process::Privileges& privileges)
     : listener_(listener),
+      contexts_(contexts),
       sources_(sources),
       beat_(master.loop(), Callback::of<&AdminHost::beat>(*this)),
       process_(
@@ -19,7 +21,11 @@ AdminHost::AdminHost(pool::Master& master, ParentOnly<net::Listener>& listener,
           {.name = "the admin process",
            .process_name = "cgisrv-admin",
            .meanwhile = "another one takes its place",
-           .keep = [this] { listener_.keep(); },
+           .keep =
+               [this] {
+                 listener_.keep();
+                 contexts_.keep();
+               },
            .run = [this](Fd lifeline, Beats& beats) { return run(std::move(lifeline), beats); },
            .timeout = sources_.heartbeat_timeout}) {
   if (!listener_->address.loopback())
@@ -32,8 +38,9 @@ AdminHost::AdminHost(pool::Master& master, ParentOnly<net::Listener>& listener,
 }
 
 int AdminHost::run(Fd lifeline, Beats& beats) {
-  admin::AdminProcess process(std::move(*listener_), std::move(lifeline), sources_.options,
-                              sources_.reporter, sources_.table, sources_.shared_stats);
+  admin::AdminProcess process(std::move(*listener_), contexts_->get(), std::move(lifeline),
+                              sources_.options, sources_.reporter, sources_.table,
+                              sources_.shared_stats);
   const Heartbeat heartbeat(process.loop(), beats, sources_.heartbeat_timeout);
   return process.run();
 }

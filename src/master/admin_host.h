@@ -11,6 +11,7 @@
 #include "net/listener.h"
 #include "status/reporter.h"
 #include "telemetry/shared_stats.h"
+#include "tls/contexts.h"
 
 namespace cgisrv::master {
 
@@ -25,8 +26,9 @@ struct AdminSources {
 
 class AdminHost {
  public:
-  // The listener outlives it. Only the admin process accepts from it.
-  AdminHost(pool::Master& master, ParentOnly<net::Listener>& listener, AdminSources sources,
+  // Listener and contexts outlive it. Only the admin process accepts from it, and has them.
+  AdminHost(pool::Master& master, ParentOnly<net::Listener>& listener,
+            ParentOnly<std::unique_ptr<tls::Contexts>>& contexts, AdminSources sources,
             const process::Privileges& privileges);
 
  private:
@@ -34,6 +36,7 @@ class AdminHost {
   void beat();
 
   ParentOnly<net::Listener>& listener_;
+  ParentOnly<std::unique_ptr<tls::Contexts>>& contexts_;
   AdminSources sources_;
   Timer beat_;
   HelperProcess process_;

@@ -27,7 +27,8 @@ void announce(const std::string& what, const Generation& generation) {
   if (!for_others.empty() && ::isatty(STDOUT_FILENO) != 0)
     std::fputs(qr_code(for_others.front()).c_str(), stdout);
   if (const auto* admin = generation.admin())
-    std::printf("cgisrv: status page at %s%s\n", address_url(admin->address).c_str(),
+    std::printf("cgisrv: status page at %s%s\n",
+                address_url(admin->address, !generation.config().admin.tls.empty()).c_str(),
                 admin->address.family() == AF_UNIX ? "" : "status");
   std::fflush(stdout);
 }

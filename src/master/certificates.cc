@@ -18,23 +18,50 @@ bool has_tls(const config::Config& config) {
   return std::ranges::any_of(config.listen, &config::Listen::tls);
 }
 
+bool any_has_tls(const config::Config& config) {
+  return has_tls(config) || !config.admin.tls.empty();
+}
+
+Result<std::vector<tls::Certificate>> read(const std::vector<config::CertificateFiles>& all) {
+  std::vector<tls::Certificate> certificates;
+  for (const auto& [certificate, key] : all) {
+    auto loaded = tls::Certificate::load(certificate, key);
+    if (!loaded) return std::unexpected(loaded.error());
+    certificates.push_back(std::move(*loaded));
+  }
+  return certificates;
+}
+
 Result<std::vector<tls::Contexts::Site>> read_all(const config::Config& config) {
   std::vector<tls::Contexts::Site> sites;
   for (const config::Site& site : config.sites) {
     if (site.tls.empty()) continue;
-    auto& [certificates, authorities] = sites.emplace_back();
-    for (const auto& [certificate, key] : site.tls) {
-      auto loaded = tls::Certificate::load(certificate, key);
-      if (!loaded) return std::unexpected(loaded.error());
-      certificates.push_back(std::move(*loaded));
-    }
+    auto certificates = read(site.tls);
+    if (!certificates) return std::unexpected(certificates.error());
+    sites.push_back({.certificates = std::move(*certificates)});
     if (site.client_ca.empty()) continue;
     auto loaded = tls::Authorities::load(site.client_ca);
     if (!loaded) return std::unexpected(loaded.error());
-    authorities = std::move(*loaded);
+    sites.back().authorities = std::move(*loaded);
   }
   if (sites.empty()) return fail("a listener has tls = true, and no site has a certificate");
   return sites;
+}
+
+Result<std::vector<tls::Contexts::Site>> read_admin(const config::Config& config) {
+  auto certificates = read(config.admin.tls);
+  if (!certificates) return std::unexpected(certificates.error());
+  std::vector<tls::Contexts::Site> sites;
+  sites.push_back({.certificates = std::move(*certificates)});
+  return sites;
+}
+
+// Empty if they can be used.
+std::string why_unusable(const config::Config& config) {
+  if (has_tls(config))
+    if (const auto sites = read_all(config); !sites) return sites.error().what;
+  if (const auto admin = read_admin(config); !admin) return admin.error().what;
+  return {};
 }
 
 void log_notes(const config::Config& config) {
@@ -54,6 +81,10 @@ FileStates FileStates::of(const config::Config& config) {
     }
     if (!site.client_ca.empty()) files.add(site.client_ca);
   }
+  for (const auto& [certificate, key] : config.admin.tls) {
+    files.add(certificate);
+    files.add(key);
+  }
   return files;
 }
 
@@ -68,26 +99,40 @@ void FileStates::add(const std::string& path) {
 }
 
 Result<LoadedCertificates> load_certificates(const config::Config& config, tls::TicketKeys& keys) {
-  if (!has_tls(config)) return LoadedCertificates{};
-  FileStates files = FileStates::of(config);
-  const auto sites = read_all(config);
-  if (!sites) return std::unexpected(sites.error());
+  if (!any_has_tls(config)) return LoadedCertificates{};
+  LoadedCertificates loaded{.files = FileStates::of(config)};
   if (keys.empty()) keys.rotate();
-  auto contexts = tls::Contexts::make(*sites, keys);
-  if (!contexts) return std::unexpected(contexts.error());
+  const auto make = [&keys](const Result<std::vector<tls::Contexts::Site>>& sites,
+                            std::unique_ptr<tls::Contexts>& contexts) -> Result<void> {
+    if (!sites) return std::unexpected(sites.error());
+    auto made = tls::Contexts::make(*sites, keys);
+    if (!made) return std::unexpected(made.error());
+    contexts = std::move(*made);
+    return {};
+  };
+  if (has_tls(config))
+    if (const auto made = make(read_all(config), loaded.contexts); !made)
+      return std::unexpected(made.error());
+  if (!config.admin.tls.empty())
+    if (const auto made = make(read_admin(config), loaded.admin); !made)
+      return std::unexpected(made.error());
   log_notes(config);
-  return LoadedCertificates{std::move(*contexts), std::move(files)};
+  return loaded;
 }
 
 std::vector<status::Report::Certificate> reported_certificates(const config::Config& config) {
   std::vector<status::Report::Certificate> found;
-  if (!has_tls(config)) return found;
-  for (const config::Site& site : config.sites)
-    for (const auto& [certificate, key] : site.tls)
+  const auto add = [&](const std::string& site, const std::vector<config::CertificateFiles>& all) {
+    for (const auto& [certificate, key] : all)
       if (const auto loaded = tls::Certificate::load(certificate, key))
-        found.push_back({.site = site.title(),
+        found.push_back({.site = site,
                          .file = certificate,
                          .not_after = loaded->not_after().time_since_epoch().count()});
+  };
+  if (has_tls(config))
+    for (const config::Site& site : config.sites)
+      add(site.title(), site.tls);
+  add("the admin listener", config.admin.tls);
   return found;
 }
 
@@ -103,7 +148,7 @@ void CertificateWatch::follow(const config::Config& config, FileStates read) {
   rejected_.reset();
   told_.clear();
   noted_ = Clock::now();
-  if (has_tls(config))
+  if (any_has_tls(config))
     timer_.arm_after(interval);
   else
     timer_.disarm();
@@ -134,8 +179,8 @@ void CertificateWatch::look_at_files() {
   FileStates now = FileStates::of(*config_);
   const bool is_at_rest = now == std::exchange(seen_, now);
   if (now == read_ || !is_at_rest) return;
-  if (const auto good = read_all(*config_); !good) {
-    const std::string why = std::exchange(told_, good.error().what);
+  if (const std::string problem = why_unusable(*config_); !problem.empty()) {
+    const std::string why = std::exchange(told_, problem);
     if (std::exchange(rejected_, std::move(now)) == seen_ && why == told_) return;
     log::line(log::Level::error,
               "certificates have changed, and cannot be used: {}; those that were read before stay "

@@ -41,12 +41,13 @@ class FileStates {
 
 struct LoadedCertificates {
   std::unique_ptr<tls::Contexts> contexts;  // null: no listener has TLS
+  std::unique_ptr<tls::Contexts> admin;     // null: the admin listener has none
   FileStates files;  // as they were before they were read, so that no replacement is missed
 };
 // `keys` get their first key if they are empty, and outlive the contexts.
 Result<LoadedCertificates> load_certificates(const config::Config& config, tls::TicketKeys& keys);
 
-// For the report. Of what its files hold now: empty if no listener has TLS.
+// For the report. Of what its files hold now: empty if nobody has TLS.
 std::vector<status::Report::Certificate> reported_certificates(const config::Config& config);
 
 // Follows the certificates of the configuration that serves. Once a minute it looks at their files:

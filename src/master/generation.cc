@@ -49,6 +49,7 @@ Generation::Generation(config::Config config, std::vector<Listening> listening,
       addresses_(collect(listening_, &Listening::address)),
       access_log_(std::move(access_log)),
       contexts_(std::move(certificates.contexts)),
+      admin_contexts_(std::move(certificates.admin)),
       certificate_states_(std::move(certificates.files)),
       common_(common),
       number_(++common.generations),
@@ -84,7 +85,7 @@ void Generation::become_current() {
 
 void Generation::begin_admin(pool::Master& master) {
   if (!admin_listener_) return;
-  admin_.emplace(master, *admin_listener_,
+  admin_.emplace(master, *admin_listener_, admin_contexts_,
                  AdminSources{config_.admin, config_.server.heartbeat_timeout, *reporter_,
                               common_.table, common_.shared_stats},
                  privileges_);

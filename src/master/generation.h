@@ -90,8 +90,9 @@ class Generation {
   const std::vector<Listening> listening_;
   const std::vector<net::Address> addresses_;
   accesslog::AccessLog access_log_;
-  ParentOnly<std::unique_ptr<tls::Contexts>> contexts_;  // the keys: for workers alone
-  const FileStates certificate_states_;                  // as they were read
+  ParentOnly<std::unique_ptr<tls::Contexts>> contexts_;        // the keys: for workers alone
+  ParentOnly<std::unique_ptr<tls::Contexts>> admin_contexts_;  // for the admin process alone
+  const FileStates certificate_states_;                        // as they were read
   Common& common_;
   const std::uint32_t number_;
   const process::Privileges privileges_;

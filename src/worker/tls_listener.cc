@@ -138,7 +138,7 @@ TlsListener::TlsListener(Loop& loop, const config::Config& config, tls::Contexts
       count_(count),
       ready_(std::move(ready)),
       turn_(loop, Callback::of<&TlsListener::take_turn>(*this)) {
-  if (contexts_ != nullptr) contexts_->choose_by(choose_by_site(config));
+  if (contexts_ != nullptr && !config.sites.empty()) contexts_->choose_by(choose_by_site(config));
 }
 
 TlsListener::~TlsListener() = default;

@@ -30,7 +30,8 @@ class TlsListener {
   using Ready = std::function<void(pool::Connection, std::unique_ptr<net::Transport>,
                                    std::unique_ptr<proxy::Proxied>)>;
 
-  // All outlive it. `contexts`: null if no listener has TLS; `count`: null for none.
+  // All outlive it. `contexts`: null if no listener has TLS; `count`: null for none. Without sites,
+  // all hosts see the only certificate.
   TlsListener(Loop& loop, const config::Config& config, tls::Contexts* contexts,
               telemetry::Handshakes* count, Ready ready);
   ~TlsListener();
