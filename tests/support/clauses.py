@@ -264,6 +264,42 @@ GROUPS: dict[str, dict[str, str]] = {
         "rfc9110-8.6-program-writes-more": "It writes more: cut at the length.",
         "rfc3875-5-nph": "The output of an nph- program is passed on unmodified, then closed.",
     },
+    "TLS": {
+        "rfc9325-3.1-versions":
+            "TLS 1.2 and 1.3 are spoken; earlier versions are refused by an alert.",
+        "rfc9325-3.5-renegotiation": "Nobody renegotiates, not by TLS 1.2 either.",
+        "rfc9325-4.1-ciphers":
+            "Only ciphers with forward secrecy and authentication are spoken (the RFC recommends "
+            "them); all others are refused by an alert.",
+        "rfc9325-3.3-compression": "There is no compression by TLS.",
+        "rfc8446-2.3-early-data": "No early data is offered, so that nothing is replayed.",
+        "rfc8446-4.6.1-resumption":
+            "A session is resumed by a ticket, with whichever worker, for the names of the site that "
+            "it was begun for; for another one the handshake is a full one.",
+        "rfc8446-6.1-close":
+            "Both sides' ends are told: a response without a length that was cut, and a body that "
+            "was, is told from a whole one.",
+        "rfc8446-4.4.2.4-client-certificate":
+            "A client's certificate that is missing or cannot be verified does not end the "
+            "handshake; the request that needs one is answered with 403.",
+        "rfc8446-4.4.3-client-verified":
+            "Programs are told of a client's name only if its certificate was verified for that site, "
+            "whatever fields, sessions or names it sends.",
+        "rfc6066-3-server-name":
+            "The certificate is that of the host which the client names; a host of no site is shown "
+            "the first one, as is who names none.",
+        "rfc7301-3.2-protocol":
+            "The protocol is one that the client offers; who offers none of ours is refused by an "
+            "alert.",
+        "rfc9110-15.5.20-other-certificate":
+            "A request for a site with another certificate than the connection's, or with other "
+            "certificates of clients, is 421.",
+        "rfc9110-4.2.2-cleartext":
+            "A request in the clear at an address that speaks TLS is 400, and is not carried out.",
+        "rfc8555-8.3-challenge":
+            "A certificate is fetched and renewed by an authority that asks in the clear, though the "
+            "site sends all else to https.",
+    },
     "CGI: failures": {
         "rfc9110-15.5.5-missing": "A missing program is 404.",
         "rfc9110-15.5.4-not-executable":

@@ -16,6 +16,7 @@ import pytest
 
 from support import client, tls
 from support.binary import BINARY, REPOSITORY
+from support.clauses import clause
 from support.configuration import complete
 from support.migration import free_port
 from support.tls import Authority
@@ -92,6 +93,7 @@ def pebble(tmp_path: Path, authority: Authority, http_port: int) -> Iterator[Peb
     made.end()
 
 
+@clause("rfc8555-8.3-challenge")
 @pytest.mark.kills_worker
 def test_a_certificate_is_fetched_and_renewed(start, site, tmp_path, pebble, authority, http_port):
     site.file("page.html", "the page")

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from support import client
+from support.clauses import clause
 from support.programs import ENVIRONMENT, environment_of
 from support.site import Site
 from support.tls import Authority, connect, plain_port, site_keys, tls_config
@@ -104,6 +105,7 @@ def told(answer: client.Response) -> dict[str, str]:
             if name.startswith(("SSL_CLIENT", "REMOTE_USER", "AUTH_TYPE"))}
 
 
+@clause("rfc8446-4.4.3-client-verified")
 def test_programs_are_told_of_a_certificate(shared, known, people):
     context = known(email="alice@example.org")
     for resumed in (False, True):
@@ -117,6 +119,7 @@ def test_programs_are_told_of_a_certificate(shared, known, people):
                          "SSL_CLIENT_SAN_Email_0": "alice@example.org"}
 
 
+@clause("rfc8446-4.4.2.4-client-certificate", "rfc8446-4.4.3-client-verified")
 @pytest.mark.parametrize("case, verified", [
     ("none", "NONE"), ("of a stranger", "FAILED:unable to get local issuer certificate"),
     ("expired", "FAILED:certificate has expired"), ("of a server", "FAILED:unsuitable certificate purpose"),
@@ -138,6 +141,7 @@ def test_nobody_is_believed_without_a_good_one(shared, known, strangers, people,
         assert connection.request("GET", "/private/env.cgi", host=SITE).status == 403
 
 
+@clause("rfc8446-4.4.3-client-verified")
 def test_a_session_counts_where_it_was_begun(shared, known, strangers):
     mine = known()
     ask(shared, mine, sni=SITE)
@@ -153,6 +157,7 @@ def test_a_session_counts_where_it_was_begun(shared, known, strangers):
     assert ask(shared, nobody, "/private/page.html", session=last.session).status == 403
 
 
+@clause("rfc9110-15.5.20-other-certificate")
 @pytest.mark.parametrize("sni, host", [(OPEN, SITE), (OTHER, SITE), (SITE, OTHER), (SITE, OPEN),
                                        (None, OTHER), (None, OPEN)])
 def test_a_connection_that_asked_otherwise_is_misdirected(shared, known, sni, host):

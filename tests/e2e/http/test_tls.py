@@ -12,6 +12,7 @@ import subprocess
 import pytest
 
 from support import client, tls
+from support.clauses import cases, clause
 from support.programs import CAT, ENVIRONMENT, PLAIN, WORKER, environment_of
 from support.site import Site
 from support.tls import Authority, connect, plain_port, site_keys, tls_config
@@ -57,6 +58,7 @@ def s_client(server, *arguments: str, text: str = "") -> str:
 # What it shows, and to whom.
 
 
+@clause("rfc6066-3-server-name")
 @pytest.mark.parametrize("name, shown", [("a.example", "a"), ("localhost", "a"), ("b.example", "b")])
 def test_each_host_has_its_certificate(shared, context, name, shown):
     with connect(shared, context, name) as connection:
@@ -64,6 +66,7 @@ def test_each_host_has_its_certificate(shared, context, name, shown):
         assert connection.request("GET", "/page.html", host=name).body == b"the page"
 
 
+@clause("rfc6066-3-server-name")
 def test_a_host_of_no_site_sees_the_first_certificate(shared, context):
     context.check_hostname = False
     with connect(shared, context, "elsewhere.example") as connection:
@@ -78,6 +81,7 @@ def test_rsa_and_ecdsa_stand_side_by_side(shared, context):
             assert common_name(connection) == shown
 
 
+@clause("rfc9325-3.1-versions", "rfc9325-3.3-compression", "rfc7301-3.2-protocol")
 @pytest.mark.parametrize("version, name", [("-tls1_2", "TLSv1.2"), ("-tls1_3", "TLSv1.3")])
 def test_openssl_speaks_both_versions(shared, authority, version, name):
     said = s_client(shared, version, "-servername", "b.example", "-CAfile", str(authority.certificate),
@@ -88,19 +92,24 @@ def test_openssl_speaks_both_versions(shared, authority, version, name):
         or version == "-tls1_3", said
 
 
-@pytest.mark.parametrize("arguments", [
-    ["-tls1", "-cipher", "DEFAULT@SECLEVEL=0"], ["-tls1_1", "-cipher", "DEFAULT@SECLEVEL=0"],
-    ["-tls1_2", "-cipher", "AES128-GCM-SHA256"], ["-tls1_2", "-cipher", "ECDHE-RSA-AES128-SHA"],
-    ["-tls1_2", "-cipher", "DHE-RSA-AES128-GCM-SHA256"], ["-alpn", "spdy/3"]])
+WEAK = {"rfc9325-3.1-versions": ["-tls1 -cipher DEFAULT@SECLEVEL=0", "-tls1_1 -cipher DEFAULT@SECLEVEL=0"],
+        "rfc9325-4.1-ciphers": [f"-tls1_2 -cipher {cipher}" for cipher in (
+            "AES128-GCM-SHA256", "ECDHE-RSA-AES128-SHA", "DHE-RSA-AES128-GCM-SHA256")],
+        "rfc7301-3.2-protocol": ["-alpn spdy/3"]}
+
+
+@cases({key: {each: each for each in all_of} for key, all_of in WEAK.items()}, "arguments")
 def test_what_is_weak_is_refused(shared, arguments):
-    said = s_client(shared, *arguments)
+    said = s_client(shared, *arguments.split())
     assert "alert" in said and "Cipher is (NONE)" in said, said
 
 
+@clause("rfc9325-3.5-renegotiation")
 def test_nobody_may_renegotiate(shared):
     assert "no renegotiation" in s_client(shared, "-tls1_2", text="R\n")
 
 
+@clause("rfc8446-2.3-early-data")
 def test_no_early_data_is_offered(shared):
     assert "Max Early Data: 0" in s_client(shared, "-tls1_3", "-ign_eof",
                                            text="GET / HTTP/1.0\r\n\r\n")
@@ -109,6 +118,7 @@ def test_no_early_data_is_offered(shared):
 # Resumption.
 
 
+@clause("rfc8446-4.6.1-resumption")
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 def test_a_session_is_resumed_by_any_worker(shared, context, version):
     context.minimum_version = context.maximum_version = version
@@ -125,6 +135,7 @@ def test_a_session_is_resumed_by_any_worker(shared, context, version):
     assert len(workers) == 2
 
 
+@clause("rfc8446-4.6.1-resumption")
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 @pytest.mark.parametrize("name, shown, is_resumed", [("localhost", "a", True), ("b.example", "b", False)])
 def test_a_session_is_resumed_for_the_names_of_its_site(shared, context, version, name, shown,
@@ -210,6 +221,7 @@ def test_curl_and_git_are_served(shared, shared_site, authority):
 # Ends and cuts.
 
 
+@clause("rfc8446-6.1-close")
 def test_an_answer_without_length_ends_with_a_notice(shared, context):
     with connect(shared, context) as connection:
         connection.send(client.head("GET", "/ends.cgi", version="HTTP/1.0"))
@@ -217,6 +229,7 @@ def test_an_answer_without_length_ends_with_a_notice(shared, context):
         assert not connection.was_cut and not connection.was_reset
 
 
+@clause("rfc8446-6.1-close")
 @pytest.mark.expect_log(r"killed|SIGKILL")
 def test_an_answer_that_breaks_off_has_no_such_end(shared, context):
     with connect(shared, context) as connection:
@@ -225,6 +238,7 @@ def test_an_answer_that_breaks_off_has_no_such_end(shared, context):
         assert connection.was_cut or connection.was_reset
 
 
+@clause("rfc8446-6.1-close")
 def test_a_body_that_is_cut_reaches_no_program(shared, shared_site, context):
     ran = shared_site.root / "ran"
     shared_site.program("takes.cgi", PLAIN + f"cat > {ran}\n")
@@ -246,6 +260,7 @@ def test_a_body_that_is_cut_reaches_no_program(shared, shared_site, context):
 # The wrong door.
 
 
+@clause("rfc9110-4.2.2-cleartext")
 def test_plain_http_is_told_of_https(shared):
     with client.Connection(("127.0.0.1", shared.ports()[0])) as connection:
         answer = connection.request("GET", "/page.html")
@@ -253,6 +268,7 @@ def test_plain_http_is_told_of_https(shared):
     assert answer.header("Connection") == "close"
 
 
+@clause("rfc9110-4.2.2-cleartext")
 def test_no_request_in_the_clear_is_carried_out(shared, shared_site):
     ran = shared_site.root / "ran-in-the-clear"
     shared_site.program("mark.cgi", PLAIN + f"touch {ran}\n")
@@ -282,6 +298,7 @@ def test_over_tls_nobody_is_sent_on(shared, context):
         assert connection.request("GET", "/page.html", host="b.example").status == 200
 
 
+@clause("rfc9110-15.5.20-other-certificate")
 def test_a_connection_is_for_the_hosts_of_its_certificate(shared, context):
     with connect(shared, context, "b.example") as connection:
         answer = connection.request("GET", "/page.html", host="a.example")
