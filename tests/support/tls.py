@@ -31,19 +31,20 @@ class Authority:
         self.key = folder / "root.key"
         self._make(self.certificate, self.key, name, "-addext", "basicConstraints=critical,CA:TRUE")
 
-    def _make(self, certificate: Path, key: Path, name: str, *more: str, kind: str = "EC") -> None:
+    def _make(self, certificate: Path, key: Path, name: str, *more: str, kind: str = "EC",
+              days: int = 30) -> None:
         which = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"] if kind == "EC" else [
             "-newkey", "rsa:2048"]
-        subprocess.run(["openssl", "req", "-x509", *which, "-nodes", "-days", "30", "-subj",
+        subprocess.run(["openssl", "req", "-x509", *which, "-nodes", "-days", str(days), "-subj",
                         f"/CN={name}", "-keyout", str(key), "-out", str(certificate), *more],
                        check=True, capture_output=True)
 
-    def sign(self, name: str, *hosts: str, kind: str = "EC") -> tuple[Path, Path]:
+    def sign(self, name: str, *hosts: str, kind: str = "EC", days: int = 30) -> tuple[Path, Path]:
         """Certificate and key, in NAME.pem and NAME.key; what was there is replaced in one step."""
         names = ",".join(("IP:" if host[0].isdigit() else "DNS:") + host for host in hosts)
         made = [self.folder / f"{name}.pem.new", self.folder / f"{name}.key.new"]
         self._make(*made, name, "-CA", str(self.certificate), "-CAkey", str(self.key), "-addext",
-                   f"subjectAltName={names}", "-addext", "basicConstraints=CA:FALSE", kind=kind)
+                   f"subjectAltName={names}", "-addext", "basicConstraints=CA:FALSE", kind=kind, days=days)
         for path in made:
             path.replace(path.with_suffix(""))
         return made[0].with_suffix(""), made[1].with_suffix("")
