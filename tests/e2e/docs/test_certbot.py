@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import random
 import re
 import shutil
 import socket
@@ -18,7 +20,6 @@ from support import client, tls
 from support.binary import BINARY, REPOSITORY
 from support.clauses import clause
 from support.configuration import complete
-from support.migration import free_port
 from support.tls import Authority
 from support.waiting import until
 
@@ -32,6 +33,15 @@ def block(kind: str, beginning: str) -> str:
     (found,) = [text for text in re.findall(rf"^```{kind}\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
                 if text.startswith(beginning)]
     return found
+
+
+def free_port() -> int:
+    """One that no connection gets meanwhile: they begin above these."""
+    for port in random.sample(range(20000, 32000), 100):
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no port is free")
 
 
 def answers(port: int) -> bool:
@@ -63,6 +73,7 @@ class Pebble:
                                              env={**os.environ, "PEBBLE_VA_NOSLEEP": "1"})
                             for command in commands]
         assert until(lambda: answers(self.port)), (folder / "pebble.log").read_text()
+        assert not [each for each in self.started if each.poll() is not None]
         self.management = management
 
     def root(self) -> ssl.SSLContext:
