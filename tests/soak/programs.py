@@ -91,6 +91,9 @@ worker_connections = {connections}
 {user}
 [[listen]]
 address = "127.0.0.1:0"
+[[listen]]
+address = "127.0.0.1:0"
+tls = true
 [limits]
 header_timeout = "3s"
 body_timeout = "3s"
@@ -104,6 +107,7 @@ timeout = "20s"
 grace = "500ms"
 [[site]]
 root = "{root}"
+{certificate}
 [[site.location]]
 match = "*.cgi"
 cgi = true

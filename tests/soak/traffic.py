@@ -26,6 +26,7 @@ class Client:
 
     address: tuple[str, int]
     random: random.Random
+    tls: Client | None = None  # that asks behind TLS
 
     def connect(self) -> Connection:
         return Connection(self.address, timeout=15)
@@ -280,9 +281,10 @@ class Tally:
 class Traffic:
     """Threads that ask until told to pause, and what came of it."""
 
-    def __init__(self, address: tuple[str, int], threads: int, seed: int):
-        self.address = address
-        self.tallies = {kind: Tally() for kind in WEIGHTS}
+    def __init__(self, make_client: Callable[[random.Random], Client],
+                 weights: dict[Callable[[Client], None], int], threads: int, seed: int):
+        self.make_client, self.weights = make_client, weights
+        self.tallies = {kind: Tally() for kind in weights}
         self.lock = threading.Lock()
         self.worker_ends: list[float] = []
         self.mean_pause = 0.2  # of one thread between two kinds; the pacer's to set
@@ -310,11 +312,11 @@ class Traffic:
             thread.join()
 
     def _ask(self, rng: random.Random) -> None:
-        client = Client(self.address, rng)
+        client = self.make_client(rng)
         while self.running.wait() and not self.ended:
             with self.lock:
                 self.busy += 1
-            kind = rng.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
+            kind = rng.choices(list(self.weights), list(self.weights.values()))[0]
             self._try(kind, client)
             with self.lock:
                 self.busy -= 1
