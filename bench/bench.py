@@ -95,7 +95,12 @@ class Bench:
     def fresh_server(self, peer: peers.Peer,
                      settings: Mapping[str, str]) -> Iterator[peers.Server]:
         """One for a single step, with settings of its own."""
-        server = self.make_server(peer, settings)
+        with self.running(self.make_server(peer, settings)) as server:
+            yield server
+
+    @contextmanager
+    def running(self, server: peers.Server) -> Iterator[peers.Server]:
+        """The same, of one that is made already."""
         try:
             server.start()
             yield server

@@ -48,7 +48,7 @@ def run_tool(command: Sequence[str | Path], seconds: float, **how) -> dict:
 
 def wrk(port: int, target: str, connections: int, seconds: float, close: bool = False,
         closes_unannounced: bool = False, patience: float = PATIENCE_SECONDS,
-        fields: Sequence[str] = ()) -> Rate:
+        fields: Sequence[str] = (), scheme: str = "http") -> Rate:
     """One thread; a Fault for anything but answers of 2xx and 3xx. Where a server closes without
     having said so, wrk finds out when it sends the next request: one read error for each answer."""
     sent = [*fields, *(["Connection: close"] if close else [])]
@@ -56,7 +56,7 @@ def wrk(port: int, target: str, connections: int, seconds: float, close: bool = 
     found = run_tool(
         ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s",
          f"--timeout={patience:.0f}s", "-s", WRK_REPORT, *header,
-         f"http://127.0.0.1:{port}{target}"], seconds)
+         f"{scheme}://127.0.0.1:{port}{target}"], seconds)
     faults = {"connect": "refused connections", "read": "read errors", "write": "write errors",
               "status": "error statuses", "timeout": "time-outs"}
     if closes_unannounced and found["read"] <= found["requests"]:

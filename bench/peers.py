@@ -71,6 +71,12 @@ SITES = (
     Peer("nginx, files kept open", "nginx", (NGINX_SITE,), ("site-nginx.conf",),
          settings=(("open_file_cache", "max=1000"),)),
 )
+# Both by https.
+TLS = (
+    Peer("cgisrv", "", (("{tools}/cgisrv", "-c", "{folder}/tls-cgisrv.toml"),), ("tls-cgisrv.toml",)),
+    Peer("nginx", "nginx", ((*NGINX[:4], "{folder}/tls-nginx.conf", *NGINX[5:]),),
+         ("tls-nginx.conf",)),
+)
 # What templates are filled in with, unless a section wants it otherwise.
 WORKERS = max(2, processes.cores())
 SETTINGS = {"workers": str(WORKERS), "fcgi_processes": str(16 * WORKERS),

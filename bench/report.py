@@ -26,6 +26,7 @@ FORMS = {
     "latency": Form("Latency at one connection", "answer", "server", "bare loop", "p50"),
     "static": Form("Files", "file", "server"),
     "site": Form("A site that uses every key", "answer", "server", "nginx", "rate"),
+    "tls": Form("TLS", "what is asked for", "server", "nginx", "rate"),
     "beside": Form("A file beside programs", "program and server", "started by", "bare loop", "p99"),
     "idle": Form("Memory of idle connections", "connections", "server"),
     "sleeping": Form("Latency while 1 000 programs sleep", "server", "programs", "idle", "p50"),

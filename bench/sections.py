@@ -16,6 +16,7 @@ import processes
 import programs
 from bench import FORK_LOOP, LOOP, LOOPS, Bench, Step
 from results import Key
+from tls_section import tls
 
 T = TypeVar("T")
 CONNECTIONS = 16  # of the load on programs
@@ -412,5 +413,5 @@ def contention(bench: Bench) -> list[Step]:
 
 
 SECTIONS = {"cold": cold, "contention": contention, "latency": latency, "static": static,
-            "site": site, "beside": beside, "idle": idle, "sleeping": sleeping,
+            "site": site, "tls": tls, "beside": beside, "idle": idle, "sleeping": sleeping,
             "dispatch": dispatch, "worker-size": worker_size, "zygotes": zygotes}
