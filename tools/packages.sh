@@ -10,7 +10,8 @@ test_packages="libgtest-dev libgmock-dev libboost-dev python3 python3-pytest pyt
   python3-selenium chromium chromium-driver fonts-noto-cjk zbar-tools curl git gcc perl procps slowhttptest
   gitweb cgit awstats man2html php-cgi libcgi-pm-perl goaccess logrotate zsync mimetex squid-cgi
   libcgi-fast-perl libmojolicious-perl libdancer2-perl python3-flask python3-django
-  apache2-utils openssl brotli zstd python3-cryptography certbot pebble testssl.sh"
+  apache2-utils openssl brotli zstd python3-cryptography certbot pebble testssl.sh
+  python3-h2 nghttp2-client wget"
 package_packages="scdoc man-db pkg-config bash-completion zsh fish systemd
   build-essential dpkg-dev debhelper lintian iproute2 busybox"
 lint_packages="clang-format-14 clang-tidy-19 pyflakes3 shellcheck nodejs"

@@ -259,6 +259,19 @@ class Connection:
             if end != b"":
                 raise ProtocolError(f"chunk longer than its size: {end!r}")
 
+    def read_some(self) -> bytes:
+        """What comes next, at least a byte; nothing at the end of the connection."""
+        if not self.buffer:
+            self._fill()
+        return self._take(len(self.buffer))
+
+    def read_exactly(self, count: int) -> bytes | None:
+        """None when the connection ended first."""
+        while len(self.buffer) < count:
+            if not self._fill():
+                return None
+        return self._take(count)
+
     def read_rest(self) -> bytes:
         """Everything up to the end of the connection."""
         while self._fill():

@@ -124,10 +124,11 @@ class Connection(client.Connection):
 
 
 def tls_config(root: Path | str, certificates: str, *, more: str = "", limits: str = "",
-               server: str = "") -> str:
+               server: str = "", clear: str = "") -> str:
+    """`clear` is more of the listener without TLS, which is the second one."""
     return cgi_site(root, more, site=certificates, limits=limits,
                     server=f"{server}\n[[listen]]\naddress = '127.0.0.1:0'\ntls = true\n"
-                           "[[listen]]\naddress = '127.0.0.1:0'\n")
+                           f"[[listen]]\naddress = '127.0.0.1:0'\n{clear}")
 
 
 def plain_port(server: Server) -> int:
