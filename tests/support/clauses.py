@@ -15,6 +15,8 @@ import re
 
 import pytest
 
+from support import clauses_http2
+
 GROUPS: dict[str, dict[str, str]] = {
     "HTTP/1.1: the request's head": {
         "rfc9112-2.2-line-ends":
@@ -101,6 +103,7 @@ GROUPS: dict[str, dict[str, str]] = {
             "has taken a first part within half_close_timeout.",
         "rfc9110-6.6.1-date": "Every final response has one Date, an IMF-fixdate.",
     },
+    **clauses_http2.GROUPS,
     "HTTP semantics: methods and expectations": {
         "rfc9110-9.1-unknown-method": "Of a file, an unknown method is 501; methods are case-sensitive.",
         "rfc9110-15.5.6-allow": "A known method that the resource does not have is 405 with Allow.",
