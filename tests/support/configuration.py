@@ -22,6 +22,13 @@ cgi = true
 """
 
 
+def directory_site(root: Path | str) -> str:
+    """What directory mode serves, but for the page that tells a program's author why it failed."""
+    matches = ["/cgi-bin/", "/htbin/", "*.cgi"]
+    return f'[[site]]\nroot = "{root}"\nlisting = true\n' + "".join(
+        f'[[site.location]]\nmatch = "{match}"\ncgi = true\n' for match in matches)
+
+
 def complete(config: str) -> str:
     """Adds [server] workers and user, and [[listen]], where a configuration has none."""
     if "[server]" not in config:

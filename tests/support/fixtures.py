@@ -21,7 +21,7 @@ import pytest
 
 from support import clause_results, subreaper
 from support.binary import BINARY, sanitized, slowness
-from support.configuration import complete
+from support.protocols import HTTP1, configured, directory, protocols_of
 from support.server import Server, finish
 from support.site import Site, compile_into
 
@@ -62,6 +62,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason=reason))
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    protocols = protocols_of(metafunc) if "protocol" in metafunc.fixturenames else []
+    if protocols:
+        metafunc.parametrize("protocol", protocols, indirect=True, scope="module")
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     """Nothing may hang the suite: SIGALRM interrupts whatever a test waits for."""
@@ -79,6 +85,12 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
 
 
 # Fixtures.
+
+
+@pytest.fixture(scope="module")
+def protocol(request: pytest.FixtureRequest) -> str:
+    """By which a server's get() and request() speak: support/protocols.py."""
+    return getattr(request, "param", HTTP1)
 
 
 @pytest.fixture(scope="session")
@@ -99,7 +111,7 @@ Start = Callable[..., Server]
 
 
 @pytest.fixture
-def start(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Start]:
+def start(request: pytest.FixtureRequest, tmp_path: Path, protocol: str) -> Iterator[Start]:
     """start(site, "-w", "3"): directory mode, start(config="..."): by configuration.
 
     A configuration needs no [[listen]] and no number of workers; both are added when missing.
@@ -110,9 +122,11 @@ def start(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Start]:
                      **more) -> Server:
         folder = tmp_path / f"server{len(servers)}"
         folder.mkdir()
+        if config is None and not arguments and site is not None:
+            config = directory(str(site.root), protocol)
         if config is not None:
             file = folder / "cgisrv.toml"
-            file.write_text(complete(config))
+            file.write_text(configured(config, protocol))
             command = ["-c", str(file), *arguments]
         else:
             assert site is not None
@@ -122,6 +136,7 @@ def start(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Start]:
             if "-w" not in arguments and "--workers" not in arguments:
                 command += ["-w", "2"]
         server = Server(command, folder, **more)
+        server.protocol = protocol
         servers.append(server)
         return server
 
@@ -158,16 +173,18 @@ def shared_config() -> str | None:
 
 
 @pytest.fixture(scope="module")
-def shared_server(request: pytest.FixtureRequest, shared_site: Site,
-                  shared_config: str | None) -> Iterator[Server]:
+def shared_server(request: pytest.FixtureRequest, shared_site: Site, shared_config: str | None,
+                  protocol: str) -> Iterator[Server]:
     folder = Path(tempfile.mkdtemp(prefix="cgisrv-test-"))
-    if shared_config is None:
+    config = shared_config or directory(str(shared_site.root), protocol)
+    if config is None:
         command = [str(shared_site.root), "-l", "127.0.0.1:0", "-w", "2"]
     else:
         file = folder / "cgisrv.toml"
-        file.write_text(complete(shared_config.replace("{root}", str(shared_site.root))))
+        file.write_text(configured(config.replace("{root}", str(shared_site.root)), protocol))
         command = ["-c", str(file)]
     server = Server(command, folder)
+    server.protocol = protocol
     yield server
     try:
         finish(server, request.node)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from support import client
+from support import client, http2
 from support.binary import BINARY, slowness
 from support.processes import (Process, alive, descendants, descriptors, processes,
                                stale_watches)
@@ -44,6 +44,7 @@ class Server:
         self.stdout, self.stderr = folder / "stdout", folder / "stderr"
         self.connections: list[client.Connection] = []
         self.log_start = 0
+        self.protocol = "HTTP/1.1"  # of request() and get()
         self.address_override: str | None = None
         self.strangers = {p.pid for p in adopted()}  # left by something else, before this server
         # Files, not pipes: nobody has to read them for the server to go on.
@@ -97,7 +98,10 @@ class Server:
 
     def request(self, method: str, target: str, headers: client.Headers = (), body: bytes = b"",
                 **more: str) -> client.Response:
-        """One request on a connection of its own."""
+        """One request on a connection of its own; of another version than it speaks: HTTP/1.x."""
+        if self.protocol == "HTTP/2" and "version" not in more:
+            with http2.Connection(client.Connection(self.address)) as connection:
+                return connection.request(method, target, headers, body, **more)
         with client.Connection(self.address) as connection:
             return connection.request(method, target, headers, body, **more)
 
