@@ -299,7 +299,7 @@ def test_it_has_validators_and_ranges_of_its_own(shared):
 
 @clause("codings-beside")
 @pytest.mark.parametrize("coding, command", [
-    ("br", ["brotli", "-k"]), ("zstd", ["zstd", "-19", "-k", "-q"]), ("gzip", ["gzip", "-9", "-k"])])
+    ("br", ["brotli", "-k", "-f"]), ("zstd", ["zstd", "-19", "-k", "-f", "-q"]), ("gzip", ["gzip", "-9", "-k", "-f"])])
 def test_what_the_tools_make_is_sent(shared, shared_site, coding, command):
     """As the guide has it, of a file whose time has a fraction: not all tools keep that."""
     file = shared_site.file(f"made-{coding}.txt", TEXT, 1_577_934_245.75)
