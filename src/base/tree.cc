@@ -149,7 +149,7 @@ int Tree::look_inside(const std::string& path, Seen& seen) const {
 }
 
 const std::string& real_name(const std::string& path, const Seen& seen) {
-  if (seen.is_real) return path;
+  if (seen.is_real) return path;  // NOLINT(bugprone-return-const-ref-from-parameter)
   if (seen.real.empty()) seen.real = real_path(path);
   return seen.real;
 }

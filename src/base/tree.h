@@ -53,7 +53,7 @@ struct Tree {
 
 // The path without links; empty, with errno set, if there is no such file or it cannot be reached.
 std::string real_path(const std::string& path);
-// The same of a name that `seen` tells of; asked once.
+// The same of a name that `seen` tells of; asked once. It may be `path` itself, which outlives it.
 const std::string& real_name(const std::string& path, const Seen& seen);
 
 }  // namespace cgisrv
