@@ -19,6 +19,10 @@ from support.client import Headers, Response
 CLEAR = "[[listen]]\naddress = '127.0.0.1:0'\nhttp2 = true\n"
 
 
+class Protocol(H2Connection):
+    DEFAULT_MAX_HEADER_LIST_SIZE = 1 << 20  # of an answer; python3-h2 would take 64 KiB
+
+
 @dataclass
 class Stream:
     response: Response | None = None
@@ -35,7 +39,7 @@ class Connection:
         self.wire = wire
         self.streams: dict[int, Stream] = {}
         self.goaway: events.ConnectionTerminated | None = None
-        self.h2 = H2Connection(H2Configuration(client_side=True, header_encoding="latin-1"))
+        self.h2 = Protocol(H2Configuration(client_side=True, header_encoding="latin-1"))
         self.h2.initiate_connection()
         if settings:
             self.h2.update_settings(settings)
