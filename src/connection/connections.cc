@@ -36,6 +36,7 @@ void Connections::add(std::unique_ptr<Connection> connection) {
   Connection& added = *list.back();
   added.position_ = std::prev(list.end());
   added.start();
+  if (are_ending_) added.close_after_next();
 }
 
 void Connections::forget(Connection& connection) {
@@ -61,12 +62,14 @@ void Connections::for_each_connection(Act act) {
 }
 
 void Connections::drain() {
+  are_ending_ = true;
   for_each_connection([](Connection& connection) { connection.drain(); });
 }
 
 // A client may be sending its next request just now. So nothing is closed before that has been
 // answered, with the notice that it is the last one.
 void Connections::close_after_next() {
+  are_ending_ = true;
   for_each_connection([](Connection& connection) { connection.close_after_next(); });
 }
 

@@ -25,9 +25,10 @@ class Connections {
               const std::vector<net::Address>& addresses, std::span<char> scratch);
 
   void add(std::unique_ptr<Connection> connection);
-  // Each connection ends after its current exchange; at once when there is none.
+  // Each connection ends after its current exchange; at once when there is none. One that is added
+  // later ends after its next response.
   void drain();
-  // Each connection ends after its next response.
+  // Each connection ends after its next response, and each that is added later.
   void close_after_next();
   void close_all();
   // Closes the connections that have been idle longest, or have been slowest to send a head. If
@@ -60,7 +61,8 @@ class Connections {
   Timer let_go_of_slow_;
   // by use, each list ordered by how long they have been so, longest first
   std::array<std::list<std::unique_ptr<Connection>>, Connection::uses> connections_;
-  std::size_t let_go_ = 0;  // closed, and not yet reported
+  bool are_ending_ = false;  // those that are added, too: see drain() and close_after_next()
+  std::size_t let_go_ = 0;   // closed, and not yet reported
   TimePoint crowd_told_{};
   bool is_in_lists_ = false;  // iterating over them: nothing else may be closed
 };

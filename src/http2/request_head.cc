@@ -124,7 +124,7 @@ Refusal RequestHead::take(std::string_view name, std::string_view value) {
 }
 
 Refusal RequestHead::take_pseudo(std::string_view name, std::string_view value) {
-  if (!fields_.empty() || !cookies_.empty()) return bad("a pseudo-header field after other fields");
+  if (has_fields_) return bad("a pseudo-header field after other fields");
   Part* const part = name == ":method"      ? &method_
                      : name == ":scheme"    ? &scheme_
                      : name == ":authority" ? &authority_
@@ -138,6 +138,7 @@ Refusal RequestHead::take_pseudo(std::string_view name, std::string_view value) 
 }
 
 Refusal RequestHead::take_field(std::string_view name, std::string_view value) {
+  has_fields_ = true;
   if (const auto refusal = check_name(name)) return refusal;
   if (const auto refusal = check_connection_field(name, value)) return refusal;
   // A cookie may come in parts, RFC 9113 section 8.2.3.

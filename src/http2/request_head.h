@@ -75,6 +75,7 @@ class RequestHead {
   Part authority_;
   Part path_;
   std::vector<FieldParts> fields_;
+  bool has_fields_ = false;  // or has had a field that was refused
   std::string cookies_;
   Refusal refusal_;  // the first
 };

@@ -14,9 +14,10 @@ using config::Duration;
 
 namespace {
 
-constexpr std::size_t turn_bytes_max = 1 << 20;      // sent in one turn
-constexpr std::size_t held_bytes_max = 1 << 20;      // by all streams for their client
-constexpr std::size_t queue_max = 1000;              // frames that wait to be sent
+constexpr std::size_t turn_bytes_max = 1 << 20;  // sent in one turn
+constexpr std::size_t held_bytes_max = 1 << 20;  // by all streams for their client
+// Frames that wait to be sent: so many, and two for each stream.
+constexpr std::size_t queue_base = 1000;
 constexpr std::size_t linger_bytes_max = 64 * 1024;  // that are read after the end
 constexpr Duration linger_timeout{5'000};            // for the client to close
 constexpr Duration announcement_timeout{1'000};      // for the client to hear of the end
@@ -203,7 +204,7 @@ void Session::send() {
     writable_ = status != net::Io::Status::blocked;
   }
   if (!flood_.problem().empty()) return calm(flood_.problem());
-  if (nghttp2_session_get_outbound_queue_size(protocol_) > queue_max)
+  if (nghttp2_session_get_outbound_queue_size(protocol_) > queue_base + 2 * limits().max_streams)
     return calm("too much that has to be answered, and takes no answer");
   check_streams();
   if (!is_resuming_) settle();
@@ -250,7 +251,12 @@ void Session::settle() {
   const bool has_work = nghttp2_session_want_read(protocol_) != 0 ||
                         nghttp2_session_want_write(protocol_) != 0 || !output_.empty();
   if (!has_work) return linger();
-  if (writable_ && nghttp2_session_want_write(protocol_) != 0) go_on_later();
+  // What has become possible in the last round of resume(), where go_on_later() has no effect.
+  const bool may_send =
+      writable_ && (nghttp2_session_want_write(protocol_) != 0 || !output_.empty());
+  const bool has_room =
+      std::ranges::any_of(streams_, [](const auto& stream) { return stream->waits_for_room(); });
+  if (may_send || has_room || !noted_.empty()) go_on_later();
 }
 
 void Session::update_use() {

@@ -12,6 +12,8 @@ constexpr std::int32_t connection_window = 1 << 20;
 constexpr std::uint32_t stream_window = 64 * 1024;
 constexpr std::size_t settings_entries_max = 32;
 constexpr std::size_t continuations_max = 8;
+// response_header_size is the limit; nghttp2's own is 64 KiB.
+constexpr std::size_t response_head_bytes_max = 32 << 20;
 
 std::string_view text_of(const std::uint8_t* bytes, std::size_t size) {
   return {reinterpret_cast<const char*>(bytes), size};
@@ -33,6 +35,7 @@ struct Session::Callbacks {
   static int begin_headers(nghttp2_session* protocol, const nghttp2_frame* frame, void* self) {
     Session& session = of(self);
     session.is_head_open_ = true;
+    session.head_timer_.disarm();  // that was of the head before
     session.trailer_bytes_ = 0;
     if (frame->headers.cat != NGHTTP2_HCAT_REQUEST) return 0;
     session.streams_.push_back(std::make_unique<Stream>(session, frame->hd.stream_id));
@@ -207,6 +210,7 @@ bool Session::make_protocol() {
         nghttp2_option_set_user_recv_extension_type(all, static_cast<std::uint8_t>(type));
     nghttp2_option_set_max_settings(all, settings_entries_max);
     nghttp2_option_set_max_continuations(all, continuations_max);
+    nghttp2_option_set_max_send_header_block_length(all, response_head_bytes_max);
     return all;
   }();
   return callbacks != nullptr && options != nullptr &&

@@ -130,8 +130,9 @@ void Stream::begin() {
     request_.version = http::Version::http2;
     if (head_.asks_for_no_content()) request_.method = "HEAD";
     if (refusal.is_malformed()) reset_code_ = NGHTTP2_PROTOCOL_ERROR;
-  } else if (const auto field = request_.field("priority")) {
-    prioritize(*field);
+  } else {
+    // Who has no wish takes turns with the others: a proxy may carry many users in one connection.
+    prioritize(request_.field("priority").value_or("i"));
   }
   session_.count_stream();
   exchange_ = std::make_unique<exchange::Exchange>(session_.host(), *this, request_);
@@ -253,11 +254,14 @@ void Stream::open_body() {
   if (input_.empty()) body_timer_.wait();
 }
 
-// By TLS nobody asks for http, nor in the clear for https, but for a proxy that has spoken TLS.
+// By TLS nobody asks for http, nor in the clear for https, but for a proxy that has spoken TLS: one
+// that is trusted, as all are that say by the PROXY protocol for whom they connect.
 bool Stream::is_misdirected() const {
   const bool is_https = session_.client().stream.security() != nullptr;
   if (head_.scheme().empty() || head_.is_https() == is_https) return false;
-  return is_https || !session_.host().config().server.trusted_proxies.contains(peer());
+  const bool is_by_proxy =
+      !proxy_address().empty() || session_.host().config().server.trusted_proxies.contains(peer());
+  return is_https || !is_by_proxy;
 }
 
 std::string_view Stream::body() {
@@ -293,7 +297,7 @@ void Stream::respond(const http::Response& response, http::Content content) {
   if (session_.host().leaving()) session_.wind_down();
   // An end of its own would need a window (nghttp2), and comes with the exchange's.
   if (content == http::Content::none && reset_code_ == 0)
-    held_ = std::make_unique<http::Response>(response);
+    held_ = std::make_unique<Held>(response);
   else
     submit(response, content);
 }
@@ -342,7 +346,7 @@ void Stream::end() {
   has_ended_ = true;
   if (is_closed_) return;
   if (held_)
-    submit(*std::exchange(held_, {}), http::Content::none);
+    submit(std::exchange(held_, {})->response, http::Content::none);
   else if (has_responded_)
     nghttp2_session_resume_data(session_.protocol(), id_);
   else

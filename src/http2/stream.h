@@ -150,8 +150,14 @@ class Stream final : public exchange::Wire {
   std::optional<std::uint64_t> length_;  // of the body, as announced
   Buffer input_;
   std::uint64_t received_ = 0;
-  std::uint64_t shown_ = 0;               // of that, to the exchange
-  std::unique_ptr<http::Response> held_;  // without content: sent at the exchange's end
+  std::uint64_t shown_ = 0;  // of that, to the exchange
+  // Without content: sent at the exchange's end.
+  struct Held {
+    explicit Held(const http::Response& of) : response(of), date(of.date) { response.date = date; }
+    http::Response response;
+    std::string date;  // whose text is good for this turn alone
+  };
+  std::unique_ptr<Held> held_;
   Buffer output_;
   int file_ = -1;
   std::uint64_t file_offset_ = 0;

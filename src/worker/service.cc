@@ -80,7 +80,6 @@ void Service::accepted_by_proxy(pool::Connection connection,
   begin(std::move(connection), {}, std::move(proxied));
 }
 
-// Other workers may serve by now.
 void Service::begin(pool::Connection connection, std::unique_ptr<net::Transport> transport,
                     std::unique_ptr<proxy::Proxied> proxied) {
   const net::Security* const security = transport ? transport->security() : nullptr;
@@ -92,7 +91,6 @@ void Service::begin(pool::Connection connection, std::unique_ptr<net::Transport>
   } else {
     connections_.accepted(std::move(connection), std::move(transport), std::move(proxied));
   }
-  if (is_replaced_) connections_.close_after_next();
 }
 
 void Service::crowded() {
@@ -108,7 +106,6 @@ void Service::drain() {
 }
 
 void Service::replaced() {
-  is_replaced_ = true;
   connections_.close_after_next();
 }
 

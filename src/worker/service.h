@@ -84,7 +84,6 @@ class Service final : public pool::Service {
   const std::vector<ListenerKind> listeners_;
   ProxyListener proxy_listener_;
   TlsListener tls_listener_;
-  bool is_replaced_ = false;
 };
 
 }  // namespace cgisrv::worker
