@@ -72,8 +72,8 @@ def test_a_count_above_the_table_is_a_fault_unless_the_table_allows_it() -> None
     assert compared("worker: calls", "file", 7) == (0, 1)
     assert compared("worker: calls", "cold C", 27) == (1, 0)
     assert compared("worker: calls", "cold Perl", 38) == (0, 0)  # may live longer than 20 ms
-    assert compared("worker: calls", "warm C", 45) == (0, 0)
-    assert compared("worker: calls", "warm C", 46) == (1, 0)
+    assert compared("worker: calls", "warm C", 48) == (0, 0)
+    assert compared("worker: calls", "warm C", 49) == (1, 0)
     assert compared("worker: instructions", "file", 16500) == (0, 0)
     assert compared("worker: instructions", "file", 16501) == (1, 0)
 
