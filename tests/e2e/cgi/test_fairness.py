@@ -300,13 +300,13 @@ PROTOCOLS = {
 
 
 @pytest.mark.fault("2l")
-@pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_another_protocol_is_named(shared, protocol):
+@pytest.mark.parametrize("spoken", PROTOCOLS)
+def test_another_protocol_is_named(shared, spoken):
     """In the log and to whoever reads the answer."""
-    answer = shared.raw(PROTOCOLS[protocol]).decode()
+    answer = shared.raw(PROTOCOLS[spoken]).decode()
     assert answer.startswith(("HTTP/1.1 400 ", "HTTP/1.1 505 "))
-    assert f"{protocol} " in answer.split("\r\n\r\n", 1)[1]
-    shared.wait_log(rf"(400|505): .*{protocol}.* was spoken")
+    assert f"{spoken} " in answer.split("\r\n\r\n", 1)[1]
+    shared.wait_log(rf"(400|505): .*{spoken}.* was spoken")
 
 
 # Chunks.

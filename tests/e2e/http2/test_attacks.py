@@ -6,6 +6,8 @@ import signal
 import time
 from email.utils import parsedate_to_datetime
 
+import pytest
+
 from support.configuration import cgi_site
 from support.frames import (LARGEST_WINDOW, PREFACE, Conversation, Kind, Setting, is_kind, request,
                             settings, window_update)
@@ -35,6 +37,7 @@ def until_named(there: Conversation) -> None:
     raise AssertionError("asked a hundred times after the server was told to end")
 
 
+@pytest.mark.kills_worker
 def test_a_preface_that_is_whole_after_quit_is_told_of_the_end(start, site):
     server = served(start, site)
     wire = server.connect()
@@ -48,6 +51,7 @@ def test_a_preface_that_is_whole_after_quit_is_told_of_the_end(start, site):
     assert server.popen.wait(10) == 0
 
 
+@pytest.mark.kills_worker
 def test_a_preface_that_comes_after_a_reload_is_told_of_the_end(start, site):
     server = served(start, site)
     wire = server.connect()

@@ -158,7 +158,7 @@ def test_a_broken_password_file_is_told_before_the_start(run, site: Site, tmp_pa
 
 @pytest.mark.parametrize("rule, words", [
     ("auth = true", 'a table such as { passwords = "/path" }, or false'),
-    ("auth = {}", "needs 'passwords'"),
+    ("auth = {}", 'write passwords = "/path"'),
     ('auth = { passwords = "nothing" }', "make it with: cgisrv passwd"),
     ('auth = { passwords = "p", users = ["@staff"] }', "groups ="),
     ('auth = { passwords = "p", users = ["@staff"], groups = "g" }', "no group staff"),
