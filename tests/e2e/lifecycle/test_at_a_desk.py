@@ -39,18 +39,20 @@ def picture(drawn: list[str], pixels: int = 8) -> bytes:
 def test_a_phone_reads_the_address_from_the_terminal(tmp_path, site):
     """In a network namespace with one address more, read by a real decoder."""
     master, slave = pty.openpty()
-    result = subprocess.run(
-        ["unshare", "--net", "sh", "-c", 'ip link set lo up; ip address add 192.0.2.7/32 dev lo; '
-         '"$@" & server=$!; cgisrv=$1; for i in $(seq 400); do '
-         '"$cgisrv" status --pid $server >/dev/null 2>&1 && break; sleep 0.05; done; '
-         'kill $server; wait $server', "sh", BINARY, site.root, "-w", "1", "-l", ":8000"],
-        stdout=slave, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True, timeout=120,
+    server = subprocess.Popen(
+        ["unshare", "--net", "sh", "-c",
+         'ip link set lo up; ip address add 192.0.2.7/32 dev lo; exec "$@"', "sh",
+         BINARY, site.root, "-w", "1", "-l", ":8000"],
+        stdout=slave, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True,
         env={**os.environ, "RUNTIME_DIRECTORY": str(tmp_path)})
     os.close(slave)
-    shown = read_from(master)
+    shown = os.read(master, 65536).decode()  # it obeys once it has said everything
+    server.terminate()
+    shown += read_from(master)
     os.close(master)
+    _, complaint = server.communicate(timeout=60)
     drawn = re.findall(r"^\x1b\[30;107m([ ▀▄█]+)\x1b\[0m\r?$", shown, re.MULTILINE)
-    assert drawn and len({len(line) for line in drawn}) == 1, (shown, result.stderr)
+    assert drawn and len({len(line) for line in drawn}) == 1, (shown, complaint)
     (tmp_path / "code.pgm").write_bytes(picture(drawn))
     decoded = subprocess.run(["zbarimg", "-q", "--raw", tmp_path / "code.pgm"],
                              capture_output=True, text=True)
