@@ -30,9 +30,35 @@ def process(pid: int) -> Process | None:
         return None
 
 
+def _found(pids: Iterable[int]) -> dict[int, Process]:
+    return {p.pid: p for p in map(process, pids) if p}
+
+
 def processes() -> dict[int, Process]:
-    found = (process(int(entry)) for entry in os.listdir("/proc") if entry.isdigit())
-    return {p.pid: p for p in found if p}
+    return _found(int(entry) for entry in os.listdir("/proc") if entry.isdigit())
+
+
+def children(parent: int) -> dict[int, Process]:
+    """By the kernel's own list (proc_pid_task_children(5)): reading all processes takes milliseconds,
+    and every test asks a dozen times. Without one (CONFIG_PROC_CHILDREN), of all processes."""
+    found: list[int] = []
+    try:
+        for thread in os.listdir(f"/proc/{parent}/task"):
+            found += map(int, Path(f"/proc/{parent}/task/{thread}/children").read_text().split())
+    except (FileNotFoundError, ProcessLookupError):
+        if not os.path.exists("/proc/self/task/%d/children" % os.getpid()):
+            return {p.pid: p for p in processes().values() if p.parent == parent}
+    return _found(found)
+
+
+def family(root: int) -> dict[int, Process]:
+    """It, and what descends from it."""
+    found, parents = _found([root]), [root]
+    while parents:
+        grown = {pid: p for pid, p in children(parents.pop()).items() if pid not in found}
+        found |= grown
+        parents += grown
+    return found
 
 
 def alive(pid: int) -> bool:
@@ -42,16 +68,14 @@ def alive(pid: int) -> bool:
 
 
 def descendants(root: int, everyone: dict[int, Process] | None = None) -> list[Process]:
-    everyone = processes() if everyone is None else everyone
-    family, found = {root}, []
-    grown = True
-    while grown:
-        grown = False
-        for p in everyone.values():
-            if p.parent in family and p.pid not in family:
-                family.add(p.pid)
-                found.append(p)
-                grown = True
+    """`everyone`: those that were seen together, of which it has been the root."""
+    everyone = family(root) if everyone is None else everyone
+    found, parents = [], [root]
+    while parents:
+        parent = parents.pop()
+        grown = [p for p in everyone.values() if p.parent == parent and p.pid != root]
+        found += grown
+        parents += [p.pid for p in grown]
     return found
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from support import client, http2
 from support.binary import BINARY, slowness
-from support.processes import (Process, alive, descendants, descriptors, processes,
+from support.processes import (Process, alive, children, descendants, descriptors, family,
                                stale_watches)
 from support.subreaper import adopted
 from support.waiting import PATIENCE_SECONDS, until
@@ -114,11 +114,11 @@ class Server:
             connection.send_as_far_as_taken(data)
             return connection.read_rest()
 
-    # Its processes; of those that were seen together, or of those that are there now.
+    # Its processes; of those of its family that were seen together, or of those that are there now.
 
     def workers(self, everyone: Everyone = None) -> list[int]:
         """Living children of the master that have its name; their /proc/PID/exe is for root."""
-        return sorted(p.pid for p in (everyone or processes()).values()
+        return sorted(p.pid for p in (everyone or children(self.pid)).values()
                       if p.parent == self.pid and p.state not in "ZX" and p.name == BINARY.name[:15])
 
     def admin(self, everyone: Everyone = None) -> int:
@@ -126,7 +126,7 @@ class Server:
         return self.child_named("cgisrv-admin", everyone)
 
     def child_named(self, name: str, everyone: Everyone = None) -> int:
-        return next((p.pid for p in (everyone or processes()).values()
+        return next((p.pid for p in (everyone or children(self.pid)).values()
                      if p.parent == self.pid and p.name == name and p.state not in "ZX"), 0)
 
     def zygote_manager(self, everyone: Everyone = None) -> int:
@@ -139,27 +139,27 @@ class Server:
 
     def hashers(self, everyone: Everyone = None) -> list[int]:
         """What compares passwords with hashes, for the password checkers of all generations."""
-        everyone = everyone or processes()
+        everyone = everyone or family(self.pid)
         return [p.pid for p in everyone.values() if p.name == "cgisrv-hasher" and p.state not in "ZX"
                 and p.pid in {each.pid for each in descendants(self.pid, everyone)}]
 
     def zygotes(self, everyone: Everyone = None) -> list[int]:
         """Children of the zygote manager that have a control socket; others it has inherited."""
-        everyone = everyone or processes()
+        everyone = everyone or family(self.pid)
         zygote_manager = self.zygote_manager(everyone)
         return sorted(p.pid for p in everyone.values() if zygote_manager and p.parent == zygote_manager
                       and descriptors(p.pid).get(ZYGOTE_CONTROL, "").startswith("socket:"))
 
     def waiting(self, everyone: Everyone = None) -> list[int]:
         """What zygotes have forked before there is a request for it."""
-        everyone = everyone or processes()
+        everyone = everyone or family(self.pid)
         zygotes = self.zygotes(everyone)
         return [p.pid for p in descendants(self.pid, everyone) if p.parent in zygotes
                 and descriptors(p.pid).get(ZYGOTE_CONTROL, "").startswith("socket:")]
 
     def programs(self) -> list[Process]:
         """All that descends from the master and is neither it nor another part of the server."""
-        now = processes()
+        now = family(self.pid)
         parts = [*self.workers(now), self.admin(now), self.zygote_manager(now), *self.zygotes(now),
                  *self.waiting(now), self.password_checker(now), *self.hashers(now)]
         return [p for p in descendants(self.pid, now) if p.pid not in parts]
@@ -205,7 +205,7 @@ class Server:
         return leaks
 
     def stale_watches(self) -> list[str]:
-        now = processes()
+        now = family(self.pid)
         parts = [self.pid, *self.workers(now), self.admin(now), self.zygote_manager(now),
                  self.password_checker(now)]
         return [watch for pid in parts if pid for watch in stale_watches(pid)]

@@ -12,7 +12,7 @@ import signal
 import subprocess
 import threading
 
-from support.processes import Process, processes
+from support.processes import Process, children
 
 PR_SET_CHILD_SUBREAPER = 36
 
@@ -26,8 +26,8 @@ def adopted() -> list[Process]:
     """Living children that are not our own. Reaps the dead among them."""
     with _lock:
         living = []
-        for p in processes().values():
-            if p.parent != os.getpid() or _is_own(p.pid):
+        for p in children(os.getpid()).values():
+            if _is_own(p.pid):
                 continue
             if p.state in "ZX":
                 try:
