@@ -139,13 +139,17 @@ int Tree::look(const std::string& path, Seen& seen) const {
 }
 
 int Tree::look_inside(const std::string& path, Seen& seen) const {
-  errno = ELOOP;
-  if (open_real(path, seen)) return examine_open(seen);
-  if (errno == ENOENT) return errno;
+  const int error = look_at_real(path, seen);
+  if (seen.is_real || error == ENOENT) return error;
   auto opened = open(path, reading);
   if (!opened) return opened.error().code;
   seen.fd = std::move(*opened);
   return examine_open(seen);
+}
+
+int look_at_real(const std::string& path, Seen& seen) {
+  errno = ELOOP;
+  return open_real(path, seen) ? examine_open(seen) : errno;
 }
 
 const std::string& real_name(const std::string& path, const Seen& seen) {

@@ -51,6 +51,11 @@ struct Tree {
   Result<ResolvedName> resolve(const std::string& path) const;
 };
 
+// Opens and examines it for reading, whatever it is, if no part of its name is a link: then what
+// was examined is what will be read, and all trees that have it allow it. 0 or an errno value;
+// ELOOP: a part may be one.
+int look_at_real(const std::string& path, Seen& seen);
+
 // The path without links; empty, with errno set, if there is no such file or it cannot be reached.
 std::string real_path(const std::string& path);
 // The same of a name that `seen` tells of; asked once. It may be `path` itself, which outlives it.

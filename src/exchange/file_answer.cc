@@ -10,11 +10,8 @@
 #include "exchange/answer_fields.h"
 #include "exchange/exchange.h"
 #include "exchange/negotiation.h"
-#include "files/encoded_file.h"
 #include "files/mime.h"
-#include "site/as_opened.h"
 #include "site/locate.h"
-#include "site/stand_in.h"
 
 namespace cgisrv::exchange {
 
@@ -22,52 +19,6 @@ namespace {
 
 bool may_be_cached(int status) {
   return status == 200 || status == 206 || status == 304;
-}
-
-// A part of a compressed file has that file's coding. Several parts have the form of parts, which
-// nobody could decode.
-bool wants_parts(const http::Request& request) {
-  return request.joined("Range").value_or("").contains(',');
-}
-
-// Only where links are followed can one lead to what another user has.
-std::string why_not(const config::Config& config, const Exchange& exchange, const Routing& routing,
-                    const http::Path& path, const site::Located& located, const Seen& opened) {
-  if (located.location->links != Links::follow) return {};
-  return site::why_not_as_opened(
-      config, *routing.site, path, located, opened,
-      {exchange.visitor(), exchange.request().method, routing.password_rules});
-}
-
-// The same of a file beside the located one, which has been opened before it was asked about if no
-// link has led to it.
-bool may_be_sent(const config::Config& config, const Exchange& exchange, const Routing& routing,
-                 std::string_view ending, Seen& found) {
-  const site::Located& located = routing.located;
-  const site::Visit visit{*routing.site, routing.path, located, routing.password_rules,
-                          exchange.visitor()};
-  if (!site::may_stand_in(config, visit, ending, found)) return false;
-  if (found.is_real) return true;
-  const site::Located beside{.location = located.location,
-                             .file = located.file + std::string(ending),
-                             .tree = located.tree};
-  const http::Path path =
-      http::plain_path(site::own_path(routing.path, located).text + std::string(ending));
-  return why_not(config, exchange, routing, path, beside, found).empty();
-}
-
-// What stands beside the file is sent in its place, if the client takes it and may have it.
-void prefer_encoded(const config::Config& config, const Exchange& exchange, const Routing& routing,
-                    const Tree& tree, OpenFile& file) {
-  const http::Request& request = exchange.request();
-  if (wants_parts(request)) return;
-  for (const encoding::Coding coding : codings_for(request, encoding::smallest_first)) {
-    auto found = files::find_encoded(tree, routing.located.file, file.seen.status, coding);
-    if (!found || !may_be_sent(config, exchange, routing, encoding::ending_of(coding), *found))
-      continue;
-    file = {std::move(*found), coding};
-    return;
-  }
 }
 
 // Whoever wants a part of the file, or the file only as he knows it, needs its bytes as they are:
@@ -109,11 +60,13 @@ files::FileAnswer answer_for(const config::Config& config, const Exchange& excha
   const config::AnswerRules& rules = routing.located.location->answers;
   const std::string& path = routing.located.file;
   const http::Request& request = exchange.request();
-  const std::string configured =
-      rules.types.empty() ? std::string() : content_type(rules.types, path);
-  const std::string_view type = configured.empty() ? files::mime_type(path) : configured;
+  std::string configured;
+  if (!routing.beside && !rules.types.empty()) configured = content_type(rules.types, path);
+  const std::string_view type = routing.beside       ? std::string_view(routing.beside->type)
+                                : configured.empty() ? files::mime_type(path)
+                                                     : std::string_view(configured);
   if (rules.compress && encoding::is_compressible(type))
-    prefer_encoded(config, exchange, routing, tree, file);
+    prefer_beside(config, exchange, routing, tree, file);
   const std::time_t now = std::time(nullptr);
   const auto variant = file.coding ? encoding::ending_of(*file.coding) : std::string_view();
   auto answer = exchange.is_error_page()

@@ -5,27 +5,17 @@
 #include <cgisrv/fd.h>
 #include <sys/stat.h>
 
-#include <optional>
 #include <string>
 
 #include "base/result.h"
 #include "base/tree.h"
 #include "config/answer_rules.h"
 #include "config/config.h"
-#include "encoding/coding.h"
+#include "exchange/beside.h"
 #include "files/static_file.h"
 #include "http/message.h"
 
 namespace cgisrv::exchange {
-
-class Exchange;
-struct Routing;
-
-// What is to be sent.
-struct OpenFile {
-  Seen seen;
-  std::optional<encoding::Coding> coding;  // it is in that coding
-};
 
 // Why the located file or folder, which has been opened since, is not sent; empty: it is. So what
 // was checked is what is sent, though links have led to it.

@@ -23,6 +23,7 @@
 namespace cgisrv::exchange {
 
 class Exchange;
+struct Beside;
 
 // Where a request leads, before anything is done for it.
 struct Routing {
@@ -33,6 +34,9 @@ struct Routing {
   std::vector<const auth::Options*> password_rules;  // of a site: those that ask this client
   // Of a site: passwords are the server's to check here, though it may ask this client for none.
   bool has_password_rules = false;
+  // Of a file: what stands beside it and may be sent in its place, or that nothing does; null:
+  // nobody has looked.
+  std::shared_ptr<Beside> beside;
   // A larger body is refused before anything is done.
   std::uint64_t body_bytes_max = config::bytes_unlimited;
 };

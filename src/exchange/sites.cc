@@ -8,6 +8,7 @@
 #include "base/shortage.h"
 #include "base/text.h"
 #include "cgi/sent_file.h"
+#include "exchange/beside.h"
 #include "exchange/certificate_rules.h"
 #include "exchange/exchange.h"
 #include "exchange/file_answer.h"
@@ -152,7 +153,10 @@ namespace {
 Routing routed(const config::Config& config, const config::Site& site, const http::Request& request,
                http::Path path, const access::Peer& visitor) {
   const pattern::Budget budget;
-  Routing routing{.site = &site, .located = site::locate(config, site, path, visitor)};
+  LookBeside look(request);
+  Routing routing{.site = &site,
+                  .located = site::locate(config, site, path, visitor, nullptr, &look)};
+  routing.beside = look.take(routing.located);
   // An address that is not let in has no password to try.
   if (!routing.located.is_kept_out)
     routing.password_rules = site::password_rules_for(config, site, path, routing.located);
@@ -251,11 +255,11 @@ HandlerPtr Sites::send_file(Exchange& exchange, Routing& routing) {
   const config::Location& location = *routing.located.location;
   const Tree tree{routing.located.tree, location.links};
   OpenFile file{.seen = std::move(routing.located.seen)};
-  const bool was_open = static_cast<bool>(file.seen.fd);
+  const bool was_open = take_beside(config(), exchange, routing, file) || file.seen.fd;
   const int error = was_open ? 0 : tree.look_inside(path, file.seen);
   const mode_t mode = file.seen.status.st_mode;
   std::string note;
-  if (error == 0 && (mode & 0111) != 0)
+  if (error == 0 && (mode & 0111) != 0 && !file.coding)
     note = note_program(exchange.request(), routing, file.seen.fd.get(), mode);
   if (auto other = check_file_method(exchange, note)) return other;
   if (error != 0) return cannot_open(exchange, path, error);

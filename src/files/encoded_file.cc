@@ -12,11 +12,15 @@ bool is_older(const struct timespec& encoded, const struct timespec& original) {
 
 }  // namespace
 
+bool is_of(const struct stat& encoded, const struct stat& original) {
+  return S_ISREG(encoded.st_mode) && !is_older(encoded.st_mtim, original.st_mtim);
+}
+
 std::optional<Seen> find_encoded(const Tree& tree, const std::string& path,
                                  const struct stat& original, encoding::Coding coding) {
   Seen seen;
   if (tree.look_inside(path + std::string(encoding::ending_of(coding)), seen) != 0) return {};
-  if (!S_ISREG(seen.status.st_mode) || is_older(seen.status.st_mtim, original.st_mtim)) return {};
+  if (!is_of(seen.status, original)) return {};
   return seen;
 }
 

@@ -282,9 +282,10 @@ Located locate_in(const Within& in, const http::Path& path) {
 }
 
 Located locate(const config::Config& config, const config::Site& site, const http::Path& path,
-               const access::Peer& visitor, Trace* trace) {
+               const access::Peer& visitor, Trace* trace, Look* look) {
   const pattern::Budget budget;
-  return locate_in({config, site, visitor, trace}, path);
+  return locate_in(
+      {.config = config, .site = site, .visitor = visitor, .trace = trace, .look = look}, path);
 }
 
 http::Path own_path(const http::Path& path, const Located& located) {

@@ -35,6 +35,17 @@ struct Located {
   bool is_kept_out = false;  // error: by a rule of access
 };
 
+// Looks at a file for locate(), in the place of Tree::look(), where answers are compressed: it may
+// look at what stands beside the file, too. What it says of the file must be as true.
+class Look {
+ public:
+  virtual int look(const config::Location& location, const Tree& tree, const std::string& file,
+                   Seen& seen) = 0;
+
+ protected:
+  ~Look() = default;
+};
+
 // The one place that decides who may have what, for every path that leads to a file, a folder or a
 // program, an index and the target of a local redirect among them: once the location is known and
 // before anything is looked up, then again for the file that was found (site/access_rules.h).
@@ -50,9 +61,10 @@ struct Located {
 // a link or another site that has the file either, except where a location says cgi = false. What
 // is denied is 403 or 404, also as an index; an ending that is denied is so below every prefix.
 // `try` answers with the first of its steps that is there. A regular expression that gives up is
-// 500. `site` is one of `config`. `trace`, if any, is told of every step.
+// 500. `site` is one of `config`. `trace`, if any, is told of every step, and `look`, if any,
+// asked.
 Located locate(const config::Config& config, const config::Site& site, const http::Path& path,
-               const access::Peer& visitor, Trace* trace = nullptr);
+               const access::Peer& visitor, Trace* trace = nullptr, Look* look = nullptr);
 
 // The path by which the located file itself was found: that of an index, or what `try` has found.
 http::Path own_path(const http::Path& path, const Located& located);

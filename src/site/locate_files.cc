@@ -47,11 +47,15 @@ int status_for(int code) {
 }
 
 // What somebody has looked at already is not looked at again.
-int look(const Within& in, const Tree& tree, const std::string& file, Seen& seen) {
-  if (in.known == nullptr || in.known->name != file || !in.known->seen.is_real)
-    return tree.look(file, seen);
-  seen = std::exchange(in.known->seen, {});
-  return 0;
+int look(const Within& in, const config::Location& location, const Tree& tree,
+         const std::string& file, Seen& seen) {
+  if (in.known != nullptr && in.known->name == file && in.known->seen.is_real) {
+    seen = std::exchange(in.known->seen, {});
+    return 0;
+  }
+  if (in.look != nullptr && location.answers.compress)
+    return in.look->look(location, tree, file, seen);
+  return tree.look(file, seen);
 }
 
 // Why the source of a program is not sent.
@@ -101,7 +105,8 @@ Located locate_static(const Within& in, const Route& route, const http::Path& pa
   if (!mapping.tree.empty() && mapping.tree.data() != in.site.root.data())
     in.note(Step::Kind::files, mapping.name.empty() ? route.alias : &location, file);
   Seen seen;
-  if (const int error = look(in, {mapping.tree, location.links}, file, seen); error != 0) {
+  if (const int error = look(in, location, {mapping.tree, location.links}, file, seen);
+      error != 0) {
     const bool a_link = error == ELOOP && location.links != Links::follow;
     if (in.is_attempt && status_for(error) == 404 && !a_link) return {.location = &location};
     return refuse(location, a_link ? 403 : status_for(error),

@@ -27,6 +27,7 @@ struct Within {
   bool without_try = false;  // within a `try`: what it leads to is not tried again
   bool is_attempt = false;   // likewise; of what is not there, `try` tells itself
   Known* known = nullptr;    // one file may be known already
+  Look* look = nullptr;      // null: Tree::look()
 
   void note(Step::Kind kind, const config::Location* location, std::string_view text) const {
     if (trace != nullptr) trace->push_back({kind, location, std::string(text)});

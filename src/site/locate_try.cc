@@ -85,7 +85,8 @@ Located locate_attempts(const Within& in, const Route& route, const http::Path& 
                       .visitor = in.visitor,
                       .trace = in.trace,
                       .without_try = true,
-                      .is_attempt = true};
+                      .is_attempt = true,
+                      .look = in.look};
   for (const Attempt& attempt : route.location.attempts) {
     in.note(Step::Kind::attempt, &route.location, text_of(attempt));
     if (attempt.kind == Attempt::Kind::path) {
