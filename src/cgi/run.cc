@@ -49,7 +49,9 @@ Run::Run(RunContext& context, handler::Exchange& exchange, Script script,
       options_(options),
       redirected_(std::move(redirected)),
       request_id_(exchange.request_id()),
-      spool_(options.spool_memory, context.spool_memory),
+      intake_(exchange, options, context.spool_memory),
+      permit_request_(context.admission_client, options, script_.filename, endpoints.client,
+                      Callback::of<&Run::decided>(*this)),
       account_(std::make_shared<account::Account>()),
       relay_(exchange, script_, options, account_->usage),
       stderr_log_(request_id_, script_.label()),
@@ -88,6 +90,30 @@ bool Run::client_left() {
 
 // ---- input -------------------------------------------------------------------------------------
 
+void Run::start() {
+  exchange_.set_account(account_);
+  if (intake_.begin()) return enter();
+  if (const auto why = permit_request_.refused_beforehand(); !why.empty()) return refuse(why);
+  exchange_.open_body();
+  collect();
+}
+
+void Run::collect() {
+  const auto step = intake_.collect();
+  if (!step) return fail_to_spool(step.error());
+  if (*step == Intake::Step::turn_over) return resume_timer_.arm_after(Duration::zero());
+  if (*step == Intake::Step::waiting) return;
+  auto input = intake_.take_whole();
+  if (!input) return fail_to_spool(input.error());
+  input_ = std::move(*input);
+  enter();
+}
+
+void Run::fail_to_spool(const Error& error) {
+  fail(Outcome::not_started, failure_status(error.code),
+       fmt::format("{}: {}", script_.filename, error.what));
+}
+
 void Run::body_ready() {
   if (over()) return;
   if (state_ == State::collecting) return collect();
@@ -109,7 +135,7 @@ void Run::feed_stdin() {
     const ssize_t written = ::write(stdin_.get(), bytes.data(), bytes.size());
     if (written < 0 && errno == EAGAIN) return;
     if (written <= 0) return ignore_body();
-    drop_input(static_cast<std::size_t>(written));
+    intake_.drop(static_cast<std::size_t>(written));
     account_->usage.bytes_in += static_cast<std::uint64_t>(written);
     in_pipe_ += static_cast<std::size_t>(written);
     if (turn.is_over()) return resume_timer_.arm_after(Duration::zero());
@@ -117,6 +143,17 @@ void Run::feed_stdin() {
   if (over()) return;
   if (exchange_.body_complete()) return close_stdin();
   starved_ = true;
+}
+
+std::string_view Run::next_input() {
+  const auto bytes = intake_.next(context_.scratch);
+  if (bytes) return *bytes;
+  const std::string reason = fmt::format("{}: {}", script_.filename, bytes.error().what);
+  if (in_head())
+    fail(Outcome::bad_body, failure_status(bytes.error().code), reason);
+  else
+    cut(Outcome::bad_body, reason);
+  return {};
 }
 
 void Run::stdin_writable(std::uint32_t events) {
@@ -132,9 +169,8 @@ void Run::stdin_writable(std::uint32_t events) {
 
 // The program does not read on, which is its right. The client may send on; the bytes are dropped.
 void Run::ignore_body() {
-  spool_.drop(spool_.size());
   close_stdin();
-  exchange_.discard_body();
+  intake_.discard();
 }
 
 // Bytes written to the program that it has not read.
@@ -151,19 +187,6 @@ void Run::close_stdin() {
 
 // ---- start -------------------------------------------------------------------------------------
 
-admission::AdmissionRequest Run::admission_request() const {
-  return {.location = options_.location,
-          .file = script_.filename,
-          .client = endpoints_.client,
-          .warm = options_.warm.enabled,
-          .limits = {.max_running = options_.max_running.most,
-                     .automatic = options_.max_running.automatic,
-                     .max_running_per_client = options_.max_running_per_client,
-                     .queue_size = options_.queue.size,
-                     .queue_per_client = waiting_per_client(options_)},
-          .timeout = options_.queue.timeout};
-}
-
 // Ends a span of the account, and begins the next.
 account::Duration Run::lap() {
   const TimePoint began = std::exchange(lap_began_, Clock::now());
@@ -173,20 +196,17 @@ account::Duration Run::lap() {
 void Run::enter() {
   state_ = State::waiting;
   lap();
-  if (context_.admission_client == nullptr) return admitted();
-  pending_admission_.emplace(*context_.admission_client, Callback::of<&Run::decided>(*this));
-  const auto state = pending_admission_->enter(admission_request());
-  if (state != admission::PendingAdmission::State::waiting) decided();
+  permit_request_.enter();
 }
 
 void Run::decided() {
-  using Admission = admission::PendingAdmission::State;
-  CGISRV_CHECK(pending_admission_.has_value());
-  const auto state = pending_admission_->state();
-  if (state == Admission::admitted) return admitted();
-  if (state == Admission::timed_out || state == Admission::unanswered)
-    account_->usage.queue = lap();
-  refuse(state, pending_admission_->held_by());
+  if (permit_request_.is_admitted()) return admitted();
+  if (permit_request_.has_waited()) account_->usage.queue = lap();
+  refuse(permit_request_.why_refused());
+}
+
+void Run::refuse(std::string_view why) {
+  fail(Outcome::refused, 503, fmt::format("{}: {}", script_.filename, why));
 }
 
 void Run::admitted() {
@@ -205,21 +225,13 @@ void Run::launch() {
                 fmt::format("{}: no pipe to it could be opened: {}; raise the limit of open files",
                             script_.filename, errno_text(errno)));
   context_.permissions.review(script_, options_);
-  const bool keeps = exchange_.keeps_password();
-  context_.fields.review(exchange_.request(), request_id_, script_,
-                         options_.authorization || keeps || !exchange_.user().empty());
-  Environment environment =
-      build_environment({.request = exchange_.request(),
-                         .script = script_,
-                         .endpoints = endpoints_,
-                         .configured = options_.env,
-                         .request_id = request_id_,
-                         .content_length = content_length_,
-                         .pass_authorization = options_.authorization && !keeps,
-                         .user = exchange_.user(),
-                         .auth_type = exchange_.auth_type(),
-                         .user_field = keeps ? std::string_view() : options_.remote_user,
-                         .redirected = redirected_});
+  Environment environment = request_environment({.exchange = exchange_,
+                                                 .script = script_,
+                                                 .endpoints = endpoints_,
+                                                 .options = options_,
+                                                 .fields = context_.fields,
+                                                 .content_length = intake_.content_length(),
+                                                 .redirected = redirected_});
   if (context_.observer != nullptr) context_.observer->starting(script_, environment, account_);
   start_->begin(std::move(environment), input_.get(), context_.descriptors, context_.cgroups);
 }
@@ -246,9 +258,9 @@ void Run::started() {
   usage.began = lap_began_;
   usage.started = start_->warm() ? account::StartKind::warm : account::StartKind::cold;
   usage.cold_reason = start_->why_cold();
-  if (input_) usage.bytes_in = content_length_.value_or(0);
-  account_->belongs_to(stats());
-  admission::Permit permit = pending_admission_ ? pending_admission_->take() : admission::Permit();
+  if (input_) usage.bytes_in = intake_.content_length().value_or(0);
+  account_->belongs_to(permit_request_.stats());
+  admission::Permit permit = permit_request_.take();
   permit.runs(child_.pid());
   child_.set_exit_listener(std::make_unique<ProcessResources>(std::move(permit), account_));
   input_.reset();

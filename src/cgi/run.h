@@ -4,11 +4,10 @@
 //       |             |            |           |
 //       +-------------+------------+-----------+------> over (failed)
 //
-// A client that sends its body slowly holds no permit: the run collects the body before it asks for
-// one, the whole, or the first part (spool_memory) where its length is known. Standard output and
-// exit are joined: the run is over when the program has exited and its output has ended, or when
-// one of these has happened and the other does not follow in time. The client does not wait for
-// that once the response's length shows that it is whole.
+// In collecting, the body is taken in (intake.h); in waiting, a permit is asked for. Standard
+// output and exit are joined: the run is over when the program has exited and its output has ended,
+// or when one of these has happened and the other does not follow in time. The client does not wait
+// for that once the response's length shows that it is whole.
 #pragma once
 
 #include <cgisrv/loop.h>
@@ -25,9 +24,11 @@
 #include "cgi/deadlines.h"
 #include "cgi/environment.h"
 #include "cgi/field_review.h"
+#include "cgi/intake.h"
 #include "cgi/observer.h"
 #include "cgi/options.h"
 #include "cgi/permissions.h"
+#include "cgi/permit_request.h"
 #include "cgi/relay.h"
 #include "cgi/script.h"
 #include "cgi/spool.h"
@@ -82,31 +83,20 @@ class Run final : public handler::Handler {
   enum class State : std::uint8_t { collecting, waiting, starting, running, over };
 
   // ---- input
-  void await_body();
   void collect();
-  void collected();
   void fail_to_spool(const Error& error);
   void feed_stdin();
   std::string_view next_input();
-  void drop_input(std::size_t bytes);
   void stdin_writable(std::uint32_t events);
   void ignore_body();
   void close_stdin();
   std::size_t unread_input() const;
 
   // ---- start
-  admission::AdmissionRequest admission_request() const;
   account::Duration lap();
   void enter();
   void decided();
-  void refuse(admission::PendingAdmission::State state, admission::LimitKind held_by);
-  std::string why_refused(admission::PendingAdmission::State state,
-                          admission::LimitKind held_by) const;
-  std::string why_full(admission::LimitKind held_by) const;
-  std::string why_late(admission::LimitKind held_by) const;
-  std::string why_greedy(admission::LimitKind held_by) const;
-  std::string limit_text(admission::LimitKind held_by) const;
-  std::string advice(admission::LimitKind held_by, std::string_view queue_key) const;
+  void refuse(std::string_view why);
   void admitted();
   void launch();
   bool open_pipes(bool streams);
@@ -129,7 +119,6 @@ class Run final : public handler::Handler {
   void exited();
   bool reap();
   void complete();
-  std::shared_ptr<account::ProgramStats> stats() const;
   void close(account::Outcome outcome, std::string_view diagnosis = {});
   void hand_on();
   const process::Exit* bad_exit() const;  // its exit, if that was a failure
@@ -158,11 +147,9 @@ class Run final : public handler::Handler {
   const std::string request_id_;
 
   State state_ = State::collecting;
-  std::uint64_t collects_ = 0;  // bytes of the body to collect before it asks for a permit
-  Spool spool_;
-  Fd input_;  // a body that was spooled whole, instead of a pipe
-  std::optional<std::uint64_t> content_length_;
-  std::optional<admission::PendingAdmission> pending_admission_;
+  Intake intake_;
+  Fd input_;  // a body that was collected whole, instead of a pipe
+  PermitRequest permit_request_;
   std::shared_ptr<account::Account> account_;
   TimePoint lap_began_{};
   Relay relay_;

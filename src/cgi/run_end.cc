@@ -85,16 +85,9 @@ void Run::close_well() {
   close(bad_exit() ? Outcome::bad_exit : Outcome::answered);
 }
 
-// A request that was not admitted still belongs to its program.
-std::shared_ptr<account::ProgramStats> Run::stats() const {
-  if (pending_admission_) return pending_admission_->stats();
-  admission::AdmissionClient* const client = context_.admission_client;
-  return client != nullptr ? client->stats(admission_request()) : nullptr;
-}
-
 void Run::close(Outcome outcome, std::string_view diagnosis) {
   state_ = State::over;
-  if (!account_->usage.start) account_->belongs_to(stats());
+  if (!account_->usage.start) account_->belongs_to(permit_request_.stats());
   account_->close(outcome, diagnosis);
 }
 
