@@ -141,14 +141,16 @@ Refusal RequestHead::take_field(std::string_view name, std::string_view value) {
   has_fields_ = true;
   if (const auto refusal = check_name(name)) return refusal;
   if (const auto refusal = check_connection_field(name, value)) return refusal;
+  const std::size_t cookies = cookies_.empty() ? 0 : 1;
   // A cookie may come in parts, RFC 9113 section 8.2.3.
+  const bool is_part = name == "cookie" && cookies > 0;
+  if (!is_part && fields_.size() + cookies >= limits_.fields_max)
+    return {431, "too many fields in the request head"};
   if (name == "cookie") {
-    if (!cookies_.empty()) cookies_ += "; ";
+    if (is_part) cookies_ += "; ";
     cookies_ += value;
     return {};
   }
-  if (fields_.size() + (cookies_.empty() ? 0 : 1) >= limits_.fields_max)
-    return {431, "too many fields in the request head"};
   const Part kept_name = keep(name);
   fields_.push_back({kept_name, keep(value)});
   return {};

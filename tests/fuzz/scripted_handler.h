@@ -50,19 +50,25 @@ inline int served_file() {
 class ScriptedHandler final : public handler::Handler {
  public:
   static inline int alive = 0;
+  static inline int running = 0;  // those that have not come to their end
 
-  // `records` outlives the handler; its last entry is this request's.
-  ScriptedHandler(handler::Exchange& exchange, Loop& loop, std::vector<Record>& records)
+  // `records` outlives the handler; that of `number` is this request's.
+  ScriptedHandler(handler::Exchange& exchange, Loop& loop, std::vector<Record>& records,
+                  std::size_t number)
       : exchange_(exchange),
         records_(records),
-        number_(records.size() - 1),
+        number_(number),
         script_(path_after_slash(exchange.request())),
         turn_(loop, Callback::of<&ScriptedHandler::go>(*this)) {
     ++alive;
+    ++running;
   }
   ScriptedHandler(const ScriptedHandler&) = delete;
   ScriptedHandler& operator=(const ScriptedHandler&) = delete;
-  ~ScriptedHandler() override { --alive; }
+  ~ScriptedHandler() override {
+    --alive;
+    stop();
+  }
 
   void start() override { go(); }
   void body_ready() override {
@@ -84,6 +90,10 @@ class ScriptedHandler final : public handler::Handler {
     return path;
   }
 
+  void stop() {
+    if (!std::exchange(ended_, true)) --running;
+  }
+
   void go() {
     if (ended_) return;  // the turn that was waited for came too late
     while (at_ < script_.size()) {
@@ -94,7 +104,7 @@ class ScriptedHandler final : public handler::Handler {
     }
     if (!responded_) respond({});
     if (unsent_file_ && exchange_.room() == 0) return exchange_.flush();
-    ended_ = true;
+    stop();
     record().finished = true;
     exchange_.finish();
   }
@@ -141,7 +151,7 @@ class ScriptedHandler final : public handler::Handler {
 
   Next end(char letter) {
     if (letter == 'L' && responded_) return Next::step;
-    ended_ = true;
+    stop();
     if (letter == 'a') {
       exchange_.abort();
     } else if (letter == 'f') {
@@ -193,6 +203,7 @@ class ScriptedHandler final : public handler::Handler {
 
   Next respond_raw() {
     if (responded_) return Next::step;
+    if (!exchange_.takes_raw()) return respond({});
     responded_ = true;
     silent_ = exchange_.request().method == "HEAD";
     exchange_.respond_raw(200);
