@@ -90,6 +90,25 @@ void Connections::crowded() {
   let_go_of_slow_.arm(loop().now());  // not now: the caller may be one of them
 }
 
+bool Connections::begin_beside() {
+  std::size_t taken = beside_;
+  for (const auto& list : connections_)
+    taken += list.size();
+  if (taken < places_) {
+    ++beside_;
+    return true;
+  }
+  if (loop().now() - refusals_told_ >= crowd_interval) {
+    log::line(log::Level::notice,
+              "worker {}: as many connections and requests are open as descriptors suffice for; "
+              "requests beside others of their connection are refused",
+              worker_.index());
+    refusals_told_ = loop().now();
+  }
+  crowded();
+  return false;
+}
+
 void Connections::make_room() {
   using Use = Connection::Use;
   for (const Use use : {Use::idle, Use::head, Use::busy})

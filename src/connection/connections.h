@@ -5,6 +5,8 @@
 #include <cgisrv/pool.h>
 
 #include <array>
+#include <cstddef>
+#include <cstdint>
 #include <list>
 #include <memory>
 #include <span>
@@ -37,6 +39,10 @@ class Connections {
   // The same, or else closes the oldest.
   void make_room();
 
+  // Requests that run beside the first one of their connection take descriptors as connections do:
+  // all of these together are at most `most`.
+  void bound_requests(std::size_t most) { places_ = most; }
+
   // ---- for connections
   Loop& loop() const { return worker_.loop(); }
   exchange::Host& host() { return host_; }
@@ -46,6 +52,9 @@ class Connections {
   // The connection has changed its use.
   void place(Connection& connection, Connection::Use use);
   void forget(Connection& connection);
+  // Whether a request may run beside others of its connection. Each that may ends by end_beside().
+  bool begin_beside();
+  void end_beside() { --beside_; }
 
  private:
   std::size_t let_go(Connection::Use use, std::size_t most);
@@ -61,9 +70,12 @@ class Connections {
   Timer let_go_of_slow_;
   // by use, each list ordered by how long they have been so, longest first
   std::array<std::list<std::unique_ptr<Connection>>, Connection::uses> connections_;
+  std::size_t places_ = SIZE_MAX;
+  std::size_t beside_ = 0;   // requests, beside the first of each connection
   bool are_ending_ = false;  // those that are added, too: see drain() and close_after_next()
   std::size_t let_go_ = 0;   // closed, and not yet reported
   TimePoint crowd_told_{};
+  TimePoint refusals_told_{};
   bool is_in_lists_ = false;  // iterating over them: nothing else may be closed
 };
 

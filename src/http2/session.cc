@@ -148,10 +148,30 @@ void Session::carry_out(Turn& turn) {
     Stream& stream = *noted_.front();
     noted_.pop_front();
     stream.is_noted = false;
-    if (stream.is_new() && ++requests_ >= limits().keepalive_requests) wind_down();
-    stream.go_on();
+    const bool is_new = stream.is_new();
+    if (is_new && ++requests_ >= limits().keepalive_requests) wind_down();
+    if (is_new && !may_begin())
+      stream.refuse();
+    else
+      stream.go_on();
     if (turn.is_over()) break;
   }
+}
+
+// The first one always may.
+bool Session::may_begin() {
+  if (running_ == 0) return true;
+  update_use();  // it is not idle, whoever looks for such
+  return connections_.begin_beside();
+}
+
+void Session::stream_begins() {
+  ++running_;
+  count(&telemetry::Http2Counts::streams);
+}
+
+void Session::stream_over() {
+  if (--running_ > 0) connections_.end_beside();
 }
 
 void Session::note(Stream& stream) {

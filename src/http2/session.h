@@ -61,7 +61,9 @@ class Session final : public connection::Connection {
   // Bytes that the streams hold for their client beside what each may always hold.
   std::size_t shared_room() const;
   void note_held(std::ptrdiff_t bytes) { held_ += bytes; }
-  void count_stream() const { count(&telemetry::Http2Counts::streams); }
+  // Its exchange begins, and is over.
+  void stream_begins();
+  void stream_over();
   // The server is about to end: so is this connection.
   void wind_down();
 
@@ -82,6 +84,7 @@ class Session final : public connection::Connection {
   void earn_delivered();
   void check_streams();
   void carry_out(Turn& turn);
+  bool may_begin();
   void settle();
   void update_use();
   void name_last();
@@ -120,6 +123,7 @@ class Session final : public connection::Connection {
   bool is_announcement_heard_ = false;
   std::size_t trailer_bytes_ = 0;
   unsigned requests_ = 0;
+  std::size_t running_ = 0;     // exchanges
   std::uint64_t lingered_ = 0;  // bytes that came after the end
   FloodGuard flood_;
   net::Output output_;

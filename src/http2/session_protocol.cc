@@ -162,9 +162,13 @@ struct Session::Callbacks {
   static int frame_sent(nghttp2_session* protocol, const nghttp2_frame* frame, void* self) {
     Session& session = of(self);
     if (frame->hd.type == NGHTTP2_RST_STREAM) {
-      // Those that the client has brought about count as its own.
+      // Those that the client has brought about count as its own. One that is refused by us, and
+      // not by nghttp2, is known here.
       const std::uint32_t code = frame->rst_stream.error_code;
-      if (code != NGHTTP2_NO_ERROR && code != NGHTTP2_INTERNAL_ERROR) session.count_reset();
+      const bool is_ours =
+          code == NGHTTP2_NO_ERROR || code == NGHTTP2_INTERNAL_ERROR ||
+          (code == NGHTTP2_REFUSED_STREAM && stream_of(protocol, frame->hd.stream_id) != nullptr);
+      if (!is_ours) session.count_reset();
       return 0;
     }
     const bool is_body = frame->hd.type == NGHTTP2_DATA || frame->hd.type == NGHTTP2_HEADERS;

@@ -64,6 +64,8 @@ class Stream final : public exchange::Wire {
   // ---- from the session, never with a handler on the stack
   // Carries out what was noted: begins the exchange, or tells it.
   void go_on();
+  // Instead of go_on(), when its head is whole: nothing is begun, and the client may ask again.
+  void refuse();
   // Room for more, of which the exchange was waiting.
   void tell_of_room();
   // The connection is gone, or is treated as gone.

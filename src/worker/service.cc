@@ -3,8 +3,10 @@
 #include <utility>
 
 #include "base/log.h"
+#include "config/descriptors.h"
 #include "connection/client.h"
 #include "http2/serve.h"
+#include "process/privileges.h"
 #include "process/spawn.h"
 
 namespace cgisrv::worker {
@@ -60,6 +62,7 @@ Service::Service(pool::Worker& worker, const config::Config& config, Dependencie
       [this](connection::Client client, std::string_view read) {
         http2::serve(connections_, std::move(client), read);
       });
+  connections_.bound_requests(config::connections_within(process::descriptor_limit().rlim_cur));
   sites_.use_https_port(https_port(listeners_, given.addresses));
   if (given.shared_stats != nullptr) sites_.use_shared_stats(*given.shared_stats);
   follow_logs_.arm_after(follow_interval);
