@@ -15,8 +15,10 @@ class FloodGuard {
 
   // ---- what happens. Once it is too much, it stays so.
   // A stream was reset before its end: by the client, or by us for what the client has done
-  // (CVE-2023-44487, CVE-2025-8671).
+  // (CVE-2023-44487, CVE-2025-8671). Each answer that went out whole pays for one: a proxy carries
+  // many clients, some of which leave.
   void reset(TimePoint now);
+  void answered() { resets_.earn(1); }
   // PING, SETTINGS, a priority, a frame that is unknown.
   void control(TimePoint now);
   // A frame of a body without a byte of it, nor its end.

@@ -61,7 +61,7 @@ std::size_t Session::shared_room() const {
 void Session::start() {
   watch_ = Watch(loop(), client_.stream.fd(), EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
                  WatchCallback::of<&Session::socket_ready>(*this));
-  if (!watch_ || !make_protocol()) return close();
+  if (!watch_ || !make_protocol()) return drop();
   count(&telemetry::Http2Counts::connections);
   readable_ = client_.stream.holds_more() || !early_.empty();
   send_timer_.refill(limits().send_timeout, limits().send_rate);
@@ -81,7 +81,7 @@ Clock::duration Session::waited_for_client() const {
 // ---- events ------------------------------------------------------------------------------------
 
 void Session::socket_ready(std::uint32_t events) {
-  if ((events & (EPOLLERR | EPOLLHUP)) != 0) return close();
+  if ((events & (EPOLLERR | EPOLLHUP)) != 0) return drop();
   has_left_ |= (events & EPOLLRDHUP) != 0;
   if ((events & (EPOLLIN | EPOLLRDHUP)) != 0) readable_ = true;
   if ((events & EPOLLOUT) != 0) writable_ = true;
@@ -118,7 +118,7 @@ void Session::resume() {
 // Reads once. Returns whether anything came.
 bool Session::read_input() {
   if (state_ == State::open && !early_.empty()) {
-    if (!feed(std::exchange(early_, {}))) close();
+    if (!feed(std::exchange(early_, {}))) drop();
     return true;
   }
   if (!readable_) return false;
@@ -128,16 +128,16 @@ bool Session::read_input() {
   if (io.status != net::Io::Status::ok || io.bytes < space.size())
     readable_ = client_.stream.holds_more();
   if (io.status == net::Io::Status::ended || io.status == net::Io::Status::failed) {
-    close();
+    drop();
     return false;
   }
   if (io.status != net::Io::Status::ok) return false;
   readable_ |= has_left_;  // which causes no other edge if it was so before
   if (!is_open()) {
     lingered_ += io.bytes;
-    if (lingered_ > linger_bytes_max) close();
+    if (lingered_ > linger_bytes_max) drop();
   } else if (!feed({space.data(), io.bytes})) {
-    close();
+    drop();
   }
   return true;
 }
@@ -180,7 +180,7 @@ void Session::note(Stream& stream) {
 }
 
 void Session::input_due() {
-  if (!is_open()) return close();
+  if (!is_open()) return drop();
   say_goodbye(NGHTTP2_NO_ERROR, {});
 }
 
@@ -192,7 +192,7 @@ void Session::head_due() {
 // buffer is free.
 void Session::output_due() {
   earn_delivered();
-  if (send_timer_.left() == Clock::duration::zero()) return close();
+  if (send_timer_.left() == Clock::duration::zero()) return drop();
   send_timer_.wait();
 }
 
@@ -213,14 +213,14 @@ void Session::send() {
   if (!is_open()) return;
   const std::uint64_t end = written_ + turn_bytes_max;
   while (writable_) {
-    if (!fill_output()) return close();
+    if (!fill_output()) return drop();
     if (output_.empty()) break;
     if (written_ >= end) {
       go_on_later();
       break;
     }
     const auto status = output_.flush(client_.stream, written_, end - written_);
-    if (status == net::Io::Status::failed) return close();
+    if (status == net::Io::Status::failed) return drop();
     writable_ = status != net::Io::Status::blocked;
   }
   if (!flood_.problem().empty()) return calm(flood_.problem());
@@ -325,12 +325,16 @@ void Session::calm(std::string_view problem) {
 // Ends the connection, with everything that runs for it.
 void Session::say_goodbye(std::uint32_t code, std::string_view text) {
   if (!is_open()) return;
+  send_goaway(code, text);
+  linger();
+}
+
+void Session::send_goaway(std::uint32_t code, std::string_view text) {
   drop_streams();
   nghttp2_submit_goaway(protocol_, NGHTTP2_FLAG_NONE,
                         nghttp2_session_get_last_proc_stream_id(protocol_), code,
                         reinterpret_cast<const std::uint8_t*>(text.data()), text.size());
   if (writable_ && fill_output()) output_.flush(client_.stream, written_);
-  linger();
 }
 
 void Session::drop_streams() {
@@ -356,6 +360,11 @@ void Session::linger() {
 }
 
 void Session::close() {
+  if (is_open()) send_goaway(NGHTTP2_NO_ERROR, {});
+  drop();
+}
+
+void Session::drop() {
   if (state_ == State::closed) return;
   drop_streams();
   state_ = State::closed;

@@ -44,6 +44,7 @@ class Session final : public connection::Connection {
   void drain() override { wind_down(); }
   void close_after_next() override { wind_down(); }
   Clock::duration waited_for_client() const override;
+  // Tells the client which request was the last one, if that can be sent at once.
   void close() override;
 
   // ---- for streams
@@ -74,6 +75,7 @@ class Session final : public connection::Connection {
   enum class State : std::uint8_t { open, lingering, closed };
   enum class End : std::uint8_t { none, announced, last_named };  // by GOAWAY
 
+  void check_windows();
   bool make_protocol();
   bool send_settings();
   void socket_ready(std::uint32_t events);
@@ -90,7 +92,9 @@ class Session final : public connection::Connection {
   void name_last();
   void calm(std::string_view problem);
   void say_goodbye(std::uint32_t code, std::string_view text);
+  void send_goaway(std::uint32_t code, std::string_view text);
   void linger();
+  void drop();
   void drop_streams();
   void note(Stream& stream);
   void input_due();

@@ -95,9 +95,13 @@ struct Session::Callbacks {
         session.flood_.control(session.loop().now());
         break;
       case NGHTTP2_WINDOW_UPDATE:
+        if (stream != nullptr)
+          stream->window_given(
+              static_cast<std::uint32_t>(frame->window_update.window_size_increment));
         session.flood_.window_update(session.loop().now());
         break;
       case NGHTTP2_SETTINGS:
+        session.check_windows();
         session.flood_.control(session.loop().now());
         break;
       default:
@@ -176,6 +180,7 @@ struct Session::Callbacks {
     Stream* const stream = stream_of(protocol, frame->hd.stream_id);
     if (stream == nullptr) return 0;
     stream->end_framed();
+    session.flood_.answered();
     // The rest of the request's body is not wanted (RFC 9113 section 8.1).
     if (nghttp2_session_get_stream_remote_close(protocol, frame->hd.stream_id) == 0)
       nghttp2_submit_rst_stream(protocol, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_NO_ERROR);
@@ -197,6 +202,15 @@ struct Session::Callbacks {
     return all;
   }
 };
+
+// A setting that makes a stream's window overflow is a fault of the connection (RFC 9113 section
+// 6.9.2); nghttp2 resets the stream.
+void Session::check_windows() {
+  const std::uint32_t initial =
+      nghttp2_session_get_remote_settings(protocol_, NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE);
+  if (std::ranges::any_of(streams_, [=](const auto& each) { return each->overflows(initial); }))
+    nghttp2_session_terminate_session(protocol_, NGHTTP2_FLOW_CONTROL_ERROR);
+}
 
 bool Session::make_protocol() {
   static nghttp2_session_callbacks* const callbacks = Callbacks::make();

@@ -55,6 +55,11 @@ void Stream::body_arrived(std::string_view bytes) {
     input_.append(bytes);
 }
 
+bool Stream::overflows(std::uint32_t initial_window) const {
+  constexpr std::uint64_t window_max = (std::uint64_t{1} << 31) - 1;
+  return !is_closed_ && initial_window + window_given_ > window_max + framed_;
+}
+
 // ---- what nghttp2 asks for ---------------------------------------------------------------------
 
 ssize_t Stream::offer(std::size_t most, std::uint32_t& flags) {
@@ -83,10 +88,11 @@ bool Stream::take(std::size_t bytes, std::string& to) {
   session_.note_held(-static_cast<std::ptrdiff_t>(from_output));
   if (const std::size_t rest = bytes - from_output; rest > 0) {
     const std::size_t before = to.size();
-    to.resize(before + rest);
-    if (::pread(file_, to.data() + before, rest, static_cast<off_t>(file_offset_)) !=
-        static_cast<ssize_t>(rest))
-      return false;
+    to.resize_and_overwrite(before + rest, [&](char* all, std::size_t) {
+      const ssize_t got = ::pread(file_, all + before, rest, static_cast<off_t>(file_offset_));
+      return before + static_cast<std::size_t>(std::max<ssize_t>(got, 0));
+    });
+    if (to.size() != before + rest) return false;
     file_offset_ += rest;
     file_left_ -= rest;
   }

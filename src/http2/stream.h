@@ -48,6 +48,10 @@ class Stream final : public exchange::Wire {
   void bad_trailers() { has_bad_trailers_ = true; }
   // The frame that ends the response was made.
   void end_framed() { is_end_framed_ = true; }
+  // The client has added to its window. nghttp2 does not say what that is when it is negative.
+  void window_given(std::uint32_t bytes) { window_given_ += bytes; }
+  // Whether its window, which begins with so much, is more than there can be.
+  bool overflows(std::uint32_t initial_window) const;
   // Both sides have ended it, or one has reset it. `position`: of its last byte in what the
   // connection sends.
   void closed(std::uint64_t position) {
@@ -164,7 +168,8 @@ class Stream final : public exchange::Wire {
   int file_ = -1;
   std::uint64_t file_offset_ = 0;
   std::uint64_t file_left_ = 0;
-  std::uint64_t framed_ = 0;  // bytes of the response's body
+  std::uint64_t framed_ = 0;        // bytes of the response's body
+  std::uint64_t window_given_ = 0;  // by WINDOW_UPDATE
 };
 
 }  // namespace cgisrv::http2

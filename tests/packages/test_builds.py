@@ -59,6 +59,12 @@ def test_a_build_runs_nothing_that_it_has_built(cross: bool, tmp_path: Path):
     assert not [each for each in ran if each.startswith(str(build)) or each == "cgisrv"]
 
 
+def test_what_stands_in_for_http2_compiles(tmp_path: Path):
+    """A static build has no nghttp2 where there is no archive of it. One source tells."""
+    build = configured(tmp_path / "build", "-DCGISRV_NGHTTP2_INCLUDE=OFF", "-DCMAKE_UNITY_BUILD=OFF")
+    run("ninja", "-C", build, "src/CMakeFiles/cgisrv_http2.dir/http2/serve_without_nghttp2.cc.o")
+
+
 @pytest.mark.slow
 @pytest.mark.fault("2c")
 @pytest.mark.skipif(not shutil.which("aarch64-linux-gnu-g++"), reason="no cross compiler for arm64")

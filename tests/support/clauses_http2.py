@@ -55,7 +55,8 @@ GROUPS: dict[str, dict[str, str]] = {
             "Never is more sent than the client's windows allow, of a stream and of the connection, to "
             "the byte; a client that sends more than ours is FLOW_CONTROL_ERROR.",
         "rfc9113-6.9.2-initial-window":
-            "A new initial window changes the windows of streams that are there, below 0 too.",
+            "A new initial window changes the windows of streams that are there, below 0 too; one that "
+            "makes such a window too large is FLOW_CONTROL_ERROR of the connection.",
         "rfc9113-6.10-continuation":
             "CONTINUATION goes on with a field block, of the same stream, and nothing comes between.",
     },

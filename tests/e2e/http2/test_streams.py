@@ -11,7 +11,7 @@ from h2.errors import ErrorCodes as Error
 
 from support.clauses import clause
 from support.configuration import cgi_site
-from support.frames import (FIRST_WINDOW, LARGEST_WINDOW, Conversation, Kind, Setting, data, goaway,
+from support.frames import (LARGEST_WINDOW, Conversation, Kind, Setting, data, goaway,
                             headers, is_kind, ping, request, reset, settings,
                             window_update)
 from support.http2 import CLEAR, Connection
@@ -104,16 +104,18 @@ def test_a_wrong_increment_ends_a_stream(talk, shared, increment, code):
     assert until(lambda: not shared.programs())
 
 
-@clause("rfc9113-6.9-window-update")
-def test_a_setting_that_makes_a_window_too_large_ends_its_stream(talk, shared):
-    """RFC 9113 has the connection end; nghttp2 ends the stream."""
+@clause("rfc9113-6.9.2-initial-window")
+def test_a_setting_that_makes_a_window_too_large_ends_the_connection(talk, shared):
+    """As large as it may be it goes on: what was sent has made room."""
     there = talk()
     there.send(request(path="/waits.cgi"))
     begun(there)
-    there.send(window_update(LARGEST_WINDOW - FIRST_WINDOW, 1),
-               settings((Setting.INITIAL_WINDOW_SIZE, LARGEST_WINDOW)))
-    first = there.until(lambda each: each.type in (Kind.RST_STREAM, Kind.GOAWAY))
-    assert first.error_code == Error.FLOW_CONTROL_ERROR
+    sent = len(there.so_far())
+    there.send(window_update(1000 + sent, 1),
+               settings((Setting.INITIAL_WINDOW_SIZE, LARGEST_WINDOW - 1000)))
+    assert there.lives()
+    there.send(settings((Setting.INITIAL_WINDOW_SIZE, LARGEST_WINDOW - 999)))
+    assert there.closed_with() == Error.FLOW_CONTROL_ERROR
     assert until(lambda: not shared.programs())
 
 
@@ -216,6 +218,35 @@ def test_what_was_begun_is_answered_before_the_server_leaves(start, site, number
     else:
         assert until(lambda: len(server.workers()) == 2 and not set(server.workers()) & workers)
         server.checkpoint(settle=True)
+
+
+@clause("rfc9113-6.8-goaway")
+def test_a_stop_that_does_not_wait_says_what_was_begun(start, site):
+    waits(site)
+    site.file("page.html", "the page")
+    server = start(config=cgi_site(site.root, server=CLEAR))
+    idle, busy = Conversation(server.connect()), Conversation(server.connect())
+    idle.send(request(path=PAGE))
+    assert idle.body() == b"the page"
+    busy.send(request(path=PAGE), request(path="/waits.cgi", stream=3))
+    busy.until(lambda each: is_kind(each, Kind.DATA, 3))
+    os.kill(server.pid, signal.SIGTERM)
+    for there, last in ((idle, 1), (busy, 3)):
+        assert there.closed_with() == Error.NO_ERROR
+        assert [each.last_stream_id for each in there.received if is_kind(each, Kind.GOAWAY)] == [last]
+    assert server.popen.wait(20) == 0
+
+
+@clause("rfc9113-6.8-goaway")
+def test_who_is_closed_in_a_crowd_hears_what_was_begun(start, site):
+    site.file("page.html", "the page")
+    server = start(config=cgi_site(site.root, server=f"workers = 1\nworker_connections = 2\n{CLEAR}"))
+    first = Conversation(server.connect())
+    first.send(request(path=PAGE))
+    assert first.body() == b"the page"
+    second = Conversation(server.connect())  # now there is no place, and the idle one makes room
+    assert first.closed_with() == Error.NO_ERROR
+    assert second.lives()
 
 
 @clause("rfc9113-6.8-goaway")

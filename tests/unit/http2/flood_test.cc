@@ -50,6 +50,14 @@ TEST(FloodGuard, LetsThoseGoOnWhoAreSlow) {
   EXPECT_EQ(count, 1'000'000);
 }
 
+TEST(FloodGuard, AnswersPayForResets) {
+  const int count = count_until_problem([](FloodGuard& guard, int i) {
+    if (i % 2 == 0) guard.answered();
+    guard.reset(start);
+  });
+  EXPECT_EQ(count, 400);
+}
+
 TEST(FloodGuard, DataPaysForWindowUpdates) {
   const int count = count_until_problem([](FloodGuard& guard, int i) {
     if (i % 4 == 0) guard.data_sent();
