@@ -67,6 +67,10 @@ bool Network::contains(const Ip& ip) const {
          ip.is_v4() == first_.is_v4();
 }
 
+bool Network::covers(const Network& other) const {
+  return bits_ <= other.bits_ && contains(other.first_);
+}
+
 std::string AddressSet::add(const std::string& text) {
   if (text == "local") {
     local_ = true;
@@ -91,6 +95,15 @@ bool AddressSet::contains(const Peer& peer) const {
   return peer.kind == Peer::Kind::ip && std::ranges::any_of(networks_, [&](const Network& each) {
            return each.contains(peer.ip);
          });
+}
+
+bool AddressSet::covers(const AddressSet& other) const {
+  if (all_) return true;
+  const auto is_covered = [&](const Network& network) {
+    return std::ranges::any_of(networks_, [&](const Network& own) { return own.covers(network); });
+  };
+  return !other.all_ && (local_ || !other.local_) && (unix_ || !other.unix_) &&
+         std::ranges::all_of(other.networks_, is_covered);
 }
 
 bool AddressSet::has(std::string_view text) const {

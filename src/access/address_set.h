@@ -19,6 +19,8 @@ class Network {
 
   // IPv4 and IPv6 are apart: "::/0" has no IPv4 address.
   bool contains(const Ip& ip) const;
+  // All addresses of `other`.
+  bool covers(const Network& other) const;
 
  private:
   Ip first_;
@@ -34,6 +36,9 @@ class AddressSet {
   // local: Peer::is_local. unix: whoever connects by a unix socket. all: everybody, unknown
   // clients too. Else by the address, wherever it comes from.
   bool contains(const Peer& peer) const;
+  // Whether everybody is in it who is in `other`. False, too, where it takes several networks
+  // together.
+  bool covers(const AddressSet& other) const;
   // Nobody is in it.
   bool empty() const { return texts_.empty(); }
   bool has(std::string_view text) const;

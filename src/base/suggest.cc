@@ -2,9 +2,22 @@
 
 #include <algorithm>
 #include <numeric>
+#include <string>
 #include <vector>
 
+#include "base/text.h"
+
 namespace cgisrv {
+
+namespace {
+
+std::string in_small_letters(std::string_view word) {
+  std::string lowered(word);
+  std::ranges::transform(lowered, lowered.begin(), text::lower);
+  return lowered;
+}
+
+}  // namespace
 
 std::size_t edit_distance(std::string_view a, std::string_view b) {
   // Rows of the matrix for the first i-2, i-1 and i letters of `a`.
@@ -26,10 +39,11 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 
 std::optional<std::string_view> nearest(std::string_view word,
                                         std::span<const std::string_view> candidates) {
+  const std::string small = in_small_letters(word);
   std::optional<std::string_view> best;
   std::size_t allowed = (word.size() + 2) / 4;  // one slip in a short word, three in a long one
   for (const std::string_view candidate : candidates) {
-    const std::size_t distance = edit_distance(word, candidate);
+    const std::size_t distance = edit_distance(small, in_small_letters(candidate));
     if (distance > allowed || (best && distance == allowed)) continue;
     best = candidate;
     allowed = distance;

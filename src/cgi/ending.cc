@@ -215,11 +215,8 @@ std::string explain_ending(const Ending& ending) {
 std::string_view explain_silence(Options::Duration silent,
                                  std::optional<std::chrono::nanoseconds> busy) {
   // Three quarters: it has read its own file, and the kernel counts a wait when it is over.
-  if (busy && *busy * 4 >= silent * 3)
-    return "it computed all the time, as an endless loop does; if it has printed a header, that is "
-           "still in its buffer: let it flush (Python: print(..., flush=True))";
-  return "nothing has arrived; if it has printed a header, that is still in its buffer: let it "
-         "flush (Python: print(..., flush=True))";
+  if (busy && *busy * 4 >= silent * 3) return "it computed all the time, as an endless loop does";
+  return "it waited for something: a file, a lock, another machine";
 }
 
 std::string seconds_text(Options::Duration duration) {

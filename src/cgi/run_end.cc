@@ -155,11 +155,13 @@ std::string_view Run::silence() const {
 
 void Run::overdue(std::string_view what, std::string_view limit, Duration duration,
                   std::string_view why) {
-  std::string reason =
-      fmt::format("{}: {} within {} ({}); it was ended; {} {} if it needs longer{}{}",
-                  script_.filename, what, seconds_text(duration), limit,
-                  options_.by_file ? "raise" : "serve by a configuration with a larger", limit,
-                  why.empty() ? "" : "; ", why);
+  std::string reason = fmt::format(
+      "{}: {} within {} ({}), and was ended; {}{}{} {} if it needs longer{}", script_.filename,
+      what, seconds_text(duration), limit, why, why.empty() ? "" : "; ",
+      options_.by_file ? "raise" : "serve by a configuration with a larger", limit,
+      why.empty() ? ""
+                  : "; what it has printed may still be in its buffer: let it flush (Python: "
+                    "print(..., flush=True))");
   if (in_head() || is_broken() || relay_.hands_on())
     return fail(Outcome::timeout, 504, std::move(reason));
   cut(Outcome::timeout, reason);

@@ -173,7 +173,7 @@ void add_directory_options(CLI::App& app, config::DirectoryOptions& options) {
            for (const std::string& each : variables)
              options.env.push_back(variable_of(each));
          },
-         "a variable for programs, or our own; may repeat")
+         "a variable for programs (NAME: as it is here); may repeat")
       ->type_name("NAME[=VAL]")
       ->allow_extra_args(false);
   app.add_option_function<std::string>(

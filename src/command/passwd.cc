@@ -143,6 +143,9 @@ int run_passwd(const PasswdCommand& command) {
     return say(exit_status_for(done.error()), done.error().what);
   for (const auto& fault : auth::parse_password_file(text).faults)
     say(0, "note: " + auth::fault_text(command.file, fault));
+  std::printf("cgisrv passwd: %s %s %s\n", text::printable(command.user, 80).c_str(),
+              command.removes ? "is removed from" : "has a password in",
+              text::printable(command.file, 200).c_str());
   return exit_status::ok;
 }
 

@@ -55,6 +55,11 @@ std::string_view advice_on_toml(std::string_view problem) {
       {"parsing boolean", "; write true or false, in small letters"},
       {"expected a comment or whitespace", "; a line ends after its value, without ; or ,"},
       {"key-value pair: expected '='", "; write key = value, one on each line"},
+      {"unescaped control characters",
+       "; the quote that opens this text is not closed on its line"},
+      {"saw ';'", "; a comment begins with #"},
+      {"expected ']', saw", "; a header ends as it begins: [log], [[site]]"},
+      {"cannot redefine existing", "; it stands there twice: leave one of them out"},
       {"unknown escape sequence", "; write the text in single quotes to have its backslashes"},
   };
   for (const Mistake& mistake : mistakes)

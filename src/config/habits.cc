@@ -17,8 +17,10 @@ struct Habit {
 };
 constexpr Habit habits[] = {
     {"listen",
-     "write [[listen]] with address = \":80\"; 'listen' in [admin] is the status page alone"},
-    {"port bind host", "write [[listen]] with address = \":80\""},
+     "write [[listen]] with address = \"127.0.0.1:8080\", or the one that you have; 'listen' in "
+     "[admin] is the status page alone"},
+    {"port bind host",
+     "write [[listen]] with address = \"127.0.0.1:8080\", or the one that you have"},
     {"socket", "write [[listen]] with address = \"unix:/path\""},
     {"fastcgi_pass fastcgi_param fastcgi cgi_pass proxy_pass uwsgi_pass scgi_pass",
      "programs are run by cgisrv itself: write cgi, or interpreter, in a [[site.location]], and "
@@ -139,7 +141,8 @@ constexpr Habit habits_of_lines[] = {
     {"$http[\"url\"]", "write [[site.location]] with match = \"/x/\" or \"~regex\""},
     {"root server.document-root", "write root = \"/path\" under [[site]]"},
     {"server_name server.name", "write server_name = [\"example.org\"] under [[site]]"},
-    {"server.port server.bind", "write [[listen]] with address = \":80\""},
+    {"server.port server.bind",
+     "write [[listen]] with address = \"127.0.0.1:8080\", or the one that you have"},
     {"user group server.username server.groupname", "write user = \"www-data\" under [server]"},
     {"index index-file.names", "write index = [\"index.html\"], under [[site]]"},
     {"include includeoptional", "write include = [\"conf.d/*.toml\"], above the first [section]"},

@@ -28,9 +28,12 @@ void find_program(const Value& cgi, const Site& site, Location& location, Faults
   location.path = absolute_path(site.root, location.path);
   struct stat status {};
   const bool is_directory = ::stat(location.path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
-  const std::string problem = says_directory || is_directory ? check_directory(location.path)
-                              : location.interpreter.empty() ? check_executable(location.path)
-                                                             : check_readable(location.path);
+  std::string problem = says_directory || is_directory ? check_directory(location.path)
+                        : location.interpreter.empty() ? check_executable(location.path)
+                                                       : check_readable(location.path);
+  const auto& said = *cgi.as<std::string>();
+  if (!problem.empty() && (text::equals_ignoring_case(said, "true") || said == "yes"))
+    problem += "; or write cgi = true, without quotes, to have what matches run";
   if (!problem.empty()) return faults.add(cgi.at, "'cgi': {}", problem);
   if (is_directory) location.program = ProgramKind::directory;
   const MatchKind kind = location.match.kind;

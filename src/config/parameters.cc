@@ -124,7 +124,7 @@ struct Tables {
       "Where connections come in; may stand several times. Without any, the default address is "
       "used.", {
       {"address", &Listen::address, text(check_address),
-       "`\"ADDR:PORT\"`, `\":PORT\"` (every interface), `\"[v6]:PORT\"`, `\"unix:/path\"`, "
+       "`\"ADDR:PORT\"`, `\":PORT\"` or `\"PORT\"` (every interface), `\"[v6]:PORT\"`, `\"unix:/path\"`, "
        "or `\"fd:NAME\"`: the sockets of that name that a service manager hands over."},
       {"tls", &Listen::tls, boolean(),
        "Whether clients speak TLS here (https). The certificates are those of the sites: "

@@ -35,6 +35,7 @@ void report_unknown(const Section& section, const KeyValue& entry, Faults& fault
                section.name,
                section.name == "[[site.location]]" ? "; move it up, above the site's first "
                                                      "[[site.location]]"
+               : entry.key == "location"           ? "; write [[site.location]]"
                                                    : "");
   } else {
     faults.add(entry.at, "unknown key '{}' in {}; its keys are {}", key, section.name,

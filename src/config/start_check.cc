@@ -52,16 +52,20 @@ void look_for_folders(const Config& config, StartCheck& check) {
       look_for_folder(*socket, "[[listen]] address", check);
 }
 
+// Of a folder that root sees, groups and modes alone are looked at.
+bool may_enter(const ServerOptions& server, const std::string& folder) {
+  if (::geteuid() != 0) return ::access(folder.c_str(), X_OK) == 0;
+  struct stat status {};
+  return ::stat(folder.c_str(), &status) != 0 ||
+         process::may(S_IXOTH, server.user, server.group, status);
+}
+
 // The first folder on the way to a directory, itself included, that the server's user may not
-// enter; empty: none. Groups and modes alone are looked at.
+// enter; empty: none.
 std::string closed_to(const ServerOptions& server, const std::filesystem::path& directory) {
   std::string closed;
-  for (auto folder = directory; folder.has_relative_path(); folder = folder.parent_path()) {
-    struct stat status {};
-    if (::stat(folder.c_str(), &status) == 0 &&
-        !process::may(S_IXOTH, server.user, server.group, status))
-      closed = folder.string();
-  }
+  for (auto folder = directory; folder.has_relative_path(); folder = folder.parent_path())
+    if (!may_enter(server, folder.string())) closed = folder.string();
   return closed;
 }
 
@@ -108,7 +112,9 @@ std::vector<std::string> folders_lacking(const Config& config) {
 
 std::vector<std::string> closed_roots(const Config& config) {
   std::vector<std::string> closed;
-  if (config.server.user.empty() || ::geteuid() != 0) return closed;
+  const bool is_root = ::geteuid() == 0;
+  if (is_root && config.server.user.empty()) return closed;
+  const std::string user = is_root ? config.server.user : process::own_user_name();
   const auto look = [&](std::string_view key, const std::string& directory) {
     const std::string folder =
         directory.empty() ? std::string() : closed_to(config.server, directory);
@@ -116,7 +122,7 @@ std::vector<std::string> closed_roots(const Config& config) {
       closed.push_back(
           fmt::format("the user {} may not enter {}, and finds nothing of {} = \"{}\"; run: chmod "
                       "a+x {}, or serve another folder",
-                      config.server.user, folder, key, directory, text::shell_word(folder)));
+                      user, folder, key, directory, text::shell_word(folder)));
   };
   for (const Site& site : config.sites) {
     look("root", site.root);

@@ -34,7 +34,7 @@ StartCheck check_start(const Config& config);
 // each.
 std::vector<std::string> folders_lacking(const Config& config);
 
-// Folders of sites that root sees and the server's user does not, a sentence each.
+// Folders of sites that the server's user may not enter, a sentence each.
 std::vector<std::string> closed_roots(const Config& config);
 
 // Folders on the way to a unix socket that only root may enter, a sentence each. A client that may

@@ -18,7 +18,7 @@ constexpr std::string_view proxy_protocol =
 constexpr Protocol protocols[] = {
     {"\x16\x03"sv,
      "TLS (https) was spoken to a port that speaks plain HTTP; write http://, or give its "
-     "[[listen]] tls = true"},
+     "[[listen]] tls = true (--tls, where a directory is served)"},
     {"\x01\x01\x00"sv,
      "FastCGI was spoken to a port that speaks HTTP; a proxy in front needs proxy_pass, not "
      "fastcgi_pass"},

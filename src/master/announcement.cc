@@ -33,6 +33,13 @@ void announce(const std::string& what, const Generation& generation) {
   std::fflush(stdout);
 }
 
+std::string addresses_of(const Generation& generation) {
+  std::string all;
+  for (const Listening& each : generation.listening())
+    all += (all.empty() ? "" : ", ") + address_url(each.address, each.kind.tls);
+  return all;
+}
+
 void open_first(const Generation& generation) {
   const auto& listening = generation.listening();
   const auto first = std::ranges::find_if(

@@ -12,6 +12,9 @@ namespace cgisrv::master {
 // `what`: the directory or the configuration file that is served.
 void announce(const std::string& what, const Generation& generation);
 
+// Those of all listeners, as people write them.
+std::string addresses_of(const Generation& generation);
+
 // Shows the first listener that has a URL in a browser.
 void open_first(const Generation& generation);
 

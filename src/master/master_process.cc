@@ -115,6 +115,7 @@ pool::Hooks MasterProcess::hooks() {
   hooks.on_ready = [this] { became_ready(); };
   hooks.on_stop = [this] {
     is_ending_ = true;
+    note_life("stopping");
     if (upgrade_) upgrade_->give_up("the server is about to end");
     if (!handed_over_) state_->stopping();
     // Now, while they listen: later another server may have replaced them.
@@ -175,6 +176,8 @@ void MasterProcess::became_ready() {
   }
   inherited_.inheritance.tell_that_we_serve();
   announce(start_.what, *current_);
+  note_life(fmt::format("started: {} at {}", text::counted(current_->workers(), "worker"),
+                        addresses_of(*current_)));
   if (start_.open_browser && !inherited_.inheritance.is_successor()) open_first(*current_);
   state_->ready();
 }
@@ -191,7 +194,14 @@ void MasterProcess::worker_ended(unsigned worker) {
   admitting_->scheduler.worker_ended(worker);
 }
 
+// The first that one looks for in a log after a crash. Where a directory is served, the terminal
+// shows it.
+void MasterProcess::note_life(std::string_view what) const {
+  if (!config().file.empty()) log::line(log::Level::notice, "{}: {}", config().file, what);
+}
+
 void MasterProcess::end() {
+  note_life(handed_over_ ? "ended: its successor serves" : "stopped");
   state_.reset();
   hang_up_again_.reset();
   quit_delay_.reset();

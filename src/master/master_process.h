@@ -54,6 +54,7 @@ class MasterProcess final : public ServerControl {
   void begin(Generation& generation);
   void became_ready();
   void worker_ended(unsigned worker);
+  void note_life(std::string_view what) const;
   void end();
 
   void reload_with(config::Config next, std::string notes, const control::Reply& reply);

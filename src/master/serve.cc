@@ -16,9 +16,11 @@ using exit_status::complain;
 
 void warn_of_root(const config::Config& config) {
   if (config.server.user_is_default)
-    log::line(log::Level::notice,
-              "started as root: workers and programs run as {}; [server] user names another",
-              config.server.user);
+    log::line(
+        log::Level::notice,
+        "started as root: workers and programs run as {}; to run them as another, write user = "
+        "\"NAME\" under [server]",
+        config.server.user);
   if (config.server.user.empty() && ::geteuid() == 0)
     log::line(log::Level::warn,
               "programs run as root: a mistake in one of them gives the machine away; start as "

@@ -8,8 +8,9 @@ namespace {
 
 constexpr auto texts = std::to_array<ErrorText>({
     {400, "The server could not read this request.",
-     "Something in it breaks the rules of HTTP. Check the address for stray "
-     "characters; if a program sent it, look at what it puts on the wire."},
+     "Check the address for stray characters; if a program sent the request, look at what it puts "
+     "on "
+     "the wire."},
     {401, "This page needs a name and a password.",
      "Load it again and sign in. If yours are not accepted, ask whoever runs this site."},
     {403, "This page is not for you to see.",

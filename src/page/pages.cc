@@ -73,9 +73,11 @@ void add_failure(std::string& out, const Failure& failure) {
 }
 
 void add_remedy(std::string& out, const ErrorPage& page) {
-  fmt::format_to(std::back_inserter(out), "<p class=\"lead\">{}</p>\n", page.text.remedy);
   if (!page.told.empty())
-    fmt::format_to(std::back_inserter(out), "<p>What is wrong: {}.</p>\n", html_line(page.told));
+    fmt::format_to(std::back_inserter(out), "<p class=\"lead\">Reason: {}.</p>\n",
+                   html_line(page.told));
+  fmt::format_to(std::back_inserter(out), "<p{}>{}</p>\n",
+                 page.told.empty() ? " class=\"lead\"" : "", page.text.remedy);
   if (page.status == 404) out += "<p><a href=\"/\">Begin at the front page</a></p>\n";
 }
 
@@ -113,15 +115,15 @@ void add_plain_row(std::string& out, std::string_view term, std::string_view val
 }
 
 Page as_text(const ErrorPage& page) {
-  std::string body =
-      fmt::format("{} {}\n\n{}\n{}\n\n", page.status, page.phrase, page.text.happened,
-                  page.failure ? sentence(*page.failure) : page.text.remedy);
+  std::string body = fmt::format("{} {}\n\n{}\n", page.status, page.phrase, page.text.happened);
+  if (!page.failure && !page.told.empty())
+    fmt::format_to(std::back_inserter(body), "Reason: {}.\n", text::printable_line(page.told));
+  fmt::format_to(std::back_inserter(body), "{}\n\n",
+                 page.failure ? sentence(*page.failure) : page.text.remedy);
   if (page.failure) {
     add_plain_row(body, "Program", page.failure->script);
     add_plain_row(body, "File", page.failure->filename);
     add_plain_row(body, "Ended", page.failure->exit);
-  } else {
-    add_plain_row(body, "Wrong", page.told);
   }
   add_plain_row(body, "Request id", page.request_id);
   if (page.failure) {

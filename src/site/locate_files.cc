@@ -97,7 +97,8 @@ Located locate_static(const Within& in, const Route& route, const http::Path& pa
   if (path.plain < path.text.size()) {
     return refuse(location, 404, fmt::format("{} holds an encoded slash", path.text));
   }
-  if (has_dotfile(path.text)) return refuse(location, 404, path.text + " is or is in a dotfile");
+  if (has_dotfile(path.text))
+    return refuse(location, 404, path.text + " is a dotfile, or in a folder that is one");
   const Mapping mapping = find_mapping(route);
   std::string file = mapping.file(path.text);
   if (is_unsafe(route, mapping))

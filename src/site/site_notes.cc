@@ -110,6 +110,23 @@ void note_unix_listeners(const config::Config& config, std::vector<std::string>&
           key, unix_listener->address));
 }
 
+// Who is let in by address is asked for no password either: then nobody ever is.
+void note_unasked(const config::Config& config, const config::Site& site,
+                  const config::Location* location, std::vector<std::string>& notes) {
+  const config::AccessRules& own = location ? location->access : site.access;
+  const auto& allow = own.allow ? own.allow : site.access.allow;
+  const auto& auth = own.auth ? own.auth : site.access.auth;
+  // Where it says neither, the site's note tells.
+  if ((location && !own.allow && !own.auth) || !allow || !auth) return;
+  if (allow->empty() || auth->open_to.empty() || !auth->open_to.covers(*allow)) return;
+  const auto& lines = location ? location->lines : site.lines;
+  notes.push_back(fmt::format(
+      "{}nobody is asked for a password in {}: allow = {} lets in only whom open_to = {} does not "
+      "ask; leave out allow if an address or a password is enough, or open_to if both are needed",
+      place_text(config, config::find_line(lines, {"auth", "allow"})), title_of(site, location),
+      allow->text(), auth->open_to.text()));
+}
+
 // It is never sent, but programs and other servers may have the folder too.
 void note_password_files(const config::Config& config, std::vector<std::string>& notes) {
   for (const std::string& file : config.password_files) {
@@ -167,8 +184,11 @@ std::vector<std::string> notes_on_sites(const config::Config& config) {
     note_endings(site, notes);
     for (const config::Site& other : config.sites)
       if (&other != &site) note_programs_in_common(site, other, notes);
-    for (const config::Location& location : site.locations)
+    note_unasked(config, site, nullptr, notes);
+    for (const config::Location& location : site.locations) {
       note_denied_elsewhere(config, site, location, notes);
+      note_unasked(config, site, &location, notes);
+    }
   }
   note_patterns(config, notes);
   note_targets(config, notes);

@@ -3,6 +3,7 @@
 import { counted, count, exact } from "./format.js";
 
 const recently = 5 * 60;  // seconds
+const sentencesMost = 6;  // on a phone, the figures below them are to be seen too
 const toldMost = 50;  // failures: older ones are forgotten
 
 const states = {
@@ -96,7 +97,10 @@ function* ofFailures({ failures }) {
 }
 
 export function attention(report) {
-  return [ofServer, ofCertificates, ofWorkers, ofPrograms, ofFailures, ofExits]
-    .flatMap(look => [...look(report)])
-    .map(([key, sentence]) => ({ key, sentence }));
+  const all = [ofServer, ofCertificates, ofWorkers, ofPrograms, ofFailures, ofExits]
+    .flatMap(look => [...look(report)]);
+  if (all.length > sentencesMost + 1)
+    all.splice(sentencesMost, Infinity,
+               ["more", `And ${all.length - sentencesMost} more of that kind: see below.`]);
+  return all.map(([key, sentence]) => ({ key, sentence }));
 }

@@ -141,7 +141,7 @@ def test_root_for_programs_has_to_be_said(run, site, tmp_path):
     try:
         expected = pwd.getpwnam("www-data").pw_uid
         server.wait_log("notice .*started as root: workers and programs run as www-data; "
-                        r"\[server\] user names another")
+                        "to run them as another, write user = ")
         assert report(server.get("/status.cgi"))["Uid"].split() == [str(expected)] * 4
         for worker in server.workers():
             assert status_field(worker, "Uid").split() == [str(expected)] * 4

@@ -29,6 +29,17 @@ TEST(AddressSet, NetworksOfBothFamilies) {
     EXPECT_FALSE(some.contains(at(out))) << out;
 }
 
+TEST(AddressSet, CoversAnother) {
+  const auto some = set({"192.0.2.0/24", "2001:db8::/32", "local"});
+  for (const auto& in : {set({}), set({"local"}), set({"192.0.2.0/24"}), set({"192.0.2.9"}),
+                         set({"2001:db8:1::/48", "192.0.2.128/25", "local"})})
+    EXPECT_TRUE(some.covers(in)) << in.text();
+  for (const auto& out : {set({"all"}), set({"unix"}), set({"192.0.2.0/23"}), set({"::/0"}),
+                          set({"192.0.2.9", "192.0.3.9"})})
+    EXPECT_FALSE(some.covers(out)) << out.text();
+  EXPECT_TRUE(set({"all"}).covers(set({"all", "unix", "::1"})));
+}
+
 TEST(AddressSet, ABitAtATime) {
   const Ip ip = Ip::parse("85.170.85.170").value();
   for (unsigned bits = 0; bits <= 32; ++bits) {

@@ -127,7 +127,7 @@ TEST_F(ConfigFaultsTest, SuggestsKeys) {
   EXPECT_THAT(faults_before_site("[limit]"),
               ElementsAre("1:2: unknown key 'limit' in the file; did you mean 'limits'?"));
   EXPECT_THAT(faults_before_site("[[location]]"),
-              ElementsAre("1:3: 'location' belongs in [[site]], not in the file"));
+              ElementsAre("1:3: 'location' belongs in [[site]], not in the file; write [[site.location]]"));
   EXPECT_THAT(faults_before_site("[cgi]\nrlimits = { nofiles = 3 }"),
               ElementsAre(HasSubstr("'nofiles' in [cgi.rlimits]; did you mean 'nofile'?")));
   EXPECT_THAT(location_faults("match = '/'\nidle_timout = '1s'"),
@@ -137,9 +137,7 @@ TEST_F(ConfigFaultsTest, SuggestsKeys) {
 TEST_F(ConfigFaultsTest, NamesWhereSitesListen) {
   for (const std::string section : {"[server]", "[limits]", "[cgi]"})
     EXPECT_THAT(faults_before_site(section + "\nlisten = ':80'"),
-                ElementsAre("2:1: there is no 'listen' in " + section +
-                            "; write [[listen]] with address = \":80\"; 'listen' in [admin] is the "
-                            "status page alone"));
+                ElementsAre(HasSubstr("no 'listen' in " + section + "; write [[listen]] with")));
   EXPECT_THAT(faults("[[site]]\nroot = 'www'\nlisten = 80"), ElementsAre(HasSubstr("[[listen]]")));
   EXPECT_THAT(faults_before_site("port = 80"), ElementsAre(HasSubstr("[[listen]]")));
 }

@@ -41,6 +41,24 @@ TEST(SiteNotes, TellWhichOfAPrefixAndAnEndingDecides) {
                   "location of that ending says"));
 }
 
+TEST(SiteNotes, TellThatNobodyIsAskedForAPassword) {
+  config::Config config{.sites = {site_at("a", "/srv/a")}};
+  config::Site& site = config.sites.front();
+  EXPECT_EQ(site.access.allow.emplace().add("192.0.2.0/25"), "");
+  EXPECT_EQ(site.access.auth.emplace().open_to.add("192.0.2.128/25"), "");
+  site.locations = {location(config::MatchKind::prefix, "/a/"),
+                    location(config::MatchKind::prefix, "/b/")};
+  EXPECT_THAT(notes_on_sites(config), IsEmpty());
+  // Its own allow, and the site's auth.
+  EXPECT_EQ(site.locations.back().access.allow.emplace().add("192.0.2.129"), "");
+  EXPECT_THAT(notes_on_sites(config),
+              ElementsAre(HasSubstr("asked for a password in location /b/")));
+  EXPECT_EQ(site.access.auth->open_to.add("192.0.2.0/24"), "");
+  EXPECT_THAT(notes_on_sites(config),
+              ElementsAre(HasSubstr("asked for a password in site a"),
+                          HasSubstr("asked for a password in location /b/")));
+}
+
 TEST(SiteNotes, TellThatAProxyOnAUnixSocketIsLocal) {
   config::Config config{.sites = {site_at("a", "/srv/a")}};
   config.listen = {{.address = "127.0.0.1:80"}, {.address = "unix:/run/a.sock"}};
