@@ -126,8 +126,9 @@ TEST_F(ConfigFaultsTest, SuggestsKeys) {
                           "http2, proxy_protocol"));
   EXPECT_THAT(faults_before_site("[limit]"),
               ElementsAre("1:2: unknown key 'limit' in the file; did you mean 'limits'?"));
-  EXPECT_THAT(faults_before_site("[[location]]"),
-              ElementsAre("1:3: 'location' belongs in [[site]], not in the file; write [[site.location]]"));
+  EXPECT_THAT(
+      faults_before_site("[[location]]"),
+      ElementsAre("1:3: 'location' belongs in [[site]], not in the file; write [[site.location]]"));
   EXPECT_THAT(faults_before_site("[cgi]\nrlimits = { nofiles = 3 }"),
               ElementsAre(HasSubstr("'nofiles' in [cgi.rlimits]; did you mean 'nofile'?")));
   EXPECT_THAT(location_faults("match = '/'\nidle_timout = '1s'"),
