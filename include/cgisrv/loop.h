@@ -142,6 +142,11 @@ class WatchedFd {
   int get() const { return fd_.get(); }
   explicit operator bool() const { return static_cast<bool>(watch_); }
   void modify(std::uint32_t events) { watch_.modify(events); }
+  // Stops watching; the descriptor is the caller's.
+  Fd release() {
+    watch_.cancel();
+    return std::move(fd_);
+  }
   void reset() {
     watch_.forget();
     fd_.reset();

@@ -39,7 +39,7 @@ bool is_failure(Outcome outcome);
 
 // How the program's process was made.
 enum class StartKind : std::uint8_t {
-  none,  // it was not
+  none,  // it was not, or by another server
   cold,  // executed
   warm,  // forked from its zygote
 };
@@ -63,7 +63,7 @@ struct Usage {
   Outcome outcome = Outcome::client_left;
   std::string diagnosis;              // where the program is to blame: one sentence
   std::optional<process::Exit> exit;  // none: never started, or it runs on without us
-  bool runs_on = false;               // without us: its exit is not awaited
+  bool runs_on = false;  // without us: its exit is not awaited, or it is another server's
 
   Duration since_start() const {
     return std::chrono::duration_cast<Duration>(Clock::now() - began);

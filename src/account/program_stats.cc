@@ -12,7 +12,8 @@ void ProgramStats::add(const Usage& usage) {
   by_outcome[static_cast<unsigned>(usage.outcome)].fetch_add(1, relaxed);
   if (usage.queue) queue.add(*usage.queue);  // even without success
   if (!usage.start) return;
-  (usage.started == StartKind::warm ? warm_starts : cold_starts).fetch_add(1, relaxed);
+  if (usage.started == StartKind::warm) warm_starts.fetch_add(1, relaxed);
+  if (usage.started == StartKind::cold) cold_starts.fetch_add(1, relaxed);
   total.add(usage.total);
   bytes_in.fetch_add(usage.bytes_in, relaxed);
   bytes_out.fetch_add(usage.bytes_out, relaxed);

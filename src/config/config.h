@@ -18,6 +18,7 @@
 #include "accesslog/log_target.h"
 #include "admission/pressure_limits.h"
 #include "auth/options.h"
+#include "backend/target.h"
 #include "base/result.h"
 #include "base/tree.h"
 #include "cgi/options.h"
@@ -102,7 +103,8 @@ enum class ProgramKind : std::uint8_t {
   none,       // static files
   in_place,   // cgi = true, or interpreter: matching files are run
   directory,  // cgi = "dir/": the executables below a directory
-  single,     // cgi = "file": one program for everything below
+  single,     // cgi = "file": one program for everything below; without a file: all of it is the
+              // backend's
 };
 
 // Who is let in, of a site or a location. Each key by itself is inherited where it is not set.
@@ -155,12 +157,18 @@ struct Location {
   std::string path;         // directory or single: absolute; no trailing slash
   std::string real_path;    // the same without links, at the time of reading
   std::string interpreter;  // absolute path, or empty
+  backend::Target backend;  // runs them in place of this server; may be none
   Links links = Links::follow;
   AccessRules access;
   std::uint64_t body_size = 0;
   CgiOptions cgi;
   AnswerRules answers;
   KeyLines lines;
+
+  // Whether its programs are executed, and not read by what runs them.
+  bool needs_execute() const { return interpreter.empty() && !backend; }
+  // All below is passed to the backend, whatever files there are.
+  bool is_all_passed() const { return program == ProgramKind::single && path.empty(); }
 };
 
 // Where clients find a site: "https://example.org:8443/".

@@ -22,7 +22,11 @@ constexpr Habit habits[] = {
     {"port bind host",
      "write [[listen]] with address = \"127.0.0.1:8080\", or the one that you have"},
     {"socket", "write [[listen]] with address = \"unix:/path\""},
-    {"fastcgi_pass fastcgi_param fastcgi cgi_pass proxy_pass uwsgi_pass scgi_pass",
+    {"fastcgi_pass fastcgi_param scgi_pass scgi_param fastcgi.server scgi.server",
+     "programs are run by cgisrv itself: write cgi, or interpreter, in a [[site.location]], and "
+     "what they need as env = { NAME = \"value\" }; for php-fpm and its like write fastcgi = "
+     "\"unix:/path\" there, or scgi"},
+    {"cgi_pass proxy_pass uwsgi_pass",
      "programs are run by cgisrv itself: write cgi, or interpreter, in a [[site.location]], and "
      "what they need as env = { NAME = \"value\" }"},
     {"script_alias scriptalias ScriptAlias cgi_bin cgi-bin cgi_dir cgi_assign",

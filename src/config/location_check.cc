@@ -29,7 +29,7 @@ void find_program(const Value& cgi, const Site& site, Location& location, Faults
   struct stat status {};
   const bool is_directory = ::stat(location.path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
   std::string problem = says_directory || is_directory ? check_directory(location.path)
-                        : location.interpreter.empty() ? check_executable(location.path)
+                        : location.needs_execute()     ? check_executable(location.path)
                                                        : check_readable(location.path);
   const auto& said = *cgi.as<std::string>();
   if (!problem.empty() && (text::equals_ignoring_case(said, "true") || said == "yes"))
@@ -54,6 +54,52 @@ void find_program(const Value& cgi, const Site& site, Location& location, Faults
                location.path);
 }
 
+// What has no effect on programs that another server runs.
+void check_options_of_backend(const Value& table, const Location& location, Faults& faults) {
+  for (const std::string_view key :
+       {"interpreter", "start", "warm", "rlimits", "umask", "grace", "allow_setuid"})
+    if (const Value* const value = table.find(key); value != nullptr)
+      faults.add(value->at,
+                 "'{}' has no effect on what a {} server runs; remove it, and set the like there",
+                 key, name_of(location.backend.protocol));
+  const Value* const keep = table.find("keep_connections");
+  if (keep != nullptr && location.backend.protocol == backend::Protocol::scgi)
+    faults.add(keep->at,
+               "'keep_connections' has no effect: SCGI has a connection for each request");
+}
+
+// An ending or an expression leads to files, and so does what says so; all else below a path is the
+// server's.
+void check_backend(const Value& table, Location& location, Faults& faults) {
+  const Value* const fastcgi = table.find("fastcgi");
+  const Value* const scgi = table.find("scgi");
+  const Value* const keep = table.find("keep_connections");
+  if (fastcgi == nullptr && scgi == nullptr) {
+    if (keep != nullptr)
+      faults.add(keep->at, "'keep_connections' has no effect without 'fastcgi'; remove it");
+    return;
+  }
+  const Value& named = fastcgi != nullptr ? *fastcgi : *scgi;
+  if (fastcgi != nullptr && scgi != nullptr)
+    faults.add(scgi->at, "'scgi' and 'fastcgi' each say what answers; remove one of the two");
+  if (location.files_only)
+    faults.add(named.at, "'cgi' is false, so that files are sent; remove it or the address");
+  check_options_of_backend(table, location, faults);
+  // Its processes are not seen here: only a number can bound them.
+  location.cgi.max_running.automatic = false;
+  location.cgi.warm.enabled = false;
+  if (location.program != ProgramKind::none) return;
+  const bool leads_to_files =
+      location.match.has_ending() || location.match.kind == MatchKind::regex;
+  location.program = leads_to_files ? ProgramKind::in_place : ProgramKind::single;
+  const Value* const files = table.find("files");
+  if (leads_to_files || files == nullptr) return;
+  faults.add(files->at,
+             "'files' has no effect: all of {0} is passed to the server; match \"{0}*.php\", or "
+             "write cgi = true, if it is to run the files",
+             location.match.text);
+}
+
 void check_program(const Value& table, const Site& site, Location& location, Faults& faults) {
   const Value* cgi = table.find("cgi");
   const Value* interpreter = table.find("interpreter");
@@ -61,7 +107,7 @@ void check_program(const Value& table, const Site& site, Location& location, Fau
     faults.add(
         interpreter->at,
         "'interpreter' runs the files that match, but 'cgi' is false; remove one of the two");
-  if (location.program == ProgramKind::single)
+  if (location.program == ProgramKind::single && cgi != nullptr)
     find_program(*cgi, site, location, faults);
   else if (interpreter != nullptr)
     location.program = ProgramKind::in_place;
@@ -74,7 +120,8 @@ void check_answers(const Value& table, const Location& location, Faults& faults)
   for (const char* const key : {"redirect", "try"})
     if (answer == nullptr && table.find(key) != nullptr) answer = key;
   if (answer == nullptr) return;
-  for (const std::string_view other : {"redirect", "try", "cgi", "interpreter", "files"}) {
+  for (const std::string_view other :
+       {"redirect", "try", "cgi", "interpreter", "fastcgi", "scgi", "files"}) {
     const Value* value = table.find(other);
     if (value == nullptr || other == answer) continue;
     // cgi = true beside try or deny says what is run, or would be.
@@ -201,6 +248,7 @@ void check_files(const Value& table, Location& location, Faults& faults) {
 }  // namespace
 
 void check_location(const Value& table, const Site& site, Location& location, Faults& faults) {
+  check_backend(table, location, faults);
   check_program(table, site, location, faults);
   check_files(table, location, faults);
   check_redirect(table, location, faults);

@@ -101,4 +101,16 @@ Codec<Location> program() {
       }};
 }
 
+Codec<backend::Target> backend_of(backend::Protocol protocol) {
+  return {{"text", "", "\"unix:/path\" or \"HOST:PORT\", in quotes"},
+          [protocol](const Reading& reading, const Value& value, backend::Target& target) {
+            const auto* found = reading.text(value);
+            if (found == nullptr) return;
+            if (const auto problem = check_backend(*found); !problem.empty())
+              return reading.fault(value.at, problem);
+            target.protocol = protocol;
+            target.address = *found;
+          }};
+}
+
 }  // namespace cgisrv::config

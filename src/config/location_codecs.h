@@ -16,5 +16,7 @@ Codec<std::vector<Attempt>> attempts();
 Codec<Deny> deny();
 // true, false, or a path, which is classified once the site's root is known.
 Codec<Location> program();
+// The address of a server that speaks the protocol.
+Codec<backend::Target> backend_of(backend::Protocol protocol);
 
 }  // namespace cgisrv::config

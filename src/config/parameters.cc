@@ -236,6 +236,17 @@ struct Tables {
       {"interpreter", &Location::interpreter, text(check_executable), unset("none"),
        "Absolute path of a program that runs the files that match; they need not be "
        "executable."},
+      {"fastcgi", &Location::backend, backend_of(backend::Protocol::fastcgi), unset("none"),
+       "The FastCGI server, such as php-fpm, that runs the files that match, in place of this one: "
+       "`\"unix:/run/php/php8.2-fpm.sock\"` or `\"127.0.0.1:9000\"`. For a prefix or an exact path "
+       "without `cgi`, all of it is passed there, whatever files there are."},
+      {"scgi", &Location::backend, backend_of(backend::Protocol::scgi), unset("none"),
+       "The same for a server that speaks SCGI."},
+      {"keep_connections", [](auto& location) -> auto& { return location.backend.keep_connections; },
+       integer({0, 64}, "connections"),
+       "How many idle connections to its FastCGI server each worker keeps for the next request, for "
+       "a few seconds. php-fpm serves nobody else by the process at the other end of one: with 0 "
+       "none of its processes is held idle."},
       {"symlinks", &Location::links, symlinks(), unset("as in `[[site]]`"),
        "Symbolic links below the root, or below a directory of programs: followed wherever "
        "they lead, followed where their owner owns what they lead to, or never; else 403."},

@@ -8,12 +8,15 @@
 #include <cerrno>
 #include <iterator>
 #include <optional>
+#include <set>
 #include <string_view>
 #include <utility>
 
+#include "backend/diagnosis.h"
 #include "base/text.h"
 #include "config/descriptors.h"
 #include "config/run_as.h"
+#include "config/value_check.h"
 #include "net/holder.h"
 #include "net/listener.h"
 #include "process/privileges.h"
@@ -93,6 +96,7 @@ StartCheck check_start(const Config& config) {
     check.obstacles.push_back(may.error().what);
   look_for_folders(config, check);
   std::ranges::move(closed_roots(config), std::back_inserter(check.shortfalls));
+  std::ranges::move(closed_backends(config), std::back_inserter(check.shortfalls));
   for (const Listen& listen : config.listen)
     look_for_address(listen.address, check);
   look_for_address(config.admin.listen, check);
@@ -133,6 +137,23 @@ std::vector<std::string> closed_roots(const Config& config) {
       if (location.program == ProgramKind::directory) look("cgi", location.path);
     }
   }
+  return closed;
+}
+
+std::vector<std::string> closed_backends(const Config& config) {
+  std::vector<std::string> closed;
+  std::set<std::string> seen;
+  const std::string user =
+      config.server.user.empty() ? process::own_user_name() : config.server.user;
+  for (const Site& site : config.sites)
+    for (const Location& location : site.locations) {
+      const backend::Target& target = location.backend;
+      if (!target || !seen.insert(target.address).second) continue;
+      const int error = backend::foresee_connection(target.address, user, config.server.group);
+      if (error != 0)
+        closed.push_back(fmt::format("location {}: {}", format_match(location.match),
+                                     backend::diagnose_connection(target, error, user).sentence));
+    }
   return closed;
 }
 

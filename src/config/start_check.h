@@ -37,6 +37,9 @@ std::vector<std::string> folders_lacking(const Config& config);
 // Folders of sites that the server's user may not enter, a sentence each.
 std::vector<std::string> closed_roots(const Config& config);
 
+// Unix sockets of backends that the server's user could not connect to now, a sentence each.
+std::vector<std::string> closed_backends(const Config& config);
+
 // Folders on the way to a unix socket that only root may enter, a sentence each. A client that may
 // not enter one is refused by the kernel, in words that do not name the folder.
 std::vector<std::string> closed_folders(const std::filesystem::path& socket);

@@ -61,6 +61,23 @@ std::string check_address(const std::string& address) {
   return parsed ? std::string() : parsed.error().what;
 }
 
+std::string check_backend(const std::string& address) {
+  constexpr std::string_view unix_form = "unix:";
+  if (address.starts_with('/') || address.starts_with("unix://"))
+    return fmt::format("write unix:{} for the socket of that name",
+                       address.substr(address.find_last_of(':') + 1)
+                           .substr(address.starts_with("unix://") ? 2 : 0));
+  if (address.starts_with(unix_form) && !address.substr(unix_form.size()).starts_with('/'))
+    return fmt::format("{}: write the absolute path of the socket", address);
+  const auto parsed = net::parse_address(address);
+  if (!parsed) return parsed.error().what;
+  if (parsed->family() == AF_UNIX) return {};
+  if (parsed->port() == 0) return fmt::format("{}: a port from 1 to 65535 is needed", address);
+  if (parsed->every_interface())
+    return fmt::format("{}: name the host, such as 127.0.0.1:{}", address, parsed->port());
+  return {};
+}
+
 std::string check_server_name(const std::string& name) {
   std::string_view rest = name;
   if (rest.starts_with("*.")) rest.remove_prefix(2);

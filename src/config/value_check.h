@@ -12,6 +12,8 @@ namespace cgisrv::config {
 std::string check_user(const std::string& name);
 std::string check_group(const std::string& name);
 std::string check_address(const std::string& address);
+// Of a server that is connected to.
+std::string check_backend(const std::string& address);
 std::string check_server_name(const std::string& name);
 std::string check_index(const std::string& name);
 std::string check_include(const std::string& pattern);

@@ -33,7 +33,7 @@ bool is_program(const config::Site& site, const std::string& whole,
                 const files::ListingEntry& entry) {
   const config::Location& location = site::find_route(site, http::plain_path(whole)).location;
   return location.program == config::ProgramKind::in_place &&
-         (entry.executable || !location.interpreter.empty());
+         (entry.executable || !location.needs_execute());
 }
 
 }  // namespace

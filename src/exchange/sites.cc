@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "backend/pass.h"
 #include "base/log.h"
 #include "base/shortage.h"
 #include "base/text.h"
@@ -215,9 +216,7 @@ HandlerPtr Sites::answer(Exchange& exchange, Routing& routing) {
     return method_not_allowed(exchange, runs ? program_methods : file_methods);
   switch (located.kind) {
     case Located::Kind::program:
-      return std::make_unique<cgi::Run>(runs_, exchange, std::move(located.script),
-                                        exchange.endpoints(), located.location->cgi,
-                                        exchange.redirected());
+      return run(exchange, located);
     case Located::Kind::file:
       return send_file(exchange, routing);
     case Located::Kind::listing:
@@ -232,6 +231,22 @@ HandlerPtr Sites::answer(Exchange& exchange, Routing& routing) {
       break;
   }
   return refuse(exchange, located.status, std::move(located.problem));
+}
+
+// A program, here or by a server that runs it.
+HandlerPtr Sites::run(Exchange& exchange, Located& located) {
+  const config::Location& location = *located.location;
+  if (!location.backend)
+    return std::make_unique<cgi::Run>(runs_, exchange, std::move(located.script),
+                                      exchange.endpoints(), location.cgi, exchange.redirected());
+  located.script.nph = false;  // there is none by FastCGI or SCGI
+  return backend::pass(runs_, backend_connections_, exchange,
+                       {.target = location.backend,
+                        .script = std::move(located.script),
+                        .names_a_file = !location.is_all_passed(),
+                        .endpoints = exchange.endpoints(),
+                        .options = location.cgi,
+                        .redirected = exchange.redirected()});
 }
 
 // ---- files and folders --------------------------------------------------------------------------

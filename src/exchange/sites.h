@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "auth/verifier.h"
+#include "backend/idle_connections.h"
 #include "cgi/run.h"
 #include "exchange/host.h"
 #include "site/sent_programs.h"
@@ -18,6 +19,7 @@ class Sites final : public Host {
         cgi::RunContext& runs)
       : Host(worker, config, access_log),
         runs_(runs),
+        backend_connections_(runs.loop),
         has_tls_(std::ranges::any_of(config.listen, &config::Listen::tls)) {}
 
   Routing route(Exchange& exchange) override;
@@ -34,9 +36,12 @@ class Sites final : public Host {
   void use_verifier(auth::Verifier& verifier) { verifier_ = &verifier; }
   // From now on sites send requests in the clear to https, if they are configured to: to that port.
   void use_https_port(std::uint16_t port) { https_port_ = port; }
+  // Gives back descriptors of connections to backends that nobody uses.
+  void close_idle_backends() { backend_connections_.close_all(); }
 
  private:
   bool is_safe(const Exchange& exchange) const;
+  handler::HandlerPtr run(Exchange& exchange, site::Located& located);
   handler::HandlerPtr send_file(Exchange& exchange, Routing& routing);
   std::string note_program(const http::Request& request, const Routing& routing, int fd,
                            mode_t mode);
@@ -44,6 +49,7 @@ class Sites final : public Host {
   handler::HandlerPtr add_slash(Exchange& exchange, Routing& routing);
 
   cgi::RunContext& runs_;
+  backend::IdleConnections backend_connections_;
   auth::Verifier* verifier_ = nullptr;
   bool skips_passwords_ = false;
   std::uint16_t https_port_ = 0;  // 0: nobody is sent there

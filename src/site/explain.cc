@@ -181,8 +181,17 @@ constexpr std::string_view of_files = "GET, HEAD and OPTIONS; others are 405";
 
 void add_program(Page& page, const Located& located) {
   const cgi::Script& script = located.script;
-  page.add(find_line(located.location->lines, {"cgi", "interpreter"}), "runs {}{}", script.filename,
-           script.interpreter.empty() ? "" : " by " + script.interpreter);
+  const backend::Target& target = located.location->backend;
+  const std::string by =
+      target ? fmt::format(" by the {} server {}", name_of(target.protocol), target.address)
+      : script.interpreter.empty() ? std::string()
+                                   : " by " + script.interpreter;
+  const auto* const line =
+      find_line(located.location->lines, {"cgi", "interpreter", "fastcgi", "scgi"});
+  if (located.location->is_all_passed())
+    page.add(line, "is passed{}", by.substr(by.find(" the "), by.npos).insert(0, " to"));
+  else
+    page.add(line, "runs {}{}", script.filename, by);
   const std::pair<const char*, const std::string&> variables[] = {
       {"SCRIPT_NAME", script.name},
       {"PATH_INFO", script.path_info},

@@ -141,7 +141,7 @@ Located run(const Within& in, const Route& route, const http::Path& path, cgi::R
 
 // Only the file at the first `end` bytes of the path can be the program.
 cgi::Resolution resolve_exactly(const Route& route, const http::Path& path, std::size_t end) {
-  const bool needs_execute = route.location.interpreter.empty();
+  const bool needs_execute = route.location.needs_execute();
   const Mapping mapping = find_mapping(route);
   if (is_unsafe(route, mapping))
     return {.problem = text::escape(mapping.name + " is no name of a program to run")};
@@ -162,8 +162,7 @@ cgi::Resolution resolve_below(const Route& route, const http::Path& path) {
   const Mapping mapping = find_mapping(route);
   const auto slash = std::max(route.matched - 1, mapping.prefix);
   return cgi::resolve_script(mapping.file(path.text.substr(0, slash)), path, slash,
-                             route.location.interpreter.empty(),
-                             {mapping.tree, route.location.links});
+                             route.location.needs_execute(), {mapping.tree, route.location.links});
 }
 
 // "/tools" where programs answer below "/tools/", or where its files are elsewhere: to the client,
@@ -197,6 +196,16 @@ std::optional<Located> locate_exactly(const Within& in, const Route& route,
   return run(in, route, path, std::move(found));
 }
 
+// All below the prefix is the backend's, which is named in place of a file: none is looked for.
+cgi::Resolution pass_all(const Route& route, const http::Path& path) {
+  std::size_t end = route.matched;
+  if (end > 0 && path.text[end - 1] == '/') --end;
+  return {.found = cgi::Found::program,
+          .script = {.name = path.text.substr(0, end),
+                     .filename = route.location.backend.address,
+                     .path_info = path.text.substr(end)}};
+}
+
 std::optional<Located> locate_by(const Within& in, const Route& route, const http::Path& path) {
   const config::Location& location = route.location;
   if (auto refused = refuse_by_any_spelling(in, location, path)) return refused;
@@ -209,9 +218,10 @@ std::optional<Located> locate_by(const Within& in, const Route& route, const htt
     return Located{
         .kind = Kind::slash, .location = &location, .redirect = http::encode_path(path.text + "/")};
   if (!location.attempts.empty() && !in.without_try) return locate_attempts(in, route, path);
-  const bool needs_execute = location.interpreter.empty();
+  const bool needs_execute = location.needs_execute();
   switch (location.program) {
     case config::ProgramKind::single:
+      if (location.is_all_passed()) return run(in, route, path, pass_all(route, path));
       return run(in, route, path,
                  cgi::single_program(location.path, path, route.matched, needs_execute));
     case config::ProgramKind::directory:

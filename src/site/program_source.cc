@@ -78,8 +78,8 @@ Result<Runs> runs_of_real(const config::Config& config, const config::Site& site
 }  // namespace
 
 bool can_be_run(const config::Config& config, mode_t mode) {
-  const auto has_interpreter = [](const auto& each) { return !each.interpreter.empty(); };
-  return (mode & 0111) != 0 || config::any_location(config, has_interpreter);
+  const auto reads_programs = [](const auto& each) { return !each.needs_execute(); };
+  return (mode & 0111) != 0 || config::any_location(config, reads_programs);
 }
 
 Result<Runs> what_runs(const config::Config& config, const Route& routed, const std::string& file,

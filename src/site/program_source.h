@@ -21,7 +21,7 @@ struct Runs {
 // root, `files` or program directories hold the file, unless the routed location says cgi = false.
 // An error if that cannot be found out; then it is not sent either. `file` is absolute, and `seen`
 // tells of it. `own` is the path whose route has made it a file; empty: another way has. If the
-// file is executable, or any site has an interpreter, its links are followed.
+// file is executable, or any site has an interpreter or a backend, its links are followed.
 Result<Runs> what_runs(const config::Config& config, const Route& routed, const std::string& file,
                        const Seen& seen, std::string_view own);
 

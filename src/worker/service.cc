@@ -100,9 +100,11 @@ void Service::crowded() {
   proxy_listener_.make_room();
   tls_listener_.make_room();
   connections_.crowded();
+  sites_.close_idle_backends();
 }
 
 void Service::drain() {
+  sites_.close_idle_backends();
   proxy_listener_.drain();
   tls_listener_.close_all();
   connections_.drain();

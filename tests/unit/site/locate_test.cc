@@ -99,6 +99,27 @@ TEST_F(LocateStatic, LinkToAnInterpretersFileDoesNotShowItsSource) {
   EXPECT_EQ(status_of("/link.txt"), 0);
 }
 
+TEST_F(LocateStatic, ABackendRunsFilesThatNeedNotBeExecutable) {
+  add(MatchKind::extension, ".php", ProgramKind::in_place).backend.address = "unix:/php.sock";
+  std::filesystem::create_symlink(tree.file("a.php"), tree.path() + "/a.txt");
+  EXPECT_EQ(find("/a.php/b").kind, Kind::program);
+  EXPECT_EQ(find("/a.php/b").script.path_info, "/b");
+  EXPECT_EQ(status_of("/a.txt"), 403);  // its source
+  EXPECT_EQ(status_of("/none.php"), 404);
+}
+
+TEST_F(LocateStatic, ABackendMayHaveAllBelowAPrefix) {
+  tree.file("app/a.txt");
+  add(MatchKind::prefix, "/app/", ProgramKind::single).backend.address = "unix:/app.sock";
+  for (const std::string rest : {"", "/", "/a.txt", "/.hidden/x.cgi"}) {
+    const Located found = find("/app" + rest);
+    EXPECT_EQ(found.kind, Kind::program) << rest;
+    EXPECT_EQ(found.script.name, "/app");
+    EXPECT_EQ(found.script.path_info, rest);
+    EXPECT_EQ(found.script.filename, "unix:/app.sock");
+  }
+}
+
 TEST_F(LocateStatic, SiteUnderALinkServesItsExecutableFiles) {
   TemporaryDirectory elsewhere;
   tree.file("page.html", 0755);
