@@ -24,13 +24,13 @@ proxy_packages="squid"
 metrics_packages="prometheus"
 # CGI programs that the end-to-end tests serve; their services are not to run. The web server that
 # they want is among those above.
-program_packages="mercurial cvsweb mediawiki php-sqlite3 php-cli nagios4-cgi xymon mapcache-cgi
+program_packages="mercurial cvsweb mediawiki php-sqlite3 php-cli php-fpm nagios4-cgi xymon mapcache-cgi
   namazu2 namazu2-index-tools collectd-core rrdtool librrds-perl libconfig-general-perl
   libhtml-parser-perl dokuwiki ikiwiki libcgi-session-perl libcgi-formbuilder-perl
   backuppc munin smokeping w3c-markup-validator cgi-mapserver dwww rancid-cgi"
 # bench/counts: system calls, and instructions.
 count_packages="strace valgrind gcc python3 perl"
-bench_packages="wrk musl-tools gcc python3 perl libssl-dev zlib1g-dev golang-go busybox h2o
+bench_packages="wrk musl-tools gcc python3 perl libssl-dev zlib1g-dev golang-go busybox h2o php-fpm
   $peer_packages"
 
 # missing_of PACKAGE...: those that are not there.

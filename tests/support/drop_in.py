@@ -34,6 +34,7 @@ class Place:
 
     def __init__(self, folder: Path):
         self.folder = folder
+        self.php = ""  # the line for what runs PHP, in place of that of php-cgi
         folder.chmod(0o755)
         for name in ("etc/conf.d", "etc/locations.d", "www", "tmp", "server"):
             (folder / name).mkdir(parents=True)
@@ -76,7 +77,9 @@ class Place:
         for path, other in sorted(moved.items(), reverse=True):
             assert f'"{path}' in text, f"{name}.toml says nothing of {path}"
             text = text.replace(f'"{path}', f'"{other}')
-        return text
+        by_cgi = 'interpreter = "/usr/bin/php-cgi"'
+        assert not self.php or by_cgi in text
+        return text.replace(by_cgi, self.php or by_cgi)
 
     def configuration(self, name: str, moved: dict[str, Path | str], more: str) -> Path:
         """The main file; `more` is of a file in conf.d, with TRUSTED."""

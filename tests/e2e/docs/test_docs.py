@@ -17,7 +17,7 @@ from support.binary import BINARY, REPOSITORY
 from support.passwords import QUICK
 from support.programs import ENVIRONMENT, PLAIN, environment_of
 
-DOCUMENTS = ("README.md", "docs/guide.md")
+DOCUMENTS = ("README.md", "docs/guide.md", "docs/php.md")
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # Keys of a configuration that name something in the file system.
 PATH = re.compile(r'^((?:root|cgi|interpreter|files|pid_file) = |\w+ = \{ path = |'

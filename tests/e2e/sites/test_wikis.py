@@ -84,7 +84,7 @@ def assert_uploads(server, client: MediaWiki, wiki: Path) -> None:
 @installed("/var/lib/mediawiki/index.php")
 @pytest.mark.skipif(not shutil.which("php"), reason="php-cli is not installed")
 @pytest.mark.time_limit(240)
-def test_mediawiki(drop_in, place):
+def test_mediawiki(drop_in, place, either_php):
     wiki, settings = install_mediawiki(place)
     server = drop_in("mediawiki", {"/var/lib/mediawiki": wiki},
                      f'[cgi]\nenv = {{ MW_CONFIG_FILE = "{settings}" }}\n')
@@ -115,7 +115,7 @@ def copy_dokuwiki(place: Place) -> Path:
 
 @installed("/usr/share/dokuwiki/doku.php")
 @needs_root
-def test_dokuwiki(drop_in, place):
+def test_dokuwiki(drop_in, place, either_php):
     tree = copy_dokuwiki(place)
     server = drop_in("dokuwiki", {"/usr/share/dokuwiki": tree})
     assert server.get("/dokuwiki").header("Location") == "/dokuwiki/"
