@@ -199,6 +199,15 @@ void add_configured(Environment& env, const Variables& configured) {
   if (!env.has("PATH")) env.add("PATH", process::default_path);
 }
 
+// The web server's word for a user counts unless it is ours to ask for passwords.
+void add_by_web_server(Environment& env, const EnvironmentInput& input) {
+  for (const auto& [name, value] : input.script.added->variables) {
+    const bool is_of_a_user = name == "REMOTE_USER" || name == "AUTH_TYPE";
+    if (is_of_a_user && (input.keeps_password || !input.user.empty())) continue;
+    if (!env.has(name)) env.add(name, value);
+  }
+}
+
 std::size_t estimated_bytes(const EnvironmentInput& input) {
   std::size_t bytes = 1024 + 2 * (input.request.raw_target.size() + input.script.filename.size() +
                                   input.script.path_info.size() + input.script.root.size() +
@@ -286,6 +295,7 @@ Environment build_environment(const EnvironmentInput& input) {
   add_git_protocol(env);
   add_user(env, input);
   add_configured(env, input.configured);
+  if (input.script.added != nullptr) add_by_web_server(env, input);
   return env;
 }
 

@@ -57,6 +57,7 @@ struct EnvironmentInput {
   std::string_view auth_type = {};   // how; empty: nobody has
   std::string_view user_field = {};  // by which a proxy sets REMOTE_USER; empty: none
   Redirected redirected{};
+  bool keeps_password = false;  // users are the server's own to name
 };
 
 // The user whom the proxy names in `field`; empty: none, no such field, or more than one of it.
@@ -106,6 +107,7 @@ class Environment {
 // checked. Configured variables come last; the last of a name wins. They cannot supersede a
 // computed one, nor stand in for a missing CONTENT_LENGTH, CONTENT_TYPE, PATH_INFO or
 // PATH_TRANSLATED. Nothing comes from the server's own environment.
+// What a web server in front has added follows them, where nothing else has that name.
 Environment build_environment(const EnvironmentInput& input);
 
 // Whether the variable is computed for each request, or missing on purpose, so that configuring it

@@ -16,7 +16,8 @@ Environment request_environment(const RequestForProgram& of) {
                             .user = of.exchange.user(),
                             .auth_type = of.exchange.auth_type(),
                             .user_field = keeps ? std::string_view() : of.options.remote_user,
-                            .redirected = of.redirected});
+                            .redirected = of.redirected,
+                            .keeps_password = keeps});
 }
 
 }  // namespace cgisrv::cgi

@@ -1,9 +1,11 @@
 // What a request resolves to on the CGI side, as values.
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "base/tree.h"
+#include "cgi/variables.h"
 
 namespace cgisrv::cgi {
 
@@ -16,6 +18,7 @@ struct Script {
   std::string interpreter;  // absolute path of a program that runs the script; empty: none
   std::string tree;         // the directory below which `links` governs links
   Links links = Links::follow;
+  std::shared_ptr<const AddedVariables> added;  // by a web server in front; null: there is none
   bool nph = false;  // the file's name begins with "nph-": its output is sent unmodified
 
   // Names the program in the log: SCRIPT_NAME is empty at the root of a site.

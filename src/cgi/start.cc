@@ -71,7 +71,9 @@ void ProgramStart::begin(Environment environment, int input, const rlimit& descr
                          process::Cgroups* cgroups) {
   environment_ = std::move(environment);
   input_ = their_body_ ? their_body_.get() : input;
-  directory_ = script_.filename.substr(0, script_.filename.rfind('/') + 1);
+  directory_ = script_.added != nullptr && !script_.added->directory.empty()
+                   ? script_.added->directory
+                   : script_.filename.substr(0, script_.filename.rfind('/') + 1);
   limits_ = limits_of(options_.rlimits, descriptors);
   cgroups_ = cgroups;
   if (!options_.warm.enabled) return start_cold();
@@ -85,6 +87,7 @@ std::string_view ProgramStart::ask() {
   // A zygote is booted by its path, and never gains privileges.
   if (script_.links != Links::follow) return "symlinks";
   if (options_.allow_setuid) return "allow_setuid";
+  if (script_.added != nullptr && script_.added->keeps_cold) return "variables";
   if (cgroups_ != nullptr) {
     auto made = cgroups_->make();
     if (!made) return "cgroup";

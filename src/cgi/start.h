@@ -60,7 +60,7 @@ class ProgramStart {
   Environment environment_;
   Fd their_output_, their_error_, their_body_;
   int input_ = -1;
-  std::string directory_;  // the script's, which is the working directory
+  std::string directory_;  // the working directory: the script's, or what a web server says
   std::vector<process::ResourceLimit> limits_;
   process::Cgroups* cgroups_ = nullptr;
   process::Cgroup cgroup_;

@@ -216,15 +216,21 @@ inline constexpr bool has_http2 = false;
 inline constexpr bool has_http2 = true;
 #endif
 
+// What is spoken at a listener. fastcgi, scgi: by a web server that passes requests on.
+enum class Protocol : std::uint8_t { http, fastcgi, scgi };
+
 // [[listen]]
 struct Listen {
   std::string address = "127.0.0.1:8888";  // read by net::parse_address
   bool tls = false;
   std::optional<bool> http2{};  // nothing: with TLS
   bool proxy_protocol = false;  // each connection begins with a PROXY header
-  unsigned line = 0;            // in the file; 0: not from a file
+  Protocol protocol = Protocol::http;
+  std::vector<std::string> programs{};  // folders of those that a web server may name; absolute
+  unsigned line = 0;                    // in the file; 0: not from a file
 
   bool speaks_http2() const { return http2.value_or(tls && has_http2); }
+  bool is_gateway() const { return protocol != Protocol::http; }
 };
 
 // [admin]

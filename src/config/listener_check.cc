@@ -42,6 +42,27 @@ const Position& position_of(const Value& table, std::string_view key) {
   return value != nullptr ? value->at : table.at;
 }
 
+// What web servers speak is neither HTTP nor TLS, and names its client itself.
+void check_gateways(const Value& root, const Config& config, Faults& faults) {
+  for (std::size_t i = 0; i < config.listen.size(); ++i) {
+    const Listen& listen = config.listen[i];
+    const Value& table = root.find("listen")->as<Value::List>()->at(i);
+    if (!listen.is_gateway()) {
+      if (!listen.programs.empty())
+        faults.add(position_of(table, "programs"),
+                   "'programs' is for listeners of web servers; add protocol = \"fastcgi\" or "
+                   "\"scgi\"");
+      continue;
+    }
+    for (const std::string_view key : {"tls", "http2", "proxy_protocol"})
+      if (table.find(key) != nullptr)
+        faults.add(position_of(table, key),
+                   "'{}' is for protocol = \"http\"; a web server that speaks FastCGI or SCGI says "
+                   "itself who its client is",
+                   key);
+  }
+}
+
 }  // namespace
 
 void check_listeners(const Value& root, Config& config, Faults& faults) {
@@ -63,6 +84,7 @@ void check_listeners(const Value& root, Config& config, Faults& faults) {
                  "'proxy_protocol' lets in proxies alone; name them: trusted_proxies = "
                  "[\"127.0.0.1\"] under [server]");
   }
+  check_gateways(root, config, faults);
   if (!config.admin.listen.empty())
     add({"listen", config.admin.listen, position_of(*root.find("admin"), "listen")},
         config.admin.line);

@@ -135,6 +135,13 @@ struct Tables {
       {"proxy_protocol", &Listen::proxy_protocol, boolean(),
        "Whether each connection begins with a header of the PROXY protocol, version 1 or 2, that "
        "names the client. Only `trusted_proxies` may connect then."},
+      {"protocol", &Listen::protocol, choice({"http", "fastcgi", "scgi"}),
+       "What is spoken here: HTTP, or FastCGI or SCGI by a web server that passes requests on, as to "
+       "fcgiwrap. Whoever reaches such a listener says which program is meant, who its client is, "
+       "and who has logged in."},
+      {"programs", &Listen::programs, directories(), unset("what a location runs"),
+       "With FastCGI and SCGI: the folders of programs that the web server may name by "
+       "SCRIPT_FILENAME, or by DOCUMENT_ROOT and SCRIPT_NAME."},
   }};
 
   SectionOf<AdminOptions> admin{

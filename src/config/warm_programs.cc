@@ -1,8 +1,19 @@
 #include "config/warm_programs.h"
 
+#include <algorithm>
+
 #include "cgi/umask.h"
 
 namespace cgisrv::config {
+
+namespace {
+
+// A web server in front has a root of its own, and says so with each request.
+std::string root_of(const Config& config, const Site& site) {
+  return std::ranges::any_of(config.listen, &Listen::is_gateway) ? std::string() : site.root;
+}
+
+}  // namespace
 
 std::optional<warm::WarmConfig> warm_config_of(const Config& config, const warm::ZygoteKey& key) {
   for (const Site& site : config.sites)
@@ -12,7 +23,7 @@ std::optional<warm::WarmConfig> warm_config_of(const Config& config, const warm:
                                           .interpreter = location.interpreter,
                                           .variables = location.cgi.env,
                                           .umask = cgi::umask_or_none(location.cgi.umask),
-                                          .root = site.root},
+                                          .root = root_of(config, site)},
                               .options = location.cgi.warm};
     }
   return std::nullopt;

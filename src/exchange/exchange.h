@@ -123,6 +123,8 @@ class Exchange final : public handler::Exchange {
   // The client's end may be that which a proxy names, and ours the public one.
   const cgi::Endpoints& endpoints() const;
   Listener listener() const { return wire_->listener(); }
+  // Null: no web server has passed the request on.
+  const Gateway* gateway() const { return wire_->gateway(); }
   // Who asks, for rules of access.
   const access::Peer& visitor() const { return visitor_; }
   // The client has asked by https: here, or at a trusted proxy, which says so.
@@ -181,6 +183,7 @@ class Exchange final : public handler::Exchange {
   std::string request_line() const;
   const config::Location* location() const;
   void describe_request(accesslog::AccessEntry& entry) const;
+  std::string_view remote_user(const cgi::Options& options) const;
   void describe_client(accesslog::AccessEntry& entry) const;
   void log_access();
   void let_go();

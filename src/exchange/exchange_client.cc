@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "exchange/exchange.h"
+#include "exchange/gateway.h"
 #include "http/octets.h"
 #include "site/own_names.h"
 
@@ -67,6 +68,13 @@ void Exchange::log_access() {
       });
 }
 
+// Whom somebody in front of this server has let in.
+std::string_view Exchange::remote_user(const cgi::Options& options) const {
+  const Gateway* const said = gateway();
+  return said != nullptr && !said->user.empty() ? std::string_view(said->user)
+                                                : cgi::remote_user(request_, options.remote_user);
+}
+
 void Exchange::describe_request(accesslog::AccessEntry& entry) const {
   const auto field = [&](std::string_view name) { return request_.field(name).value_or(""); };
   entry.method = asked_method_;
@@ -80,7 +88,7 @@ void Exchange::describe_request(accesslog::AccessEntry& entry) const {
   // The field of a proxy counts for nothing where the server itself asks.
   entry.user = user_;
   if (const auto* const place = location(); place != nullptr && user_.empty() && !keeps_password())
-    entry.user = cgi::remote_user(request_, place->cgi.remote_user);
+    entry.user = remote_user(place->cgi);
   describe_client(entry);
   entry.host = request_.host;
   entry.referer = field("Referer");

@@ -13,6 +13,7 @@
 #include "exchange/certificate_rules.h"
 #include "exchange/exchange.h"
 #include "exchange/file_answer.h"
+#include "exchange/gateway.h"
 #include "exchange/https_rules.h"
 #include "exchange/listing_handler.h"
 #include "exchange/password_handler.h"
@@ -151,12 +152,20 @@ bool Sites::is_safe(const Exchange& exchange) const {
 namespace {
 
 // Of a path that is well-formed. By itself, so that what it returns is moved nowhere.
-Routing routed(const config::Config& config, const config::Site& site, const http::Request& request,
-               http::Path path, const access::Peer& visitor) {
+Routing routed(const config::Config& config, const config::Site& site, const Exchange& exchange,
+               http::Path path) {
   const pattern::Budget budget;
+  const http::Request& request = exchange.request();
+  const access::Peer& visitor = exchange.visitor();
   LookBeside look(request);
+  // Whatever it leads to after that is ours to find.
+  const Gateway* const gateway = exchange.redirect_url().empty() ? exchange.gateway() : nullptr;
   Routing routing{.site = &site,
-                  .located = site::locate(config, site, path, visitor, nullptr, &look)};
+                  .located =
+                      gateway != nullptr && gateway->program
+                          ? site::locate_named(config, site, path, *gateway->program,
+                                               gateway->programs, visitor)
+                          : site::locate(config, site, path, visitor, nullptr, &look)};
   routing.beside = look.take(routing.located);
   // An address that is not let in has no password to try.
   if (!routing.located.is_kept_out)
@@ -191,7 +200,7 @@ Routing Sites::route(Exchange& exchange) {
   if (site.redirect_to_https && https_port_ != 0 && exchange.redirect_url().empty())
     if (auto other = redirect_to_https(exchange, site, *path, https_port_))
       return {.refusal = std::move(other)};
-  return routed(config(), site, request, std::move(*path), exchange.visitor());
+  return routed(config(), site, exchange, std::move(*path));
 }
 
 HandlerPtr Sites::admit(Exchange& exchange, const Routing& routing) {
@@ -216,6 +225,8 @@ HandlerPtr Sites::answer(Exchange& exchange, Routing& routing) {
     return method_not_allowed(exchange, runs ? program_methods : file_methods);
   switch (located.kind) {
     case Located::Kind::program:
+      if (const Gateway* const gateway = exchange.gateway(); gateway != nullptr)
+        located.script.added = gateway->added;
       return run(exchange, located);
     case Located::Kind::file:
       return send_file(exchange, routing);

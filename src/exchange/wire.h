@@ -17,6 +17,8 @@
 
 namespace cgisrv::exchange {
 
+struct Gateway;  // exchange/gateway.h
+
 // The socket that accepted the request.
 struct Listener {
   bool loopback = false;     // reachable from this machine alone
@@ -31,6 +33,8 @@ class Wire {
   virtual access::Peer peer() const = 0;  // who connected, or for whom, by the PROXY protocol
   // Who connected, if by the PROXY protocol; else empty.
   virtual std::string_view proxy_address() const { return {}; }
+  // What a web server says that has passed the request on by FastCGI or SCGI; null: none has.
+  virtual const Gateway* gateway() const { return nullptr; }
 
   // ---- the request's body
   // The handler wants it: asks the client for it where that is expected, and waits for it.

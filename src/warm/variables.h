@@ -11,11 +11,13 @@
  * know the same names. */
 static inline bool cgisrv_warm_is_of_request(const char* name) {
   static const char* const names[] = {
-      "AUTH_TYPE",   "CONTENT_LENGTH",  "CONTENT_TYPE", "DOCUMENT_ROOT",   "GIT_PROTOCOL",
-      "HTTPS",       "PATH_INFO",       "QUERY_STRING", "PATH_TRANSLATED", "SCRIPT_FILENAME",
-      "SCRIPT_NAME", "SCRIPT_URI",      "SCRIPT_URL",   "SERVER_ADDR",     "SERVER_NAME",
-      "SERVER_PORT", "SERVER_PROTOCOL", "SSL_CIPHER",   "SSL_PROTOCOL",    "SSL_TLS_SNI",
-      "UNIQUE_ID"};
+      "AUTH_TYPE",      "CONTENT_LENGTH",  "CONTENT_TYPE",     "CONTEXT_DOCUMENT_ROOT",
+      "CONTEXT_PREFIX", "DOCUMENT_ROOT",   "DOCUMENT_URI",     "FCGI_ROLE",
+      "GIT_PROTOCOL",   "HTTPS",           "PATH_INFO",        "PATH_TRANSLATED",
+      "QUERY_STRING",   "SCRIPT_FILENAME", "SCRIPT_NAME",      "SCRIPT_URI",
+      "SCRIPT_URL",     "SERVER_ADDR",     "SERVER_ADMIN",     "SERVER_NAME",
+      "SERVER_PORT",    "SERVER_PROTOCOL", "SERVER_SIGNATURE", "SSL_CIPHER",
+      "SSL_PROTOCOL",   "SSL_TLS_SNI",     "UNIQUE_ID"};
   static const char* const prefixes[] = {"HTTP_", "REDIRECT_", "REMOTE_", "REQUEST_",
                                          "SSL_CLIENT_"};
   for (size_t i = 0; i < sizeof names / sizeof *names; ++i)

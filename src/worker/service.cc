@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "config/descriptors.h"
 #include "connection/client.h"
+#include "gateway/serve.h"
 #include "http2/serve.h"
 #include "process/privileges.h"
 #include "process/spawn.h"
@@ -72,6 +73,7 @@ void Service::accepted(pool::Connection connection) {
   const ListenerKind kind = kind_of(connection.listener);
   if (kind.proxy_protocol) return proxy_listener_.accepted(std::move(connection));
   if (kind.tls) return tls_listener_.accepted(std::move(connection), {}, kind.http2);
+  if (kind.gateway >= 0) return accepted_by_gateway(std::move(connection), kind);
   connections_.accepted(std::move(connection));
 }
 
@@ -81,6 +83,12 @@ void Service::accepted_by_proxy(pool::Connection connection,
   if (kind.tls)
     return tls_listener_.accepted(std::move(connection), std::move(proxied), kind.http2);
   begin(std::move(connection), {}, std::move(proxied));
+}
+
+void Service::accepted_by_gateway(pool::Connection connection, const ListenerKind& kind) {
+  sites_.connection_accepted();
+  const auto& listen = sites_.config().listen[static_cast<std::size_t>(kind.gateway)];
+  gateway::serve(connections_, connection::Client(std::move(connection), {}, {}), listen);
 }
 
 void Service::begin(pool::Connection connection, std::unique_ptr<net::Transport> transport,

@@ -31,6 +31,8 @@ struct ListenerKind {
   bool proxy_protocol = false;  // with a header of the PROXY protocol
   bool tls = false;             // after that, with a handshake
   bool http2 = false;           // HTTP/2 is offered; in the clear: to whom begins with it
+  // Of a listener for web servers; -1: clients speak HTTP. Which one of the configuration.
+  int gateway = -1;
 };
 
 // What a worker is given by its master. All that is referred to outlives the service.
@@ -67,6 +69,7 @@ class Service final : public pool::Service {
     return listener < listeners_.size() ? listeners_[listener] : ListenerKind();
   }
   void accepted_by_proxy(pool::Connection connection, std::unique_ptr<proxy::Proxied> proxied);
+  void accepted_by_gateway(pool::Connection connection, const ListenerKind& kind);
   void begin(pool::Connection connection, std::unique_ptr<net::Transport> transport,
              std::unique_ptr<proxy::Proxied> proxied);
   void follow_logs();

@@ -21,9 +21,10 @@ my $learnt;  # called when what is loaded from now on is to be told
 # ---- %ENV until the fork point: what is asked there is answered for all requests at once.
 
 my $of_request = qr/^(?:HTTP_|REDIRECT_|REMOTE_|REQUEST_|SSL_CLIENT_|SCRIPT_(?:FILENAME|NAME|UR[IL])$
-  |SERVER_(?:ADDR|NAME|PORT|PROTOCOL)$|PATH_(?:INFO|TRANSLATED)$|CONTENT_(?:LENGTH|TYPE)$
+  |SERVER_(?:ADDR|ADMIN|NAME|PORT|PROTOCOL|SIGNATURE)$|PATH_(?:INFO|TRANSLATED)$
+  |CONTENT_(?:LENGTH|TYPE)$|CONTEXT_(?:DOCUMENT_ROOT|PREFIX)$|DOCUMENT_(?:ROOT|URI)$
   |SSL_(?:CIPHER|PROTOCOL|TLS_SNI)$
-  |AUTH_TYPE$|DOCUMENT_ROOT$|GIT_PROTOCOL$|HTTPS$|QUERY_STRING$|UNIQUE_ID$)/x;
+  |AUTH_TYPE$|FCGI_ROLE$|GIT_PROTOCOL$|HTTPS$|QUERY_STRING$|UNIQUE_ID$)/x;
 
 # What well-known modules ask for as they load, and make nothing of: CGI::Fast walks through all and
 # drops what it finds; Mojolicious::Commands wants to know whether there is a PATH_INFO or a

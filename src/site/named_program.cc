@@ -1,0 +1,191 @@
+#include "site/named_program.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <vector>
+
+#include "base/text.h"
+#include "base/tree.h"
+#include "cgi/resolve.h"
+#include "config/value_check.h"
+#include "site/access_rules.h"
+#include "site/locate_steps.h"
+#include "site/mapping.h"
+#include "site/program_source.h"
+#include "site/router.h"
+
+namespace cgisrv::site {
+
+namespace {
+
+bool has_dot_segment(std::string_view path) {
+  while (!path.empty()) {
+    const auto segment = text::take_until(path, '/');
+    if (segment == "." || segment == "..") return true;
+  }
+  return false;
+}
+
+// Where the program's name ends, if the path goes on behind a file; else all of it. The kernel
+// tells of each shorter path whether it leads through a file, and so a few questions suffice.
+std::size_t end_of_program(const std::string& file) {
+  struct stat status {};
+  const auto goes_on_behind_a_file = [&](std::size_t end) {
+    return ::stat(file.substr(0, end).c_str(), &status) != 0 && errno == ENOTDIR;
+  };
+  if (!goes_on_behind_a_file(file.size())) return file.size();
+  std::vector<std::size_t> ends;
+  for (auto slash = file.find('/', 1); slash != file.npos; slash = file.find('/', slash + 1))
+    ends.push_back(slash);
+  const auto first = std::ranges::partition_point(
+      ends, [&](std::size_t end) { return !goes_on_behind_a_file(end); });
+  return first == ends.begin() ? file.size() : *std::prev(first);
+}
+
+std::string folder_of(const std::string& file) {
+  return file.substr(0, file.rfind('/') + 1);
+}
+
+bool is_in_one_of(std::span<const std::string> folders, const std::string& real) {
+  return std::ranges::any_of(folders, [&](const std::string& folder) {
+    const std::string real_folder = real_path(folder);
+    return !real_folder.empty() && real != real_folder && is_below(real, real_folder) &&
+           !has_dotfile(std::string_view(real).substr(real_folder.size()));
+  });
+}
+
+// What governs links below it; all of the file's name, if nobody has configured a folder of it.
+std::string_view tree_of(const config::Site& site, const config::Location& location,
+                         std::span<const std::string> programs, std::string_view file) {
+  for (const std::string_view folder :
+       {std::string_view(site.root), std::string_view(location.path),
+        std::string_view(location.files)})
+    if (!folder.empty() && is_below(file, folder)) return folder;
+  const auto found = std::ranges::find_if(
+      programs, [&](const std::string& folder) { return is_below(file, folder); });
+  return found == programs.end() ? "/" : std::string_view(*found);
+}
+
+struct Request {
+  const config::Config& config;
+  const config::Site& site;
+  const http::Path& path;
+  const access::Peer& visitor;
+};
+
+// Why the client is kept out of the path that it has asked for, or of one by which the site has the
+// file; empty: it is let in. `own`: set to a path of the file, if it has one.
+std::string refusal_for(const Request& request, const std::string& file, const Seen& seen,
+                        std::string& own) {
+  const auto refusal_of = [&](const http::Path& path) {
+    if (is_denied(request.site, path.text))
+      return fmt::format("a location denies {}", text::escape(path.text, 200));
+    if (has_dotfile(path.text)) return text::escape(path.text, 200) + " leads to a dotfile";
+    return refusal_by_path(request.site, path, request.visitor);
+  };
+  std::string refusal = refusal_of(request.path);
+  if (!refusal.empty()) return refusal;
+  any_path_to(request.site, request.site.real_root, seen.real, [&](const std::string& path) {
+    own = path;
+    refusal = refusal_of(http::plain_path(path));
+    return !refusal.empty();
+  });
+  if (!refusal.empty()) return refusal;
+  return refusal_by_file(request.config, request.site, request.path, file, seen, request.visitor);
+}
+
+// The location that runs it, or gives its options; null: it is not to be run, for that reason.
+const config::Location* location_for(const Request& request, const std::string& file,
+                                     const Seen& seen, std::span<const std::string> programs,
+                                     std::string& problem) {
+  const auto runs = what_runs_real(request.config, request.site, seen.real, seen.status.st_mode);
+  if (!runs) {
+    problem = fmt::format("{} cannot be looked up: {}", text::escape(file), runs.error().what);
+    return nullptr;
+  }
+  if (programs.empty() && runs->site == &request.site) return runs->location;
+  if (is_in_one_of(programs, seen.real))
+    return runs->location != nullptr ? runs->location : &request.site.fallback;
+  problem = programs.empty()
+                ? fmt::format(
+                      "no location runs {0}, which a web server has named; add "
+                      "programs = [\"{1}\"] to the [[listen]] that it uses, or a location "
+                      "with cgi = \"{1}\"",
+                      text::escape(file), text::escape(folder_of(seen.real)))
+                : fmt::format(
+                      "{}, which a web server has named, is in none of the folders of "
+                      "programs; add \"{}\" to programs of the [[listen]] that it uses",
+                      text::escape(file), text::escape(folder_of(seen.real)));
+  return nullptr;
+}
+
+void describe(cgi::Script& script, const NamedProgram& named, const http::Path& path,
+              std::string_view rest) {
+  script.path_info = rest.empty() ? named.path_info : std::string(rest);
+  script.name = named.script_name.empty() ? path.text : named.script_name;
+  const bool goes_on = !rest.empty() || named.script_name.empty();
+  if (goes_on && script.name.ends_with(script.path_info))
+    script.name.resize(script.name.size() - script.path_info.size());
+  if (rest.empty() && named.translated.starts_with('/')) script.translated = named.translated;
+}
+
+std::string_view without_last_slash(std::string_view path) {
+  while (path.ends_with('/'))
+    path.remove_suffix(1);
+  return path;
+}
+
+int status_of(cgi::Found found) {
+  if (found == cgi::Found::unavailable) return 503;
+  return found == cgi::Found::missing ? 404 : 403;
+}
+
+}  // namespace
+
+Located locate_named(const config::Config& config, const config::Site& site, const http::Path& path,
+                     const NamedProgram& named, std::span<const std::string> programs,
+                     const access::Peer& visitor) {
+  const Request request{config, site, path, visitor};
+  const config::Location& asked = find_route(site, path).location;
+  if (!named.file.starts_with('/') || has_dot_segment(named.file))
+    return refuse(asked, 403,
+                  fmt::format("a web server has named the program {}; SCRIPT_FILENAME has to be an "
+                              "absolute path without dots",
+                              text::escape(named.file, 200)));
+  const std::size_t end = end_of_program(named.file);
+  const std::string file = named.file.substr(0, end);
+  const auto examined = [&](bool needs_execute, const Tree& tree) {
+    return cgi::single_program(file, path, path.text.size(), needs_execute, tree);
+  };
+  const auto failed = [&](cgi::Resolution&& found) {
+    return Located{
+        .location = &asked, .status = status_of(found.found), .problem = std::move(found.problem)};
+  };
+  Seen seen;
+  seen.real = real_path(file);
+  if (seen.real.empty() || ::stat(seen.real.c_str(), &seen.status) != 0)
+    return failed(examined(false, {}));
+  std::string own;
+  if (auto refusal = refusal_for(request, file, seen, own); !refusal.empty())
+    return keep_out(asked, std::move(refusal));
+  std::string problem;
+  const auto* const location = location_for(request, file, seen, programs, problem);
+  if (location == nullptr)
+    return {.location = &asked, .status = 403, .problem = std::move(problem)};
+  auto found = examined(location->interpreter.empty(),
+                        {tree_of(site, *location, programs, file), location->links});
+  if (found.found != cgi::Found::program) return failed(std::move(found));
+  found.script.interpreter = location->interpreter;
+  found.script.root = without_last_slash(named.root.starts_with('/') ? named.root : site.root);
+  describe(found.script, named, path, std::string_view(named.file).substr(end));
+  return {.kind = Located::Kind::program,
+          .location = location,
+          .script = std::move(found.script),
+          .seen = std::move(seen),
+          .tried = std::move(own)};
+}
+
+}  // namespace cgisrv::site

@@ -1,0 +1,146 @@
+"""Programs that a web server names by their file: which may be run, by whose options, and who is kept
+out."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from support import fastcgi
+from support.fastcgi import of_file, of_url
+from support.programs import environment_of
+
+
+def told(front: str, params: dict[str, str]) -> dict[str, str]:
+    return environment_of(fastcgi.ask(front, params))
+
+
+# What the program is told.
+
+
+def test_a_file_below_programs(front, shared_site):
+    file = f"{shared_site.root}.outside/env"
+    env = told(front, of_file(file, "/cgi-bin/env?a=b", DOCUMENT_ROOT="/usr/lib/"))
+    assert env["SCRIPT_FILENAME"] == file and env["SCRIPT_NAME"] == "/cgi-bin/env"
+    assert env["QUERY_STRING"] == "a=b" and "PATH_INFO" not in env
+    assert env["DOCUMENT_ROOT"] == "/usr/lib"
+    assert "CONFIGURED" not in env
+
+
+@pytest.mark.parametrize("more", [
+    {"SCRIPT_FILENAME": "{file}/more/x", "SCRIPT_NAME": "/b/env/more/x"},
+    {"SCRIPT_FILENAME": "{file}", "SCRIPT_NAME": "/b/env", "PATH_INFO": "/more/x"},
+    {"SCRIPT_FILENAME": "{file}/more/x", "SCRIPT_NAME": "/b/env", "PATH_INFO": "/more/x"},
+    {"SCRIPT_FILENAME": "proxy:fcgi://localhost{file}/more/x", "SCRIPT_NAME": "/b/env/more/x"},
+    {"SCRIPT_FILENAME": "{file}/more/x", "SCRIPT_NAME": ""},
+    {"SCRIPT_FILENAME": "", "DOCUMENT_ROOT": "{folder}", "SCRIPT_NAME": "/env/more/x"}],
+    ids=["as nginx without a split", "as nginx with one", "as lighttpd", "as Apache", "without a name",
+         "by its root"])
+def test_the_path_behind_the_file(front, shared_site, more):
+    folder = f"{shared_site.root}.outside"
+    params = of_file("", "/b/env/more/x") | {name: value.format(file=f"{folder}/env", folder=folder)
+                                             for name, value in more.items()}
+    env = told(front, params)
+    assert env["SCRIPT_FILENAME"] == f"{folder}/env"
+    assert env["PATH_INFO"] == "/more/x"
+    assert env["SCRIPT_NAME"] in ("/b/env", "/env")
+
+
+def test_a_long_path_behind_the_file(front, shared_site):
+    env = told(front, of_file(f"{shared_site.root}.outside/env" + "/a" * 1500, "/b/env" + "/a" * 1500))
+    assert env["PATH_INFO"] == "/a" * 1500 and env["SCRIPT_NAME"] == "/b/env"
+
+
+def test_the_working_directory(strict, shared_site):
+    file = f"{shared_site.root}/cgi-bin/where.cgi"
+    assert fastcgi.ask(strict, of_file(file)).text.strip() == f"{shared_site.root}/cgi-bin"
+    assert fastcgi.ask(strict, of_file(file, FCGI_CHDIR="/usr/lib")).text.strip() == "/usr/lib"
+    assert fastcgi.ask(strict, of_file(file, FCGI_CHDIR="-")).text.strip() == "/"
+    assert fastcgi.ask(strict, of_file(file, FCGI_CHDIR="/none")).status == 502
+
+
+# Which may be run.
+
+
+def test_the_location_that_runs_it_gives_its_options(strict, front, shared_site):
+    file = f"{shared_site.root}/cgi-bin/env.cgi"
+    assert told(strict, of_file(file, "/x"))["CONFIGURED"] == "here"
+    assert fastcgi.ask(front, of_file(file, "/x")).status == 403, "it is in no folder of programs"
+
+
+def test_what_no_location_runs(strict, shared, shared_site):
+    for file in (f"{shared_site.root}.outside/env", "/bin/true", f"{shared_site.root}/plain/x.cgi",
+                 f"{shared_site.root}/page.html"):
+        assert fastcgi.ask(strict, of_file(file)).status == 403, file
+    shared.wait_log(r'403: no location runs /.*outside/env, .*add programs = \["/.*outside/"\] to the \[\[listen\]\]')
+
+
+@pytest.mark.parametrize("file, status", [
+    ("{out}/../site.outside/env", 403), ("{out}/./env", 403), ("relative", 403), ("/", 403), ("{out}", 403),
+    ("{out}/", 403), ("{out}/sub", 403), ("{out}/none", 404), ("{out}/none/env", 404),
+    ("{out}/link-out", 403), ("{out}/not-executable", 403), ("{out}/.hidden", 403), ("/bin/true", 403),
+    ("/bin/true/{out}/env", 403), ("{out}/env/../../../bin/true", 403), ("/dev/null", 403),
+    ("/proc/self/exe", 403), ("{root}/cgi-bin/.hidden", 403), ("{root}/cgi-bin/denied.pl", 403),
+    ("{out}x/env", 404), ("//bin/true", 403)])
+def test_tricks(front, shared_site, file, status):
+    named = file.format(out=f"{shared_site.root}.outside", root=shared_site.root)
+    assert fastcgi.ask(front, of_file(named)).status == status, named
+
+
+def test_a_link_inside(front, shared_site):
+    answer = fastcgi.ask(front, of_file(f"{shared_site.root}.outside/link-in"))
+    assert answer.text == "hello\n"
+
+
+def test_a_nul_names_nothing(front, shared_site):
+    assert fastcgi.ask(front, of_file(f"{shared_site.root}.outside/env\0.cgi")).status == 400
+
+
+def test_a_hostile_client_cannot_choose_the_program(front, shared_site):
+    """Its fields come as HTTP_*, whatever they are called."""
+    file = f"{shared_site.root}.outside/sub/hello"
+    answer = fastcgi.ask(front, of_file(file, HTTP_SCRIPT_FILENAME="/bin/true", HTTP_DOCUMENT_ROOT="/bin"))
+    assert answer.text == "hello\n"
+
+
+# Who is kept out.
+
+
+def test_rules_of_the_location_that_runs_it_hold(strict, front, shared_site):
+    file = f"{shared_site.root}/local/x.cgi"
+    for address in (strict, front):
+        assert fastcgi.ask(address, of_file(file, "/elsewhere")).status == 403
+        assert fastcgi.ask(address, of_file(file, "/local/x.cgi")).status == 403
+    assert fastcgi.ask(strict, of_file(file, "/elsewhere", REMOTE_ADDR="127.0.0.1")).text == "local\n"
+
+
+def test_rules_of_the_path_that_was_asked_for_hold(front, shared_site):
+    file = f"{shared_site.root}.outside/env"
+    assert fastcgi.ask(front, of_file(file, "/local/")).status == 403
+    assert fastcgi.ask(front, of_file(file, "/x.pl")).status == 403
+
+
+def test_passwords_are_the_servers_own_to_check(start, site, run, tmp_path):
+    site.program("locked/x.cgi", "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\n'\necho \"$REMOTE_USER\"\n")
+    (tmp_path / "passwords").write_text("alice:$apr1$x$2FX0r4eaRYl7OyKrKnDRf.\n")
+    start(config=f"""
+[[listen]]
+address = "unix:{site.root}.fcgi"
+protocol = "fastcgi"
+[[site]]
+root = "{site.root}"
+[[site.location]]
+match = "/locked/"
+cgi = true
+auth = {{ passwords = "{tmp_path}/passwords" }}
+""")
+    for params in (of_url("/locked/x.cgi", REMOTE_USER="alice", AUTH_TYPE="Basic"),
+                   of_file(f"{site.root}/locked/x.cgi", "/elsewhere", REMOTE_USER="alice")):
+        assert fastcgi.ask(f"{site.root}.fcgi", params).status == 401
+
+
+def test_the_log_names_the_program(front, shared, shared_site):
+    fastcgi.ask(front, of_file("/bin/true", "/the-named"))
+    line = shared.wait_log(r"403: .*/bin/true, which a web server has named.*")
+    assert re.search("programs", line[0])

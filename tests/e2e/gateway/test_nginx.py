@@ -1,0 +1,170 @@
+"""In fcgiwrap's place behind nginx: the configuration that Debian's fcgiwrap documents, unchanged, and
+what else is found in the wild."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from support import client
+from support.migration import Folder, Peer, free_port
+from support.processes import alive
+from support.programs import CAT, ENVIRONMENT, PLAIN, environment_of
+from support.server import Server
+from support.waiting import until
+
+DOCUMENTED = Path("/usr/share/doc/fcgiwrap/examples/nginx.conf")
+pytestmark = [pytest.mark.skipif(not os.path.exists("/usr/sbin/nginx"), reason="nginx is not installed"),
+              pytest.mark.skipif(not DOCUMENTED.exists(), reason="fcgiwrap is not installed")]
+OTHERS = r"""
+location ~ ^(/split/[^/]+)(/.*)?$ {
+  include /etc/nginx/fastcgi_params;
+  fastcgi_split_path_info ^(/split/[^/]+)(/.*)?$;
+  fastcgi_param SCRIPT_FILENAME /usr/lib/cgi-bin/env;
+  fastcgi_param PATH_INFO $fastcgi_path_info;
+  fastcgi_param GIT_PROJECT_ROOT /srv/git;
+  fastcgi_pass unix:/run/fcgiwrap.socket;
+}
+location /kept/ {
+  include /etc/nginx/fastcgi.conf;
+  fastcgi_param SCRIPT_FILENAME /usr/lib/cgi-bin/env;
+  fastcgi_pass kept;
+  fastcgi_keep_conn on;
+}
+location /unbuffered/ {
+  include /etc/nginx/fastcgi_params;
+  fastcgi_param SCRIPT_FILENAME /usr/lib/cgi-bin/cat;
+  fastcgi_pass unix:/run/fcgiwrap.socket;
+  fastcgi_request_buffering off;
+  fastcgi_buffering off;
+}
+location /by-root/ {
+  root /usr/lib;
+  rewrite ^/by-root/(.*)$ /cgi-bin/$1 break;
+  include /etc/nginx/fastcgi_params;
+  fastcgi_pass unix:/run/fcgiwrap.socket;
+}
+"""
+
+
+@dataclass
+class Front:
+    folder: Folder
+    server: Server
+    port: int
+
+    def ask(self, method: str, target: str, headers: client.Headers = (), body: bytes = b"") -> client.Response:
+        with client.Connection(("127.0.0.1", self.port)) as connection:
+            return connection.request(method, target, headers, body)
+
+    def get(self, target: str, headers: client.Headers = ()) -> client.Response:
+        return self.ask("GET", target, headers)
+
+
+def nginx_configuration(folder: Folder, port: int) -> str:
+    locations = re.sub(r"(?<=[\s:])/(?=(?:usr/lib|run)/?\b)", f"{folder.path}/", DOCUMENTED.read_text() + OTHERS)
+    temporary = "".join(f"{name}_temp_path {folder.path}/{name};\n"
+                        for name in ("client_body", "fastcgi", "proxy", "scgi", "uwsgi"))
+    return f"""pid {folder.path}/nginx.pid;
+daemon off;
+worker_processes 1;
+events {{}}
+http {{
+access_log off;
+client_max_body_size 0;
+{temporary}
+upstream kept {{ server unix:{folder.path}/run/fcgiwrap.socket; keepalive 4; }}
+server {{
+listen 127.0.0.1:{port};
+server_name example.org;
+root {folder.path}/var/www;
+{locations}
+}}
+}}
+"""
+
+
+@pytest.fixture
+def front(start, compile_c) -> Iterator[Front]:
+    folder = Folder()
+    for name in ("run", "var/log", "usr/lib/cgi-bin"):
+        (folder / name).mkdir(parents=True)
+    folder.file("var/www/hello.txt", "hello")
+    shutil.copy(compile_c(ENVIRONMENT), folder / "usr/lib/cgi-bin/env")
+    folder.file("usr/lib/cgi-bin/cat", CAT, 0o755)
+    folder.file("usr/lib/cgi-bin/count", f"{PLAIN}wc -c\n", 0o755)
+    pid = folder / "usr/lib/cgi-bin/pid"
+    folder.file("usr/lib/cgi-bin/stays", f"{PLAIN}echo $$ > {pid}.new; mv {pid}.new {pid}; sleep 600\n", 0o755)
+    folder.file("usr/lib/cgi-bin/fails", "#!/bin/sh\necho broken >&2; exit 3\n", 0o755)
+    port = free_port()
+    file = folder.file("etc/nginx.conf", nginx_configuration(folder, port))
+    folder.give_away()
+    server = start(config=f"""
+[[listen]]
+address = "unix:{folder.path}/run/fcgiwrap.socket"
+protocol = "fastcgi"
+programs = ["{folder.path}/usr/lib/cgi-bin/"]
+[limits]
+body_size = "unlimited"
+[[site]]
+root = "{folder.path}/var/www"
+""")
+    peer = Peer(folder, port)
+    peer.start("/usr/sbin/nginx", "-c", file, "-e", folder / "var/log/error.log")
+    try:
+        peer.wait()
+        yield Front(folder, server, port)
+    finally:
+        peer.stop()
+        shutil.rmtree(folder.path, ignore_errors=True)
+
+
+def test_nginx_as_fcgiwrap_documents_it(front):
+    base = f"{front.folder.path}/usr/lib"
+    env = environment_of(front.get("/cgi-bin/env?a=b", [("X-Forwarded-For", "203.0.113.9")]))
+    expected = {"SCRIPT_FILENAME": f"{base}/cgi-bin/env", "SCRIPT_NAME": "/cgi-bin/env", "QUERY_STRING": "a=b",
+                "REQUEST_URI": "/cgi-bin/env?a=b", "DOCUMENT_ROOT": base, "REMOTE_ADDR": "127.0.0.1",
+                "SERVER_NAME": "example.org", "SERVER_PORT": str(front.port), "REQUEST_METHOD": "GET",
+                "HTTP_X_FORWARDED_FOR": "203.0.113.9", "GATEWAY_INTERFACE": "CGI/1.1"}
+    assert {name: env.get(name) for name in expected} == expected
+    env = environment_of(front.get("/cgi-bin/env/more/x"))
+    assert (env["SCRIPT_NAME"], env["PATH_INFO"]) == ("/cgi-bin/env", "/more/x")
+    assert front.get("/cgi-bin/none").status == 404
+    assert front.ask("HEAD", "/cgi-bin/env").body == b""
+    body = os.urandom(1_000_000)
+    assert front.ask("POST", "/cgi-bin/cat", body=body).body == body
+    # nginx stops sending the body when a response begins; this one begins at once.
+    assert front.ask("POST", "/cgi-bin/count", body=bytes(20_000_000)).body == b"20000000\n"
+    assert front.get("/cgi-bin/fails").status == 502
+    front.server.wait_log("exit status 3")
+
+
+def test_nginx_in_other_ways(front):
+    env = environment_of(front.get("/split/project/info/refs?service=git"))
+    assert (env["SCRIPT_NAME"], env["PATH_INFO"]) == ("/split/project", "/info/refs")
+    assert env["GIT_PROJECT_ROOT"] == "/srv/git"
+    for _ in range(20):
+        assert environment_of(front.get("/kept/"))["SCRIPT_NAME"] == "/kept/"
+    env = environment_of(front.get("/by-root/env/more"))
+    assert (env["SCRIPT_NAME"], env["PATH_INFO"]) == ("/cgi-bin/env", "/more")
+    body = os.urandom(1_000_000)
+    assert front.ask("POST", "/unbuffered/", body=body).body == body
+    with client.Connection(("127.0.0.1", front.port)) as connection:
+        connection.send(client.head("POST", "/unbuffered/", [("Transfer-Encoding", "chunked")])
+                        + b"5\r\nhello\r\n0\r\n\r\n")
+        assert connection.read_response().body == b"hello"
+
+
+def test_a_client_that_leaves_nginx_ends_its_program(front):
+    pid = front.folder / "usr/lib/cgi-bin/pid"
+    with socket.create_connection(("127.0.0.1", front.port)) as there:
+        there.sendall(client.head("GET", "/cgi-bin/stays"))
+        assert until(pid.exists)
+    assert until(lambda: not alive(int(pid.read_text())))
