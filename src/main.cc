@@ -49,12 +49,26 @@ std::expected<Config, Faults> make_config(const Command& command) {
   return std::unexpected(std::move(faults));
 }
 
+// Of a directory, a web server may name every program.
+void add_gateways(const std::vector<std::string>& addresses, config::Protocol protocol,
+                  Config& config) {
+  const bool is_of_directory = config.file.empty();
+  for (const std::string& address : addresses) {
+    config::Listen listen{.address = address, .protocol = protocol};
+    if (is_of_directory) listen.programs.push_back(config.sites.front().root);
+    config.listen.push_back(std::move(listen));
+  }
+}
+
 // The command line supersedes the file.
 void apply_overrides(const Command& command, Config& config) {
-  if (!command.listen.empty()) config.listen.clear();
+  if (!command.listen.empty() || !command.fastcgi.empty() || !command.scgi.empty())
+    config.listen.clear();
   const bool tls = command.of_directory.tls;
   for (const std::string& address : command.listen)
     config.listen.push_back({.address = address, .tls = tls});
+  add_gateways(command.fastcgi, config::Protocol::fastcgi, config);
+  add_gateways(command.scgi, config::Protocol::scgi, config);
   if (config.listen.empty()) config.listen.push_back({.address = "127.0.0.1:8888", .tls = tls});
   if (!command.admin.empty()) {
     config.admin.listen = command.admin;

@@ -191,6 +191,14 @@ void add_start(CLI::App& app, Command& command) {
                  "port 0: any free port; fd:NAME: systemd's sockets")
       ->type_name("ADDR:PORT")
       ->allow_extra_args(false);
+  app.add_option("--fastcgi", command.fastcgi,
+                 "take requests of a web server there, by FastCGI, in\n"
+                 "the place of fcgiwrap; may repeat")
+      ->type_name("ADDR")
+      ->allow_extra_args(false);
+  app.add_option("--scgi", command.scgi, "the same by SCGI")
+      ->type_name("ADDR")
+      ->allow_extra_args(false);
   app.add_option("-w,--workers", command.workers, "worker processes (default: one per core)")
       ->type_name("N")
       ->check(in_range(1U, pool::workers_max));
@@ -296,9 +304,9 @@ bool has_two_files(const CLI::App& app) {
 
 // Options that only apply to a server that starts now.
 bool is_for_a_start(const Command& command) {
-  return !command.listen.empty() || command.workers != 0 || command.of_directory.warm ||
-         command.of_directory.tls || !command.admin.empty() || !command.hosts.empty() ||
-         command.open_browser;
+  return !command.listen.empty() || !command.fastcgi.empty() || !command.scgi.empty() ||
+         command.workers != 0 || command.of_directory.warm || command.of_directory.tls ||
+         !command.admin.empty() || !command.hosts.empty() || command.open_browser;
 }
 
 bool tells_programs(const config::DirectoryOptions& options) {
@@ -339,8 +347,8 @@ Command exec_command(Command command, bool has_directory) {
   if (has_directory) return refuse("exec takes SCRIPT and URL, and no more");
   if (is_for_a_start(command))
     return refuse(
-        "exec does not listen, and starts programs cold: leave out --listen, --server-name, "
-        "--admin, --workers, --open, --tls and --warm; "
+        "exec does not listen, and starts programs cold: leave out --listen, --fastcgi, --scgi, "
+        "--server-name, --admin, --workers, --open, --tls and --warm; "
         "--verify tells whether a program can be started warm");
   if (const auto refused = refused_beside_a_file(command); !refused.empty()) return refuse(refused);
   const std::string& method = command.exec.method;

@@ -25,6 +25,8 @@ struct Command {
   std::optional<access::Peer> client;  // whoever asks for them; none: the administrator
   std::string method;                  // by which they are asked for; empty: by any
   std::vector<std::string> listen;
+  std::vector<std::string> fastcgi;  // the same, for web servers
+  std::vector<std::string> scgi;
   ExecOptions exec;
   std::vector<std::string> hosts;  // accepted for a directory besides our own names
   std::string admin;               // of the status page; empty: as configured

@@ -100,6 +100,7 @@ void Session::write_end(const Stream& stream, bool is_whole) {
 void Session::cut(Stream& stream) {
   if (streams_.size() > 1) return write_end(stream, false);
   closes_at_end_ = true;
+  is_cut_ = !shows_end();
 }
 
 // ---- events ------------------------------------------------------------------------------------
@@ -254,6 +255,10 @@ void Session::settle() {
     head_timer_.arm_after(limits().header_timeout);
   update_use();
   const bool is_quiet = streams_.empty() && output_.empty() && !is_head_open;
+  if (is_quiet && is_cut_) {
+    client_.stream.reset_on_close();
+    return close();
+  }
   if (is_quiet && closes_at_end_ && !(readable_ && !has_had_request_)) return end();
   if (may_go_on()) go_on_later();
 }

@@ -77,6 +77,8 @@ class Session : public connection::Connection {
   virtual std::string_view take(std::string_view bytes) = 0;
   // Less than a whole request has come, of which no stream knows.
   virtual bool is_in_head() const = 0;
+  // What append_end() appends tells a response that is whole from one that is not.
+  virtual bool shows_end() const = 0;
   virtual void append_content(std::string& to, const Stream& stream, std::string_view bytes) = 0;
   virtual void append_end(std::string& to, const Stream& stream, bool is_whole) = 0;
 
@@ -111,6 +113,7 @@ class Session : public connection::Connection {
   bool writable_ = true;
   bool has_had_request_ = false;
   bool closes_at_end_ = false;
+  bool is_cut_ = false;  // the end has to show that
   unsigned requests_ = 0;
   std::uint64_t lingered_ = 0;  // bytes that came after the end
   net::Output output_;

@@ -19,6 +19,12 @@ std::string address_url(const net::Address& address, bool tls) {
   return fmt::format("{}://{}/", scheme(tls), address.text());
 }
 
+std::string listener_text(const net::Address& address, const worker::ListenerKind& kind) {
+  if (kind.protocol == config::Protocol::http) return address_url(address, kind.tls);
+  return fmt::format("{} ({})", address.text(),
+                     kind.protocol == config::Protocol::scgi ? "SCGI" : "FastCGI");
+}
+
 std::vector<std::string> urls_for_others(const net::Address& address, bool tls,
                                          std::span<const net::Address> interfaces) {
   std::vector<std::string> urls;

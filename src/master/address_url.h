@@ -6,12 +6,16 @@
 #include <vector>
 
 #include "net/address.h"
+#include "worker/service.h"
 
 namespace cgisrv::master {
 
 // "http://127.0.0.1:8888/"; for the unspecified address a name that a browser on this machine can
 // open. A unix socket has no URL: its address.
 std::string address_url(const net::Address& address, bool tls = false);
+
+// The same of a listener, whatever is spoken there: "127.0.0.1:9000 (FastCGI)".
+std::string listener_text(const net::Address& address, const worker::ListenerKind& kind);
 
 // URLs for people at other machines, if the listener takes every interface; else none.
 // `interfaces`: this machine's addresses.

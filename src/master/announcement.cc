@@ -17,7 +17,8 @@ void announce(const std::string& what, const Generation& generation) {
   std::vector<std::string> for_others;
   for (const Listening& each : generation.listening()) {
     std::printf("cgisrv: serving %s at %s\n", what.c_str(),
-                address_url(each.address, each.kind.tls).c_str());
+                listener_text(each.address, each.kind).c_str());
+    if (each.kind.protocol != config::Protocol::http) continue;
     for (std::string& url :
          urls_for_others(each.address, each.kind.tls, net::interface_addresses())) {
       std::printf("cgisrv: for other machines: %s\n", url.c_str());
@@ -42,8 +43,9 @@ std::string addresses_of(const Generation& generation) {
 
 void open_first(const Generation& generation) {
   const auto& listening = generation.listening();
-  const auto first = std::ranges::find_if(
-      listening, [](const Listening& each) { return each.address.family() != AF_UNIX; });
+  const auto first = std::ranges::find_if(listening, [](const Listening& each) {
+    return each.address.family() != AF_UNIX && each.kind.protocol == config::Protocol::http;
+  });
   if (first != listening.end()) return open_browser(address_url(first->address, first->kind.tls));
   std::fputs("cgisrv: --open: a browser cannot reach a unix socket; listen on a port too\n",
              stderr);

@@ -118,7 +118,8 @@ Result<LoadedResources> ResourceLoader::open_all(config::Config config) {
                            .kind = {.proxy_protocol = listen.proxy_protocol,
                                     .tls = listen.tls,
                                     .http2 = listen.speaks_http2(),
-                                    .gateway = number_of(config, listen)}});
+                                    .gateway = number_of(config, listen),
+                                    .protocol = listen.protocol}});
     }
   }
   if (listening.size() > pool::listeners_max)

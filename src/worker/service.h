@@ -31,8 +31,9 @@ struct ListenerKind {
   bool proxy_protocol = false;  // with a header of the PROXY protocol
   bool tls = false;             // after that, with a handshake
   bool http2 = false;           // HTTP/2 is offered; in the clear: to whom begins with it
-  // Of a listener for web servers; -1: clients speak HTTP. Which one of the configuration.
+  // Of a listener for web servers: which one of the configuration; -1: clients speak HTTP.
   int gateway = -1;
+  config::Protocol protocol = config::Protocol::http;
 };
 
 // What a worker is given by its master. All that is referred to outlives the service.
