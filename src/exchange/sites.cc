@@ -161,11 +161,10 @@ Routing routed(const config::Config& config, const config::Site& site, const Exc
   // Whatever it leads to after that is ours to find.
   const Gateway* const gateway = exchange.redirect_url().empty() ? exchange.gateway() : nullptr;
   Routing routing{.site = &site,
-                  .located =
-                      gateway != nullptr && gateway->program
-                          ? site::locate_named(config, site, path, *gateway->program,
-                                               gateway->programs, visitor)
-                          : site::locate(config, site, path, visitor, nullptr, &look)};
+                  .located = gateway != nullptr && gateway->program
+                                 ? site::locate_named(config, site, path, *gateway->program,
+                                                      gateway->programs, visitor)
+                                 : site::locate(config, site, path, visitor, nullptr, &look)};
   routing.beside = look.take(routing.located);
   // An address that is not let in has no password to try.
   if (!routing.located.is_kept_out)
