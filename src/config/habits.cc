@@ -22,13 +22,12 @@ constexpr Habit habits[] = {
     {"port bind host",
      "write [[listen]] with address = \"127.0.0.1:8080\", or the one that you have"},
     {"socket", "write [[listen]] with address = \"unix:/path\""},
-    {"fastcgi_pass fastcgi_param scgi_pass scgi_param fastcgi.server scgi.server",
+    {"fastcgi_pass fastcgi_param scgi_pass scgi_param fastcgi.server scgi.server cgi_pass "
+     "proxy_pass "
+     "uwsgi_pass",
      "programs are run by cgisrv itself: write cgi, or interpreter, in a [[site.location]], and "
      "what they need as env = { NAME = \"value\" }; for php-fpm and its like write fastcgi = "
      "\"unix:/path\" there, or scgi"},
-    {"cgi_pass proxy_pass uwsgi_pass",
-     "programs are run by cgisrv itself: write cgi, or interpreter, in a [[site.location]], and "
-     "what they need as env = { NAME = \"value\" }"},
     {"script_alias scriptalias ScriptAlias cgi_bin cgi-bin cgi_dir cgi_assign",
      "write [[site.location]] with match = \"/cgi-bin/\" and cgi = \"/usr/lib/cgi-bin/\""},
     {"alias Alias alias.url",
@@ -44,8 +43,7 @@ constexpr Habit habits[] = {
      "[[site.location]]; docs/from-apache.md has what stands for each form"},
     {"Options Indexes",
      "write listing = true for Indexes; for ExecCGI [[site.location]] with match = \"*.cgi\" and "
-     "cgi "
-     "= true"},
+     "cgi = true"},
     {"AddHandler SetHandler Action ExecCGI",
      "write [[site.location]] with match = \"*.cgi\" and cgi = true; with interpreter = "
      "\"/usr/bin/php-cgi\" for files that are not executable"},
