@@ -77,11 +77,24 @@ TLS = (
     Peer("nginx", "nginx", ((*NGINX[:4], "{folder}/tls-nginx.conf", *NGINX[5:]),),
          ("tls-nginx.conf",)),
 )
+# PHP: php-fpm, and a server in front of it.
+PHP_FPM = ("php-fpm8.2", "--nodaemonize", "--fpm-config", "{folder}/php-fpm.conf")
+PHP = (
+    Peer("cgisrv", "php-fpm", (PHP_FPM, ("{tools}/cgisrv", "-c", "{folder}/php-cgisrv.toml")),
+         ("php-fpm.conf", "php-cgisrv.toml")),
+    Peer("cgisrv, connections kept", "php-fpm",
+         (PHP_FPM, ("{tools}/cgisrv", "-c", "{folder}/php-cgisrv.toml")),
+         ("php-fpm.conf", "php-cgisrv.toml"), settings=(("keep", "8"),)),
+    Peer("nginx", "nginx", (PHP_FPM, (*NGINX[:4], "{folder}/php-nginx.conf", *NGINX[5:])),
+         ("php-fpm.conf", "php-nginx.conf")),
+    Peer("apache-event", "apache2-bin", (PHP_FPM, (*APACHE, "{folder}/php-apache.conf")),
+         ("php-fpm.conf", "apache.conf", "php-apache.conf")),
+)
 # What templates are filled in with, unless a section wants it otherwise.
 WORKERS = max(2, processes.cores())
 SETTINGS = {"workers": str(WORKERS), "fcgi_processes": str(16 * WORKERS),
             "threads": str(64 * WORKERS), "dispatch": "round-robin", "running": '"auto"',
-            "start": "cold", "open_file_cache": "off"}
+            "start": "cold", "open_file_cache": "off", "php_processes": str(8 * WORKERS), "keep": "0"}
 
 
 def build_go(tools: Path, cache: Path) -> None:
