@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "backend/request_writer.h"
@@ -34,8 +35,9 @@ std::optional<AnswerReader::Part> AnswerReader::next(std::string_view& bytes) {
     has_begun_ = true;
     if (const auto judged = judge(*part)) return judged;
   }
-  // Its padding.
-  if (has_ended_ && !records_.is_between_records()) records_.next(bytes);
+  const std::size_t padding = has_ended_ ? std::min(padding_left_, bytes.size()) : 0;
+  bytes.remove_prefix(padding);
+  padding_left_ -= padding;
   return std::nullopt;
 }
 
@@ -57,6 +59,7 @@ std::optional<AnswerReader::Part> AnswerReader::judge(const fastcgi::RecordReade
     case Type::end_request:
       if (const auto end = fastcgi::read_end(part.content)) {
         has_ended_ = true;
+        padding_left_ = header.padding_size;
         return Part{.kind = Part::Kind::end, .end = *end};
       }
       problem_ = "its record that ends a request is too short";

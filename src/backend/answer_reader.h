@@ -28,7 +28,7 @@ class AnswerReader {
   // Why nothing that follows can be read, with what was sent, escaped; empty: there is none.
   const std::string& problem() const { return problem_; }
   // The end has come, and is whole with its padding. SCGI's is the end of the connection.
-  bool has_ended() const { return has_ended_ && records_.is_between_records(); }
+  bool has_ended() const { return has_ended_ && padding_left_ == 0; }
 
  private:
   std::optional<Part> judge(const fastcgi::RecordReader::Part& part);
@@ -37,7 +37,8 @@ class AnswerReader {
   const Protocol protocol_;
   fastcgi::RecordReader records_;
   bool has_ended_ = false;
-  bool has_begun_ = false;  // a record was whole
+  std::size_t padding_left_ = 0;  // of the end
+  bool has_begun_ = false;        // a record was whole
   std::string problem_;
 };
 
