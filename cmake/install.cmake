@@ -65,7 +65,8 @@ add_custom_target(documentation ALL DEPENDS ${made})
 add_dependencies(installable cgisrv cgisrv_warm_shim cgisrv_pool_archive documentation)
 
 # systemd looks for units in lib/systemd/system of /usr, /usr/local and /.
-configure_file(${PROJECT_SOURCE_DIR}/packaging/systemd/cgisrv.service.in
-               ${share}/cgisrv.service @ONLY)
-install(FILES ${share}/cgisrv.service ${PROJECT_SOURCE_DIR}/packaging/systemd/cgisrv.socket
-        DESTINATION lib/systemd/system COMPONENT server)
+foreach(unit cgisrv cgisrv-fastcgi)
+  configure_file(${PROJECT_SOURCE_DIR}/packaging/systemd/${unit}.service.in ${share}/${unit}.service @ONLY)
+  install(FILES ${share}/${unit}.service ${PROJECT_SOURCE_DIR}/packaging/systemd/${unit}.socket
+          DESTINATION lib/systemd/system COMPONENT server)
+endforeach()

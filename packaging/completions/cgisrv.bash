@@ -9,6 +9,8 @@ _cgisrv() {
   done
   case $verb:${COMP_WORDS[COMP_CWORD-1]} in
     :-l | :--listen) :; return ;;
+    :--fastcgi) :; return ;;
+    :--scgi) :; return ;;
     :-w | :--workers) :; return ;;
     :--admin) :; return ;;
     :--server-name) :; return ;;
@@ -45,7 +47,7 @@ _cgisrv() {
     exec:-c | exec:--config) compopt -o filenames; COMPREPLY=($(compgen -f -- "$word")); return ;;
   esac
   case $verb:$word in
-    :-*) COMPREPLY=($(compgen -W '-l --listen -w --workers --admin --server-name --auth --tls --warm --open -E --setenv --body-size -c --config -h --help --version' -- "$word")) ;;
+    :-*) COMPREPLY=($(compgen -W '-l --listen --fastcgi --scgi -w --workers --admin --server-name --auth --tls --warm --open -E --setenv --body-size -c --config -h --help --version' -- "$word")) ;;
     :*) compopt -o filenames; COMPREPLY=($(compgen -d -- "$word")) ;;
     check:-*) COMPREPLY=($(compgen -W '-c --config -h --help --explain --client --method' -- "$word")) ;;
     check:*) : ;;

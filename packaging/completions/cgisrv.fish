@@ -3,6 +3,8 @@ complete -c cgisrv -f
 complete -c cgisrv -n 'not __fish_seen_subcommand_from check status reload upgrade reopen quit stop exec passwd reference completion' -a 'check status reload upgrade reopen quit stop exec passwd reference completion'
 complete -c cgisrv -n 'not __fish_seen_subcommand_from check status reload upgrade reopen quit stop exec passwd reference completion' -a '(__fish_complete_directories)'
 complete -c cgisrv -n 'not __fish_seen_subcommand_from check status reload upgrade reopen quit stop exec passwd reference completion' -s l -l listen -x
+complete -c cgisrv -n 'not __fish_seen_subcommand_from check status reload upgrade reopen quit stop exec passwd reference completion' -l fastcgi -x
+complete -c cgisrv -n 'not __fish_seen_subcommand_from check status reload upgrade reopen quit stop exec passwd reference completion' -l scgi -x
 complete -c cgisrv -n 'not __fish_seen_subcommand_from check status reload upgrade reopen quit stop exec passwd reference completion' -s w -l workers -x
 complete -c cgisrv -n 'not __fish_seen_subcommand_from check status reload upgrade reopen quit stop exec passwd reference completion' -l admin -x
 complete -c cgisrv -n 'not __fish_seen_subcommand_from check status reload upgrade reopen quit stop exec passwd reference completion' -l server-name -x

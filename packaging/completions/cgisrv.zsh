@@ -5,6 +5,8 @@ case $verb in
   '') _arguments -s \
     '(-l --listen)-l:value: ' \
     '(-l --listen)--listen:value: ' \
+    '(--fastcgi)--fastcgi:value: ' \
+    '(--scgi)--scgi:value: ' \
     '(-w --workers)-w:value: ' \
     '(-w --workers)--workers:value: ' \
     '(--admin)--admin:value: ' \

@@ -114,14 +114,11 @@ void add_start(CLI::App& app, Command& command) {
                  "port 0: any free port; fd:NAME: systemd's sockets")
       ->type_name("ADDR:PORT")
       ->allow_extra_args(false);
-  app.add_option("--fastcgi", command.fastcgi,
-                 "take requests of a web server there, by FastCGI, in\n"
-                 "the place of fcgiwrap; may repeat")
-      ->type_name("ADDR")
-      ->allow_extra_args(false);
-  app.add_option("--scgi", command.scgi, "the same by SCGI")
-      ->type_name("ADDR")
-      ->allow_extra_args(false);
+  const auto add = [&](const char* name, std::vector<std::string>& addresses, const char* about) {
+    app.add_option(name, addresses, about)->type_name("ADDR")->allow_extra_args(false);
+  };
+  add("--fastcgi", command.fastcgi, "take a web server's requests there, as fcgiwrap does");
+  add("--scgi", command.scgi, "the same by SCGI");
   app.add_option("-w,--workers", command.workers, "worker processes (default: one per core)")
       ->type_name("N")
       ->check(in_range(1U, pool::workers_max));

@@ -42,8 +42,14 @@ const Position& position_of(const Value& table, std::string_view key) {
   return value != nullptr ? value->at : table.at;
 }
 
+// Other machines reach it.
+bool is_open(const Listen& listen) {
+  const auto address = net::parse_address(listen.address);
+  return address && address->family() != AF_UNIX && !address->loopback();
+}
+
 // What web servers speak is neither HTTP nor TLS, and names its client itself.
-void check_gateways(const Value& root, const Config& config, Faults& faults) {
+void check_gateways(const Value& root, Config& config, Faults& faults) {
   for (std::size_t i = 0; i < config.listen.size(); ++i) {
     const Listen& listen = config.listen[i];
     const Value& table = root.find("listen")->as<Value::List>()->at(i);
@@ -60,6 +66,12 @@ void check_gateways(const Value& root, const Config& config, Faults& faults) {
                    "'{}' is for protocol = \"http\"; a web server that speaks FastCGI or SCGI says "
                    "itself who its client is",
                    key);
+    if (is_open(listen))
+      config.notes.push_back(
+          fmt::format("{}:{}: whoever reaches {} names programs, and the users for whom they run; "
+                      "listen on a unix socket or on 127.0.0.1, or let a firewall keep out all but "
+                      "the web server",
+                      config.file, listen.line, listen.address));
   }
 }
 

@@ -1,6 +1,7 @@
 #include "gateway/session.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "base/log.h"
@@ -246,13 +247,7 @@ void Session::settle() {
     loop().dispose(std::move(stream));
     return true;
   });
-  const bool is_head_open = is_in_head() || std::ranges::any_of(streams_, [](const auto& stream) {
-                              return !stream->has_begun() && !stream->is_closed();
-                            });
-  if (!is_head_open)
-    head_timer_.disarm();
-  else if (!head_timer_.armed())
-    head_timer_.arm_after(limits().header_timeout);
+  const bool is_head_open = watch_heads();
   update_use();
   const bool is_quiet = streams_.empty() && output_.empty() && !is_head_open;
   if (is_quiet && is_cut_) {
@@ -261,6 +256,22 @@ void Session::settle() {
   }
   if (is_quiet && closes_at_end_ && !(readable_ && !has_had_request_)) return end();
   if (may_go_on()) go_on_later();
+}
+
+// Each head has its own time. Returns whether any is open.
+bool Session::watch_heads() {
+  std::optional<TimePoint> oldest;
+  for (const auto& stream : streams_)
+    if (stream->is_in_head()) oldest = std::min(oldest.value_or(stream->began()), stream->began());
+  if (oldest) {
+    head_timer_.arm(*oldest + limits().header_timeout);
+  } else if (!is_in_head()) {
+    head_timer_.disarm();
+    return false;
+  } else if (!head_timer_.armed()) {
+    head_timer_.arm_after(limits().header_timeout);
+  }
+  return true;
 }
 
 void Session::update_use() {

@@ -88,6 +88,7 @@ class Session : public connection::Connection {
   void tell_streams(Turn& turn);
   void check_streams();
   void settle();
+  bool watch_heads();
   void update_use();
   bool may_go_on() const;
   bool is_full() const;

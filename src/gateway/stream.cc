@@ -26,6 +26,7 @@ std::string name_of(const access::Peer& peer) {
 Stream::Stream(Session& session, std::uint16_t id)
     : session_(session),
       id_(id),
+      began_(session.loop().now()),
       web_server_(name_of(session.client().peer())),
       body_timer_(session.loop(), Callback::of<&Stream::body_due>(*this)) {}
 
@@ -84,8 +85,7 @@ void Stream::go_on() {
   has_news_ = false;
   if (is_abort_asked_ && !is_closed_) {
     client_gone();
-    is_closed_ = true;
-    session_.write_end(*this, true);
+    if (!is_end_written_) session_.write_end(*this, true);
     return session_.send();
   }
   if (!has_begun_) {

@@ -63,6 +63,9 @@ class Stream final : public exchange::Wire {
   bool waits_for_room() const;
   bool has_news() const { return has_news_ && (exchange_ || !has_begun_) && is_ready(); }
   bool has_begun() const { return has_begun_; }
+  // A request of which something is still to come before it can begin.
+  bool is_in_head() const { return !has_begun_ && !is_closed_; }
+  TimePoint began() const { return began_; }
   // The web server expects nothing more of it.
   bool is_closed() const { return is_closed_; }
   bool is_over() const { return is_closed_ && !exchange_; }
@@ -111,6 +114,7 @@ class Stream final : public exchange::Wire {
 
   Session& session_;
   const std::uint16_t id_;
+  const TimePoint began_;
   std::string web_server_;  // its address, for the log
   exchange::Gateway gateway_;
   http::Request request_;

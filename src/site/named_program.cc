@@ -34,7 +34,8 @@ bool has_dot_segment(std::string_view path) {
 std::size_t end_of_program(const std::string& file) {
   struct stat status {};
   const auto goes_on_behind_a_file = [&](std::size_t end) {
-    return ::stat(file.substr(0, end).c_str(), &status) != 0 && errno == ENOTDIR;
+    return ::stat(file.substr(0, end).c_str(), &status) != 0 &&
+           (errno == ENOTDIR || errno == ENAMETOOLONG);
   };
   if (!goes_on_behind_a_file(file.size())) return file.size();
   std::vector<std::size_t> ends;

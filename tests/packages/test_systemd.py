@@ -14,19 +14,22 @@ from pathlib import Path
 
 import pytest
 
+from support import fastcgi
 from support.binary import BINARY, REPOSITORY
 from support.commands import run
+from support.waiting import until
 
 EXPOSURE_MAX = 3.0
+NAMES = [f"{service}.{kind}" for service in ("cgisrv", "cgisrv-fastcgi") for kind in ("service", "socket")]
 ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="takes root, as the service does")
 
 
 @pytest.fixture
 def units(installed: Path, tmp_path: Path) -> Path:
-    """A folder with both, where the server that they start is the one that is tested."""
+    """A folder with all of them, where the server that they start is the one that is tested."""
     folder = tmp_path / "units"
     folder.mkdir()
-    for name in ("cgisrv.service", "cgisrv.socket"):
+    for name in NAMES:
         text = (installed / "lib/systemd/system" / name).read_text()
         (folder / name).write_text(re.sub(r"(?<==)/\S+/cgisrv(?= )", str(BINARY), text))
     return folder
@@ -60,8 +63,8 @@ def ends(server: subprocess.Popen, number: int) -> int:
 
 
 def test_systemd_finds_no_fault_in_the_units(units: Path):
-    done = subprocess.run(["systemd-analyze", "verify", "--man=no", units / "cgisrv.service",
-                           units / "cgisrv.socket"], capture_output=True, text=True)
+    done = subprocess.run(["systemd-analyze", "verify", "--man=no", *(units / name for name in NAMES)],
+                          capture_output=True, text=True)
     assert done.returncode == 0
     assert done.stdout + done.stderr == ""
 
@@ -131,3 +134,22 @@ def test_a_socket_unit_starts_it_by_the_first_connection(units: Path, tmp_path: 
 def test_the_name_of_the_socket_is_the_one_that_the_unit_explains(units: Path):
     text = (units / "cgisrv.socket").read_text()
     assert f'address = "fd:{setting(units / "cgisrv.socket", "FileDescriptorName")}"' in text
+
+
+def test_the_socket_for_web_servers(units: Path, tmp_path: Path):
+    """As the service has it, but for the file that it serves by."""
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "page.html").write_text("served")
+    door = str(tmp_path / "door")
+    name = setting(units / "cgisrv-fastcgi.socket", "FileDescriptorName")
+    assert f'address = "fd:{name}"' in (REPOSITORY / "packaging/etc/fastcgi.toml").read_text()
+    server = subprocess.Popen(["systemd-socket-activate", "-l", door, f"--fdname={name}",
+                               BINARY, site, "--fastcgi", f"fd:{name}"], stdout=subprocess.PIPE, text=True)
+    try:
+        assert until(lambda: Path(door).exists())
+        assert fastcgi.ask(door, fastcgi.of_url("/page.html")).text == "served"
+        assert server.stdout.readline() == f"cgisrv: serving {site} at unix:{door} (FastCGI)\n"
+    finally:
+        assert ends(server, signal.SIGTERM) == 0
+        server.stdout.close()

@@ -50,6 +50,10 @@ programs = ["{root}.outside/"]
 [[listen]]
 address = "unix:{root}.strict"
 protocol = "fastcgi"
+[[listen]]
+address = "unix:{root}.scgi"
+protocol = "scgi"
+programs = ["{root}.outside/"]
 [limits]
 max_streams = 10
 [[site]]

@@ -136,7 +136,7 @@ def test_an_aborted_request_ends_its_program(front, shared_site):
         assert there.answer().status == COMPLETE
         assert until(lambda: not alive(int(pid.read_text())))
         assert there.ask(of_url("/page.html"), keep=True).status == 200, "the connection goes on"
-        there.send(begin(), record(Type.ABORT_REQUEST))
+        there.send(*[record(Type.ABORT_REQUEST)] * 3, begin(), record(Type.ABORT_REQUEST))
         assert there.answer().stdout == b"", "it had not even begun"
 
 

@@ -7,9 +7,11 @@ import re
 
 import pytest
 
-from support import fastcgi
+from support import fastcgi, scgi
 from support.fastcgi import of_file, of_url
-from support.programs import environment_of
+from support.programs import PLAIN, environment_of
+from support.waiting import until
+from support.warm import Warm, warm_site
 
 
 def told(front: str, params: dict[str, str]) -> dict[str, str]:
@@ -48,8 +50,10 @@ def test_the_path_behind_the_file(front, shared_site, more):
 
 
 def test_a_long_path_behind_the_file(front, shared_site):
-    env = told(front, of_file(f"{shared_site.root}.outside/env" + "/a" * 1500, "/b/env" + "/a" * 1500))
-    assert env["PATH_INFO"] == "/a" * 1500 and env["SCRIPT_NAME"] == "/b/env"
+    for segments in (1500, 3000):
+        rest = "/a" * segments
+        env = told(front, of_file(f"{shared_site.root}.outside/env{rest}", f"/b/env{rest}"))
+        assert env["PATH_INFO"] == rest and env["SCRIPT_NAME"] == "/b/env"
 
 
 def test_the_working_directory(strict, shared_site):
@@ -144,3 +148,58 @@ def test_the_log_names_the_program(front, shared, shared_site):
     fastcgi.ask(front, of_file("/bin/true", "/the-named"))
     line = shared.wait_log(r"403: .*/bin/true, which a web server has named.*")
     assert re.search("programs", line[0])
+
+
+# Without a file.
+
+
+def test_a_directory_by_one_command(start, site):
+    site.program("tool", f"{PLAIN}echo tool\n")
+    site.program("x.cgi", f"{PLAIN}echo routed\n")
+    start(site, "--fastcgi", f"unix:{site.root}.fcgi", "--scgi", f"unix:{site.root}.scgi")
+    assert fastcgi.ask(f"{site.root}.fcgi", of_file(f"{site.root}/tool")).text == "tool\n"
+    assert fastcgi.ask(f"{site.root}.fcgi", of_url("/x.cgi")).text == "routed\n"
+    assert fastcgi.ask(f"{site.root}.fcgi", of_file("/bin/true")).status == 403
+    assert scgi.ask(f"{site.root}.scgi", of_file(f"{site.root}/tool")).text == "tool\n"
+
+
+def test_a_door_for_everybody_is_noted(run, site, tmp_path):
+    file = tmp_path / "open.toml"
+    file.write_text(f"""
+[[listen]]
+address = "0.0.0.0:0"
+protocol = "fastcgi"
+[[listen]]
+address = "127.0.0.1:0"
+protocol = "scgi"
+[[site]]
+root = "{site.root}"
+""")
+    site.root.mkdir(exist_ok=True)
+    said = run("check", "-c", file)
+    assert "whoever reaches 0.0.0.0:0 names programs" in said.stderr
+    assert "whoever reaches 127" not in said.stderr
+
+
+# Programs that start warm.
+
+
+def test_a_named_program_starts_warm(start, site, tmp_path):
+    program = site.program("x.cgi", "#!/usr/bin/python3\nimport os\nprint('Content-Type: text/plain\\n')\n"
+                           "print(os.environ['SCRIPT_NAME'], os.environ.get('OWN'))\n")
+    warm = Warm(start(config=warm_site(site.root, tmp_path / "access", listen=f"""
+address = "127.0.0.1:0"
+[[listen]]
+address = "unix:{site.root}.fcgi"
+protocol = "fastcgi"
+""").replace("[listen]", "[[listen]]", 1)), tmp_path / "access")
+    params = of_file(str(program), "/cgi-bin/named", DOCUMENT_ROOT="/usr/lib", REMOTE_USER="alice")
+
+    def is_warm() -> bool:
+        assert fastcgi.ask(f"{site.root}.fcgi", params).text == "/cgi-bin/named None\n"
+        return warm.how("/cgi-bin/named") == ["warm", "-"]
+
+    assert until(is_warm)
+    warm.server.checkpoint(settle=True)
+    assert fastcgi.ask(f"{site.root}.fcgi", {**params, "OWN": "x"}).text == "/cgi-bin/named x\n"
+    assert warm.how("/cgi-bin/named") == ["cold", "variables"]

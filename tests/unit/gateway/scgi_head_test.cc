@@ -14,13 +14,14 @@ using testing::Pair;
 using namespace std::string_literals;
 
 const std::string head =
-    "24:CONTENT_LENGTH\0"
+    "25:CONTENT_LENGTH\0"
     "27\0"
     "SCGI\0"
     "1\0,"s;
 
 TEST(ScgiHead, IsANetstringOfNamesAndValues) {
-  const auto found = read_scgi_head(head + "body", 1000);
+  const std::string bytes = head + "body";
+  const auto found = read_scgi_head(bytes, 1000);
   ASSERT_EQ(found.state, State::complete);
   EXPECT_EQ(found.consumed, head.size());
   EXPECT_THAT(found.params, ElementsAre(Pair("CONTENT_LENGTH", "27"), Pair("SCGI", "1")));
