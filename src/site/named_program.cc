@@ -176,7 +176,7 @@ Located locate_named(const config::Config& config, const config::Site& site, con
   const auto* const location = location_for(request, file, seen, programs, problem);
   if (location == nullptr)
     return {.location = &asked, .status = 403, .problem = std::move(problem)};
-  auto found = examined(location->interpreter.empty(),
+  auto found = examined(location->needs_execute(),
                         {tree_of(site, *location, programs, file), location->links});
   if (found.found != cgi::Found::program) return failed(std::move(found));
   found.script.interpreter = location->interpreter;
