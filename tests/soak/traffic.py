@@ -27,6 +27,7 @@ class Client:
     address: tuple[str, int]
     random: random.Random
     tls: Client | None = None  # that asks behind TLS
+    http2: Client | None = None  # likewise, by HTTP/2
 
     def connect(self) -> Connection:
         return Connection(self.address, timeout=15)
