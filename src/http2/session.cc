@@ -18,10 +18,26 @@ constexpr std::size_t turn_bytes_max = 1 << 20;  // sent in one turn
 constexpr std::size_t held_bytes_max = 1 << 20;  // by all streams for their client
 // Frames that wait to be sent: so many, and two for each stream.
 constexpr std::size_t queue_base = 1000;
-constexpr std::size_t linger_bytes_max = 64 * 1024;  // that are read after the end
-constexpr Duration linger_timeout{5'000};            // for the client to close
-constexpr Duration announcement_timeout{1'000};      // for the client to hear of the end
+// That are read after the end: as many as the connection's window lets be under way.
+constexpr std::size_t linger_bytes_max = 1 << 20;
+constexpr Duration linger_timeout{5'000};        // for the client to close
+constexpr Duration announcement_timeout{1'000};  // for the client to hear of the end
+constexpr std::size_t lent_bytes_max = 256 * 1024;
 constexpr std::uint8_t announcement[8] = {'g', 'o', 'i', 'n', 'g', 0, 0, 0};
+
+// Memory for frames, which few connections have at a time: one lends it to the next, as long as all
+// is sent. A buffer that is made anew each time costs the kernel's pages each time.
+std::string lent;
+
+void lend_memory(Buffer& output) {
+  if (output.empty()) output.back().swap(lent);
+}
+
+void take_memory_back(Buffer& output) {
+  if (!output.empty()) return;
+  if (output.back().capacity() <= lent_bytes_max) output.back().swap(lent);
+  output.release_if_empty();
+}
 
 }  // namespace
 
@@ -102,10 +118,11 @@ void Session::resume() {
   bool more = true;
   while (more && state_ != State::closed) {
     more = !noted_.empty() || read_input();
+    is_gathering_ = true;
     carry_out(turn);
-    send();
-    for (auto stream = streams_.begin(); is_open() && stream != streams_.end(); ++stream)
-      if ((*stream)->waits_for_room()) (*stream)->tell_of_room();
+    send_now();
+    tell_of_room();
+    is_gathering_ = false;
     if (more && turn.is_over()) {
       resume_timer_.arm_after(Duration::zero());
       break;
@@ -113,6 +130,17 @@ void Session::resume() {
   }
   is_resuming_ = false;
   settle();
+}
+
+// Those that have got room by what was sent.
+void Session::tell_of_room() {
+  bool was_told = false;
+  for (auto stream = streams_.begin(); is_open() && stream != streams_.end(); ++stream) {
+    if (!(*stream)->waits_for_room()) continue;
+    (*stream)->tell_of_room();
+    was_told = true;
+  }
+  if (was_told) send_now();
 }
 
 // Reads once. Returns whether anything came.
@@ -210,24 +238,48 @@ void Session::earn_delivered() {
 // ---- sending -----------------------------------------------------------------------------------
 
 void Session::send() {
+  if (!is_gathering_) send_now();
+}
+
+void Session::send_now() {
   if (!is_open()) return;
-  const std::uint64_t end = written_ + turn_bytes_max;
-  while (writable_) {
-    if (!fill_output()) return drop();
-    if (output_.empty()) break;
-    if (written_ >= end) {
-      go_on_later();
-      break;
-    }
-    const auto status = output_.flush(client_.stream, written_, end - written_);
-    if (status == net::Io::Status::failed) return drop();
-    writable_ = status != net::Io::Status::blocked;
-  }
+  lend_memory(output_);
+  const bool was_sent = send_all();
+  take_memory_back(output_);
+  if (!was_sent) return drop();
   if (!flood_.problem().empty()) return calm(flood_.problem());
   if (nghttp2_session_get_outbound_queue_size(protocol_) > queue_base + 2 * limits().max_streams)
     return calm("too much that has to be answered, and takes no answer");
   check_streams();
   if (!is_resuming_) settle();
+}
+
+// False: nothing more can be sent, ever.
+bool Session::send_all() {
+  const std::uint64_t end = written_ + turn_bytes_max;
+  while (writable_) {
+    if (!fill_output()) return false;
+    if (output_.empty()) break;
+    if (written_ >= end) {
+      go_on_later();
+      break;
+    }
+    const auto status = flush_output(end - written_);
+    if (status == net::Io::Status::failed) return false;
+    writable_ = status != net::Io::Status::blocked;
+  }
+  return true;
+}
+
+net::Io::Status Session::flush_output(std::uint64_t budget) {
+  while (!output_.empty() && budget > 0) {
+    const net::Io io = client_.stream.write(output_.view(), false);
+    if (io.status != net::Io::Status::ok) return io.status;
+    output_.drop(io.bytes);
+    written_ += io.bytes;
+    budget -= std::min<std::uint64_t>(budget, io.bytes);
+  }
+  return net::Io::Status::ok;
 }
 
 // After sending: ends what is sent, and sees for whom the client is to be waited for.
@@ -257,7 +309,7 @@ void Session::settle() {
   if (!is_open()) return;
   std::erase_if(closed_streams_, [this](Stream* stream) {
     if (!stream->is_over() || stream->is_noted) return false;
-    const auto at = std::ranges::find(streams_, stream, &std::unique_ptr<Stream>::get);
+    const auto at = stream->position;
     loop().dispose(std::move(*at));
     streams_.erase(at);
     return true;
@@ -334,7 +386,7 @@ void Session::send_goaway(std::uint32_t code, std::string_view text) {
   nghttp2_submit_goaway(protocol_, NGHTTP2_FLAG_NONE,
                         nghttp2_session_get_last_proc_stream_id(protocol_), code,
                         reinterpret_cast<const std::uint8_t*>(text.data()), text.size());
-  if (writable_ && fill_output()) output_.flush(client_.stream, written_);
+  if (writable_ && fill_output()) flush_output(turn_bytes_max);
 }
 
 void Session::drop_streams() {

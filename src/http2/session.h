@@ -23,13 +23,13 @@
 #include <string_view>
 #include <vector>
 
+#include "base/buffer.h"
 #include "connection/client.h"
 #include "connection/connection.h"
 #include "event/turn.h"
 #include "http2/flood.h"
 #include "http2/stream.h"
 #include "net/min_rate_timer.h"
-#include "net/output.h"
 #include "telemetry/http2_counts.h"
 
 namespace cgisrv::http2 {
@@ -55,7 +55,8 @@ class Session final : public connection::Connection {
   const connection::Client& client() const { return client_; }
   const net::Address& address() const;
   nghttp2_session* protocol() const { return protocol_; }
-  // Sends what is there, as far as the client takes it. May end exchanges, and the connection.
+  // Sends what is there, as far as the client takes it: at once, or together with what other
+  // streams have in the same turn. May end exchanges, and the connection.
   void send();
   // Something is to be done that must not be done now.
   void go_on_later();
@@ -83,7 +84,11 @@ class Session final : public connection::Connection {
   bool read_input();
   bool feed(std::string_view bytes);
   bool fill_output();
+  net::Io::Status flush_output(std::uint64_t budget);
   void earn_delivered();
+  void send_now();
+  bool send_all();
+  void tell_of_room();
   void check_streams();
   void carry_out(Turn& turn);
   bool may_begin();
@@ -119,7 +124,8 @@ class Session final : public connection::Connection {
   State state_ = State::open;
   End end_ = End::none;
   bool is_resuming_ = false;
-  bool has_left_ = false;  // the client: has shut its side, at least
+  bool is_gathering_ = false;  // resume() sends what streams have, all together
+  bool has_left_ = false;      // the client: has shut its side, at least
   bool readable_ = false;
   bool writable_ = true;
   bool has_had_request_ = false;
@@ -130,7 +136,7 @@ class Session final : public connection::Connection {
   std::size_t running_ = 0;     // exchanges
   std::uint64_t lingered_ = 0;  // bytes that came after the end
   FloodGuard flood_;
-  net::Output output_;
+  Buffer output_;
   std::uint64_t written_ = 0;    // to the socket
   std::uint64_t delivered_ = 0;  // of that, what the client's kernel had acknowledged
   std::uint64_t framed_ = 0;     // bytes of bodies

@@ -1,5 +1,6 @@
 // What nghttp2 asks and tells in the middle of its work. It is noted, and carried out later.
 #include <algorithm>
+#include <iterator>
 
 #include "http2/session.h"
 
@@ -8,6 +9,8 @@ namespace cgisrv::http2 {
 namespace {
 
 constexpr std::size_t output_fill = 64 * 1024;  // frames are made up to here
+// A frame of a body, with its head, fills a record of TLS, and four of them the output.
+constexpr std::size_t data_bytes_max = 16 * 1024 - 9;
 constexpr std::int32_t connection_window = 1 << 20;
 constexpr std::uint32_t stream_window = 64 * 1024;
 constexpr std::size_t settings_entries_max = 32;
@@ -39,9 +42,10 @@ struct Session::Callbacks {
     session.trailer_bytes_ = 0;
     if (frame->headers.cat != NGHTTP2_HCAT_REQUEST) return 0;
     session.streams_.push_back(std::make_unique<Stream>(session, frame->hd.stream_id));
+    Stream& stream = *session.streams_.back();
+    stream.position = std::prev(session.streams_.end());
     session.has_had_request_ = true;
-    nghttp2_session_set_stream_user_data(protocol, frame->hd.stream_id,
-                                         session.streams_.back().get());
+    nghttp2_session_set_stream_user_data(protocol, frame->hd.stream_id, &stream);
     return 0;
   }
 
@@ -147,6 +151,11 @@ struct Session::Callbacks {
   }
 
   // ---- sending
+  static ssize_t data_room(nghttp2_session*, std::uint8_t, std::int32_t, std::int32_t, std::int32_t,
+                           std::uint32_t, void*) {
+    return data_bytes_max;
+  }
+
   static int send_data(nghttp2_session*, nghttp2_frame* frame, const std::uint8_t* head,
                        std::size_t size, nghttp2_data_source* source, void* self) {
     Session& session = of(self);
@@ -197,6 +206,7 @@ struct Session::Callbacks {
     nghttp2_session_callbacks_set_unpack_extension_callback(all, &unknown_frame);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(all, &data_received);
     nghttp2_session_callbacks_set_on_stream_close_callback(all, &stream_closed);
+    nghttp2_session_callbacks_set_data_source_read_length_callback(all, &data_room);
     nghttp2_session_callbacks_set_send_data_callback(all, &send_data);
     nghttp2_session_callbacks_set_on_frame_send_callback(all, &frame_sent);
     return all;

@@ -365,7 +365,7 @@ void Stream::end() {
     end_by_reset();
   session_.send();
   // The client may not read before it has sent everything.
-  if (exchange_ && !is_end_framed_) exchange_->discard_body();
+  if (exchange_ && !is_end_framed_ && !input_ended_) exchange_->discard_body();
 }
 
 void Stream::abort() {

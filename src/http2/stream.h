@@ -15,6 +15,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -80,7 +81,8 @@ class Stream final : public exchange::Wire {
   void sent(std::uint64_t position);
   // It was sent as far as its windows allow.
   void note_blocked(bool by_its_window);
-  bool is_noted = false;  // the session will call go_on()
+  bool is_noted = false;                                  // the session will call go_on()
+  std::list<std::unique_ptr<Stream>>::iterator position;  // in the session's list
 
   // Something that it cannot send without its client.
   bool has_output() const {

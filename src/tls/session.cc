@@ -176,10 +176,10 @@ Io Session::write(std::string_view bytes, bool more) {
   if (!security_)
     return plain_outcome(::send(socket_->fd, bytes.data(), bytes.size(), MSG_NOSIGNAL));
   if (has_failed_ || end_ != End::none) return {Io::Status::failed, 0};
-  socket_->joins_packets = more;
+  const std::size_t size = std::min(bytes.size(), record_bytes);
+  socket_->joins_packets = more || size < bytes.size();
   ERR_clear_error();
-  const auto size = static_cast<int>(std::min(bytes.size(), record_bytes));
-  const Io io = outcome(SSL_write(ssl_, bytes.data(), size));
+  const Io io = outcome(SSL_write(ssl_, bytes.data(), static_cast<int>(size)));
   socket_->joins_packets = false;
   return io.status == Io::Status::ended ? Io{Io::Status::failed, 0} : io;
 }
