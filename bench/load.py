@@ -68,6 +68,26 @@ def wrk(port: int, target: str, connections: int, seconds: float, close: bool = 
     return Rate(requests, requests / found["duration_us"] * 1e6, found["p99_us"] / 1e3)
 
 
+H2LOAD_FIGURES = re.compile(r"finished in .*?, ([\d.]+) req/s.*?requests: \d+ total, \d+ started, (\d+) done, "
+                            r"(\d+) succeeded, (\d+) failed, (\d+) errored, (\d+) timeout", re.DOTALL)
+
+
+def h2load(port: int, target: str, connections: int, streams: int, seconds: float) -> Rate:
+    """One thread, by https; without streams by HTTP/1.1. A Fault for anything but answers of 2xx."""
+    how = ["--h1"] if streams == 0 else [f"-m{streams}"]
+    done = subprocess.run(
+        ["h2load", "-t1", f"-c{connections}", *how, f"-D{max(1, round(seconds))}",
+         f"https://127.0.0.1:{port}{target}"],
+        capture_output=True, text=True, timeout=seconds + 2 * PATIENCE_SECONDS)
+    found = H2LOAD_FIGURES.search(done.stdout)
+    if not found:
+        raise Fault(f"h2load: {(done.stderr or done.stdout).strip()[-200:]}")
+    count, succeeded, *faults = map(int, found.groups()[1:])
+    if succeeded != count or any(faults) or not count:
+        raise Fault(f"{found[0].splitlines()[-1]}")
+    return Rate(count, float(found[1]), 0.0)
+
+
 def bare_loop(tool: Path, program: Path, seconds: float, count: int, *how: str) -> float:
     """Runs per second of `count` loops at once; see limit.cc."""
     found = run_tool([tool, program, str(seconds), str(count), *how], seconds,

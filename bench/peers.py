@@ -90,6 +90,22 @@ PHP = (
     Peer("apache-event", "apache2-bin", (PHP_FPM, (*APACHE, "{folder}/php-apache.conf")),
          ("php-fpm.conf", "apache.conf", "php-apache.conf")),
 )
+# Files by https, in both versions of HTTP; and those that run programs.
+NGINX_HTTP2 = (*NGINX[:4], "{folder}/http2-nginx.conf", *NGINX[5:])
+HTTP2 = (
+    Peer("cgisrv", "", (("{tools}/cgisrv", "-c", "{folder}/http2-cgisrv.toml"),),
+         ("http2-cgisrv.toml",), files=True),
+    Peer("cgisrv-warm", "", (("{tools}/cgisrv", "-c", "{folder}/http2-cgisrv.toml"),),
+         ("http2-cgisrv.toml",), settings=(("start", "warm"),), warm=True),
+    Peer("nginx", "nginx", (NGINX_HTTP2,), ("http2-nginx.conf",), programs=False, files=True),
+    Peer("nginx, files kept open", "nginx", (NGINX_HTTP2,), ("http2-nginx.conf",), programs=False,
+         files=True, settings=(("open_file_cache", "max=1000"),)),
+    Peer("nginx+fcgiwrap", "fcgiwrap",
+         (("fcgiwrap", "-c", "{fcgi_processes}", "-s", "unix:{folder}/fcgiwrap.sock"), NGINX_HTTP2),
+         ("http2-nginx.conf",)),
+    Peer("h2o", "h2o", (("h2o", "-m", "worker", "-c", "{folder}/http2-h2o.conf"),),
+         ("http2-h2o.conf",), programs=False, files=True),
+)
 # What templates are filled in with, unless a section wants it otherwise.
 WORKERS = max(2, processes.cores())
 SETTINGS = {"workers": str(WORKERS), "fcgi_processes": str(16 * WORKERS),

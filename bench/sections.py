@@ -15,6 +15,7 @@ import peers
 import processes
 import programs
 from bench import FORK_LOOP, LOOP, LOOPS, Bench, Step
+from http2_section import http2
 from php_section import php
 from results import Key
 from tls_section import tls
@@ -414,5 +415,6 @@ def contention(bench: Bench) -> list[Step]:
 
 
 SECTIONS = {"cold": cold, "contention": contention, "latency": latency, "static": static,
-            "site": site, "tls": tls, "php": php, "beside": beside, "idle": idle, "sleeping": sleeping,
+            "site": site, "tls": tls, "http2": http2, "php": php, "beside": beside, "idle": idle,
+            "sleeping": sleeping,
             "dispatch": dispatch, "worker-size": worker_size, "zygotes": zygotes}

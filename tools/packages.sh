@@ -31,6 +31,7 @@ program_packages="mercurial cvsweb mediawiki php-sqlite3 php-cli php-fpm nagios4
 # bench/counts: system calls, and instructions.
 count_packages="strace valgrind gcc python3 perl"
 bench_packages="wrk musl-tools gcc python3 perl libssl-dev zlib1g-dev golang-go busybox h2o php-fpm
+  nghttp2-client
   $peer_packages"
 
 # missing_of PACKAGE...: those that are not there.
