@@ -65,7 +65,13 @@ class Watch:
         return self._peak() - self.memory
 
     def running(self) -> int:
-        return sum(each.name.startswith(NAME) and each.state not in "ZX" for each in self.server.programs())
+        """The worker's own children: a shell's child has its name too, until it executes something.
+        They are read one after the other, while some end and others begin: those that two readings
+        have found ran at the same time, between them."""
+        def seen() -> set[int]:
+            return {each.pid for each in self.server.programs() if each.parent == self.worker
+                    and each.name.startswith(NAME) and each.state not in "ZX"}
+        return len(seen() & seen())
 
     def check(self, most: int, memory: int = 16 << 20) -> None:
         """So many programs at a time, so much memory, and every honest request answered."""
