@@ -3,6 +3,7 @@
 #include <iterator>
 
 #include "http2/session.h"
+#include "http2/sparse_memory.h"
 
 namespace cgisrv::http2 {
 
@@ -242,7 +243,8 @@ bool Session::make_protocol() {
     return all;
   }();
   return callbacks != nullptr && options != nullptr &&
-         nghttp2_session_server_new2(&protocol_, callbacks, this, options) == 0 && send_settings();
+         nghttp2_session_server_new3(&protocol_, callbacks, this, options, sparse_memory()) == 0 &&
+         send_settings();
 }
 
 bool Session::send_settings() {
