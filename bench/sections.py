@@ -16,6 +16,7 @@ import processes
 import programs
 from bench import FORK_LOOP, LOOP, LOOPS, Bench, Step
 from http2_section import http2
+from idle_section import idle
 from php_section import php
 from results import Key
 from tls_section import tls
@@ -23,7 +24,6 @@ from tls_section import tls
 T = TypeVar("T")
 CONNECTIONS = 16  # of the load on programs
 FILE_CONNECTIONS = 64
-IDLE = 10_000
 SLEEPING = 1_000
 OVERHEAD = 0.35  # seconds of a step beside its measurement
 
@@ -192,36 +192,6 @@ def site(bench: Bench) -> list[Step]:
     return [step(turn, name, peer, subject)
             for turn in range(bench.options.rounds) for name in cases
             for peer, subject in rotated(servers + (plain if name == "a file" else []), turn)]
-
-
-def memory(server: peers.Server) -> int:
-    try:
-        return processes.memory_kib(server.started)
-    except PermissionError:
-        raise load.Fault("root alone may see its memory") from None
-
-
-def idle(bench: Bench) -> list[Step]:
-    """Memory of all processes of a server, without and with connections that do nothing."""
-    case = f"{IDLE:,} connections".replace(",", " ")
-
-    def step(turn: int, peer: peers.Peer) -> Step:
-        keys = [Key(case, peer.name, metric) for metric in ("before", "after", "per connection")]
-
-        def measure() -> None:
-            with bench.fresh_server(peer, {}) as server:
-                load.close_all(load.open_connections(server.port, "/hello.txt", 64, True))
-                before = memory(server)
-                opened = load.open_connections(server.port, "/hello.txt", IDLE, True)
-                after = memory(server)
-                load.close_all(opened)
-            for key, value in zip(keys, (before, after, (after - before) / IDLE)):
-                bench.section.add(turn, key, value)
-
-        return Step(f"{case} to {peer.name}", 3, lambda: bench.attempt(keys, measure))
-
-    return [step(turn, peer) for turn in range(min(3, bench.options.rounds))
-            for peer in rotated(bench.peers(lambda peer: peer.name in ("cgisrv", "nginx")), turn)]
 
 
 def beside(bench: Bench) -> list[Step]:
