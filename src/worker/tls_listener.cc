@@ -7,7 +7,6 @@
 #include "access/peer.h"
 #include "base/collect.h"
 #include "base/log.h"
-#include "event/turn.h"
 #include "site/router.h"
 
 namespace cgisrv::worker {
@@ -39,12 +38,13 @@ class TlsListener::Opening {
         connection_(std::move(connection)),
         proxied_(std::move(proxied)),
         session_(owner.contexts_->accept(connection_.socket.get(), offers_http2)),
+        go_on_(Callback::of<&Opening::go_on>(*this)),
         deadline_(owner.loop_, Callback::of<&Opening::late>(*this)) {}
 
-  // Its place in one of the lists.
-  List* list = nullptr;
-  List::iterator position{};
-  TimePoint since{};  // it waits for its client
+  List::iterator position{};  // its place among the openings
+  TimePoint since{};          // its client has not gone on
+
+  bool is_due() const { return go_on_.is_waiting(); }
 
   void start() {
     watch_ =
@@ -52,23 +52,6 @@ class TlsListener::Opening {
               WatchCallback::of<&Opening::socket_ready>(*this));
     if (!watch_ || !session_) return close();
     deadline_.arm_after(owner_.config_.limits.header_timeout);
-  }
-
-  void go_on() {
-    using Step = tls::Session::Step;
-    switch (const Step step = session_->handshake()) {
-      case Step::reads:
-      case Step::writes:
-        waits_to_write_ = step == Step::writes;
-        if (has_left_ && !waits_to_write_) owner_.make_due(*this);  // no other event will tell
-        return;
-      case Step::failed:
-        return fail(session_->problem());
-      case Step::done:
-      case Step::clear:
-        count_done(step == Step::clear);
-        return hand_over();
-    }
   }
 
   void close() {
@@ -79,10 +62,33 @@ class TlsListener::Opening {
   }
 
  private:
+  using Step = tls::Session::Step;
+
   void socket_ready(std::uint32_t events) {
     if ((events & (EPOLLERR | EPOLLHUP)) != 0) return fail("the client has left");
     has_left_ |= (events & EPOLLRDHUP) != 0;
-    if ((events & (EPOLLIN | EPOLLRDHUP)) != 0 || waits_to_write_) owner_.make_due(*this);
+    if (is_due()) return;
+    if ((events & (EPOLLIN | EPOLLRDHUP)) == 0 && !waits_to_write_) return;
+    owner_.move_back(*this);
+    owner_.due_.ask(go_on_);
+  }
+
+  void go_on() {
+    Step step = session_->handshake();
+    while (step == Step::reads && has_left_)
+      step = session_->handshake();  // no other event will tell of what is left
+    switch (step) {
+      case Step::reads:
+      case Step::writes:
+        waits_to_write_ = step == Step::writes;
+        return;
+      case Step::failed:
+        return fail(session_->problem());
+      case Step::done:
+      case Step::clear:
+        count_done(step == Step::clear);
+        return hand_over();
+    }
   }
 
   void late() { fail("it took too long (header_timeout)"); }
@@ -116,6 +122,7 @@ class TlsListener::Opening {
   }
 
   void end() {
+    go_on_.take_back();
     watch_.cancel();
     deadline_.disarm();
   }
@@ -127,6 +134,7 @@ class TlsListener::Opening {
   bool waits_to_write_ = false;
   bool has_left_ = false;  // or has only ended their side; what they sent before may be unread
   Watch watch_;
+  TurnQueue::Work go_on_;
   Timer deadline_;
 };
 
@@ -137,7 +145,7 @@ TlsListener::TlsListener(Loop& loop, const config::Config& config, tls::Contexts
       contexts_(contexts),
       count_(count),
       ready_(std::move(ready)),
-      turn_(loop, Callback::of<&TlsListener::take_turn>(*this)) {
+      due_(loop, share) {
   if (contexts_ != nullptr && !config.sites.empty()) contexts_->choose_by(choose_by_site(config));
 }
 
@@ -145,51 +153,35 @@ TlsListener::~TlsListener() = default;
 
 void TlsListener::accepted(pool::Connection connection, std::unique_ptr<proxy::Proxied> proxied,
                            bool offers_http2) {
-  waiting_.push_back(
+  openings_.push_back(
       std::make_unique<Opening>(*this, std::move(connection), std::move(proxied), offers_http2));
-  Opening& made = *waiting_.back();
-  made.list = &waiting_;
-  made.position = std::prev(waiting_.end());
+  Opening& made = *openings_.back();
+  made.position = std::prev(openings_.end());
   made.since = loop_.now();
   made.start();
 }
 
-void TlsListener::make_due(Opening& opening) {
-  if (opening.list == &due_) return;
-  due_.splice(due_.end(), waiting_, opening.position);
-  opening.list = &due_;
-  if (!turn_.armed()) turn_.arm(loop_.now());
-}
-
-void TlsListener::take_turn() {
-  Turn turn;
-  while (!due_.empty()) {
-    Opening& next = *due_.front();
-    waiting_.splice(waiting_.end(), due_, next.position);
-    next.list = &waiting_;
-    next.since = loop_.now();
-    next.go_on();
-    if (turn.is_over()) break;
-  }
-  if (!due_.empty()) turn_.arm(loop_.now());
+void TlsListener::move_back(Opening& opening) {
+  openings_.splice(openings_.end(), openings_, opening.position);
+  opening.since = loop_.now();
 }
 
 void TlsListener::forget(Opening& opening) {
   const auto position = opening.position;
-  List& list = *opening.list;
   loop_.dispose(std::move(*position));  // it may be on the stack
-  list.erase(position);
+  openings_.erase(position);
 }
 
 void TlsListener::close_all() {
-  for (List* const list : {&waiting_, &due_})
-    while (!list->empty())
-      list->front()->close();
+  while (!openings_.empty())
+    openings_.front()->close();
 }
 
+// Who is due waits for us, and all behind have gone on later.
 void TlsListener::make_room() {
-  if (!waiting_.empty() && loop_.now() - waiting_.front()->since >= pause_min)
-    waiting_.front()->close();
+  if (openings_.empty()) return;
+  Opening& first = *openings_.front();
+  if (!first.is_due() && loop_.now() - first.since >= pause_min) first.close();
 }
 
 }  // namespace cgisrv::worker

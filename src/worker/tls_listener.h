@@ -4,19 +4,20 @@
 //     waiting  <------------------------------------>  due  ---> handed over
 //                      the client has to go on
 //
-// A handshake computes for up to some milliseconds. So those that can go on form a queue, and each
-// turn of the loop takes what 2 ms allow, but at least one: other connections are served in
-// between.
+// A handshake computes for up to some milliseconds. So those that can go on form a queue, of which
+// each turn of the loop takes a share, but at least one: other connections are served in between.
 #pragma once
 
 #include <cgisrv/loop.h>
 #include <cgisrv/pool.h>
 
+#include <chrono>
 #include <functional>
 #include <list>
 #include <memory>
 
 #include "config/config.h"
+#include "event/turn_queue.h"
 #include "net/transport.h"
 #include "proxy/proxy_header.h"
 #include "telemetry/handshakes.h"
@@ -36,6 +37,8 @@ class TlsListener {
               telemetry::Handshakes* count, Ready ready);
   ~TlsListener();
 
+  static constexpr std::chrono::microseconds share{300};  // of a turn
+
   // One of a listener that has TLS. Closed if its handshake fails, or takes longer than
   // header_timeout.
   void accepted(pool::Connection connection, std::unique_ptr<proxy::Proxied> proxied,
@@ -48,8 +51,7 @@ class TlsListener {
   class Opening;
   using List = std::list<std::unique_ptr<Opening>>;
 
-  void make_due(Opening& opening);
-  void take_turn();
+  void move_back(Opening& opening);
   void forget(Opening& opening);
 
   Loop& loop_;
@@ -57,9 +59,8 @@ class TlsListener {
   tls::Contexts* const contexts_;
   telemetry::Handshakes* const count_;
   Ready ready_;
-  List waiting_;  // for the client; who has not gone on for longest is first
-  List due_;
-  Timer turn_;
+  TurnQueue due_;
+  List openings_;  // whose client has not gone on for longest is first
 };
 
 }  // namespace cgisrv::worker
