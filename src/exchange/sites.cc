@@ -86,7 +86,7 @@ HandlerPtr redirect_to(Exchange& exchange, int status, const std::string& url,
   response.add("Location", url);
   response.add("Content-Type", "text/plain; charset=utf-8");
   return std::make_unique<PageHandler>(exchange, std::move(response),
-                                       fmt::format("{}: {}\n", sentence, url));
+                                       std::string(sentence).append(": ").append(url).append("\n"));
 }
 
 // The request's query goes along, unless the URL has one of its own.
