@@ -129,9 +129,15 @@ void Run::phase_due() {
   overdue("printed nothing", "idle_timeout", options_.idle_timeout);
 }
 
+// The reaper watches from here on.
+void Run::stop_watching() {
+  exit_watch_.cancel();
+  child_.on_report({});
+}
+
 // It may run on until its total time is over.
 void Run::let_go() {
-  exit_watch_.cancel();  // the reaper watches from here on
+  stop_watching();
   context_.reaper.release(std::move(child_), deadlines_.left(), options_.grace);
   account_->usage.runs_on = true;
 }
@@ -139,7 +145,7 @@ void Run::let_go() {
 void Run::end_child() {
   if (child_ && stderr_) read_errors();  // its last output
   stderr_log_.end();
-  exit_watch_.cancel();  // as above
+  stop_watching();
   context_.reaper.end(std::move(child_), options_.grace);
 }
 
