@@ -1,5 +1,6 @@
 #include "backend/call.h"
 
+#include <fmt/format.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -65,6 +66,10 @@ Call::Call(cgi::RunContext& context, IdleConnections& idle, handler::Exchange& e
 
 handler::HandlerPtr pass(cgi::RunContext& context, IdleConnections& idle,
                          handler::Exchange& exchange, Passed passed) {
+  passed.script.nph = false;  // there is none by FastCGI or SCGI
+  // For who looks on: it is what runs the script.
+  passed.script.interpreter =
+      fmt::format("the {} server {}", name_of(passed.target.protocol), passed.target.address);
   return std::make_unique<Call>(context, idle, exchange, std::move(passed));
 }
 

@@ -94,7 +94,7 @@ std::string explain_refusal(std::string_view said, const std::string& filename) 
     return "php-fpm does not find it, though it is there: php-fpm runs as another user, who may "
            "not enter a folder on the way or read the file, or it has a root of its own (chroot), "
            "or runs on another machine";
-  if (said.contains("security.limit_extensions"))
+  if (said.starts_with("Access to the script") && said.contains("security.limit_extensions"))
     return fmt::format(
         "php-fpm runs no file with such a name; match only *.php, or name the ending "
         "of {} in security.limit_extensions of its pool",

@@ -23,8 +23,8 @@ Diagnosis diagnose_connection(const Target& target, int error, std::string_view 
 int foresee_connection(const std::string& address, const std::string& user,
                        const std::string& group);
 
-// php-fpm itself had no script to run: `said` is what it has written to standard error. Empty: it
-// had.
+// php-fpm itself had no script to run: `said` is what has come first on standard error. A script's
+// own words there begin with "PHP message: ". Empty: it had.
 std::string explain_refusal(std::string_view said, const std::string& filename);
 
 }  // namespace cgisrv::backend

@@ -249,7 +249,6 @@ HandlerPtr Sites::run(Exchange& exchange, Located& located) {
   if (!location.backend)
     return std::make_unique<cgi::Run>(runs_, exchange, std::move(located.script),
                                       exchange.endpoints(), location.cgi, exchange.redirected());
-  located.script.nph = false;  // there is none by FastCGI or SCGI
   return backend::pass(runs_, backend_connections_, exchange,
                        {.target = location.backend,
                         .script = std::move(located.script),

@@ -26,6 +26,7 @@ AGAIN: dict[str, dict[str, str]] = {
         "test_local_redirect_is_logged_as_it_was_asked_for": "the protocol in the log",
     },
     "cgi/test_cgi_response_keys": {},
+    "gateway/test_scgi_backend": {"test_bodies": "a body without a length"},
     "http/test_access": {},
     "http/test_answers": {"test_without_the_keys_nothing_is_said": "names of fields as they are written"},
     "http/test_compression": {
