@@ -370,7 +370,7 @@ void Call::take(std::string_view bytes) {
   if (!answer_.problem().empty()) return lost(EPROTO);
   if (!end_) return;
   says_more_ = !bytes.empty();
-  ended();
+  ended(*end_);
 }
 
 // php-fpm says by it that it has no script to run.

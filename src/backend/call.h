@@ -87,7 +87,7 @@ class Call final : public handler::Handler {
   void await();
 
   // ---- the end (call_end.cc)
-  void ended();
+  void ended(const fastcgi::End& end);
   void complete();
   void hand_on();
   void close_well();

@@ -21,8 +21,8 @@ std::string Call::who() const {
 }
 
 // The server says so, FastCGI.
-void Call::ended() {
-  switch (end_->status) {
+void Call::ended(const fastcgi::End& end) {
+  switch (end.status) {
     case EndStatus::complete:
       return complete();
     case EndStatus::overloaded:
@@ -35,7 +35,7 @@ void Call::ended() {
       return fail(Outcome::not_started, 502,
                   fmt::format("{}: the {} refuses the request (protocol status {}); it must be one "
                               "that answers requests (the role RESPONDER)",
-                              script_.filename, who(), std::to_underlying(end_->status)));
+                              script_.filename, who(), std::to_underlying(end.status)));
   }
 }
 
