@@ -99,8 +99,9 @@ std::shared_ptr<Beside> LookBeside::take(const site::Located& located) {
 
 bool take_beside(const config::Config& config, const Exchange& exchange, Routing& routing,
                  OpenFile& file) {
-  if (!routing.beside || !routing.beside->file.coding) return false;
+  if (!routing.beside) return false;
   OpenFile& beside = routing.beside->file;
+  if (!beside.coding) return false;
   if (may_be_sent(config, exchange, routing, encoding::ending_of(*beside.coding), beside.seen)) {
     file = std::move(beside);
     return true;
