@@ -40,6 +40,11 @@ std::string_view value_of(const Values& values, std::string_view name) {
   return found == values.end() ? std::string_view() : found->second;
 }
 
+// As Caddy says of a body whose length it has not been told.
+bool is_unknown_length(std::string_view length) {
+  return length.empty() || length == "-1";
+}
+
 bool is_number(std::string_view text) {
   return !text.empty() && std::ranges::all_of(text, text::is_digit);
 }
@@ -132,7 +137,7 @@ Refusal keep_fields(std::span<const Param> params, const Values& values, const P
   }
   for (const auto& [parameter, field] : {std::pair{"CONTENT_TYPE"sv, "content-type"sv},
                                          std::pair{"CONTENT_LENGTH"sv, "content-length"sv}})
-    if (const auto value = value_of(values, parameter); !value.empty())
+    if (const auto value = value_of(values, parameter); !is_unknown_length(value))
       if (const auto refusal = keep(field, value)) return refusal;
   return {};
 }
@@ -167,7 +172,7 @@ Refusal read_host(Request& request, std::string_view server_name) {
 }
 
 Refusal read_length(Request& request, std::string_view length) {
-  if (length.empty()) return {};
+  if (is_unknown_length(length)) return {};
   const auto number = text::parse_number<std::uint64_t>(length);
   if (!number) return bad("CONTENT_LENGTH is not a number");
   request.framing = http::Framing::length;
@@ -203,9 +208,24 @@ void read_ends(const Values& values, exchange::Gateway& gateway) {
   gateway.user = value_of(values, "REMOTE_USER");
 }
 
+std::string_view last_segment(std::string_view path) {
+  return path.substr(path.rfind('/') + 1);
+}
+
+// ProxyPass of Apache names the file as in a URL, SetHandler as it is; SCRIPT_NAME is as it is with
+// both, and tells which it was.
+std::string apache_file(std::string_view script_filename, std::string_view script_name) {
+  std::string file(without_proxy(script_filename));
+  if (file.size() == script_filename.size() || file.ends_with(last_segment(script_name)))
+    return file;
+  const auto decoded = http::decode_path(file);
+  return decoded && decoded->text.ends_with(last_segment(script_name)) ? decoded->text : file;
+}
+
 void read_program(const Values& values, exchange::Gateway& gateway) {
-  site::NamedProgram named{.file = std::string(without_proxy(value_of(values, "SCRIPT_FILENAME"))),
-                           .script_name = std::string(value_of(values, "SCRIPT_NAME")),
+  const auto script_name = value_of(values, "SCRIPT_NAME");
+  site::NamedProgram named{.file = apache_file(value_of(values, "SCRIPT_FILENAME"), script_name),
+                           .script_name = std::string(script_name),
                            .path_info = std::string(value_of(values, "PATH_INFO")),
                            .translated = std::string(value_of(values, "PATH_TRANSLATED")),
                            .root = std::string(value_of(values, "DOCUMENT_ROOT"))};

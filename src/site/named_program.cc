@@ -98,10 +98,29 @@ std::string refusal_for(const Request& request, const std::string& file, const S
   return refusal_by_file(request.config, request.site, request.path, file, seen, request.visitor);
 }
 
+// The location that the client's path leads to, if it runs that file. Others may run it too, as one
+// program with other variables for each.
+const config::Location* asked_for(const Request& request, const std::string& real) {
+  const config::Location& location = find_route(request.site, request.path).location;
+  const auto leads_there = [&](std::string_view path) {
+    const std::string_view asked = request.path.text;
+    return asked.starts_with(path) && (asked.size() == path.size() || asked[path.size()] == '/');
+  };
+  if (location.program == config::ProgramKind::in_place)
+    return any_path_to(request.site, request.site.real_root, real, leads_there) ? &location
+                                                                                : nullptr;
+  if (location.path.empty()) return nullptr;
+  const std::string programs = real_path(location.path);
+  return !programs.empty() && is_below(real, programs) ? &location : nullptr;
+}
+
 // The location that runs it, or gives its options; null: it is not to be run, for that reason.
 const config::Location* location_for(const Request& request, const std::string& file,
                                      const Seen& seen, std::span<const std::string> programs,
                                      std::string& problem) {
+  const bool may_be_there = programs.empty() || is_in_one_of(programs, seen.real);
+  if (const auto* const asked = asked_for(request, seen.real); asked != nullptr && may_be_there)
+    return asked;
   const auto runs = what_runs_real(request.config, request.site, seen.real, seen.status.st_mode);
   if (!runs) {
     problem = fmt::format("{} cannot be looked up: {}", text::escape(file), runs.error().what);

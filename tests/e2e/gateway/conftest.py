@@ -15,6 +15,7 @@ from support.site import Site
 def shared_site(shared_site: Site) -> Site:
     """Below cgi-bin/ a location runs programs; `outside` is what `programs` of the listener names."""
     shared_site.c_program("cgi-bin/env.cgi", ENVIRONMENT)
+    shared_site.c_program("twice/env.cgi", ENVIRONMENT)
     shared_site.program("cgi-bin/cat.cgi", CAT)
     shared_site.program("cgi-bin/where.cgi", f"{PLAIN}pwd\n")
     shared_site.program("cgi-bin/lengths.cgi", f"{PLAIN}wc -c\n")
@@ -62,6 +63,18 @@ root = "{root}"
 match = "/cgi-bin/"
 cgi = true
 env = { CONFIGURED = "here" }
+[[site.location]]
+match = "=/twice/env.cgi"
+cgi = true
+env = { CONFIGURED = "0" }
+[[site.location]]
+match = "/one/"
+cgi = "{root}/twice/env.cgi"
+env = { CONFIGURED = "1" }
+[[site.location]]
+match = "/two/"
+cgi = "{root}/twice/env.cgi"
+env = { CONFIGURED = "2" }
 [[site.location]]
 match = "*.pl"
 deny = true

@@ -49,6 +49,14 @@ def test_the_path_behind_the_file(front, shared_site, more):
     assert env["SCRIPT_NAME"] in ("/b/env", "/env")
 
 
+def test_of_two_locations_the_one_that_was_asked_for(strict, shared_site):
+    """Both run the same program, as two trees of repositories do."""
+    file = f"{shared_site.root}/twice/env.cgi"
+    for target, value in (("/one/x", "1"), ("/two/x", "2"), ("/twice/env.cgi", "0")):
+        env = told(strict, of_file(file, target))
+        assert env["CONFIGURED"] == value, target
+
+
 def test_a_long_path_behind_the_file(front, shared_site):
     for segments in (1500, 3000):
         rest = "/a" * segments

@@ -137,6 +137,23 @@ TEST(Params, AreReadAsApacheWritesThem) {
   EXPECT_EQ(without_proxy("proxy:nothing"), "");
 }
 
+TEST(Params, AFileOfApacheIsDecodedWhereItIsEncoded) {
+  const auto file_of = [](std::string_view filename, std::string_view name) {
+    const Read read(Params{{"SCRIPT_FILENAME", filename}, {"SCRIPT_NAME", name}});
+    return read.gateway.program->file;
+  };
+  EXPECT_EQ(file_of("proxy:fcgi://x/usr/lib/env/a%20b", "/cgi-bin/env/a b"), "/usr/lib/env/a b");
+  EXPECT_EQ(file_of("proxy:fcgi://x/srv/100%25.cgi", "/100%25.cgi"), "/srv/100%25.cgi");
+  EXPECT_EQ(file_of("/srv/a%20b", "/a b"), "/srv/a%20b") << "by others it is as it is";
+}
+
+TEST(Params, ALengthMayBeUnknown) {
+  const Read read(Params{{"CONTENT_LENGTH", "-1"}});  // as Caddy has it
+  EXPECT_EQ(read.refusal.status, 0);
+  EXPECT_EQ(read.request.framing, http::Framing::none);
+  EXPECT_TRUE(read.request.fields.empty());
+}
+
 TEST(Params, FurtherOnesArePassedOn) {
   const Read read(
       Params{{"GIT_PROJECT_ROOT", "/srv/git"}, {"GIT_HTTP_EXPORT_ALL", ""}, {"_x1", "y"}});
@@ -195,7 +212,7 @@ TEST(Params, WhatClientsChooseIsChecked) {
   EXPECT_EQ(status({"QUERY_STRING", "a\nb"}), 400);
   EXPECT_EQ(status({"HTTP_X", "a\r\nStatus: 200"}), 400);
   EXPECT_EQ(status({"HTTP_HOST", "a/b"}), 400);
-  EXPECT_EQ(status({"CONTENT_LENGTH", "-1"}), 400);
+  EXPECT_EQ(status({"CONTENT_LENGTH", "-2"}), 400);
   EXPECT_EQ(status({"CONTENT_LENGTH", "99999999999999999999"}), 400);
   EXPECT_EQ(status({"CONTENT_LENGTH", "1 "}), 400);
   EXPECT_EQ(status({"X", "a\0b"sv}), 400);
