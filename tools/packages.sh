@@ -17,7 +17,7 @@ package_packages="scdoc man-db pkg-config bash-completion zsh fish systemd
 lint_packages="clang-format-14 clang-tidy-19 pyflakes3 shellcheck nodejs"
 fuzz_packages="clang-19 libclang-rt-19-dev"
 # Other servers, that cgisrv is compared with; none of them is to run by itself.
-peer_packages="apache2-bin lighttpd lighttpd-mod-deflate nginx fcgiwrap haproxy"
+peer_packages="apache2-bin lighttpd lighttpd-mod-deflate nginx fcgiwrap haproxy caddy"
 # What cachemgr.cgi asks.
 proxy_packages="squid"
 # promtool comes with a server that is not to run.

@@ -153,8 +153,9 @@ def apache(document: Document, folder: Folder, port: int, site: str) -> Peer:
     """What Debian's /etc/apache2 says around a site is said here: modules, and where things are."""
     modules = Path("/usr/lib/apache2/modules")
     names = ["mpm_event", "authz_core", "authz_host", "alias", "dir", "mime", "env", "setenvif",
-             "actions", "autoindex", "cgid", "proxy", "proxy_http", "headers", "filter", "deflate",
-             "auth_basic", "authn_core", "authn_file", "authz_user"]
+             "actions", "autoindex", "cgid", "proxy", "proxy_http", "proxy_fcgi",
+             "proxy_scgi", "headers", "filter", "deflate", "auth_basic", "authn_core", "authn_file",
+             "authz_user"]
     run = folder / "run" / str(port)
     run.mkdir(parents=True)
     main = "".join(f"LoadModule {name}_module {modules}/mod_{name}.so\n" for name in names)
@@ -195,10 +196,25 @@ def nginx(document: Document, folder: Folder, port: int, site: str) -> Peer:
     """fcgiwrap as its unit starts it, but for the socket, which it opens itself; and nginx with
     what Debian's /etc/nginx says around a site."""
     options = re.search('DAEMON_OPTS="(.*)"', document.file("/etc/default/fcgiwrap"))
-    text = folder.moved(document.file(site)).replace("listen 80;", f"listen 127.0.0.1:{port};")
     run = folder / "run" / str(port)
     run.mkdir(parents=True)
+    text = folder.moved(document.file(site))
     text = text.replace("unix:" + folder.moved("/run/fcgiwrap.socket"), f"unix:{run}/fcgi")
+    file = nginx_configuration(folder, port, text)
+    folder.give_away()
+    peer = Peer(folder, port)
+    peer.start("/usr/sbin/fcgiwrap", *shlex.split(options[1]), "-s", f"unix:{run}/fcgi")
+    if not until((run / "fcgi").exists):
+        peer.stop()
+        raise AssertionError(peer.said())
+    start_nginx(peer, file)
+    return peer
+
+
+def nginx_configuration(folder: Folder, port: int, text: str) -> Path:
+    """The whole file around servers that listen on port 80."""
+    run = folder / "run" / str(port)
+    run.mkdir(parents=True, exist_ok=True)
     temporary = "".join(f"  {name}_temp_path {run}/{name};\n" for name in
                         ("client_body", "fastcgi", "proxy", "scgi", "uwsgi"))
     main = f"""pid {run}/nginx.pid;
@@ -209,17 +225,13 @@ http {{
   include /etc/nginx/mime.types;
   default_type application/octet-stream;
   access_log {folder / "var/log/nginx/access.log"};
-{temporary}{text}}}
+{temporary}{text.replace("listen 80;", f"listen 127.0.0.1:{port};")}}}
 """
-    file = folder.file(f"/etc/nginx/{port}.conf", main)
-    folder.give_away()
-    peer = Peer(folder, port)
-    peer.start("/usr/sbin/fcgiwrap", *shlex.split(options[1]), "-s", f"unix:{run}/fcgi")
-    if not until((run / "fcgi").exists):
-        peer.stop()
-        raise AssertionError(peer.said())
-    peer.start("/usr/sbin/nginx", "-c", file, "-e", folder / "var/log/nginx/error.log")
-    return peer
+    return folder.file(f"/etc/nginx/{port}.conf", main)
+
+
+def start_nginx(peer: Peer, file: Path) -> None:
+    peer.start("/usr/sbin/nginx", "-c", file, "-e", peer.folder / "var/log/nginx/error.log")
 
 
 def python(document: Document, folder: Folder, port: int, site: str) -> Peer:
