@@ -96,7 +96,7 @@ void add_directory_options(CLI::App& app, config::DirectoryOptions& options) {
            for (const std::string& each : variables)
              options.env.push_back(variable_of(each));
          },
-         "a variable for programs (NAME: as it is here); may repeat")
+         "a variable for programs (NAME: as here); may repeat")
       ->type_name("NAME[=VAL]")
       ->allow_extra_args(false);
   app.add_option_function<std::string>(
@@ -110,8 +110,7 @@ void add_directory_options(CLI::App& app, config::DirectoryOptions& options) {
 void add_start(CLI::App& app, Command& command) {
   app.add_option("-l,--listen", command.listen,
                  "listen there; may repeat (default 127.0.0.1:8888)\n"
-                 ":8000 every interface, [::1]:8000, unix:/path,\n"
-                 "port 0: any free port; fd:NAME: systemd's sockets")
+                 ":8000 (all), :0 (a free port), unix:/path, fd:NAME")
       ->type_name("ADDR:PORT")
       ->allow_extra_args(false);
   const auto add = [&](const char* name, std::vector<std::string>& addresses, const char* about) {

@@ -9,12 +9,11 @@ inline constexpr auto usage =
        cgisrv check -c FILE            check it; --explain URL: say how it goes
        cgisrv exec SCRIPT [URL]        run a program once: cgisrv exec --help
        cgisrv passwd FILE USER         set a password in a password file
-       cgisrv reference [--scdoc]      print the reference of all parameters
-       cgisrv completion bash|zsh|fish print what the shell needs to complete
+       cgisrv reference | completion bash|zsh|fish      print it
        cgisrv status|reload|upgrade|reopen|quit|stop    see cgisrv status --help
 
-Static files are served, but dotfiles; executable files in DIR/cgi-bin/ and
-DIR/htbin/, and executable *.cgi anywhere, are run as CGI programs.
+Executable files in DIR/cgi-bin/ and DIR/htbin/, and executable *.cgi anywhere,
+are run as CGI programs; all other files but dotfiles are sent.
 
 )";
 inline constexpr auto endings = R"(
