@@ -9,7 +9,6 @@ namespace cgisrv::fastcgi {
 namespace {
 
 constexpr unsigned version = 1;
-constexpr std::size_t padded_to = 8;
 constexpr std::size_t body_bytes = 8;  // of a record that begins or ends a request
 constexpr std::uint8_t keep_connection = 1;
 constexpr std::size_t short_length_max = 127;
@@ -142,12 +141,9 @@ void write_header(std::string& to, const Header& header) {
 
 void write_record(std::string& to, Type type, std::uint16_t id, std::string_view content) {
   CGISRV_CHECK(content.size() <= content_bytes_max);
-  const std::size_t padding = (padded_to - content.size() % padded_to) % padded_to;
-  write_header(to, {.type = type,
-                    .id = id,
-                    .content_size = static_cast<std::uint16_t>(content.size()),
-                    .padding_size = static_cast<std::uint8_t>(padding)});
-  to.append(content).append(padding, '\0');
+  write_header(
+      to, {.type = type, .id = id, .content_size = static_cast<std::uint16_t>(content.size())});
+  to.append(content);
 }
 
 void write_stream(std::string& to, Type type, std::uint16_t id, std::string_view bytes) {

@@ -14,7 +14,7 @@ namespace cgisrv::fastcgi {
 
 inline constexpr std::size_t header_bytes = 8;
 inline constexpr std::size_t content_bytes_max = 65535;
-// A whole number of eights, so that full records need no padding.
+// A whole number of eights, as the specification recommends.
 inline constexpr std::size_t full_content_bytes = 65528;
 
 // As sent: a peer may send other numbers.
@@ -101,7 +101,8 @@ std::optional<End> read_end(std::string_view content);
 // ---- writing: each appends ---------------------------------------------------------------------
 
 void write_header(std::string& to, const Header& header);
-// One record, padded to a multiple of eight. `content`: at most content_bytes_max.
+// One record, without padding: nginx takes padding behind a head for the beginning of the body, and
+// keeps the head until more comes. `content`: at most content_bytes_max.
 void write_record(std::string& to, Type type, std::uint16_t id, std::string_view content);
 // As many records as the bytes need; none for no bytes, which would end the stream.
 void write_stream(std::string& to, Type type, std::uint16_t id, std::string_view bytes);
