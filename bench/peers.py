@@ -106,6 +106,18 @@ HTTP2 = (
     Peer("h2o", "h2o", (("h2o", "-m", "worker", "-c", "{folder}/http2-h2o.conf"),),
          ("http2-h2o.conf",), programs=False, files=True),
 )
+# Programs behind nginx, and cgisrv alone; warm, too.
+GATEWAY_CGISRV = (("{tools}/cgisrv", "-c", "{folder}/gateway-cgisrv.toml"), NGINX)
+GATEWAY = (
+    Peer("nginx + fcgiwrap", "fcgiwrap",
+         (("fcgiwrap", "-c", "{fcgi_processes}", "-s", "unix:{folder}/fcgiwrap.sock"), NGINX), ("nginx.conf",)),
+    *(Peer(f"{name}{', warm' if start == 'warm' else ''}", "nginx" if "nginx" in name else "", commands, templates,
+           settings=(("start", start),), warm=start == "warm")
+      for start in ("cold", "warm")
+      for name, commands, templates in (
+          ("nginx + cgisrv", GATEWAY_CGISRV, ("gateway-cgisrv.toml", "nginx.conf")),
+          ("cgisrv", (("{tools}/cgisrv", "-c", "{folder}/cgisrv.toml"),), ("cgisrv.toml",)))),
+)
 # What templates are filled in with, unless a section wants it otherwise.
 WORKERS = max(2, processes.cores())
 SETTINGS = {"workers": str(WORKERS), "fcgi_processes": str(16 * WORKERS),

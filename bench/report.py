@@ -29,6 +29,7 @@ FORMS = {
     "tls": Form("TLS", "what is asked for", "server", "nginx", "rate"),
     "http2": Form("HTTP/2", "what is asked for", "server and version", "cgisrv, HTTP/1.1", "rate"),
     "php": Form("PHP by php-fpm", "page", "server in front", "nginx", "rate"),
+    "gateway": Form("Programs behind nginx", "program", "server", "nginx + fcgiwrap", "rate"),
     "beside": Form("A file beside programs", "program and server", "started by", "bare loop", "p99"),
     "idle": Form("Memory of idle connections", "connections", "server"),
     "sleeping": Form("Latency while 1 000 programs sleep", "server", "programs", "idle", "p50"),

@@ -15,6 +15,7 @@ import peers
 import processes
 import programs
 from bench import FORK_LOOP, LOOP, LOOPS, Bench, Step
+from gateway_section import gateway
 from http2_section import http2
 from idle_section import idle
 from php_section import php
@@ -385,6 +386,5 @@ def contention(bench: Bench) -> list[Step]:
 
 
 SECTIONS = {"cold": cold, "contention": contention, "latency": latency, "static": static,
-            "site": site, "tls": tls, "http2": http2, "php": php, "beside": beside, "idle": idle,
-            "sleeping": sleeping,
-            "dispatch": dispatch, "worker-size": worker_size, "zygotes": zygotes}
+            "site": site, "tls": tls, "http2": http2, "php": php, "gateway": gateway,
+            "beside": beside, "idle": idle, "sleeping": sleeping, "dispatch": dispatch, "worker-size": worker_size, "zygotes": zygotes}
