@@ -24,9 +24,6 @@ using account::Outcome;
 // Most programs end within this time. Only the end of their output is watched then: each watch must
 // be opened, registered and closed. Too short for anybody to notice.
 constexpr Duration unwatched_time{20};
-// The end of a program that another process reaps is told a moment after that of its output. What
-// it has printed last waits for it that long, to go out in one packet with the end of the response.
-constexpr Duration held_time{5};
 constexpr Duration look_again{100};  // if the kernel refuses to watch it
 
 constexpr unsigned reads_per_turn = 8;  // of its output, before other connections' turn
@@ -269,7 +266,6 @@ void Run::started() {
   input_.reset();
   oom_kills_ = context_.oom_kills.recent_count(context_.loop.now());
   state_ = State::running;
-  is_reported_ = child_.on_report(Callback::of<&Run::exited>(*this));
   if (!watch())
     return fail(Outcome::not_started, 503,
                 "the kernel refused to watch one more descriptor; raise "
@@ -296,14 +292,13 @@ bool Run::watch() {
 void Run::watch_rest() {
   exited();
   if (over()) return;
-  if (std::exchange(holds_, false)) exchange_.flush();
-  if (!exit_ && !exit_watch_ && !is_reported_)
+  if (!exit_ && !exit_watch_)
     exit_watch_ =
         Watch(context_.loop, child_.exit_fd(), EPOLLIN, WatchCallback::of<&Run::exited>(*this));
   if (stderr_ && !stderr_watch_)
     stderr_watch_ = Watch(context_.loop, stderr_.get(), EPOLLIN,
                           WatchCallback::of<&Run::stderr_readable>(*this));
-  if ((exit_ || exit_watch_ || is_reported_) && (!stderr_ || stderr_watch_)) return;
+  if ((exit_ || exit_watch_) && (!stderr_ || stderr_watch_)) return;
   if (stderr_ && !stderr_watch_) read_errors();
   watch_timer_.arm_after(look_again);
 }
@@ -353,7 +348,7 @@ void Run::pump_output() {
   if (exit_ && !stdout_) return complete();  // which flushes: the end of it goes in one packet
   // A client that has its whole response can send its next request before the program's end.
   if (!has_left_ && !in_head() && !stdin_) has_left_ = exchange_.leave();
-  if (!holds_ || has_left_) exchange_.flush();
+  exchange_.flush();
   if (turns == 0) resume_timer_.arm_after(Duration::zero());
 }
 
@@ -377,8 +372,7 @@ bool Run::read_output() {
   stdout_.reset();
   // Most programs end with their output: asking at once saves a turn.
   if (reap()) return false;
-  holds_ = is_reported_;
-  watch_timer_.arm_after(holds_ ? held_time : Duration::zero());
+  watch_timer_.arm_after(Duration::zero());
   return false;
 }
 

@@ -132,7 +132,6 @@ class Run final : public handler::Handler {
   void fail(account::Outcome outcome, int status, std::string reason, std::string printed = {});
   void fail_head();
   void cut(account::Outcome outcome, const std::string& reason);
-  void stop_watching();
   void let_go();
   void end_child();
   bool over() const { return state_ == State::over; }
@@ -161,8 +160,6 @@ class Run final : public handler::Handler {
   std::optional<process::Exit> exit_;
   WatchedFd stdin_;
   WatchedFd stdout_;
-  bool is_reported_ = false;      // another process will tell how it ends
-  bool holds_ = false;            // the last of its output, until its end is told
   bool all_written_ = false;      // nobody has the other end of stdout_ any more
   bool has_left_ = false;         // the client has its whole response
   bool body_failed_ = false;      // the reason why it is ended

@@ -129,15 +129,9 @@ void Run::phase_due() {
   overdue("printed nothing", "idle_timeout", options_.idle_timeout);
 }
 
-// The reaper watches from here on.
-void Run::stop_watching() {
-  exit_watch_.cancel();
-  child_.on_report({});
-}
-
 // It may run on until its total time is over.
 void Run::let_go() {
-  stop_watching();
+  exit_watch_.cancel();  // the reaper watches from here on
   context_.reaper.release(std::move(child_), deadlines_.left(), options_.grace);
   account_->usage.runs_on = true;
 }
@@ -145,7 +139,7 @@ void Run::let_go() {
 void Run::end_child() {
   if (child_ && stderr_) read_errors();  // its last output
   stderr_log_.end();
-  stop_watching();
+  exit_watch_.cancel();  // as above
   context_.reaper.end(std::move(child_), options_.grace);
 }
 

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 #include <poll.h>
-#include <sys/eventfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -53,15 +52,7 @@ Child& Child::operator=(Child&& other) noexcept {
 void ExitNotice::tell(const Exit& exit) {
   exit_ = exit;
   const std::uint64_t one = 1;
-  if (event_) {
-    [[maybe_unused]] const auto written = ::write(event_.get(), &one, sizeof one);
-  }
-  if (const Callback told = std::exchange(told_, {}); told.call != nullptr) told();
-}
-
-int ExitNotice::event() {
-  if (!event_) event_.reset(::eventfd(exit_ ? 1 : 0, EFD_NONBLOCK | EFD_CLOEXEC));
-  return event_.get();
+  [[maybe_unused]] const auto written = ::write(event_.get(), &one, sizeof one);
 }
 
 // How it ended, if it has.
@@ -90,14 +81,9 @@ std::optional<Exit> Child::try_wait() {
 }
 
 int Child::exit_fd() {
-  if (report_) return report_->event();
+  if (report_) return report_->event_.get();
   if (!pidfd_ && pid_ != 0) pidfd_ = open_pidfd(pid_);
   return pidfd_.get();
-}
-
-bool Child::on_report(Callback told) {
-  if (report_) report_->told_ = told;
-  return report_ != nullptr;
 }
 
 void Child::enlist(PidSlotOwner pid_slot) {

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cgisrv/fd.h>
-#include <cgisrv/loop.h>
 #include <sys/resource.h>
 #include <sys/types.h>
 
@@ -45,16 +44,18 @@ class ExitListener {
 // The end of a process that another process reaps and reports.
 class ExitNotice {
  public:
+  // `event`: an eventfd(2) at 0; it becomes readable when the end is reported.
+  explicit ExitNotice(Fd event) : event_(std::move(event)) {}
   // Its pidfd, set before a Child has this.
   void is_of(Fd process) { process_ = std::move(process); }
+  // Another event from now on, set before a Child has this.
+  void tell_by(Fd event) { event_ = std::move(event); }
   int pidfd() const { return process_.get(); }
   void tell(const Exit& exit);
 
  private:
   friend class Child;
-  int event();
-  Callback told_{};  // none: nobody asked
-  Fd event_;         // an eventfd(2), opened on first use
+  Fd event_;
   Fd process_;
   std::optional<Exit> exit_;
 };
@@ -76,10 +77,6 @@ class Child {
   // Readable once it has ended; closed when reaped. Opened on first use, since most programs end
   // too soon to need it; -1: no descriptor is left.
   int exit_fd();
-
-  // Of a process whose end is reported: calls once it is, until it is asked to call nobody ({}).
-  // That takes no descriptor, and no turn of the loop. False: it is a child of ours.
-  bool on_report(Callback told);
 
   // Gives it a slot, if it was started without one, so that its worker's death ends it.
   void enlist(PidSlotOwner pid_slot);

@@ -243,19 +243,20 @@ std::string_view Zygotes::send(const ForkRequest& request, PendingFork& pending)
   if (!known.zygote->open_reply() || !spare) return "busy";
   Fd claim(::eventfd(1, EFD_SEMAPHORE | EFD_NONBLOCK | EFD_CLOEXEC));
   if (!claim) return "failed";
+  const int number = claim.get();
   const std::uint64_t id = ++ids_;
-  auto& record = records_
-                     .emplace(id, ForkRecord{.zygotes = *this,
-                                             .id = id,
-                                             .zygote = known.zygote,
-                                             .pending = &pending,
-                                             .claim = std::move(claim),
-                                             .report = std::make_shared<process::ExitNotice>(),
-                                             .spare = std::move(spare)})
-                     .first->second;
-  if (!send_request(
-          known.zygote->control.get(), request,
-          {.id = id, .reply = known.zygote->reply_theirs.get(), .claim = record.claim.get()})) {
+  auto& record =
+      records_
+          .emplace(id, ForkRecord{.zygotes = *this,
+                                  .id = id,
+                                  .zygote = known.zygote,
+                                  .pending = &pending,
+                                  .claim = number,
+                                  .report = std::make_shared<process::ExitNotice>(std::move(claim)),
+                                  .spare = std::move(spare)})
+          .first->second;
+  if (!send_request(known.zygote->control.get(), request,
+                    {.id = id, .reply = known.zygote->reply_theirs.get(), .claim = record.claim})) {
     records_.erase(id);
     return "busy";
   }
@@ -311,7 +312,7 @@ bool Zygotes::begun(ForkRecord& record, Packet packet) {
   if (!is_pidfd(packet.descriptor.get())) return false;
   record.pid = message.pid;
   record.report->is_of(std::move(packet.descriptor));
-  record.claim.reset();  // it has served
+  renew_event(record);
   if (!record.zygote->control) record.watch_for_end();
   PendingFork* const pending = std::exchange(record.pending, nullptr);
   if (pending == nullptr) {

@@ -101,9 +101,9 @@ class Zygotes {
     Zygotes& zygotes;
     std::uint64_t id;
     std::shared_ptr<ZygoteLink> zygote;
-    PendingFork* pending;                         // null: nobody waits for its start
-    Fd claim;                                     // until it has begun
-    std::shared_ptr<process::ExitNotice> report;  // owns the pidfd
+    PendingFork* pending;  // null: nobody waits for its start
+    int claim;
+    std::shared_ptr<process::ExitNotice> report;  // owns the claim and the pidfd
     // Makes room for the pidfd in the message that it has begun: if no descriptor number is free,
     // the kernel drops the pidfd on arrival.
     Fd spare;
@@ -141,6 +141,7 @@ class Zygotes {
   void settle(const ZygoteLink& zygote, bool may_be_told);
   void check_silence();
   void hold_spare_fd();
+  void renew_event(ForkRecord& record);
   void report_use();
 
   Loop& loop_;

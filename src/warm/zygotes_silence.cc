@@ -25,10 +25,10 @@ constexpr auto silence_max = std::chrono::seconds(5);
 bool Zygotes::ForkRecord::take_back() const {
   std::uint64_t one = 0;
   const iovec room{&one, sizeof one};
-  ssize_t got = ::preadv2(claim.get(), &room, 1, -1, RWF_NOWAIT);
-  pollfd asked{claim.get(), POLLIN, 0};
+  ssize_t got = ::preadv2(claim, &room, 1, -1, RWF_NOWAIT);
+  pollfd asked{claim, POLLIN, 0};
   if (got < 0 && errno == EOPNOTSUPP && ::poll(&asked, 1, 0) > 0)  // before Linux 5.8
-    got = ::read(claim.get(), &one, sizeof one);
+    got = ::read(claim, &one, sizeof one);
   return got == sizeof one;
 }
 
@@ -112,6 +112,19 @@ void Zygotes::check_silence() {
     condemn(*zygote, "a process of its has shown another in its stead");
   for (const auto& zygote : silent)
     condemn(*zygote, "it does not tell of processes that have ended");
+}
+
+// The claim has served. The process has it, too, and could make our writes to it block.
+void Zygotes::renew_event(ForkRecord& record) {
+  const auto open = [] { return Fd(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)); };
+  Fd event = open();
+  if (!event) {
+    spare_fd_.reset();
+    event = open();
+  }
+  record.claim = -1;
+  if (event) record.report->tell_by(std::move(event));  // and the claim is closed
+  if (!spare_fd_) hold_spare_fd();
 }
 
 void Zygotes::hold_spare_fd() {

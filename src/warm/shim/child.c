@@ -15,7 +15,6 @@ struct child {
   int reply;
 };
 
-static pid_t self;
 static int pidfd; /* of ourselves */
 static int error; /* errno of a step before there was a request */
 
@@ -54,16 +53,13 @@ static void take_descriptors(const struct child* child) {
   if (error != 0) fail(child, CGISRV_WARM_STEP_DESCRIPTORS, error);
 }
 
-/* The zygote has raised its own limit of descriptors, which most requests set anyway. */
 static void take_limits(const struct child* child) {
+  setrlimit(RLIMIT_NOFILE, &shim.descriptors);
   const struct cgisrv_warm_limit* limit = child->parts.limits;
-  bool is_set = false;
   for (uint32_t i = 0; i < child->request->head.limit_count; ++i, ++limit) {
     const struct rlimit value = {limit->soft, limit->hard};
     if (setrlimit((int)limit->resource, &value) != 0) fail(child, CGISRV_WARM_STEP_LIMITS, errno);
-    is_set = is_set || limit->resource == RLIMIT_NOFILE;
   }
-  if (!is_set) setrlimit(RLIMIT_NOFILE, &shim.descriptors);
 }
 
 /* From here on the request is ours alone, and something of the program may have happened. */
@@ -74,7 +70,7 @@ static void claim(const struct child* child) {
 
 static void announce(const struct child* child) {
   const struct cgisrv_warm_begun begun = {
-      {CGISRV_WARM_MAGIC, CGISRV_WARM_BEGUN, child->request->head.header.id}, self, 0};
+      {CGISRV_WARM_MAGIC, CGISRV_WARM_BEGUN, child->request->head.header.id}, getpid(), 0};
   if (send_packet(child->reply, &begun, sizeof begun, pidfd, true) != 0) _exit(0);
 }
 
@@ -90,8 +86,7 @@ static void say_prologue(void) {
 
 void prepare_child(void) {
   setpgid(0, 0);
-  self = getpid();
-  pidfd = (int)syscall(SYS_pidfd_open, self, 0);
+  pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
   error = pidfd < 0 ? errno : renew_descriptors();
 }
 

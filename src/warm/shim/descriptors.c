@@ -91,7 +91,7 @@ int renew_descriptors(void) {
 }
 
 /* Kernels before 5.9 and some filters lack close_range. */
-void close_between(int first, int last) {
+static void close_between(int first, int last) {
   if (first > last || close_range((unsigned)first, (unsigned)last, 0) == 0) return;
   const long most = sysconf(_SC_OPEN_MAX);
   for (int fd = first; fd <= last && fd < most; ++fd)

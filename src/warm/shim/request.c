@@ -84,14 +84,9 @@ void refuse_request(const struct request* request) {
                 EBADMSG, false);
 }
 
-/* Most follow each other: the kernel takes the lowest numbers that are free. */
 void close_request(struct request* request) {
-  const int* fd = request->fd;
-  for (int i = 0, next; i < request->fd_count; i = next) {
-    for (next = i + 1; next < request->fd_count && fd[next] == fd[next - 1] + 1;)
-      ++next;
-    if (fd[i] >= 0) close_between(fd[i], fd[next - 1]);
-  }
+  for (int i = 0; i < request->fd_count; ++i)
+    if (request->fd[i] >= 0) close(request->fd[i]);
   request->fd_count = 0;
 }
 

@@ -92,8 +92,6 @@ void judge(void);
 void note_descriptors(void);
 /* In a child: replaces files that it shares with the zygote by its own. 0, or errno. */
 int renew_descriptors(void);
-/* From the first to the last; none if that is before it. */
-void close_between(int first, int last);
 /* In a child: closes all but 0, 1, 2, the program's own, and a bootstrap's slate. */
 void close_others(void);
 

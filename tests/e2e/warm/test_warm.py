@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from support.client import LAST_CHUNK, head
+from support.client import head
 from support.processes import alive, process
 from support.waiting import until
 from support.warm import HEADER, Warm, warm_site
@@ -24,7 +24,6 @@ print "perl $count $0 $ENV{{QUERY_STRING}} ", getppid() == $$ ? "" : "child", "\
 print STDERR "said by $ENV{{QUERY_STRING}}\\n" if $ENV{{QUERY_STRING}} =~ /say/;
 print <STDIN> if $ENV{{REQUEST_METHOD}} eq 'POST';
 sleep 300 if $ENV{{QUERY_STRING}} eq 'sleep';
-if ($ENV{{QUERY_STRING}} eq 'close') {{ close STDOUT; select undef, undef, undef, 0.02 while !-e 'go' }}
 kill 'SEGV', $$ if $ENV{{QUERY_STRING}} eq 'crash';
 exit 3 if $ENV{{QUERY_STRING}} eq 'exit';
 """
@@ -139,23 +138,6 @@ def test_a_client_that_leaves_ends_its_program(warm):
     assert until(served.server.programs)
     connection.close()
     assert until(lambda: not served.server.programs())
-
-
-def test_output_that_has_ended_does_not_wait_for_a_program_that_works_on(warm, site):
-    """The last of it waits a moment for the program's end, to go out in one packet, and no longer."""
-    served = warm()
-    served.boot("/perl.cgi")
-    connection = served.server.connect()
-    connection.send(head("GET", "/perl.cgi?close"))
-    received = b""
-    while b"child" not in received:
-        received += connection.read_some()
-    assert LAST_CHUNK not in received
-    site.file("go", "")
-    while LAST_CHUNK not in received:
-        more = connection.read_some()
-        assert more, received
-        received += more
 
 
 def test_a_time_limit_ends_a_warm_program(warm):

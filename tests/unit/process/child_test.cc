@@ -1,7 +1,6 @@
 #include "process/child.h"
 
 #include <gmock/gmock.h>
-#include <poll.h>
 #include <sys/syscall.h>
 
 #include "shell.h"
@@ -33,48 +32,6 @@ TEST(Child, SignalByNumberAndName) {
   EXPECT_EQ(killed.text(), "killed by signal 9 (SIGKILL)");
   EXPECT_EQ((Exit{.signalled = true, .code = 11}).text(), "killed by signal 11 (SIGSEGV)");
   EXPECT_EQ((Exit{.signalled = true, .code = 40}).text(), "killed by signal 40 (SIG40)");
-}
-
-// What another process reaps: who asked is called at once, and nobody is who no longer asks.
-TEST(Child, AReportIsTold) {
-  struct Owner {
-    void told() { exit = child.try_wait(); }
-    Child child;
-    std::optional<Exit> exit;
-  };
-  const auto report = std::make_shared<ExitNotice>();
-  Owner owner{.child = Child(1'000'000'000, report), .exit = std::nullopt};
-  EXPECT_TRUE(owner.child.on_report(Callback::of<&Owner::told>(owner)));
-  EXPECT_FALSE(owner.child.try_wait());
-  report->tell({.code = 3});
-  ASSERT_TRUE(owner.exit);
-  EXPECT_EQ(owner.exit->code, 3);
-
-  const auto later = std::make_shared<ExitNotice>();
-  Owner silent{.child = Child(1'000'000'000, later), .exit = std::nullopt};
-  silent.child.on_report(Callback::of<&Owner::told>(silent));
-  silent.child.on_report({});
-  later->tell({});
-  EXPECT_FALSE(silent.exit);
-  EXPECT_TRUE(silent.child.try_wait());
-}
-
-// The event is there for whoever asks for it, before the report or after.
-TEST(Child, AReportIsAnEvent) {
-  for (const bool is_asked_late : {false, true}) {
-    const auto report = std::make_shared<ExitNotice>();
-    Child child(1'000'000'000, report);
-    pollfd ended{.fd = is_asked_late ? -1 : child.exit_fd(), .events = POLLIN, .revents = 0};
-    EXPECT_EQ(::poll(&ended, 1, 0), 0);
-    report->tell({});
-    if (is_asked_late) ended.fd = child.exit_fd();
-    EXPECT_EQ(::poll(&ended, 1, 0), 1);
-    EXPECT_TRUE(child.try_wait());
-  }
-  Shell shell("exit 0");
-  Child own = shell.take();
-  EXPECT_FALSE(own.on_report({})) << "it is ours to reap";
-  wait_for(own);
 }
 
 TEST(Child, UsageIsTold) {
