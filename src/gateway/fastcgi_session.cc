@@ -45,10 +45,12 @@ std::string_view FastcgiSession::begin_request(const Part& part) {
   if (!begun) return "a FCGI_BEGIN_REQUEST that is too short";
   if (id == 0) return "a request with the id 0";
   if (find(id) != nullptr) return "a request with the id of another one that is under way";
+  // Of what comes while it winds down nothing is begun, or it would never end.
+  const bool is_welcome = count() < limits().max_streams && (count() == 0 || !closes_at_end());
   if (!begun->keeps_connection) close_at_end();
-  const EndStatus status = begun->role != Role::responder    ? EndStatus::unknown_role
-                           : count() >= limits().max_streams ? EndStatus::overloaded
-                                                             : EndStatus::complete;
+  const EndStatus status = begun->role != Role::responder        ? EndStatus::unknown_role
+                           : !is_welcome || !has_place_for_one() ? EndStatus::overloaded
+                                                                 : EndStatus::complete;
   if (status == EndStatus::complete) {
     begin(id);
     params_[id].clear();

@@ -263,6 +263,8 @@ std::string_view without_proxy(std::string_view script_filename) {
 
 Refusal read_params(std::span<const Param> params, const ParamLimits& limits, Request& request,
                     exchange::Gateway& gateway) {
+  if (params.size() > limits.params_max)
+    return {431, "the web server has sent too many parameters"};
   Values values;
   bool has_nul = false;
   for (const auto& [name, value] : params) {

@@ -21,6 +21,7 @@ struct ParamLimits {
   std::size_t fields_bytes_max = 16 * 1024;  // of all HTTP_*; 431 beyond it
   std::size_t target_bytes_max = 8 * 1024;   // 414 beyond it
   std::size_t fields_max = 100;              // 431 beyond it
+  std::size_t params_max = 1000;             // of all parameters; 431 beyond it
 };
 
 // A request's target comes up to four times, and the server has variables of its own: so many bytes

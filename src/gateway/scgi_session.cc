@@ -36,7 +36,7 @@ std::string_view ScgiSession::take_head() {
 void ScgiSession::take_body(std::string_view bytes) {
   Stream* const stream = find(only_id);
   if (stream == nullptr || stream->is_refused() || stream->is_body_ended()) return;
-  if (!bytes.empty()) stream->body_arrived(bytes);
+  if (!bytes.empty() && stream->body_left() != 0) stream->body_arrived(bytes);
   if (stream->body_left() == 0) stream->body_ended();
 }
 

@@ -82,6 +82,20 @@ std::size_t Session::count() const {
       std::ranges::count_if(streams_, [](const auto& each) { return !each->is_closed(); }));
 }
 
+bool Session::has_place_for_one() {
+  if (streams_.empty()) return true;
+  set_use(Use::busy);  // whoever looks for one to close must not take this
+  if (!connections_.begin_beside()) return false;
+  ++places_;
+  return true;
+}
+
+void Session::give_place_back() {
+  if (places_ == 0) return;
+  --places_;
+  connections_.end_beside();
+}
+
 Stream& Session::begin(std::uint16_t id) {
   has_had_request_ = true;
   if (++requests_ >= limits().keepalive_requests) closes_at_end_ = true;
@@ -244,6 +258,7 @@ void Session::settle() {
   if (!is_open()) return;
   std::erase_if(streams_, [this](std::unique_ptr<Stream>& stream) {
     if (!stream->is_over()) return false;
+    give_place_back();
     loop().dispose(std::move(stream));
     return true;
   });
@@ -308,6 +323,8 @@ void Session::close() {
   if (state_ == State::closed) return;
   state_ = State::closed;
   drop_streams();
+  while (places_ > 0)
+    give_place_back();
   set_use(Use::busy);
   for (Timer* const timer : {&input_timer_, &head_timer_, &resume_timer_})
     timer->disarm();

@@ -64,11 +64,15 @@ class Session : public connection::Connection {
   // ---- for protocols
   // Null: there is none.
   Stream* find(std::uint16_t id);
+  // Whether one more may run: those beside the first take a place as a connection does. If so,
+  // begin() follows.
+  bool has_place_for_one();
   Stream& begin(std::uint16_t id);
   std::size_t count() const;  // of those that are not over
   std::string& output() { return output_.back(); }
   // Once all streams are over.
   void close_at_end() { closes_at_end_ = true; }
+  bool closes_at_end() const { return closes_at_end_; }
 
  private:
   enum class State : std::uint8_t { open, lingering, closed };
@@ -90,6 +94,7 @@ class Session : public connection::Connection {
   void settle();
   bool watch_heads();
   void update_use();
+  void give_place_back();
   bool may_go_on() const;
   bool is_full() const;
   void end();
@@ -116,6 +121,7 @@ class Session : public connection::Connection {
   bool closes_at_end_ = false;
   bool is_cut_ = false;  // the end has to show that
   unsigned requests_ = 0;
+  std::size_t places_ = 0;      // taken for streams beside the first
   std::uint64_t lingered_ = 0;  // bytes that came after the end
   net::Output output_;
   std::uint64_t written_ = 0;    // to the socket

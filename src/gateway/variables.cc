@@ -21,7 +21,17 @@ constexpr std::array of_the_loader = {
     "GCONV_PATH"sv,  "GETCONF_DIR"sv,  "GLIBC_TUNABLES"sv, "HOSTALIASES"sv, "LOCALDOMAIN"sv,
     "LOCPATH"sv,     "MALLOC_TRACE"sv, "NIS_PATH"sv,       "NLSPATH"sv,     "RESOLV_HOST_CONF"sv,
     "RES_OPTIONS"sv, "TMPDIR"sv,       "TZDIR"sv};
-constexpr std::array never_added_prefixes = {"HTTP_"sv, "LD_"sv, "MALLOC_"sv, "CGISRV_"sv};
+// They are code for an interpreter, or name a file of it.
+constexpr std::array of_interpreters = {
+    "BASHOPTS"sv,      "BASH_ENV"sv,          "ENV"sv,
+    "GIT_EXEC_PATH"sv, "GIT_SSH"sv,           "GIT_SSH_COMMAND"sv,
+    "IFS"sv,           "JAVA_TOOL_OPTIONS"sv, "OPENSSL_CONF"sv,
+    "PHPRC"sv,         "PHP_INI_SCAN_DIR"sv,  "PROMPT_COMMAND"sv,
+    "PS4"sv,           "RUBYLIB"sv,           "RUBYOPT"sv,
+    "SHELLOPTS"sv};
+constexpr std::array never_added_prefixes = {
+    "HTTP_"sv, "LD_"sv,  "MALLOC_"sv,    "CGISRV_"sv,    "PERL5"sv,   "PYTHON"sv,
+    "NODE_"sv, "LUA_"sv, "BASH_FUNC_"sv, "GIT_CONFIG"sv, "OPENSSL_"sv};
 
 bool is_variable_name(std::string_view name) {
   return !name.empty() && !text::is_digit(name.front()) && std::ranges::all_of(name, [](char c) {
@@ -38,7 +48,7 @@ bool has(const Names& names, std::string_view name) {
 
 bool may_be_added(std::string_view name) {
   return is_variable_name(name) && !cgi::is_computed(name) && !has(never_added, name) &&
-         !has(of_the_loader, name) &&
+         !has(of_the_loader, name) && !has(of_interpreters, name) &&
          std::ranges::none_of(never_added_prefixes,
                               [name](auto prefix) { return name.starts_with(prefix); });
 }

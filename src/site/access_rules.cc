@@ -194,6 +194,11 @@ std::string refusal_by_path(const config::Site& site, const http::Path& path,
   return {};
 }
 
+std::string refusal_by_location(const config::Site& site, const config::Location& location,
+                                const access::Peer& visitor) {
+  return refusal_by({&site, &location, &location.access}, visitor, nullptr);
+}
+
 std::string refusal_by_file(const config::Config& config, const config::Site& site,
                             const http::Path& path, const std::string& file, const Seen& seen,
                             const access::Peer& visitor, Trace* trace) {
@@ -224,6 +229,8 @@ PasswordRules password_rules_for(const config::Config& config, const config::Sit
     last = text;
     add_passwords(own, rules);
   };
+  if (located.is_named)
+    add_passwords({{&site, located.location, &located.location->access}}, rules);
   count(located.tried);
   count(located.index);
   if (is_of_a_file(located)) count(located.script.name);

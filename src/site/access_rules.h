@@ -46,11 +46,15 @@ std::string title_of(const config::Site& site, const config::Location* location)
 std::string refusal_by_path(const config::Site& site, const http::Path& path,
                             const access::Peer& visitor, Trace* trace = nullptr);
 
-// The same, by the rules of other paths that lead to the file or folder: through a link, or because
-// another site's root holds it too. None if `path` has a rule of its own, in a location or, against
-// other sites, in its site; then somebody has decided. A rule of a whole site does not hold in a
-// site whose root is the same or below it. `file` is absolute, and `seen` tells of it; its links
-// are followed, if there is any rule.
+// The same by that location's own rule, whatever path has led to what it runs.
+std::string refusal_by_location(const config::Site& site, const config::Location& location,
+                                const access::Peer& visitor);
+
+// The same as refusal_by_path(), by the rules of other paths that lead to the file or folder:
+// through a link, or because another site's root holds it too. None if `path` has a rule of its
+// own, in a location or, against other sites, in its site; then somebody has decided. A rule of a
+// whole site does not hold in a site whose root is the same or below it. `file` is absolute, and
+// `seen` tells of it; its links are followed, if there is any rule.
 std::string refusal_by_file(const config::Config& config, const config::Site& site,
                             const http::Path& path, const std::string& file, const Seen& seen,
                             const access::Peer& visitor, Trace* trace = nullptr);

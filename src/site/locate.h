@@ -30,6 +30,7 @@ struct Located {
   std::string query;
   std::string index;         // of a directory: the path of the index that answers for it
   std::string tried;         // of `try`: the other path that answers
+  bool is_named = false;     // program: by a web server, so the location's rules hold for it too
   int status = 404;          // error, redirect
   std::string problem;       // error: one sentence, escaped for the log
   bool is_kept_out = false;  // error: by a rule of access

@@ -77,10 +77,11 @@ struct Request {
   const access::Peer& visitor;
 };
 
-// Why the client is kept out of the path that it has asked for, or of one by which the site has the
-// file; empty: it is let in. `own`: set to a path of the file, if it has one.
-std::string refusal_for(const Request& request, const std::string& file, const Seen& seen,
-                        std::string& own) {
+// Why the client is kept out of the path that it has asked for, of that by which the web server
+// has found the program, or of one by which the site has the file; empty: it is let in. `own`: set
+// to a path of the file, if it has one.
+std::string refusal_for(const Request& request, const NamedProgram& named, const std::string& file,
+                        const Seen& seen, std::string& own) {
   const auto refusal_of = [&](const http::Path& path) {
     if (is_denied(request.site, path.text))
       return fmt::format("a location denies {}", text::escape(path.text, 200));
@@ -88,6 +89,8 @@ std::string refusal_for(const Request& request, const std::string& file, const S
     return refusal_by_path(request.site, path, request.visitor);
   };
   std::string refusal = refusal_of(request.path);
+  if (refusal.empty() && named.script_name.starts_with('/'))
+    refusal = refusal_of(http::plain_path(named.script_name));
   if (!refusal.empty()) return refusal;
   any_path_to(request.site, request.site.real_root, seen.real, [&](const std::string& path) {
     own = path;
@@ -177,8 +180,8 @@ Located locate_named(const config::Config& config, const config::Site& site, con
                               text::escape(named.file, 200)));
   const std::size_t end = end_of_program(named.file);
   const std::string file = named.file.substr(0, end);
-  const auto examined = [&](bool needs_execute, const Tree& tree) {
-    return cgi::single_program(file, path, path.text.size(), needs_execute, tree);
+  const auto examined = [&](const std::string& name, bool needs_execute, const Tree& tree) {
+    return cgi::single_program(name, path, path.text.size(), needs_execute, tree);
   };
   const auto failed = [&](cgi::Resolution&& found) {
     return Located{
@@ -187,16 +190,23 @@ Located locate_named(const config::Config& config, const config::Site& site, con
   Seen seen;
   seen.real = real_path(file);
   if (seen.real.empty() || ::stat(seen.real.c_str(), &seen.status) != 0)
-    return failed(examined(false, {}));
+    return failed(examined(file, false, {}));
   std::string own;
-  if (auto refusal = refusal_for(request, file, seen, own); !refusal.empty())
+  if (auto refusal = refusal_for(request, named, file, seen, own); !refusal.empty())
     return keep_out(asked, std::move(refusal));
   std::string problem;
   const auto* const location = location_for(request, file, seen, programs, problem);
   if (location == nullptr)
     return {.location = &asked, .status = 403, .problem = std::move(problem)};
-  auto found = examined(location->needs_execute(),
-                        {tree_of(site, *location, programs, file), location->links});
+  if (auto refusal = refusal_by_location(site, *location, visitor); !refusal.empty())
+    return keep_out(*location, std::move(refusal));
+  const auto found_at = [&](const std::string& name) {
+    return examined(name, location->needs_execute(),
+                    {tree_of(site, *location, programs, name), location->links});
+  };
+  auto found = found_at(file);
+  // What was judged is what is started, whatever becomes of the links that have led to it.
+  if (found.found == cgi::Found::program) found = found_at(seen.real);
   if (found.found != cgi::Found::program) return failed(std::move(found));
   found.script.interpreter = location->interpreter;
   found.script.root = without_last_slash(named.root.starts_with('/') ? named.root : site.root);
@@ -205,7 +215,8 @@ Located locate_named(const config::Config& config, const config::Site& site, con
           .location = location,
           .script = std::move(found.script),
           .seen = std::move(seen),
-          .tried = std::move(own)};
+          .tried = std::move(own),
+          .is_named = true};
 }
 
 }  // namespace cgisrv::site
