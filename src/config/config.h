@@ -227,7 +227,10 @@ struct Listen {
   bool proxy_protocol = false;  // each connection begins with a PROXY header
   Protocol protocol = Protocol::http;
   std::vector<std::string> programs{};  // folders of those that a web server may name; absolute
-  unsigned line = 0;                    // in the file; 0: not from a file
+  std::string mode{};   // of the unix socket that is made; empty: see socket_rights()
+  std::string owner{};  // empty: who starts the server
+  std::string group{};
+  unsigned line = 0;  // in the file; 0: not from a file
 
   bool speaks_http2() const { return http2.value_or(tls && has_http2); }
   bool is_gateway() const { return protocol != Protocol::http; }

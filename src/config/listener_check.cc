@@ -1,5 +1,7 @@
 #include "config/listener_check.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 
 #include "net/address.h"
@@ -48,6 +50,31 @@ bool is_open(const Listen& listen) {
   return address && address->family() != AF_UNIX && !address->loopback();
 }
 
+bool is_unix(const Listen& listen) {
+  const auto address = net::parse_address(listen.address);
+  return address && address->family() == AF_UNIX;
+}
+
+void check_socket_file(const Value& table, const Listen& listen, Faults& faults) {
+  if (is_unix(listen)) return;
+  const bool activated = listen.address.starts_with(net::activation_prefix);
+  for (const std::string_view key : {"mode", "owner", "group"})
+    if (table.find(key) != nullptr)
+      faults.add(position_of(table, key),
+                 "'{}' is for a unix socket that the server makes itself, address = "
+                 "\"unix:/path\"; {}",
+                 key,
+                 activated ? "write SocketMode=, SocketUser= and SocketGroup= in the socket's unit"
+                           : "remove it");
+}
+
+// The one user of Debian's web servers, or whoever is named, is let in.
+bool is_for_web_server(const Listen& listen, const ServerOptions& server) {
+  if (!listen.mode.empty() || !listen.owner.empty() || !listen.group.empty()) return true;
+  const std::string& name = server.group.empty() ? server.user : server.group;
+  return name == "www-data" || (name.empty() && ::geteuid() == 0);
+}
+
 // What web servers speak is neither HTTP nor TLS, and names its client itself.
 void check_gateways(const Value& root, Config& config, Faults& faults) {
   for (std::size_t i = 0; i < config.listen.size(); ++i) {
@@ -72,6 +99,11 @@ void check_gateways(const Value& root, Config& config, Faults& faults) {
                       "listen on a unix socket or on 127.0.0.1, or let a firewall keep out all but "
                       "the web server",
                       config.file, listen.line, listen.address));
+    if (is_unix(listen) && !is_for_web_server(listen, config.server))
+      config.notes.push_back(
+          fmt::format("{}:{}: the server's own user and group alone may connect to {}; if the web "
+                      "server is another user, name its group: group = \"www-data\"",
+                      config.file, listen.line, listen.address));
   }
 }
 
@@ -88,6 +120,7 @@ void check_listeners(const Value& root, Config& config, Faults& faults) {
     Listen& listen = config.listen[i];
     const Value& table = root.find("listen")->as<Value::List>()->at(i);
     add({"address", listen.address, position_of(table, "address")}, listen.line);
+    check_socket_file(table, listen, faults);
     if (listen.http2.value_or(false) && !has_http2)
       faults.add(position_of(table, "http2"),
                  "'http2': this cgisrv was built without HTTP/2; put a proxy in front");

@@ -142,6 +142,14 @@ struct Tables {
       {"programs", &Listen::programs, directories(), unset("what a location runs"),
        "With FastCGI and SCGI: the folders of programs that the web server may name by "
        "SCRIPT_FILENAME, or by DOCUMENT_ROOT and SCRIPT_NAME."},
+      {"mode", &Listen::mode, text(check_socket_mode), unset("`\"0666\"`; with FastCGI and SCGI `\"0660\"`"),
+       "The permissions of a unix socket that the server makes itself, in octal digits. Who may write "
+       "to it may connect."},
+      {"owner", &Listen::owner, text(check_user), unset("who starts the server"),
+       "The user who gets such a socket. Only root can name another one."},
+      {"group", &Listen::group, text(check_group),
+       unset("of a socket that is not for everybody: that of the server's `user`"),
+       "The group that gets such a socket, such as the web server's. Who is not root has to belong to it."},
   }};
 
   SectionOf<AdminOptions> admin{

@@ -151,6 +151,11 @@ std::string check_umask(const std::string& mask) {
   return "write three octal digits in quotes, such as \"027\"";
 }
 
+std::string check_socket_mode(const std::string& mode) {
+  if (cgi::parse_umask(mode)) return {};  // the same notation
+  return "write octal digits in quotes, such as \"0660\"";
+}
+
 std::string check_variable_name(const std::string& name) {
   if (!name.empty() && !text::is_digit(name.front()) && std::ranges::all_of(name, is_name_char))
     return {};

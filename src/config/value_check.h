@@ -27,6 +27,7 @@ std::string check_written_file(const std::string& path);
 // In the notation of programs: "package.module" in Python, "Package::Module" in Perl.
 std::string check_module(const std::string& name);
 std::string check_umask(const std::string& mask);
+std::string check_socket_mode(const std::string& mode);
 std::string check_variable_name(const std::string& name);
 std::string check_field_name(const std::string& name);
 // "alice" or "@staff"

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "config/descriptors.h"
 #include "config/run_as.h"
+#include "config/socket_rights.h"
 #include "config/start_check.h"
 #include "files/mime.h"
 #include "master/certificates.h"
@@ -107,7 +108,8 @@ Result<LoadedResources> ResourceLoader::open_all(config::Config config) {
   for (const config::Listen& listen : config.listen) {
     auto kept = kept_listeners(listen.address);
     if (!kept) return std::unexpected(kept.error());
-    auto listeners = open_listeners(listen.address, std::move(*kept));
+    const auto rights = config::socket_rights(listen, config.server);
+    auto listeners = open_listeners(listen.address, std::move(*kept), rights);
     if (!listeners)
       return std::unexpected(told(listeners.error(), config, "--listen", "[[listen]]"));
     for (net::Listener& each : *listeners) {
@@ -145,7 +147,8 @@ Result<LoadedResources> ResourceLoader::open_all(config::Config config) {
 
 // Several may have been inherited under one name.
 Result<std::vector<net::Listener>> ResourceLoader::open_listeners(const std::string& address,
-                                                                  std::vector<Fd> kept) {
+                                                                  std::vector<Fd> kept,
+                                                                  const net::SocketRights& rights) {
   std::vector<net::Listener> listeners;
   const bool activated = address.starts_with(net::activation_prefix);
   for (Fd& socket : kept) {
@@ -153,10 +156,15 @@ Result<std::vector<net::Listener>> ResourceLoader::open_listeners(const std::str
     if (!listener) return std::unexpected(listener.error());
     listeners.push_back(std::move(*listener));
     listeners.back().activated = activated;
+    if (!activated && !net::has_rights(listeners.back().address, rights))
+      log::line(log::Level::warn,
+                "{} keeps the permissions that it has, and the configuration says others; end the "
+                "server and start it anew for these",
+                address);
   }
   if (!listeners.empty()) return listeners;
   if (activated) return inherited_.sockets.claim(address.substr(net::activation_prefix.size()));
-  auto listener = net::listen(address);
+  auto listener = net::listen(address, rights);
   // An invalid address came from the command line: those of the file have been checked.
   if (!listener && listener.error().code == 0) listener.error().code = EINVAL;
   if (!listener && listener.error().code == EADDRINUSE && current_.generation != nullptr)
@@ -178,7 +186,7 @@ Result<std::optional<net::Listener>> ResourceLoader::open_admin(const std::strin
   if (address.empty()) return std::nullopt;
   auto kept = kept_admin(address);
   if (!kept) return std::unexpected(kept.error());
-  auto listeners = open_listeners(address, std::move(*kept));
+  auto listeners = open_listeners(address, std::move(*kept), {});
   if (!listeners) return std::unexpected(listeners.error());
   if (listeners->size() > 1)
     return fail("[admin] listen takes one socket, and {} stands for {}", address,

@@ -54,7 +54,8 @@ class ResourceLoader {
  private:
   Result<LoadedResources> open_all(config::Config config);
   Result<std::vector<net::Listener>> open_listeners(const std::string& address,
-                                                    std::vector<Fd> kept);
+                                                    std::vector<Fd> kept,
+                                                    const net::SocketRights& rights);
   Result<std::optional<net::Listener>> open_admin(const std::string& address);
   Result<std::vector<Fd>> kept_listeners(const std::string& address);
   Result<std::vector<Fd>> kept_admin(const std::string& address);

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/fsuid.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -41,6 +42,38 @@ Fd make_socket(const Address& address) {
   return socket;
 }
 
+bool is_wanted(id_t wanted, id_t own) {
+  return wanted == SocketRights::unchanged || wanted == own;
+}
+
+// Gives a unix socket's file away; 0, or an errno. Whoever may rename files in its folder could
+// have put another one there since bind(2): what is given is what was examined, and no more than a
+// socket of ours that has no second name.
+int give_away(const Address& address, const SocketRights& rights) {
+  const Fd file(::open(address.host().c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  struct stat status {};
+  if (!file || ::fstat(file.get(), &status) != 0) return errno;
+  if (is_wanted(rights.owner, status.st_uid) && is_wanted(rights.group, status.st_gid)) return 0;
+  if (!S_ISSOCK(status.st_mode) || status.st_uid != ::geteuid() || status.st_nlink != 1)
+    return ESTALE;
+  return ::fchownat(file.get(), "", rights.owner, rights.group, AT_EMPTY_PATH) == 0 ? 0 : errno;
+}
+
+// 0, or an errno. Nobody can connect before listen(2).
+int bind_with(const Fd& socket, const Address& address, const SocketRights& rights) {
+  // No chmod(2) afterwards: it could hit another file by then. The group that root sets needs no
+  // right to give files away, which a service lacks.
+  const mode_t mask = ::umask(0777 & ~rights.mode);
+  const auto group = static_cast<gid_t>(::setfsgid(rights.group));
+  const int error = ::bind(socket.get(), address.data(), address.size()) == 0 ? 0 : errno;
+  ::setfsgid(group);
+  ::umask(mask);
+  if (error != 0 || address.family() != AF_UNIX) return error;
+  const int refused = give_away(address, rights);
+  if (refused != 0) unlink_socket(address);
+  return refused;
+}
+
 std::unexpected<Error> bind_failure(int code, const Address& address) {
   const auto what = [&]() -> std::string {
     switch (code) {
@@ -55,6 +88,15 @@ std::unexpected<Error> bind_failure(int code, const Address& address) {
             address.text());
       case ENOENT:
         return fmt::format("{}: its folder does not exist; create it", address.text());
+      case EPERM:
+        return fmt::format(
+            "no permission to give {} to another user or group; start as root (a service also "
+            "needs CAP_CHOWN), or name a group that this user belongs to",
+            address.text());
+      case ESTALE:
+        return fmt::format(
+            "{} was replaced by another file; choose a folder that nobody else may write to",
+            address.text());
       case EADDRNOTAVAIL:
         return fmt::format("{} is not an address of this machine; choose another", address.text());
       default:
@@ -74,18 +116,16 @@ void prepare(int socket) {
   ::setsockopt(socket, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent_bytes_max, sizeof unsent_bytes_max);
 }
 
-Result<Listener> listen(std::string_view text) {
+Result<Listener> listen(std::string_view text, const SocketRights& rights) {
   auto address = parse_address(text);
   if (!address) return std::unexpected(address.error());
   Fd socket = make_socket(*address);
   if (!socket) return bind_failure(errno, *address);
   if (address->family() == AF_UNIX) remove_stale(*address);
   prepare(socket.get());
-  // A unix socket is for everybody. No chmod(2) afterwards: it could hit another file by then.
-  const mode_t mask = ::umask(0111);
-  const bool bound_there = ::bind(socket.get(), address->data(), address->size()) == 0;
-  ::umask(mask);
-  if (!bound_there || ::listen(socket.get(), 65535) != 0)  // cut to net.core.somaxconn
+  if (const int error = bind_with(socket, *address, rights); error != 0)
+    return bind_failure(error, *address);
+  if (::listen(socket.get(), 65535) != 0)  // cut to net.core.somaxconn
     return bind_failure(errno, *address);
   const Address bound = local_address(socket.get());
   return Listener{.socket = std::move(socket), .address = bound};
@@ -106,6 +146,14 @@ Result<Listener> adopt(Fd socket) {
   ::fcntl(socket.get(), F_SETFD, FD_CLOEXEC);
   const Address address = local_address(socket.get());
   return Listener{.socket = std::move(socket), .address = address};
+}
+
+bool has_rights(const Address& address, const SocketRights& rights) {
+  if (address.family() != AF_UNIX) return true;
+  struct stat file {};
+  if (::lstat(address.host().c_str(), &file) != 0 || !S_ISSOCK(file.st_mode)) return true;
+  return (file.st_mode & 0777) == rights.mode && is_wanted(rights.owner, file.st_uid) &&
+         is_wanted(rights.group, file.st_gid);
 }
 
 void unlink_socket(const Address& address) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cgisrv/fd.h>
+#include <sys/types.h>
 
 #include <string_view>
 
@@ -15,11 +16,22 @@ struct Listener {
   bool activated = false;  // by a service manager: a unix socket's file is not ours to remove
 };
 
-// Every local user may connect to a unix socket, as to a loopback port; put it into a closed folder
-// to prevent that. Binds and listens; non-blocking, close-on-exec, TCP_NODELAY for accepted
-// sockets. A unix socket left behind by a dead server is replaced; one that still answers is not.
-// Errors say what to do; their code is EADDRINUSE, EADDRNOTAVAIL, EACCES, ...
-Result<Listener> listen(std::string_view address);
+// Of a unix socket's file: who may write to it may connect.
+struct SocketRights {
+  static constexpr uid_t unchanged = static_cast<uid_t>(-1);  // as for chown(2)
+  mode_t mode = 0666;  // every local user, as at a loopback port
+  uid_t owner = unchanged;
+  gid_t group = unchanged;
+};
+
+// Binds and listens; non-blocking, close-on-exec, TCP_NODELAY for accepted sockets. A unix socket
+// left behind by a dead server is replaced; one that still answers is not. Nobody can ever connect
+// to a unix socket whom its rights keep out. Errors say what to do; their code is EADDRINUSE,
+// EADDRNOTAVAIL, EACCES, EPERM, ...
+Result<Listener> listen(std::string_view address, const SocketRights& rights = {});
+
+// Whether a unix socket's file has exactly these rights; true where there is none.
+bool has_rights(const Address& address, const SocketRights& rights);
 
 // What keeps listen() from opening it here and now, an errno; 0: nothing that can be known without
 // listening there.

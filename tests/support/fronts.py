@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -100,6 +101,12 @@ KINDS = {"nginx": Kind(behind_nginx, "/usr/sbin/nginx"), "apache": Kind(behind_a
          "lighttpd": Kind(behind_lighttpd, "/usr/sbin/lighttpd"), "caddy": Kind(behind_caddy, "/usr/bin/caddy")}
 
 
+def in_group() -> None:
+    """Whoever starts it is of the web server's group, to which its socket belongs then."""
+    if os.geteuid() == 0:
+        os.setgid(pwd.getpwnam(USER).pw_gid)
+
+
 def start_own(document: Document, folder: Folder, more: str) -> list[Server]:
     """cgisrv by the document's file, with `more`, and by its command."""
     text = moved(folder, document.file("/etc/cgisrv/programs.toml"))
@@ -110,7 +117,8 @@ def start_own(document: Document, folder: Folder, more: str) -> list[Server]:
     file = folder.file("/etc/cgisrv/programs.toml", text.replace("[server]\n", "[server]\nworkers = 2\n") + more)
     command = moved(folder, document.block("cgisrv --fastcgi .*")).split()[1:]
     return [Server(["-c", str(file)], folder / document.name / "file", lines=text.count("[[listen]]")),
-            Server([*command, "-w", "1"], folder / document.name / "command")]
+            Server([*command, "-w", "1"], folder / document.name / "command",
+                   preexec=in_group)]
 
 
 def start_front(name: str, folder: Folder, more: str) -> Front:

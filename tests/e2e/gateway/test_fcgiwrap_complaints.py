@@ -48,6 +48,7 @@ user = "root"
 [[listen]]
 address = "unix:{folder}/run/cgisrv"
 protocol = "fastcgi"
+mode = "0666"
 [cgi]
 grace = "100ms"
 [[site]]

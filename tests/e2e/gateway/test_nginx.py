@@ -110,6 +110,7 @@ def front(start, compile_c) -> Iterator[Front]:
 [[listen]]
 address = "unix:{folder.path}/run/fcgiwrap.socket"
 protocol = "fastcgi"
+mode = "0666"
 programs = ["{folder.path}/usr/lib/cgi-bin/"]
 [limits]
 body_size = "unlimited"

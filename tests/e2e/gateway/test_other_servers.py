@@ -73,6 +73,7 @@ def front(request, start, compile_c) -> Iterator[Front]:
 [[listen]]
 address = "unix:{folder.path}/run/door"
 protocol = "fastcgi"
+mode = "0666"
 programs = ["{folder.path}/usr/lib/cgi-bin/"]
 [[site]]
 root = "{folder.path}/var/www"

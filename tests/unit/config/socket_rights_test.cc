@@ -1,0 +1,81 @@
+// Who may connect to a unix socket.
+#include "config/socket_rights.h"
+
+#include <gmock/gmock.h>
+#include <grp.h>
+#include <pwd.h>
+#include <unistd.h>
+
+#include "config_fixture.h"
+
+namespace cgisrv::config {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+constexpr auto unchanged = net::SocketRights::unchanged;
+
+net::SocketRights rights_of(const Listen& listen, const ServerOptions& server = {}) {
+  return socket_rights(listen, server);
+}
+
+class SocketRightsTest : public ConfigTest {
+ protected:
+  std::vector<std::string> listen_faults(std::string_view keys) {
+    return faults_before_site("[[listen]]\n" + std::string(keys));
+  }
+};
+
+TEST_F(SocketRightsTest, HttpIsForEverybodyAndGatewaysForTheServersGroup) {
+  EXPECT_EQ(rights_of({}).mode, 0666U);
+  EXPECT_EQ(rights_of({}, {.user = "nobody"}).group, unchanged);
+  for (const Protocol protocol : {Protocol::fastcgi, Protocol::scgi}) {
+    const Listen listen{.protocol = protocol};
+    EXPECT_EQ(rights_of(listen).mode, 0660U);
+    EXPECT_EQ(rights_of(listen).owner, unchanged);
+    EXPECT_EQ(rights_of(listen).group, unchanged);
+    const gid_t expected = ::geteuid() == 0 ? ::getpwnam("nobody")->pw_gid : unchanged;
+    EXPECT_EQ(rights_of(listen, {.user = "nobody"}).group, expected);
+  }
+}
+
+TEST_F(SocketRightsTest, AreAsTheKeysSay) {
+  const Config config = good(
+      "[[listen]]\naddress = 'unix:/run/x'\nmode = '0620'\nowner = 'nobody'\ngroup = 'root'\n"
+      "[[site]]\nroot = 'www'");
+  const auto rights = socket_rights(config.listen.at(0), config.server);
+  EXPECT_EQ(rights.mode, 0620U);
+  EXPECT_EQ(rights.owner, ::getpwnam("nobody")->pw_uid);
+  EXPECT_EQ(rights.group, 0U);
+}
+
+TEST_F(SocketRightsTest, NeedASocketThatTheServerMakes) {
+  EXPECT_THAT(listen_faults("address = ':80'\nmode = '0660'"),
+              ElementsAre(HasSubstr("'mode' is for a unix socket that the server makes itself")));
+  EXPECT_THAT(listen_faults("address = 'fd:x'\ngroup = 'root'"),
+              ElementsAre(HasSubstr("SocketGroup= in the socket's unit")));
+  EXPECT_THAT(listen_faults("address = 'unix:/run/x'\nmode = '0860'"),
+              ElementsAre(HasSubstr("write octal digits in quotes, such as \"0660\"")));
+  EXPECT_THAT(listen_faults("address = 'unix:/run/x'\nowner = 'no-such-user'"),
+              ElementsAre(HasSubstr("there is no user \"no-such-user\"")));
+  EXPECT_THAT(listen_faults("address = 'unix:/run/x'\ngroup = 'no-such-group'"),
+              ElementsAre(HasSubstr("there is no group \"no-such-group\"")));
+}
+
+TEST_F(SocketRightsTest, AreNotedWhereAWebServerMayBeKeptOut) {
+  const auto notes = [&](const std::string& user, const std::string& keys) {
+    return good("[server]\nuser = '" + user + "'\n[[listen]]\naddress = 'unix:/run/x'\n" + keys +
+                "\n[[site]]\nroot = 'www'")
+        .notes;
+  };
+  EXPECT_THAT(notes("nobody", "protocol = 'scgi'"),
+              ElementsAre(HasSubstr("name its group: group = \"www-data\"")));
+  EXPECT_THAT(notes("nobody", "protocol = 'scgi'\nmode = '0666'"), IsEmpty());
+  EXPECT_THAT(notes("www-data", "protocol = 'scgi'"), IsEmpty());
+  EXPECT_THAT(notes("nobody", ""), IsEmpty());
+}
+
+}  // namespace
+}  // namespace cgisrv::config
