@@ -377,6 +377,7 @@ void Call::take(std::string_view bytes) {
 void Call::take_errors(std::string_view bytes) {
   if (context_.observer != nullptr) context_.observer->complained(bytes);
   stderr_log_.feed(bytes);
+  exchange_.complain(bytes);
   if (!in_head() || relay_.has_output()) return;
   if (const auto why = explain_refusal(stderr_log_.tail(), script_.filename); !why.empty())
     fail(Outcome::not_started, 404, fmt::format("{}: {}", script_.filename, why));

@@ -400,6 +400,7 @@ bool Run::read_errors() {
     const std::string_view bytes(context_.scratch.data(), static_cast<std::size_t>(size));
     if (context_.observer != nullptr) context_.observer->complained(bytes);
     stderr_log_.feed(bytes);
+    exchange_.complain(bytes);
   }
   if (size == 0 || (size < 0 && errno != EAGAIN)) close_stderr();
   return size == static_cast<ssize_t>(context_.scratch.size());

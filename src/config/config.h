@@ -230,7 +230,8 @@ struct Listen {
   std::string mode{};   // of the unix socket that is made; empty: see socket_rights()
   std::string owner{};  // empty: who starts the server
   std::string group{};
-  unsigned line = 0;  // in the file; 0: not from a file
+  bool errors_to_web_server = false;  // what programs write to standard error, besides the log
+  unsigned line = 0;                  // in the file; 0: not from a file
 
   bool speaks_http2() const { return http2.value_or(tls && has_http2); }
   bool is_gateway() const { return protocol != Protocol::http; }

@@ -75,6 +75,13 @@ bool is_for_web_server(const Listen& listen, const ServerOptions& server) {
   return name == "www-data" || (name.empty() && ::geteuid() == 0);
 }
 
+void check_errors_key(const Value& table, const Listen& listen, Faults& faults) {
+  if (listen.errors_to_web_server && listen.protocol != Protocol::fastcgi)
+    faults.add(
+        position_of(table, "errors_to_web_server"),
+        "'errors_to_web_server' is for protocol = \"fastcgi\", which alone has a way for them");
+}
+
 // What web servers speak is neither HTTP nor TLS, and names its client itself.
 void check_gateways(const Value& root, Config& config, Faults& faults) {
   for (std::size_t i = 0; i < config.listen.size(); ++i) {
@@ -121,6 +128,7 @@ void check_listeners(const Value& root, Config& config, Faults& faults) {
     const Value& table = root.find("listen")->as<Value::List>()->at(i);
     add({"address", listen.address, position_of(table, "address")}, listen.line);
     check_socket_file(table, listen, faults);
+    check_errors_key(table, listen, faults);
     if (listen.http2.value_or(false) && !has_http2)
       faults.add(position_of(table, "http2"),
                  "'http2': this cgisrv was built without HTTP/2; put a proxy in front");

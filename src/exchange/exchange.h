@@ -98,6 +98,9 @@ class Exchange final : public handler::Exchange {
   void send_file(int file, std::uint64_t offset, std::uint64_t length) override;
   std::uint64_t missing() const override;
   void flush() override;
+  void complain(std::string_view bytes) override {
+    if (!is_over()) wire_->complain(bytes);
+  }
   void set_account(std::shared_ptr<account::Account> account) override;
   void finish() override;
   bool leave() override;

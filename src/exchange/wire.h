@@ -60,6 +60,8 @@ class Wire {
   // After what was written; room() is 0 until it is sent. The file stays open until then.
   virtual void send_file(int file, std::uint64_t offset, std::uint64_t length) = 0;
   virtual void flush() = 0;
+  // What a program says beside the response: a web server's own log may be for it. Else dropped.
+  virtual void complain(std::string_view) {}
   virtual std::uint64_t content_sent() const = 0;  // bytes sent, without head and framing
 
   // ---- the end; each call may report the exchange's end before it returns

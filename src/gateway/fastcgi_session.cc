@@ -112,8 +112,13 @@ void FastcgiSession::append_content(std::string& to, const Stream& stream, std::
   fastcgi::write_stream(to, Type::standard_output, stream.id(), bytes);
 }
 
+void FastcgiSession::append_errors(std::string& to, const Stream& stream, std::string_view bytes) {
+  fastcgi::write_stream(to, Type::standard_error, stream.id(), bytes);
+}
+
 void FastcgiSession::append_end(std::string& to, const Stream& stream, bool is_whole) {
   fastcgi::write_stream_end(to, Type::standard_output, stream.id());
+  if (stream.has_complained()) fastcgi::write_stream_end(to, Type::standard_error, stream.id());
   fastcgi::write_end(to, stream.id(), {is_whole ? 0u : 1u, EndStatus::complete});
 }
 

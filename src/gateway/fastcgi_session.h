@@ -21,6 +21,7 @@ class FastcgiSession final : public Session {
   bool is_in_head() const override { return !reader_.is_between_records() && count() == 0; }
   bool shows_end() const override { return true; }
   void append_content(std::string& to, const Stream& stream, std::string_view bytes) override;
+  void append_errors(std::string& to, const Stream& stream, std::string_view bytes) override;
   void append_end(std::string& to, const Stream& stream, bool is_whole) override;
 
   std::string_view take_part(const Part& part);

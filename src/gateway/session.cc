@@ -106,6 +106,10 @@ void Session::write_content(const Stream& stream, std::string_view bytes) {
   append_content(output_.back(), stream, bytes);
 }
 
+void Session::write_errors(const Stream& stream, std::string_view bytes) {
+  append_errors(output_.back(), stream, bytes);
+}
+
 void Session::write_end(const Stream& stream, bool is_whole) {
   if (host().leaving()) closes_at_end_ = true;
   append_end(output_.back(), stream, is_whole);

@@ -52,6 +52,7 @@ class Session : public connection::Connection {
   std::uint64_t position() const { return written_ + output_.size(); }
   // Appends to what is sent next.
   void write_content(const Stream& stream, std::string_view bytes);
+  void write_errors(const Stream& stream, std::string_view bytes);
   void write_end(const Stream& stream, bool is_whole);
   // Sends what is there, as far as the web server takes it. May end exchanges, and the connection.
   void send();
@@ -84,6 +85,9 @@ class Session : public connection::Connection {
   // What append_end() appends tells a response that is whole from one that is not.
   virtual bool shows_end() const = 0;
   virtual void append_content(std::string& to, const Stream& stream, std::string_view bytes) = 0;
+  // Of programs, for the web server's log; nothing where the protocol has no way for it.
+  virtual void append_errors(std::string& /*to*/, const Stream& /*stream*/,
+                             std::string_view /*bytes*/) {}
   virtual void append_end(std::string& to, const Stream& stream, bool is_whole) = 0;
 
   void socket_ready(std::uint32_t events);

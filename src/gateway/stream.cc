@@ -314,6 +314,15 @@ void Stream::flush() {
   waits_for_room_ = exchange_ && room() == 0;
 }
 
+// Beside what is held back: it passes no head on. Never waits for room.
+void Stream::complain(std::string_view bytes) {
+  bytes = bytes.substr(0, session_.room());
+  if (bytes.empty() || is_end_written_ || !session_.listen().errors_to_web_server) return;
+  has_complained_ = true;
+  session_.write_errors(*this, bytes);
+  session_.go_on_later();
+}
+
 void Stream::end() {
   has_ended_ = true;
   if (file_left_ > 0) return send_file_on();

@@ -69,6 +69,7 @@ class Stream final : public exchange::Wire {
   // The web server expects nothing more of it.
   bool is_closed() const { return is_closed_; }
   bool is_over() const { return is_closed_ && !exchange_; }
+  bool has_complained() const { return has_complained_; }
   bool is_full() const { return input_.size() >= input_bytes_max; }
   Clock::duration waited_for_client() const { return body_timer_.spent(); }
 
@@ -107,6 +108,7 @@ class Stream final : public exchange::Wire {
   void write(std::string_view bytes) override;
   void send_file(int file, std::uint64_t offset, std::uint64_t length) override;
   void flush() override;
+  void complain(std::string_view bytes) override;
   std::uint64_t content_sent() const override { return content_; }
   void end() override;
   void abort() override;
@@ -130,6 +132,7 @@ class Stream final : public exchange::Wire {
   bool has_ended_ = false;  // its exchange has nothing more to write
   bool is_whole_ = true;    // what it has written
   bool is_end_written_ = false;
+  bool has_complained_ = false;
   bool is_closed_ = false;
   bool waits_for_room_ = false;
   std::uint64_t end_position_ = 0;

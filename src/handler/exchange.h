@@ -91,6 +91,10 @@ class Exchange {
   // no room; room() may have grown after it.
   virtual void flush() = 0;
 
+  // What a program has written to its standard error, raw. Dropped where the client has no way for
+  // it, or no room.
+  virtual void complain(std::string_view) {}
+
   // The account of the run; of several programs, that of the last. Opaque to this layer.
   virtual void set_account(std::shared_ptr<account::Account>) {}
 

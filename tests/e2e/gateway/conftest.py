@@ -52,6 +52,10 @@ programs = ["{root}.outside/"]
 address = "unix:{root}.strict"
 protocol = "fastcgi"
 [[listen]]
+address = "unix:{root}.told"
+protocol = "fastcgi"
+errors_to_web_server = true
+[[listen]]
 address = "unix:{root}.scgi"
 protocol = "scgi"
 programs = ["{root}.outside/"]

@@ -149,6 +149,31 @@ def test_a_web_server_that_leaves_ends_its_programs(front, shared_site):
     assert until(lambda: not alive(int(pid.read_text())))
 
 
+def test_standard_error_where_it_is_asked_for(front, shared_site):
+    shared_site.program("cgi-bin/complains.cgi", f"#!/bin/sh\necho first >&2\n{PLAIN}echo body\necho last >&2\n")
+    with Connection(f"{shared_site.root}.told") as told, Connection(front) as other:
+        for _ in range(2):
+            told.send(asks(of_url("/cgi-bin/complains.cgi"), keep=True))
+            answer = told.answer()
+            assert (answer.response.text, answer.stderr) == ("body\n", b"first\nlast\n")
+            assert answer.ended == {Type.STDOUT, Type.STDERR}
+        told.send(asks(of_url("/page.html"), keep=True))
+        assert told.answer().ended == {Type.STDOUT}
+        other.send(asks(of_url("/cgi-bin/complains.cgi")))
+        answer = other.answer()
+        assert (answer.response.text, answer.stderr, answer.ended) == ("body\n", b"", {Type.STDOUT})
+
+
+def test_standard_error_waits_for_no_web_server(shared, shared_site):
+    shared_site.program("cgi-bin/floods.cgi",
+                        f"#!/bin/sh\nhead -c 8000000 /dev/zero >&2\n{PLAIN}echo $$\nexec sleep 600\n")
+    with Connection(f"{shared_site.root}.told") as there:
+        there.send(asks(of_url("/cgi-bin/floods.cgi")))
+        assert until(lambda: any("sleep" in each.name for each in shared.programs())), "all is written"
+        there.send(record(Type.ABORT_REQUEST))
+        assert 0 < len(there.answer().stderr) < 8_000_000
+
+
 def test_values_types_and_roles(front):
     with Connection(front) as there:
         there.send(record(Type.GET_VALUES, pairs({"FCGI_MAX_REQS": "", "FCGI_MPXS_CONNS": "", "X": ""}), 0))

@@ -112,6 +112,7 @@ address = "unix:{folder.path}/run/fcgiwrap.socket"
 protocol = "fastcgi"
 mode = "0666"
 programs = ["{folder.path}/usr/lib/cgi-bin/"]
+errors_to_web_server = true
 [limits]
 body_size = "unlimited"
 [[site]]
@@ -145,6 +146,8 @@ def test_nginx_as_fcgiwrap_documents_it(front):
     assert front.ask("POST", "/cgi-bin/count", body=bytes(20_000_000)).body == b"20000000\n"
     assert front.get("/cgi-bin/fails").status == 502
     front.server.wait_log("exit status 3")
+    errors = front.folder / "var/log/error.log"
+    assert until(lambda: 'FastCGI sent in stderr: "broken"' in errors.read_text()), errors.read_text()
 
 
 def test_nginx_in_other_ways(front):

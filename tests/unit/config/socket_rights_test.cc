@@ -64,6 +64,12 @@ TEST_F(SocketRightsTest, NeedASocketThatTheServerMakes) {
               ElementsAre(HasSubstr("there is no group \"no-such-group\"")));
 }
 
+TEST_F(SocketRightsTest, OnlyFastcgiHasAWayForErrors) {
+  EXPECT_THAT(listen_faults("protocol = 'scgi'\nerrors_to_web_server = true"),
+              ElementsAre(HasSubstr("is for protocol = \"fastcgi\"")));
+  EXPECT_THAT(listen_faults("protocol = 'fastcgi'\nerrors_to_web_server = true"), IsEmpty());
+}
+
 TEST_F(SocketRightsTest, AreNotedWhereAWebServerMayBeKeptOut) {
   const auto notes = [&](const std::string& user, const std::string& keys) {
     return good("[server]\nuser = '" + user + "'\n[[listen]]\naddress = 'unix:/run/x'\n" + keys +
