@@ -70,7 +70,9 @@ class Pebble:
                     ["pebble", "-config", str(settings), "-dnsserver", f"127.0.0.1:{dns}"]]
         with open(folder / "pebble.log", "wb") as log:
             self.started = [subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                             env={**os.environ, "PEBBLE_VA_NOSLEEP": "1"})
+                                             # Else it refuses one request of twenty, to see it sent again.
+                                             env={**os.environ, "PEBBLE_VA_NOSLEEP": "1",
+                                                  "PEBBLE_WFE_NONCEREJECT": "0"})
                             for command in commands]
         assert until(lambda: answers(self.port)), (folder / "pebble.log").read_text()
         assert not [each for each in self.started if each.poll() is not None]
