@@ -148,7 +148,8 @@ TEST(Pairs, HaveLengthsOfOneByteOrFour) {
 }
 
 TEST(Pairs, MayUseFourBytesForASmallLength) {
-  const auto pairs = read_pairs("\x80\x00\x00\x01\x01"s + "ab");
+  const std::string bytes = "\x80\x00\x00\x01\x01"s + "ab";
+  const auto pairs = read_pairs(bytes);
   ASSERT_TRUE(pairs);
   EXPECT_THAT(*pairs, ElementsAre(Pair("a", "b")));
 }
