@@ -27,6 +27,25 @@ function(add_layer name)
     target_compile_options(cgisrv_${name} PRIVATE $<$<CONFIG:Release>:-O1>)
   endif()
   link_layers(cgisrv_${name} ${LAYER_USES})
+  if(CGISRV_PRECOMPILE AND CMAKE_BUILD_TYPE STREQUAL Release AND NOT LAYER_NO_REQUESTS AND NOT CCACHE)
+    precompile_headers(cgisrv_${name})
+  endif()
+endfunction()
+
+# The headers that most files include are compiled once: whoever builds for himself waits less. Not
+# once more for layers at -O1, which need headers of their own: each takes 83 MB. ccache cannot keep
+# what was compiled so.
+option(CGISRV_PRECOMPILE "compile the headers that most files include once" ON)
+function(precompile_headers target)
+  if(NOT TARGET cgisrv_headers)
+    file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/headers.cc CONTENT "")
+    add_library(cgisrv_headers OBJECT ${CMAKE_BINARY_DIR}/headers.cc)
+    target_link_libraries(cgisrv_headers PRIVATE fmt::fmt)
+    target_precompile_headers(cgisrv_headers PRIVATE <algorithm> <array> <atomic> <chrono> <cstdint>
+                              <expected> <fmt/format.h> <functional> <list> <memory> <optional> <span>
+                              <string> <string_view> <unordered_map> <utility> <variant> <vector>)
+  endif()
+  target_precompile_headers(${target} REUSE_FROM cgisrv_headers)
 endfunction()
 
 # link_layers(TARGET layers or libraries ...): it sees them, and shows them to nobody.
