@@ -24,7 +24,6 @@ using Duration = cgi::Options::Duration;
 
 constexpr std::size_t unsent_max = 64 * 1024;  // more is taken from the client when it has left
 constexpr std::uint32_t answered = EPOLLIN | EPOLLRDHUP | EPOLLET;
-constexpr unsigned reads_per_turn = 8;  // of the answer, before other connections' turn
 
 bool is_safe(std::string_view method) {
   return method == "GET" || method == "HEAD" || method == "OPTIONS";
@@ -42,111 +41,34 @@ bool is_told(std::string_view variable, bool has_path, bool names_a_file) {
 
 Call::Call(cgi::RunContext& context, IdleConnections& idle, handler::Exchange& exchange,
            Passed passed)
-    : context_(context),
+    : Responder(context, exchange, std::move(passed.answerer), passed.target.address),
       idle_(idle),
-      exchange_(exchange),
       target_(passed.target),
-      script_(std::move(passed.script)),
       names_a_file_(passed.names_a_file),
-      endpoints_(passed.endpoints),
-      options_(passed.options),
-      redirected_(std::move(passed.redirected)),
-      request_id_(exchange.request_id()),
-      intake_(exchange, options_, context.spool_memory),
-      permit_request_(context.admission_client, options_, target_.address, endpoints_.client,
-                      Callback::of<&Call::decided>(*this)),
-      account_(std::make_shared<account::Account>()),
-      relay_(exchange, script_, options_, account_->usage),
-      stderr_log_(request_id_, script_.label()),
       connector_(context.loop, Callback::of<&Call::connected>(*this)),
-      answer_(target_.protocol),
-      deadlines_(context.loop, options_, Callback::of<&Call::phase_due>(*this),
-                 Callback::of<&Call::total_due>(*this)),
-      resume_timer_(context.loop, Callback::of<&Call::resume>(*this)) {}
+      answer_(target_.protocol) {}
 
 handler::HandlerPtr pass(cgi::RunContext& context, IdleConnections& idle,
                          handler::Exchange& exchange, Passed passed) {
-  passed.script.nph = false;  // there is none by FastCGI or SCGI
+  passed.answerer.script.nph = false;  // there is none by FastCGI or SCGI
   // For who looks on: it is what runs the script.
-  passed.script.interpreter =
+  passed.answerer.script.interpreter =
       fmt::format("the {} server {}", name_of(passed.target.protocol), passed.target.address);
   return std::make_unique<Call>(context, idle, exchange, std::move(passed));
 }
 
-Call::~Call() {
-  stderr_log_.end();
-  if (!over()) close(body_failed_ ? Outcome::bad_body : Outcome::client_left);
-  if (context_.observer != nullptr) context_.observer->over();
-}
-
-void Call::body_failed() {
-  body_failed_ = true;  // the exchange drops us next
-}
-
-bool Call::client_left() {
-  if (state_ != State::running || options_.on_disconnect != cgi::OnDisconnect::finish ||
-      !body_sent_)
-    return false;
-  log::write(log::Level::info, request_id_,
-             fmt::format("{}: is answered on, though its client has gone", script_.filename));
-  resume_timer_.arm_after(Duration::zero());  // it may have waited for the client
-  return true;
-}
-
 // ---- before ------------------------------------------------------------------------------------
 
-// Ends a span of the account, and begins the next.
-account::Duration Call::lap() {
-  const TimePoint began = std::exchange(lap_began_, Clock::now());
-  return std::chrono::duration_cast<account::Duration>(lap_began_ - began);
-}
-
-void Call::start() {
-  exchange_.set_account(account_);
-  if (intake_.begin(target_.protocol == Protocol::scgi)) return enter();
-  if (const auto why = permit_request_.refused_beforehand(); !why.empty()) return refuse(why);
-  exchange_.open_body();
-  collect();
-}
-
-void Call::collect() {
-  const auto step = intake_.collect();
-  if (!step) return fail_to_collect(step.error());
-  if (*step == cgi::Intake::Step::turn_over) return resume_timer_.arm_after(Duration::zero());
-  if (*step == cgi::Intake::Step::waiting) return;
+Result<void> Call::collected() {
   intake_.count();
-  enter();
-}
-
-void Call::fail_to_collect(const Error& error) {
-  const std::string reason = fmt::format("{}: {}", script_.filename, error.what);
-  if (in_head()) return fail(Outcome::not_started, failure_status(error.code), reason);
-  cut(Outcome::bad_body, reason);
-}
-
-void Call::enter() {
-  state_ = State::waiting;
-  lap();
-  permit_request_.enter();
-}
-
-void Call::decided() {
-  if (permit_request_.is_admitted()) return admitted();
-  if (permit_request_.has_waited()) account_->usage.queue = lap();
-  refuse(permit_request_.why_refused());
-}
-
-void Call::refuse(std::string_view why) {
-  fail(Outcome::refused, 503, fmt::format("{}: {}", script_.filename, why));
+  return {};
 }
 
 void Call::admitted() {
-  account_->usage.queue = lap();
   permit_ = permit_request_.take();
   body_sent_ = exchange_.request().framing == http::Framing::none;
   if (!body_sent_) exchange_.open_body();
   write_request();
-  state_ = State::connecting;
   Connected kept = target_.keep_connections > 0 ? idle_.take(target_.address) : Connected();
   if (!kept.socket) return connect();
   is_reused_ = true;
@@ -155,18 +77,10 @@ void Call::admitted() {
 }
 
 void Call::write_request() {
-  cgi::Environment environment =
-      cgi::request_environment({.exchange = exchange_,
-                                .script = script_,
-                                .endpoints = endpoints_,
-                                .options = options_,
-                                .fields = context_.fields,
-                                .content_length = intake_.content_length(),
-                                .redirected = redirected_});
-  if (context_.observer != nullptr) context_.observer->starting(script_, environment, account_);
+  cgi::Environment told = environment();
   const bool has_path = std::ranges::any_of(
       options_.env, [](const auto& variable) { return variable.first == "PATH"; });
-  auto variables = environment.entries();
+  auto variables = told.entries();
   std::erase_if(variables, [&](std::string_view variable) {
     return !is_told(variable, has_path, names_a_file_);
   });
@@ -193,11 +107,7 @@ void Call::connected() {
 }
 
 void Call::begin(Connected connected) {
-  account::Usage& usage = account_->usage;
-  usage.start = lap();
-  usage.began = lap_began_;
-  account_->belongs_to(permit_request_.stats());
-  state_ = State::running;
+  begin_running();
   connected_since_ = connected.since;
   socket_ = WatchedFd(context_.loop, std::move(connected.socket), answered,
                       WatchCallback::of<&Call::ready>(*this));
@@ -211,13 +121,6 @@ void Call::begin(Connected connected) {
 }
 
 // ---- to the server -----------------------------------------------------------------------------
-
-void Call::body_ready() {
-  if (state_ == State::collecting) return collect();
-  if (state_ != State::running) return;
-  feed();
-  await();
-}
 
 void Call::feed() {
   if (state_ != State::running) return;
@@ -291,51 +194,11 @@ void Call::ready(std::uint32_t events) {
   await();
 }
 
-void Call::room_ready() {
-  pump();
-  await();
-}
-
-void Call::resume() {
-  if (state_ == State::collecting) return collect();
-  if (state_ != State::running) return;
-  feed();
-  pump();
-  await();
-}
-
-// After each event: starts the time of whomever the call now waits for.
-void Call::await() {
-  if (state_ != State::running) return;
-  const bool has_progressed = std::exchange(has_progressed_, false);
-  deadlines_.await(cgi::awaited({.in_head = in_head(),
-                                 .broken = is_broken(),
-                                 .starved = starved_,
-                                 .has_room = exchange_.room() > 0}),
-                   has_progressed);
-}
-
-// Moves the answer to the client until there is none, or the client or our share of the turn is
-// full.
-void Call::pump() {
-  if (state_ != State::running) return;
-  unsigned turns = reads_per_turn;
-  while (turns > 0 && state_ == State::running && read_answer())
-    --turns;
-  if (state_ != State::running) return;
-  if (!has_left_ && !in_head() && body_sent_) has_left_ = exchange_.leave();
-  exchange_.flush();
-  if (turns == 0) resume_timer_.arm_after(Duration::zero());
-}
-
 // Returns whether there may be more to read now.
-bool Call::read_answer() {
-  std::size_t room = context_.scratch.size();
-  if (!in_head()) {
-    if (exchange_.room() == 0) exchange_.flush();
-    room = std::min(room, exchange_.room());
-    if (room == 0) return false;
-  }
+bool Call::read_output() {
+  // A connection that is being made again has nothing to read.
+  const std::size_t room = state_ == State::running ? output_room() : 0;
+  if (room == 0) return false;
   const ssize_t size = ::recv(socket_.get(), context_.scratch.data(), room, 0);
   if (size < 0 && errno == EINTR) return true;
   if (size < 0 && errno == EAGAIN) return false;
@@ -359,11 +222,7 @@ void Call::take(std::string_view bytes) {
     if (part->kind == Kind::errors) {
       take_errors(part->bytes);
     } else {
-      account_->usage.bytes_out += part->bytes.size();
-      if (context_.observer != nullptr) context_.observer->printed(part->bytes);
-      relay_.take(part->bytes);
-      if (relay_.is_hopeless()) return fail_head();
-      has_progressed_ |= relay_.phase() == cgi::Relay::Phase::body;
+      pass_on(part->bytes);
     }
     if (over()) return;
   }
@@ -375,9 +234,7 @@ void Call::take(std::string_view bytes) {
 
 // php-fpm says by it that it has no script to run.
 void Call::take_errors(std::string_view bytes) {
-  if (context_.observer != nullptr) context_.observer->complained(bytes);
-  stderr_log_.feed(bytes);
-  exchange_.complain(bytes);
+  pass_on_errors(bytes);
   if (!in_head() || relay_.has_output()) return;
   if (const auto why = explain_refusal(stderr_log_.tail(), script_.filename); !why.empty())
     fail(Outcome::not_started, 404, fmt::format("{}: {}", script_.filename, why));
@@ -406,7 +263,7 @@ void Call::retry() {
   sent_ = 0;
   waits_for_room_ = false;
   socket_.reset();
-  state_ = State::connecting;
+  state_ = State::starting;
   connect();
 }
 

@@ -51,35 +51,23 @@ void Call::complete() {
     relay_.end();
     if (is_broken()) return fail_head();
   }
-  if (relay_.hands_on()) return hand_on();
-  if (const auto missing = exchange_.missing(); missing != 0)
-    return cut(
-        Outcome::too_short,
-        fmt::format("{}: its output ended {} bytes short of its Content-Length; the response "
-                    "is cut",
-                    script_.filename, missing));
-  close_well();
-  exchange_.finish();
+  conclude();
 }
 
-// For one that asks for another path, or for a file.
-void Call::hand_on() {
-  if (const auto why = relay_.why_not_handed_on(); !why.empty())
-    return fail(Outcome::bad_header, 502, fmt::format("{}: {}", script_.filename, why));
-  close_well();
-  relay_.hand_on();
+std::string Call::bad_end() const {
+  if (!end_ || end_->application_status == 0) return {};
+  return fmt::format("status {}", end_->application_status);
 }
 
 // Its response stands, whatever its status. But that may indicate an error in the middle.
 void Call::close_well() {
-  const bool is_bad = end_ && end_->application_status != 0;
-  if (is_bad)
-    log::write(log::Level::notice, request_id_,
-               fmt::format("{}: it ended with status {} after its response", script_.filename,
-                           end_->application_status));
+  const std::string bad = bad_end();
+  if (!bad.empty())
+    note(log::Level::notice,
+         fmt::format("{}: it ended with {} after its response", script_.filename, bad));
   if (!body_sent_) intake_.discard();
   keep_connection();
-  close(is_bad ? Outcome::bad_exit : Outcome::answered);
+  close(!bad.empty() ? Outcome::bad_exit : Outcome::answered);
 }
 
 void Call::keep_connection() {
@@ -91,22 +79,17 @@ void Call::keep_connection() {
 
 // What it has cost is not known: the account does not wait for it.
 void Call::close(Outcome outcome, std::string_view diagnosis) {
-  state_ = State::over;
   socket_.reset();
   account::Usage& usage = account_->usage;
   if (usage.start) {
     usage.run = usage.since_start();
     usage.runs_on = true;
-  } else {
-    account_->belongs_to(permit_request_.stats());
   }
-  account_->close(outcome, diagnosis);
+  Responder::close(outcome, diagnosis);
   permit_.give_back();
 }
 
 void Call::phase_due() {
-  if (over()) return;
-  if (is_broken()) return fail_head();
   if (in_head())
     return overdue(
         "printed no header", "header_timeout", options_.header_timeout,
@@ -117,19 +100,13 @@ void Call::phase_due() {
   overdue("printed nothing", "idle_timeout", options_.idle_timeout);
 }
 
-void Call::total_due() {
-  if (!over()) overdue("did not end", "timeout", options_.timeout);
-}
-
 void Call::overdue(std::string_view what, std::string_view limit, Duration duration,
                    std::string_view why) {
   std::string reason = fmt::format(
       "{}: {} within {} ({}); its connection to {} was closed; raise {} if it needs longer{}{}",
       script_.filename, what, cgi::seconds_text(duration), limit, target_.address, limit,
       why.empty() ? "" : "; ", why);
-  if (in_head() || is_broken() || relay_.hands_on())
-    return fail(Outcome::timeout, 504, std::move(reason));
-  cut(Outcome::timeout, reason);
+  fail_or_cut(Outcome::timeout, 504, std::move(reason));
 }
 
 // The connection ended before the answer did, or what came is no answer.
@@ -145,35 +122,12 @@ void Call::lost(int error) {
         error != 0 ? fmt::format(" ({})", errno_text(error)) : std::string());
   std::string reason = fmt::format("{}: {}: {}", script_.filename, who(), why);
   if (has_left_) {
-    log::write(log::Level::notice, request_id_, reason + ", after its response");
+    note(log::Level::notice, reason + ", after its response");
     close(Outcome::bad_exit);
     return exchange_.finish();
   }
-  if (in_head() || is_broken() || relay_.hands_on())
-    return fail(Outcome::too_short, 502, std::move(reason), relay_.excerpt());
-  cut(Outcome::too_short, reason + "; the response is cut");
-}
-
-void Call::fail(Outcome outcome, int status, std::string reason, std::string printed) {
-  stderr_log_.end();
-  close(outcome, reason);
-  exchange_.fail({.status = status,
-                  .reason = std::move(reason),
-                  .exit = {},
-                  .stderr_tail = stderr_log_.tail(),
-                  .output_head = std::move(printed)});
-}
-
-void Call::fail_head() {
-  fail(Outcome::bad_header, 502, fmt::format("{}: {}", script_.filename, relay_.problem()),
-       relay_.excerpt());
-}
-
-void Call::cut(Outcome outcome, const std::string& reason) {
-  log::write(log::Level::warn, request_id_, reason);
-  stderr_log_.end();
-  close(outcome, reason);
-  exchange_.abort();
+  if (!in_head() && !is_broken() && !relay_.hands_on()) reason += "; the response is cut";
+  fail_or_cut(Outcome::too_short, 502, std::move(reason), relay_.excerpt());
 }
 
 }  // namespace cgisrv::backend

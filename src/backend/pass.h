@@ -3,23 +3,15 @@
 
 #include "backend/idle_connections.h"
 #include "backend/target.h"
-#include "cgi/environment.h"
-#include "cgi/options.h"
-#include "cgi/run.h"
-#include "cgi/script.h"
+#include "cgi/responder.h"
 #include "handler/exchange.h"
 
 namespace cgisrv::backend {
 
-// `target` and `options` outlive the handler; what `endpoints` refers to lives until the client has
-// gone.
 struct Passed {
-  const Target& target;
-  cgi::Script script;
+  const Target& target;  // outlives the handler
+  cgi::Answerer answerer;
   bool names_a_file = true;  // else the script is the address: all below a prefix is the server's
-  const cgi::Endpoints& endpoints;
-  const cgi::Options& options;
-  cgi::Redirected redirected;
 };
 
 // The handler that passes it on. The other arguments outlive it too.

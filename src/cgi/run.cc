@@ -26,8 +26,6 @@ using account::Outcome;
 constexpr Duration unwatched_time{20};
 constexpr Duration look_again{100};  // if the kernel refuses to watch it
 
-constexpr unsigned reads_per_turn = 8;  // of its output, before other connections' turn
-
 // What a program holds for as long as its process lives. The permit is released when the process is
 // gone, not when the response is sent. Only then is its usage final, too.
 struct ProcessResources final : process::ExitListener {
@@ -40,88 +38,30 @@ struct ProcessResources final : process::ExitListener {
 
 }  // namespace
 
-Run::Run(RunContext& context, handler::Exchange& exchange, Script script,
-         const Endpoints& endpoints, const Options& options, Redirected redirected)
-    : context_(context),
-      exchange_(exchange),
-      script_(std::move(script)),
-      endpoints_(endpoints),
-      options_(options),
-      redirected_(std::move(redirected)),
-      request_id_(exchange.request_id()),
-      intake_(exchange, options, context.spool_memory),
-      permit_request_(context.admission_client, options, script_.filename, endpoints.client,
-                      Callback::of<&Run::decided>(*this)),
-      account_(std::make_shared<account::Account>()),
-      relay_(exchange, script_, options, account_->usage),
-      stderr_log_(request_id_, script_.label()),
+Run::Run(RunContext& context, handler::Exchange& exchange, Answerer answerer)
+    : Responder(context, exchange, std::move(answerer), {}),
       launch_(Callback::of<&Run::launch>(*this)),
-      deadlines_(context.loop, options, Callback::of<&Run::phase_due>(*this),
-                 Callback::of<&Run::total_due>(*this)),
-      watch_timer_(context.loop, Callback::of<&Run::watch_rest>(*this)),
-      resume_timer_(context.loop, Callback::of<&Run::resume>(*this)) {}
+      watch_timer_(context.loop, Callback::of<&Run::watch_rest>(*this)) {}
 
 Run::~Run() {
   const char* const why = context_.stopping ? "the server stops"
                           : body_failed_    ? "its request's body failed"
                                             : "its client has gone";
   if (child_ && !over())
-    log::write(log::Level::info, request_id_,
-               fmt::format("{}: ended, since {}", script_.filename, why));
-  if (!over()) close(body_failed_ ? Outcome::bad_body : Outcome::client_left);
-  end_child();
-  if (context_.observer != nullptr) context_.observer->over();
-}
-
-void Run::body_failed() {
-  body_failed_ = true;  // the exchange drops us next
-}
-
-// An incomplete body would end too early for the program: then the program is ended instead.
-bool Run::client_left() {
-  if (state_ != State::running || options_.on_disconnect != OnDisconnect::finish ||
-      (stdin_ && !exchange_.body_complete()))
-    return false;
-  log::write(log::Level::info, request_id_,
-             fmt::format("{}: runs on, though its client has gone", script_.filename));
-  resume_timer_.arm_after(Duration::zero());  // it may have waited for the client
-  return true;
+    note(log::Level::info, fmt::format("{}: ended, since {}", script_.filename, why));
+  abandon();
 }
 
 // ---- input -------------------------------------------------------------------------------------
 
-void Run::start() {
-  exchange_.set_account(account_);
-  if (intake_.begin()) return enter();
-  if (const auto why = permit_request_.refused_beforehand(); !why.empty()) return refuse(why);
-  exchange_.open_body();
-  collect();
-}
-
-void Run::collect() {
-  const auto step = intake_.collect();
-  if (!step) return fail_to_spool(step.error());
-  if (*step == Intake::Step::turn_over) return resume_timer_.arm_after(Duration::zero());
-  if (*step == Intake::Step::waiting) return;
+Result<void> Run::collected() {
   auto input = intake_.take_whole();
-  if (!input) return fail_to_spool(input.error());
+  if (!input) return std::unexpected(input.error());
   input_ = std::move(*input);
-  enter();
+  return {};
 }
 
-void Run::fail_to_spool(const Error& error) {
-  fail(Outcome::not_started, failure_status(error.code),
-       fmt::format("{}: {}", script_.filename, error.what));
-}
-
-void Run::body_ready() {
-  if (over()) return;
-  if (state_ == State::collecting) return collect();
-  feed_stdin();
-  await();
-}
-
-void Run::feed_stdin() {
+void Run::feed() {
   if (!stdin_) return;
   starved_ = false;
   // Filling the pipe of a program that does not read does not extend its time.
@@ -148,11 +88,7 @@ void Run::feed_stdin() {
 std::string_view Run::next_input() {
   const auto bytes = intake_.next(context_.scratch);
   if (bytes) return *bytes;
-  const std::string reason = fmt::format("{}: {}", script_.filename, bytes.error().what);
-  if (in_head())
-    fail(Outcome::bad_body, failure_status(bytes.error().code), reason);
-  else
-    cut(Outcome::bad_body, reason);
+  fail_to_collect(bytes.error());
   return {};
 }
 
@@ -161,7 +97,7 @@ void Run::stdin_writable(std::uint32_t events) {
   if ((events & EPOLLERR) != 0)
     ignore_body();  // pipe(7): nobody has the other end any more
   else
-    feed_stdin();
+    feed();
   if (over()) return;
   exchange_.flush();
   await();
@@ -187,31 +123,7 @@ void Run::close_stdin() {
 
 // ---- start -------------------------------------------------------------------------------------
 
-// Ends a span of the account, and begins the next.
-account::Duration Run::lap() {
-  const TimePoint began = std::exchange(lap_began_, Clock::now());
-  return std::chrono::duration_cast<account::Duration>(lap_began_ - began);
-}
-
-void Run::enter() {
-  state_ = State::waiting;
-  lap();
-  permit_request_.enter();
-}
-
-void Run::decided() {
-  if (permit_request_.is_admitted()) return admitted();
-  if (permit_request_.has_waited()) account_->usage.queue = lap();
-  refuse(permit_request_.why_refused());
-}
-
-void Run::refuse(std::string_view why) {
-  fail(Outcome::refused, 503, fmt::format("{}: {}", script_.filename, why));
-}
-
 void Run::admitted() {
-  account_->usage.queue = lap();
-  state_ = State::starting;
   context_.starts.ask(launch_);
 }
 
@@ -225,15 +137,7 @@ void Run::launch() {
                 fmt::format("{}: no pipe to it could be opened: {}; raise the limit of open files",
                             script_.filename, errno_text(errno)));
   context_.permissions.review(script_, options_);
-  Environment environment = request_environment({.exchange = exchange_,
-                                                 .script = script_,
-                                                 .endpoints = endpoints_,
-                                                 .options = options_,
-                                                 .fields = context_.fields,
-                                                 .content_length = intake_.content_length(),
-                                                 .redirected = redirected_});
-  if (context_.observer != nullptr) context_.observer->starting(script_, environment, account_);
-  start_->begin(std::move(environment), input_.get(), context_.descriptors, context_.cgroups);
+  start_->begin(environment(), input_.get(), context_.descriptors, context_.cgroups);
 }
 
 // Idle connections hold descriptors too: a few of them are closed before a request is refused.
@@ -253,19 +157,16 @@ void Run::started() {
     return fail(Outcome::not_started, status, std::move(sentence));
   }
   child_ = std::move(*start_->result);
+  begin_running();
   account::Usage& usage = account_->usage;
-  usage.start = lap();
-  usage.began = lap_began_;
   usage.started = start_->warm() ? account::StartKind::warm : account::StartKind::cold;
   usage.cold_reason = start_->why_cold();
   if (input_) usage.bytes_in = intake_.content_length().value_or(0);
-  account_->belongs_to(permit_request_.stats());
   admission::Permit permit = permit_request_.take();
   permit.runs(child_.pid());
   child_.set_exit_listener(std::make_unique<ProcessResources>(std::move(permit), account_));
   input_.reset();
   oom_kills_ = context_.oom_kills.recent_count(context_.loop.now());
-  state_ = State::running;
   if (!watch())
     return fail(Outcome::not_started, 503,
                 "the kernel refused to watch one more descriptor; raise "
@@ -274,7 +175,7 @@ void Run::started() {
   deadlines_.start();
   // An observer must see errors and output in their order.
   watch_timer_.arm_after(context_.observer == nullptr ? unwatched_time : Duration::zero());
-  feed_stdin();
+  feed();
   await();
 }
 
@@ -307,59 +208,23 @@ void Run::watch_rest() {
 
 void Run::stdout_readable(std::uint32_t events) {
   all_written_ = (events & EPOLLHUP) != 0;
-  pump_output();
+  pump();
   await();
 }
 
-void Run::room_ready() {
-  pump_output();
-  await();
-}
-
-// After each event: starts the time of whomever the run now waits for.
-void Run::await() {
-  if (state_ != State::running) return;
-  const bool has_progressed = std::exchange(has_progressed_, false);
-  deadlines_.await(awaited({.exited = exit_.has_value(),
-                            .output_open = static_cast<bool>(stdout_),
-                            .in_head = in_head(),
-                            .broken = is_broken(),
-                            .starved = starved_ && unread_input() == 0,
-                            .has_room = exchange_.room() > 0,
-                            .unread = own_output_}),
-                   has_progressed);
-}
-
-void Run::resume() {
-  if (over()) return;
-  if (state_ == State::collecting) return collect();
-  feed_stdin();
-  pump_output();
-  await();
-}
-
-// Moves output to the client until there is none, or the client or our share of the turn is full.
-void Run::pump_output() {
-  if (over()) return;
-  unsigned turns = reads_per_turn;
-  while (turns > 0 && !over() && stdout_ && read_output())
-    --turns;
-  if (over()) return;
-  if (exit_ && !stdout_) return complete();  // which flushes: the end of it goes in one packet
-  // A client that has its whole response can send its next request before the program's end.
-  if (!has_left_ && !in_head() && !stdin_) has_left_ = exchange_.leave();
-  exchange_.flush();
-  if (turns == 0) resume_timer_.arm_after(Duration::zero());
+Progress Run::progress() const {
+  Progress progress = Responder::progress();
+  progress.exited = exit_.has_value();
+  progress.output_open = static_cast<bool>(stdout_);
+  progress.starved = starved_ && unread_input() == 0;
+  progress.unread = own_output_;
+  return progress;
 }
 
 // Returns whether there may be more to read now.
 bool Run::read_output() {
-  std::size_t room = context_.scratch.size();
-  if (!in_head()) {
-    if (exchange_.room() == 0) exchange_.flush();
-    room = std::min(room, exchange_.room());
-    if (room == 0) return false;
-  }
+  const std::size_t room = stdout_ ? output_room() : 0;
+  if (room == 0) return false;
   const ssize_t size = ::read(stdout_.get(), context_.scratch.data(), room);
   if (size > 0) {
     take_output({context_.scratch.data(), static_cast<std::size_t>(size)});
@@ -377,11 +242,7 @@ bool Run::read_output() {
 }
 
 void Run::take_output(std::string_view bytes) {
-  account_->usage.bytes_out += bytes.size();
-  if (context_.observer != nullptr) context_.observer->printed(bytes);
-  relay_.take(bytes);
-  if (relay_.is_hopeless()) return fail_head();
-  has_progressed_ |= relay_.phase() == Relay::Phase::body;
+  pass_on(bytes);
   // The program has exited and all its output is read: a child of it in the background keeps the
   // output open, and may even write on. The response does not wait for that.
   own_output_ -= std::min<std::uint64_t>(own_output_, bytes.size());
@@ -396,12 +257,7 @@ void Run::stderr_readable(std::uint32_t events) {
 // Returns whether there may be more.
 bool Run::read_errors() {
   const auto size = ::read(stderr_.get(), context_.scratch.data(), context_.scratch.size());
-  if (size > 0) {
-    const std::string_view bytes(context_.scratch.data(), static_cast<std::size_t>(size));
-    if (context_.observer != nullptr) context_.observer->complained(bytes);
-    stderr_log_.feed(bytes);
-    exchange_.complain(bytes);
-  }
+  if (size > 0) pass_on_errors({context_.scratch.data(), static_cast<std::size_t>(size)});
   if (size == 0 || (size < 0 && errno != EAGAIN)) close_stderr();
   return size == static_cast<ssize_t>(context_.scratch.size());
 }

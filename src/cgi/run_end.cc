@@ -19,7 +19,7 @@ constexpr unsigned error_reads_max = 16;  // enough for any usual pipe, and a li
 }
 
 void Run::exited() {
-  if (!over() && reap()) pump_output();
+  if (!over() && reap()) pump();
   await();
 }
 
@@ -48,47 +48,29 @@ void Run::complete() {
     relay_.end();
     if (is_broken()) return fail_head();
   }
-  if (relay_.hands_on()) return hand_on();
-  if (exit_ && exit_->signalled)
+  if (exit_ && exit_->signalled) {
+    if (relay_.hands_on())
+      return fail(Outcome::signal, 502,
+                  ending(*exit_, "after its header, which names what to send"));
     return cut(Outcome::signal,
                ending(*exit_, has_left_ ? "after its response"
                                         : "after its header, so that the response is cut"));
-  if (const auto missing = exchange_.missing(); missing != 0)
-    return cut(Outcome::too_short,
-               fmt::format("{}: its output ended {} bytes short of its Content-Length{}; the "
-                           "response is cut",
-                           script_.filename, missing,
-                           bad_exit() ? fmt::format(", and it ended with {}", bad_exit()->text())
-                                      : std::string()));
-  close_well();
-  exchange_.finish();
-}
-
-// For one that asks for another path, or for a file.
-void Run::hand_on() {
-  if (exit_ && exit_->signalled)
-    return fail(Outcome::signal, 502, ending(*exit_, "after its header, which names what to send"));
-  if (const auto why = relay_.why_not_handed_on(); !why.empty())
-    return fail(Outcome::bad_header, 502, fmt::format("{}: {}", script_.filename, why));
-  close_well();
-  relay_.hand_on();
+  }
+  conclude();
 }
 
 const process::Exit* Run::bad_exit() const {
   return exit_ && !exit_->success() ? &*exit_ : nullptr;
 }
 
-// Its response stands, whatever its exit status. But that may indicate an error in the middle.
-void Run::close_well() {
-  if (const auto* exit = bad_exit())
-    log::write(log::Level::notice, request_id_, ending(*exit, "after its response"));
-  close(bad_exit() ? Outcome::bad_exit : Outcome::answered);
+std::string Run::bad_end() const {
+  return bad_exit() != nullptr ? bad_exit()->text() : std::string();
 }
 
-void Run::close(Outcome outcome, std::string_view diagnosis) {
-  state_ = State::over;
-  if (!account_->usage.start) account_->belongs_to(permit_request_.stats());
-  account_->close(outcome, diagnosis);
+// Its response stands, whatever its exit status. But that may indicate an error in the middle.
+void Run::close_well() {
+  if (const auto* exit = bad_exit()) note(log::Level::notice, ending(*exit, "after its response"));
+  close(bad_exit() ? Outcome::bad_exit : Outcome::answered);
 }
 
 // How the program ended, why, and the remedy.
@@ -104,19 +86,17 @@ std::string Run::ending(const process::Exit& exit, std::string_view when) const 
 }
 
 void Run::phase_due() {
-  if (over()) return;
-  if (is_broken()) return fail_head();
   if (exit_ || !stdout_) {
     // The other half of the join does not come: a child of the program holds its output, or the
     // program works on without it. Neither delays the response. But an incomplete body must not end
     // too early for the program.
     stdout_.reset();
     if (stdin_) {
-      log::write(log::Level::notice, request_id_,
-                 fmt::format("{}: ended, since it closed its output before it had all of its "
-                             "request's body",
-                             script_.filename));
-      end_child();
+      note(log::Level::notice,
+           fmt::format("{}: ended, since it closed its output before it had all of its "
+                       "request's body",
+                       script_.filename));
+      leave();
     } else {
       let_go();
     }
@@ -136,15 +116,11 @@ void Run::let_go() {
   account_->usage.runs_on = true;
 }
 
-void Run::end_child() {
+void Run::leave() {
   if (child_ && stderr_) read_errors();  // its last output
   stderr_log_.end();
   exit_watch_.cancel();  // as above
   context_.reaper.end(std::move(child_), options_.grace);
-}
-
-void Run::total_due() {
-  if (!over()) overdue("did not end", "timeout", options_.timeout);
 }
 
 // What is known of a program that has not printed anything yet; empty: it has.
@@ -162,33 +138,14 @@ void Run::overdue(std::string_view what, std::string_view limit, Duration durati
       why.empty() ? ""
                   : "; what it has printed may still be in its buffer: let it flush (Python: "
                     "print(..., flush=True))");
-  if (in_head() || is_broken() || relay_.hands_on())
-    return fail(Outcome::timeout, 504, std::move(reason));
-  cut(Outcome::timeout, reason);
+  fail_or_cut(Outcome::timeout, 504, std::move(reason));
 }
 
-void Run::fail(Outcome outcome, int status, std::string reason, std::string printed) {
-  end_child();
-  if (exit_)
-    if (const auto lost = lost_privileges(script_, options_); !lost.empty()) reason += "; " + lost;
-  close(outcome, reason);
-  exchange_.fail({.status = status,
-                  .reason = std::move(reason),
-                  .exit = exit_ ? exit_->text() : std::string(),
-                  .stderr_tail = stderr_log_.tail(),
-                  .output_head = std::move(printed)});
-}
-
-void Run::fail_head() {
-  fail(Outcome::bad_header, 502, fmt::format("{}: {}", script_.filename, relay_.problem()),
-       relay_.excerpt());
-}
-
-void Run::cut(Outcome outcome, const std::string& reason) {
-  log::write(log::Level::warn, request_id_, reason);
-  close(outcome, reason);
-  end_child();  // now: the client may take long to read the rest
-  exchange_.abort();
+void Run::add_to(handler::Failure& failure) const {
+  if (!exit_) return;
+  failure.exit = exit_->text();
+  if (const auto lost = lost_privileges(script_, options_); !lost.empty())
+    failure.reason += "; " + lost;
 }
 
 }  // namespace cgisrv::cgi

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/shortage.h"
 #include "base/text.h"
+#include "cgi/run.h"
 #include "cgi/sent_file.h"
 #include "exchange/beside.h"
 #include "exchange/certificate_rules.h"
@@ -246,16 +247,15 @@ HandlerPtr Sites::answer(Exchange& exchange, Routing& routing) {
 // A program, here or by a server that runs it.
 HandlerPtr Sites::run(Exchange& exchange, Located& located) {
   const config::Location& location = *located.location;
-  if (!location.backend)
-    return std::make_unique<cgi::Run>(runs_, exchange, std::move(located.script),
-                                      exchange.endpoints(), location.cgi, exchange.redirected());
+  cgi::Answerer answerer{.script = std::move(located.script),
+                         .endpoints = exchange.endpoints(),
+                         .options = location.cgi,
+                         .redirected = exchange.redirected()};
+  if (!location.backend) return std::make_unique<cgi::Run>(runs_, exchange, std::move(answerer));
   return backend::pass(runs_, backend_connections_, exchange,
                        {.target = location.backend,
-                        .script = std::move(located.script),
-                        .names_a_file = !location.is_all_passed(),
-                        .endpoints = exchange.endpoints(),
-                        .options = location.cgi,
-                        .redirected = exchange.redirected()});
+                        .answerer = std::move(answerer),
+                        .names_a_file = !location.is_all_passed()});
 }
 
 // ---- files and folders --------------------------------------------------------------------------

@@ -6,7 +6,7 @@
 
 #include "auth/verifier.h"
 #include "backend/idle_connections.h"
-#include "cgi/run.h"
+#include "cgi/run_context.h"
 #include "exchange/host.h"
 #include "site/sent_programs.h"
 

@@ -9,7 +9,7 @@
 #include <optional>
 #include <vector>
 
-#include "cgi/run.h"
+#include "cgi/run_context.h"
 #include "event/signals.h"
 #include "exchange/sites.h"
 #include "exec/client.h"

@@ -12,7 +12,7 @@
 #include "accesslog/access_log.h"
 #include "admission/admission_client.h"
 #include "auth/verifier.h"
-#include "cgi/run.h"
+#include "cgi/run_context.h"
 #include "config/config.h"
 #include "exchange/sites.h"
 #include "http1/server.h"

@@ -439,7 +439,7 @@ def test_finish_without_client(shared, plays):
     with shared.connect() as client:
         client.send(b"GET /finish/a.php HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert client.read_head().status == 200
-    shared.wait_log("is answered on, though its client has gone")
+    shared.wait_log("runs on, though its client has gone")
     release.set()
     assert done.wait(60)
 

@@ -46,7 +46,8 @@ class Running : public testing::Test {
       script.filename = directory.file("x.cgi", 0755, "#!/bin/sh\n" + commands + "\n");
     script.name = "/x.cgi";
     script.root = directory.path();
-    run = std::make_unique<cgi::Run>(context, exchange, script, endpoints, options, Redirected{});
+    run = std::make_unique<cgi::Run>(context, exchange,
+                                     Answerer{script, endpoints, options, Redirected{}});
     run->start();
   }
   // Runs it to the end of the exchange.
