@@ -1,7 +1,8 @@
-"""The demo site in a browser, by HTTP/2."""
+"""The demo site in Chromium and in Firefox, by HTTP/2."""
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -15,6 +16,17 @@ from support.waiting import until
 
 PROTOCOLS = """return [...performance.getEntriesByType('navigation'),
     ...performance.getEntriesByType('resource')].map(each => [each.name, each.nextHopProtocol])"""
+
+UPLOAD = """new Promise((done, failed) => {
+    const form = new FormData();
+    form.append("file", new Blob([new Uint8Array(3000000)]), "zeros");
+    const told = new Set(), request = new XMLHttpRequest();
+    request.upload.onprogress = event => told.add(event.loaded);
+    request.onload = () => done([request.status, told.size, request.responseText]);
+    request.onerror = () => failed(new Error("the upload failed"));
+    request.open("POST", "cgi-bin/upload.cgi");
+    request.send(form);
+})"""
 
 
 @pytest.fixture
@@ -48,3 +60,29 @@ def test_chromium(browser, demo):
     browser.get(url + "cgi-bin/env.cgi")
     assert "HTTP/2.0" in only(browser, "main").text
     assert [each for each in browser.get_log("browser") if each["level"] == "SEVERE"] == []
+
+
+def test_firefox(firefox, demo):
+    """Pages, events, an upload that tells how far it is."""
+    url = f"https://localhost:{demo.port}/"
+    firefox.navigate(url)
+    assert "cgisrv" in firefox.evaluate("document.querySelector('h1').textContent")
+    assert firefox.evaluate("[...performance.getEntriesByType('navigation'),"
+                            "...performance.getEntriesByType('resource')]"
+                            ".filter(each => each.nextHopProtocol != 'h2')") == []
+    status, told, page = firefox.evaluate(UPLOAD)
+    assert (status, json.loads(page)["bytes"] > 3_000_000) == (200, True), page
+    assert told > 1
+    firefox.navigate(url + "clock.html")
+    seen = set()
+
+    def ticked_twice() -> bool:
+        seen.add(firefox.evaluate("document.querySelector('#time').textContent"))
+        return len(seen) >= 3
+
+    assert until(ticked_twice, 60)
+    assert demo.programs()
+    firefox.evaluate("events.close()")
+    assert until(lambda: not demo.programs())
+    firefox.navigate(url + "cgi-bin/env.cgi")
+    assert "HTTP/2.0" in firefox.evaluate("document.querySelector('main').textContent")
