@@ -53,6 +53,7 @@ constexpr Habit habits[] = {
     {"--processes --threads --jobs -j -n --children", "did you mean: --workers {}", "N"},
     {"--log --access-log --error-log --log-file", "name a log in a configuration, under [log]"},
     {"--ssl --https", "did you mean: --tls"},
+    {"--http2 --h2 --h2c", "--tls offers it; in a configuration it is http2 = true in [[listen]]"},
     {"--tls-cert --ssl-cert --cert --tls-key --key",
      "a configuration names certificates: docs/tls.md; --tls makes one by itself"},
     {"--max-body --body --max-body-size", "did you mean: --body-size {}", "SIZE"},
@@ -246,6 +247,13 @@ std::string unexpected_word(const CLI::App& app, const CLI::ParseError& error,
   // CLI11 counts: "--client: At Most 1 required but received 2".
   if (const auto end = what.find(": At Most 1 "); extras.empty() && end != what.npos)
     return what.substr(0, end) + " may be given once";
+  // And: "--listen: 1 required ADDR:PORT missing".
+  constexpr std::string_view required = ": 1 required ";
+  if (const auto at = what.find(required); extras.empty() && at != what.npos) {
+    const std::string value = what.substr(at + required.size());
+    return fmt::format("{0} needs a value: {0} {1}", what.substr(0, at),
+                       value.substr(0, value.find(' ')));
+  }
   if (extras.empty()) return what;
   std::vector<std::string> options = names_of(app);
   for (const CLI::App* const used : app.get_subcommands())

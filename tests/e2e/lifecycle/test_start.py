@@ -87,6 +87,8 @@ def test_unknown_flag_is_a_usage_error_64(run):
     ("--daemon", "it stays in the foreground"),
     ("--user alice", 'user = "alice" in [server]'),
     ("--ssl", "did you mean: --tls"),
+    ("--htp2", "--tls offers it"),
+    ("--fastcgi", "--fastcgi needs a value: --fastcgi ADDR$"),
     ("--tls-cert x.pem", "docs/tls.md"),
     ("--lisen 127.0.0.1:0", "there is no option --lisen; did you mean: --listen"),
     ("--prot 8000", "there is no option --prot; did you mean: -l 127.0.0.1:8000$"),
