@@ -227,6 +227,7 @@ struct Listen {
   bool proxy_protocol = false;  // each connection begins with a PROXY header
   Protocol protocol = Protocol::http;
   std::vector<std::string> programs{};  // folders of those that a web server may name; absolute
+  std::optional<access::AddressSet> allow{};  // who may connect; none: everybody
   std::string mode{};   // of the unix socket that is made; empty: see socket_rights()
   std::string owner{};  // empty: who starts the server
   std::string group{};

@@ -68,6 +68,14 @@ void check_socket_file(const Value& table, const Listen& listen, Faults& faults)
                            : "remove it");
 }
 
+void check_allow(const Value& table, const Listen& listen, Faults& faults) {
+  if (listen.allow && is_unix(listen))
+    faults.add(position_of(table, "allow"),
+               "'allow' is for addresses, and {} is a unix socket; 'mode', 'owner' and 'group' say "
+               "who may connect to it",
+               listen.address);
+}
+
 // The one user of Debian's web servers, or whoever is named, is let in.
 bool is_for_web_server(const Listen& listen, const ServerOptions& server) {
   if (!listen.mode.empty() || !listen.owner.empty() || !listen.group.empty()) return true;
@@ -100,11 +108,11 @@ void check_gateways(const Value& root, Config& config, Faults& faults) {
                    "'{}' is for protocol = \"http\"; a web server that speaks FastCGI or SCGI says "
                    "itself who its client is",
                    key);
-    if (is_open(listen))
+    if (is_open(listen) && !listen.allow)
       config.notes.push_back(
           fmt::format("{}:{}: whoever reaches {} names programs, and the users for whom they run; "
-                      "listen on a unix socket or on 127.0.0.1, or let a firewall keep out all but "
-                      "the web server",
+                      "let in the web server alone, allow = [\"192.0.2.7\"], or listen on a unix "
+                      "socket or on 127.0.0.1",
                       config.file, listen.line, listen.address));
     if (is_unix(listen) && !is_for_web_server(listen, config.server))
       config.notes.push_back(
@@ -128,6 +136,7 @@ void check_listeners(const Value& root, Config& config, Faults& faults) {
     const Value& table = root.find("listen")->as<Value::List>()->at(i);
     add({"address", listen.address, position_of(table, "address")}, listen.line);
     check_socket_file(table, listen, faults);
+    check_allow(table, listen, faults);
     check_errors_key(table, listen, faults);
     if (listen.http2.value_or(false) && !has_http2)
       faults.add(position_of(table, "http2"),

@@ -142,6 +142,10 @@ struct Tables {
       {"programs", &Listen::programs, directories(), unset("what a location runs"),
        "With FastCGI and SCGI: the folders of programs that the web server may name by "
        "SCRIPT_FILENAME, or by DOCUMENT_ROOT and SCRIPT_NAME."},
+      {"allow", &Listen::allow, addresses(), unset("everybody"),
+       "Who may connect: as in a location's `allow`, and by the address of the connection alone. The "
+       "connections of all others are closed before a byte is read. A proxy counts as itself, also with "
+       "`proxy_protocol`. A unix socket has `mode`, `owner` and `group` instead."},
       {"mode", &Listen::mode, text(check_socket_mode), unset("`\"0666\"`; with FastCGI and SCGI `\"0660\"`"),
        "The permissions of a unix socket that the server makes itself, in octal digits. Who may write "
        "to it may connect."},

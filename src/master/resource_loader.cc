@@ -92,15 +92,6 @@ void ResourceLoader::unlink_made() const {
     net::unlink_socket(address);
 }
 
-namespace {
-
-// Of a listener for web servers; else -1.
-int number_of(const config::Config& config, const config::Listen& listen) {
-  return listen.is_gateway() ? static_cast<int>(&listen - config.listen.data()) : -1;
-}
-
-}  // namespace
-
 Result<LoadedResources> ResourceLoader::open_all(config::Config config) {
   if (const auto may = config::check_run_as(config); !may) return std::unexpected(may.error());
   LoadedResources loaded;
@@ -120,7 +111,7 @@ Result<LoadedResources> ResourceLoader::open_all(config::Config config) {
                            .kind = {.proxy_protocol = listen.proxy_protocol,
                                     .tls = listen.tls,
                                     .http2 = listen.speaks_http2(),
-                                    .gateway = number_of(config, listen),
+                                    .configured = static_cast<int>(&listen - config.listen.data()),
                                     .protocol = listen.protocol}});
     }
   }

@@ -69,11 +69,21 @@ Service::Service(pool::Worker& worker, const config::Config& config, Dependencie
   follow_logs_.arm_after(follow_interval);
 }
 
+const config::Listen* Service::configured(const ListenerKind& kind) const {
+  if (kind.configured < 0) return nullptr;
+  return &sites_.config().listen[static_cast<std::size_t>(kind.configured)];
+}
+
 void Service::accepted(pool::Connection connection) {
   const ListenerKind kind = kind_of(connection.listener);
+  const config::Listen* const listen = configured(kind);
+  if (listen != nullptr &&
+      !listener_access_.lets_in(*listen, connection, connections_.loop().now()))
+    return;
   if (kind.proxy_protocol) return proxy_listener_.accepted(std::move(connection));
   if (kind.tls) return tls_listener_.accepted(std::move(connection), {}, kind.http2);
-  if (kind.gateway >= 0) return accepted_by_gateway(std::move(connection), kind);
+  if (listen != nullptr && listen->is_gateway())
+    return accepted_by_gateway(std::move(connection), *listen);
   connections_.accepted(std::move(connection));
 }
 
@@ -85,9 +95,8 @@ void Service::accepted_by_proxy(pool::Connection connection,
   begin(std::move(connection), {}, std::move(proxied));
 }
 
-void Service::accepted_by_gateway(pool::Connection connection, const ListenerKind& kind) {
+void Service::accepted_by_gateway(pool::Connection connection, const config::Listen& listen) {
   sites_.connection_accepted();
-  const auto& listen = sites_.config().listen[static_cast<std::size_t>(kind.gateway)];
   gateway::serve(connections_, connection::Client(std::move(connection), {}, {}), listen);
 }
 

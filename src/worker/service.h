@@ -21,6 +21,7 @@
 #include "process/reaper.h"
 #include "tls/contexts.h"
 #include "warm/zygotes.h"
+#include "worker/listener_access.h"
 #include "worker/proxy_listener.h"
 #include "worker/tls_listener.h"
 
@@ -31,8 +32,7 @@ struct ListenerKind {
   bool proxy_protocol = false;  // with a header of the PROXY protocol
   bool tls = false;             // after that, with a handshake
   bool http2 = false;           // HTTP/2 is offered; in the clear: to whom begins with it
-  // Of a listener for web servers: which one of the configuration; -1: clients speak HTTP.
-  int gateway = -1;
+  int configured = -1;          // which [[listen]] of the configuration; -1: none
   config::Protocol protocol = config::Protocol::http;
 };
 
@@ -69,8 +69,10 @@ class Service final : public pool::Service {
   ListenerKind kind_of(unsigned listener) const {
     return listener < listeners_.size() ? listeners_[listener] : ListenerKind();
   }
+  // As configured; null: it has none.
+  const config::Listen* configured(const ListenerKind& kind) const;
   void accepted_by_proxy(pool::Connection connection, std::unique_ptr<proxy::Proxied> proxied);
-  void accepted_by_gateway(pool::Connection connection, const ListenerKind& kind);
+  void accepted_by_gateway(pool::Connection connection, const config::Listen& listen);
   void begin(pool::Connection connection, std::unique_ptr<net::Transport> transport,
              std::unique_ptr<proxy::Proxied> proxied);
   void follow_logs();
@@ -86,6 +88,7 @@ class Service final : public pool::Service {
   exchange::Sites sites_;
   http1::Server connections_;  // what runs for a client needs all of the others
   const std::vector<ListenerKind> listeners_;
+  ListenerAccess listener_access_;
   ProxyListener proxy_listener_;
   TlsListener tls_listener_;
 };

@@ -1,4 +1,4 @@
-// Who may connect to a unix socket.
+// Who may connect to a listener.
 #include "config/socket_rights.h"
 
 #include <gmock/gmock.h>
@@ -62,6 +62,30 @@ TEST_F(SocketRightsTest, NeedASocketThatTheServerMakes) {
               ElementsAre(HasSubstr("there is no user \"no-such-user\"")));
   EXPECT_THAT(listen_faults("address = 'unix:/run/x'\ngroup = 'no-such-group'"),
               ElementsAre(HasSubstr("there is no group \"no-such-group\"")));
+}
+
+TEST_F(SocketRightsTest, AllowIsForAddresses) {
+  const Config config = good(
+      "[[listen]]\naddress = ':80'\nallow = ['192.0.2.0/24', 'local']\n[[site]]\nroot = 'www'");
+  EXPECT_EQ(config.listen.at(0).allow->text(), R"(["192.0.2.0/24", "local"])");
+  EXPECT_FALSE(Listen().allow);
+  EXPECT_THAT(
+      listen_faults("address = 'unix:/run/x'\nallow = ['unix']"),
+      ElementsAre("3:9: 'allow' is for addresses, and unix:/run/x is a unix socket; 'mode', "
+                  "'owner' and 'group' say who may connect to it"));
+  EXPECT_THAT(listen_faults("address = ':80'\nallow = ['10.0.0.1/8']"),
+              ElementsAre(HasSubstr("write \"10.0.0.0/8\" for the network")));
+}
+
+TEST_F(SocketRightsTest, ADoorForEverybodyIsNoted) {
+  const auto notes = [&](const std::string& keys) {
+    return with_site("[[listen]]\nprotocol = 'fastcgi'\n" + keys).notes;
+  };
+  EXPECT_THAT(notes("address = ':9000'"),
+              ElementsAre(HasSubstr("whoever reaches :9000 names programs, and the users for whom "
+                                    "they run; let in the web server alone, allow = [")));
+  EXPECT_THAT(notes("address = ':9000'\nallow = ['192.0.2.7']"), IsEmpty());
+  EXPECT_THAT(notes("address = '127.0.0.1:9000'"), IsEmpty());
 }
 
 TEST_F(SocketRightsTest, OnlyFastcgiHasAWayForErrors) {
