@@ -9,14 +9,19 @@ namespace cgisrv::worker {
 
 bool ListenerAccess::lets_in(const config::Listen& listen, const pool::Connection& connection,
                              TimePoint now) {
-  if (!listen.allow) return true;
+  if (!listen.allow && !listen.proxy_protocol) return true;
   const auto peer = access::Peer::from_kernel(connection.peer);
-  if (listen.allow->contains(peer)) return true;
-  tell(listen, peer, now);
+  const bool is_allowed = !listen.allow || listen.allow->contains(peer);
+  if (is_allowed && (!listen.proxy_protocol || trusted_proxies_.contains(peer))) return true;
+  tell(listen, peer,
+       is_allowed ? "trusted_proxies, which alone may speak the PROXY protocol"
+                  : fmt::format("its allow = {}", listen.allow->text()),
+       now);
   return false;
 }
 
-void ListenerAccess::tell(const config::Listen& listen, const access::Peer& peer, TimePoint now) {
+void ListenerAccess::tell(const config::Listen& listen, const access::Peer& peer,
+                          std::string_view list, TimePoint now) {
   if (now < told_again_) {
     ++untold_;
     return;
@@ -24,9 +29,8 @@ void ListenerAccess::tell(const config::Listen& listen, const access::Peer& peer
   told_again_ = now + interval;
   const auto others = std::exchange(untold_, 0);
   log::line(
-      log::Level::info,
-      "{} connected to {} and is not in its allow = {}; its connection is closed{}", peer.text(),
-      listen.address, listen.allow->text(),
+      log::Level::info, "{} connected to {} and is not in {}; its connection is closed{}",
+      peer.text(), listen.address, list,
       others == 0 ? std::string() : fmt::format(", like {} more since the last such line", others));
 }
 

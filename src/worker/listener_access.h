@@ -1,4 +1,5 @@
-// Who may connect to a listener: `allow` of [[listen]], asked before a byte is read.
+// Who may connect to a listener, asked before a byte is read: `allow` of [[listen]], and where it
+// has proxy_protocol, trusted_proxies too.
 #pragma once
 
 #include <cgisrv/loop.h>
@@ -6,7 +7,9 @@
 
 #include <chrono>
 #include <cstdint>
+#include <string_view>
 
+#include "access/address_set.h"
 #include "access/peer.h"
 #include "config/config.h"
 
@@ -16,13 +19,19 @@ class ListenerAccess {
  public:
   static constexpr auto interval = std::chrono::seconds(10);
 
+  // `trusted_proxies` outlives it.
+  explicit ListenerAccess(const access::AddressSet& trusted_proxies)
+      : trusted_proxies_(trusted_proxies) {}
+
   // Whether whoever has connected may; behind a proxy this is the proxy. The log names who may not,
   // once in each interval, and says how many others there were.
   bool lets_in(const config::Listen& listen, const pool::Connection& connection, TimePoint now);
 
  private:
-  void tell(const config::Listen& listen, const access::Peer& peer, TimePoint now);
+  void tell(const config::Listen& listen, const access::Peer& peer, std::string_view list,
+            TimePoint now);
 
+  const access::AddressSet& trusted_proxies_;
   TimePoint told_again_{};  // not before
   std::uint64_t untold_ = 0;
 };

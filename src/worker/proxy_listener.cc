@@ -107,14 +107,6 @@ ProxyListener::ProxyListener(Loop& loop, const config::Config& config, Ready rea
 ProxyListener::~ProxyListener() = default;
 
 void ProxyListener::accepted(pool::Connection connection) {
-  const auto peer = access::Peer::from_kernel(connection.peer);
-  if (!config_.server.trusted_proxies.contains(peer)) {
-    log::line(log::Level::info,
-              "{} connected to a listener with proxy_protocol and is not in trusted_proxies; its "
-              "connection is closed",
-              peer.text());
-    return;
-  }
   waiting_.push_back(std::make_unique<Waiting>(*this, std::move(connection)));
   Waiting& made = *waiting_.back();
   made.set_position(std::prev(waiting_.end()));

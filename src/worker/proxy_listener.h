@@ -25,9 +25,8 @@ class ProxyListener {
   ProxyListener(Loop& loop, const config::Config& config, Ready ready);
   ~ProxyListener();
 
-  // One of a listener that has proxy_protocol. Closed at once, with a line in the log, unless
-  // trusted_proxies has its peer; later, if the header is malformed or takes longer than
-  // header_timeout.
+  // One of a listener that has proxy_protocol, by who may speak it. Closed if the header is
+  // malformed or takes longer than header_timeout.
   void accepted(pool::Connection connection);
   // A header that is here by now is still read; the other connections are closed.
   void drain();

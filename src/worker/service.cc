@@ -38,6 +38,7 @@ Service::Service(pool::Worker& worker, const config::Config& config, Dependencie
       sites_(worker, config, &given.access_log, run_context_),
       connections_(worker, sites_, given.addresses, scratch_),
       listeners_(std::move(given.listeners)),
+      listener_access_(config.server.trusted_proxies),
       proxy_listener_(worker.loop(), config,
                       [this](pool::Connection connection, std::unique_ptr<proxy::Proxied> proxied) {
                         accepted_by_proxy(std::move(connection), std::move(proxied));

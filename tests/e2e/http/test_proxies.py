@@ -268,7 +268,7 @@ def test_a_stranger_is_closed_before_anything_is_read(proxied):
         with client.Connection(("127.0.0.1", proxied.port), source="127.0.0.3") as connection:
             connection.send_as_far_as_taken(data)
             assert connection.ended(60)
-    proxied.wait_log("127.0.0.3 connected to a listener with proxy_protocol and is not in trusted_")
+    proxied.wait_log("127.0.0.3 connected to 127.0.0.1:0 and is not in trusted_proxies")
 
 
 def test_who_only_looks_leaves_no_line(proxied):

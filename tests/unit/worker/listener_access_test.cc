@@ -38,7 +38,8 @@ class ListenerAccessTest : public testing::Test {
 
   std::vector<std::string> told;
   config::Listen listen{.address = "192.0.2.1:9000"};
-  ListenerAccess access;
+  access::AddressSet trusted_proxies;
+  ListenerAccess access{trusted_proxies};
   TimePoint now = Clock::now();
 };
 
@@ -64,6 +65,18 @@ TEST_F(ListenerAccessTest, ConnectionsAreLetInByTheirAddress) {
 TEST_F(ListenerAccessTest, AnEmptyListIsNobody) {
   listen.allow.emplace();
   EXPECT_FALSE(lets_in("127.0.0.1:50000"));
+}
+
+TEST_F(ListenerAccessTest, TheProxyProtocolIsForTrustedProxies) {
+  listen.proxy_protocol = true;
+  EXPECT_FALSE(lets_in("192.0.2.7:50000"));
+  EXPECT_THAT(told, ElementsAre(HasSubstr("192.0.2.7 connected to 192.0.2.1:9000 and is not in "
+                                          "trusted_proxies, which alone")));
+  EXPECT_EQ(trusted_proxies.add("192.0.2.0/24"), "");
+  EXPECT_TRUE(lets_in("192.0.2.7:50000"));
+  allow("192.0.2.8");
+  EXPECT_FALSE(lets_in("192.0.2.7:50000"));
+  EXPECT_TRUE(lets_in("192.0.2.8:50000"));
 }
 
 TEST_F(ListenerAccessTest, TheLogHasOneLineInEachInterval) {
