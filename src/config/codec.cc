@@ -242,6 +242,12 @@ Codec<std::vector<std::string>> directories() {
                  {"list of paths", "", "a list of directories, such as [\"/srv/files\"]"});
 }
 
+Codec<std::vector<std::string>> program_places() {
+  return list_of(path(check_program_place),
+                 {"list of paths", "",
+                  "a list of programs or folders of them, such as [\"/usr/lib/cgi-bin/\"]"});
+}
+
 Codec<access::AddressSet> addresses_but_all(std::string expectation, std::string_view why_not) {
   return {{"list of texts", "", std::move(expectation)},
           [why_not](const Reading& reading, const Value& value, access::AddressSet& target) {

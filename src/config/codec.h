@@ -178,6 +178,7 @@ Codec<std::string> text(Check check = nullptr);
 Codec<std::string> path(Check check = nullptr, std::vector<std::string_view> words = {});
 Codec<std::vector<std::string>> list(Check check);  // of texts
 Codec<std::vector<std::string>> directories();      // made absolute
+Codec<std::vector<std::string>> program_places();   // folders, or files; made absolute
 Codec<std::optional<access::AddressSet>> addresses();
 // But not "all": `why_not` says what is wrong with that.
 Codec<access::AddressSet> addresses_but_all(std::string expectation, std::string_view why_not);

@@ -109,6 +109,7 @@ std::vector<ConfigError> errors_of(const Config& config, const std::string& file
 std::expected<Config, std::vector<ConfigError>> config_of(const Value& document,
                                                           const std::string& file, Faults faults) {
   Config config = read_config(document, folder_of(file), faults);
+  config.file = file;
   check_listeners(document, config, faults);
   check_sites(document, config, faults);
   check_password_rules(document, config, faults);
@@ -118,7 +119,6 @@ std::expected<Config, std::vector<ConfigError>> config_of(const Value& document,
   list_password_rules(config);
   note_deadlines(document, file, config);
   find_real_places(config);
-  config.file = file;
   use_default_user(config.server);
   if (config.listen.empty()) config.listen.emplace_back();
   return config;

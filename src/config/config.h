@@ -167,6 +167,10 @@ struct Location {
 
   // Whether its programs are executed, and not read by what runs them.
   bool needs_execute() const { return interpreter.empty() && !backend; }
+  // Its programs stand in it by name, or by that of their folder.
+  bool names_program() const {
+    return program == ProgramKind::single || program == ProgramKind::directory;
+  }
   // All below is passed to the backend, whatever files there are.
   bool is_all_passed() const { return program == ProgramKind::single && path.empty(); }
 };
@@ -226,7 +230,8 @@ struct Listen {
   std::optional<bool> http2{};  // nothing: with TLS
   bool proxy_protocol = false;  // each connection begins with a PROXY header
   Protocol protocol = Protocol::http;
-  std::vector<std::string> programs{};  // folders of those that a web server may name; absolute
+  // That a web server may name, beside those that locations name: files, and folders; absolute.
+  std::vector<std::string> programs{};
   std::optional<access::AddressSet> allow{};  // who may connect; none: everybody
   std::string mode{};   // of the unix socket that is made; empty: see socket_rights()
   std::string owner{};  // empty: who starts the server

@@ -1,9 +1,11 @@
 #include "config/listener_check.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 
+#include "cgi/umask.h"
 #include "net/address.h"
 #include "net/socket_activation.h"
 
@@ -90,6 +92,48 @@ void check_errors_key(const Value& table, const Listen& listen, Faults& faults) 
         "'errors_to_web_server' is for protocol = \"fastcgi\", which alone has a way for them");
 }
 
+bool runs_programs(const Config& config) {
+  return std::ranges::any_of(config.sites, [](const Site& site) {
+    return std::ranges::any_of(site.locations, [](const Location& location) {
+      return location.program != ProgramKind::none || location.backend;
+    });
+  });
+}
+
+// Its owner alone may write to it.
+bool is_for_owner_alone(const Listen& listen) {
+  const auto mode = cgi::parse_umask(listen.mode);  // the same notation
+  return mode && (*mode & (S_IWGRP | S_IWOTH)) == 0;
+}
+
+void note_what_stops_web_servers(Config& config, const Listen& listen) {
+  const auto note = [&](const std::string& sentence) {
+    config.notes.push_back(fmt::format("{}:{}: {}", config.file, listen.line, sentence));
+  };
+  if (is_open(listen) && !listen.allow)
+    note(fmt::format(
+        "whoever reaches {} names programs, and the users for whom they run; let in the "
+        "web server alone, allow = [\"192.0.2.7\"], or listen on a unix socket or on "
+        "127.0.0.1",
+        listen.address));
+  if (is_unix(listen) && is_for_owner_alone(listen))
+    note(fmt::format(
+        "with mode = \"{}\" the owner of {} alone may connect to it; \"0660\" lets in its "
+        "group too",
+        listen.mode, listen.address));
+  if (is_unix(listen) && !is_for_web_server(listen, config.server))
+    note(
+        fmt::format("the server's own user and group alone may connect to {}; if the web server is "
+                    "another user, name its group: group = \"www-data\", which root may start, or "
+                    "who belongs to it",
+                    listen.address));
+  if (listen.programs.empty() && !runs_programs(config))
+    note(fmt::format(
+        "nothing that a web server asks for at {} is run: no location runs programs; name "
+        "them, programs = [\"/usr/lib/cgi-bin/\"], or add a location",
+        listen.address));
+}
+
 // What web servers speak is neither HTTP nor TLS, and names its client itself.
 void check_gateways(const Value& root, Config& config, Faults& faults) {
   for (std::size_t i = 0; i < config.listen.size(); ++i) {
@@ -108,17 +152,7 @@ void check_gateways(const Value& root, Config& config, Faults& faults) {
                    "'{}' is for protocol = \"http\"; a web server that speaks FastCGI or SCGI says "
                    "itself who its client is",
                    key);
-    if (is_open(listen) && !listen.allow)
-      config.notes.push_back(
-          fmt::format("{}:{}: whoever reaches {} names programs, and the users for whom they run; "
-                      "let in the web server alone, allow = [\"192.0.2.7\"], or listen on a unix "
-                      "socket or on 127.0.0.1",
-                      config.file, listen.line, listen.address));
-    if (is_unix(listen) && !is_for_web_server(listen, config.server))
-      config.notes.push_back(
-          fmt::format("{}:{}: the server's own user and group alone may connect to {}; if the web "
-                      "server is another user, name its group: group = \"www-data\"",
-                      config.file, listen.line, listen.address));
+    note_what_stops_web_servers(config, listen);
   }
 }
 

@@ -139,9 +139,11 @@ struct Tables {
        "What is spoken here: HTTP, or FastCGI or SCGI by a web server that passes requests on, as to "
        "fcgiwrap. Whoever reaches such a listener says which program is meant, who its client is, "
        "and who has logged in."},
-      {"programs", &Listen::programs, directories(), unset("what a location runs"),
-       "With FastCGI and SCGI: the folders of programs that the web server may name by "
-       "SCRIPT_FILENAME, or by DOCUMENT_ROOT and SCRIPT_NAME."},
+      {"programs", &Listen::programs, program_places(), unset("what a location runs"),
+       "With FastCGI and SCGI: the programs, and folders of them, that the web server may name by "
+       "SCRIPT_FILENAME, or by DOCUMENT_ROOT and SCRIPT_NAME. With this key, of what locations run "
+       "it may also name what stands in a location as `cgi = \"file\"` or `cgi = \"dir/\"`; without "
+       "it, whatever a location runs."},
       {"allow", &Listen::allow, addresses(), unset("everybody"),
        "Who may connect: as in a location's `allow`, and by the address of the connection alone. The "
        "connections of all others are closed before a byte is read. A proxy counts as itself, also with "

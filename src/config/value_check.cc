@@ -114,6 +114,12 @@ std::string check_charset(const std::string& name) {
   return "write the name of a character encoding such as \"utf-8\" or \"iso-8859-1\", or \"none\"";
 }
 
+std::string check_program_place(const std::string& path) {
+  struct stat status {};
+  if (auto problem = check_status(path, status); !problem.empty()) return problem;
+  return S_ISREG(status.st_mode) ? std::string() : check_directory(path);
+}
+
 std::string check_directory(const std::string& path) {
   struct stat status {};
   if (auto problem = check_status(path, status); !problem.empty()) return problem;

@@ -20,6 +20,8 @@ std::string check_include(const std::string& pattern);
 std::string check_media_type(const std::string& type);
 std::string check_charset(const std::string& name);
 std::string check_directory(const std::string& path);
+// A folder of programs, or one program.
+std::string check_program_place(const std::string& path);
 std::string check_executable(const std::string& path);
 // A file that the server writes. Neither it nor its folder must exist: a service manager may make
 // the folder.

@@ -13,6 +13,7 @@
 #include "cgi/permissions.h"
 #include "http/target.h"
 #include "site/mapping.h"
+#include "site/named_program.h"
 #include "site/router.h"
 #include "site/sent_programs.h"
 
@@ -247,9 +248,12 @@ Result<Found> find(const Config& config, const Wanted& wanted, const std::string
     return fail_as(ENOENT, "{} would be sent as a file: {}", script,
                    site::why_sent(config, config.sites.front(), config.sites.front().fallback,
                                   is_executable(script)));
-  return fail_as(
-      ENOENT, "no location of {} runs {}; is it the right file? Or give the URL that leads to it",
-      config.file, script);
+  const bool is_for_web_server = std::ranges::any_of(
+      config.listen, [&](const auto& listen) { return site::is_among(listen.programs, script); });
+  return fail_as(ENOENT, "no location of {} runs {}; {}", config.file, script,
+                 is_for_web_server
+                     ? "a web server may name it (programs of a [[listen]]): try it without -c"
+                     : "is it the right file? Or give the URL that leads to it");
 }
 
 // Directories that may be the served one, most likely first.

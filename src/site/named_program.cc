@@ -46,18 +46,6 @@ std::size_t end_of_program(const std::string& file) {
   return first == ends.begin() ? file.size() : *std::prev(first);
 }
 
-std::string folder_of(const std::string& file) {
-  return file.substr(0, file.rfind('/') + 1);
-}
-
-bool is_in_one_of(std::span<const std::string> folders, const std::string& real) {
-  return std::ranges::any_of(folders, [&](const std::string& folder) {
-    const std::string real_folder = real_path(folder);
-    return !real_folder.empty() && real != real_folder && is_below(real, real_folder) &&
-           !has_dotfile(std::string_view(real).substr(real_folder.size()));
-  });
-}
-
 // What governs links below it; all of the file's name, if nobody has configured a folder of it.
 std::string_view tree_of(const config::Site& site, const config::Location& location,
                          std::span<const std::string> programs, std::string_view file) {
@@ -121,27 +109,26 @@ const config::Location* asked_for(const Request& request, const std::string& rea
 const config::Location* location_for(const Request& request, const std::string& file,
                                      const Seen& seen, std::span<const std::string> programs,
                                      std::string& problem) {
-  const bool may_be_there = programs.empty() || is_in_one_of(programs, seen.real);
-  if (const auto* const asked = asked_for(request, seen.real); asked != nullptr && may_be_there)
+  const bool is_listed = is_among(programs, seen.real);
+  const auto may_run = [&](const config::Location& location) {
+    return programs.empty() || is_listed || location.names_program();
+  };
+  if (const auto* const asked = asked_for(request, seen.real); asked != nullptr && may_run(*asked))
     return asked;
   const auto runs = what_runs_real(request.config, request.site, seen.real, seen.status.st_mode);
   if (!runs) {
     problem = fmt::format("{} cannot be looked up: {}", text::escape(file), runs.error().what);
     return nullptr;
   }
-  if (programs.empty() && runs->site == &request.site) return runs->location;
-  if (is_in_one_of(programs, seen.real))
-    return runs->location != nullptr ? runs->location : &request.site.fallback;
-  problem = programs.empty()
-                ? fmt::format(
-                      "no location runs {0}, which a web server has named; add "
-                      "programs = [\"{1}\"] to the [[listen]] that it uses, or a location "
-                      "with cgi = \"{1}\"",
-                      text::escape(file), text::escape(folder_of(seen.real)))
-                : fmt::format(
-                      "{}, which a web server has named, is in none of the folders of "
-                      "programs; add \"{}\" to programs of the [[listen]] that it uses",
-                      text::escape(file), text::escape(folder_of(seen.real)));
+  const bool is_of_site = runs->location != nullptr && runs->site == &request.site;
+  if (is_listed) return runs->location != nullptr ? runs->location : &request.site.fallback;
+  if (is_of_site && may_run(*runs->location)) return runs->location;
+  problem = fmt::format(
+      "{} {}, which a web server has named; add a location with cgi = \"{}\", or {} \"{}\", or its "
+      "folder, {} programs of the [[listen]] that it uses",
+      programs.empty() ? "no location runs" : "neither programs nor a location names",
+      text::escape(file), text::escape(seen.real), programs.empty() ? "write" : "add",
+      text::escape(seen.real), programs.empty() ? "into" : "to");
   return nullptr;
 }
 
@@ -167,6 +154,14 @@ int status_of(cgi::Found found) {
 }
 
 }  // namespace
+
+bool is_among(std::span<const std::string> programs, const std::string& real) {
+  return std::ranges::any_of(programs, [&](const std::string& each) {
+    const std::string place = real_path(each);
+    return !place.empty() && is_below(real, place) &&
+           !has_dotfile(std::string_view(real).substr(place.size()));
+  });
+}
 
 Located locate_named(const config::Config& config, const config::Site& site, const http::Path& path,
                      const NamedProgram& named, std::span<const std::string> programs,

@@ -36,11 +36,6 @@ struct Address {
   http::Path path;
 };
 
-bool names_a_program(const config::Location& location) {
-  return location.program == config::ProgramKind::single ||
-         location.program == config::ProgramKind::directory;
-}
-
 // The rule of a location that keeps some out; null: none does.
 const config::Location* keeper_of(const Address& address, const AccessKey& key) {
   for (const Rule& rule : rules_for(address.site, address.path, key.is_said))
@@ -72,7 +67,7 @@ std::string difference(const config::Config& config, const config::Location& nam
 // no location names.
 bool is_found_below_a_root(const Address& address) {
   const config::Location& location = find_route(address.site, address.path).location;
-  return !names_a_program(location) && location.deny == config::Deny::no;
+  return !location.names_program() && location.deny == config::Deny::no;
 }
 
 std::string note_of(const config::Config& config, const Address& named,
@@ -99,7 +94,7 @@ void note_named_programs(const config::Config& config, std::vector<std::string>&
     for (const config::Location& location : site.locations) {
       const bool is_path = location.match.kind == config::MatchKind::exact ||
                            location.match.kind == config::MatchKind::prefix;
-      if (!is_path || !names_a_program(location) || location.real_path.empty()) continue;
+      if (!is_path || !location.names_program() || location.real_path.empty()) continue;
       const Address named{site, http::plain_path(location.match.text)};
       if (auto note = note_of(config, named, location); !note.empty())
         notes.push_back(std::move(note));

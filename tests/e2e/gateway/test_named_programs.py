@@ -85,7 +85,67 @@ def test_what_no_location_runs(strict, shared, shared_site):
     for file in (f"{shared_site.root}.outside/env", "/bin/true", f"{shared_site.root}/plain/x.cgi",
                  f"{shared_site.root}/page.html"):
         assert fastcgi.ask(strict, of_file(file)).status == 403, file
-    shared.wait_log(r'403: no location runs /.*outside/env, .*add programs = \["/.*outside/"\] to the \[\[listen\]\]')
+    shared.wait_log(r'403: no location runs /.*outside/env, .*cgi = "/.*outside/env".*or its folder, into programs')
+
+
+def test_one_program_and_what_locations_name(start, site, run, tmp_path):
+    """Beside a folder of programs: one of another folder; and what a location names, by its options."""
+    for name in ("git/backend", "git/other", "single/tool", "single/beside", "below/of-folder", "x.cgi"):
+        site.program(name, f"{PLAIN}echo \"{name} $OWN\"\n")
+    config = f"""
+[[listen]]
+address = "unix:{site.root}.fcgi"
+protocol = "fastcgi"
+programs = ["{site.root}/git/backend"]
+[[site]]
+root = "{tmp_path}"
+[[site.location]]
+match = "/tool/"
+cgi = "{site.root}/single/tool"
+env = {{ OWN = "own" }}
+[[site.location]]
+match = "/below/"
+cgi = "{site.root}/below/"
+[[site]]
+server_name = ["other.test"]
+root = "{site.root}"
+[[site.location]]
+match = "*.cgi"
+cgi = true
+"""
+    server = start(config=config)
+
+    def asked(name: str) -> tuple[int, str]:
+        answer = fastcgi.ask(f"{site.root}.fcgi", of_file(f"{site.root}/{name}"))
+        return answer.status, answer.text.strip() if answer.status == 200 else ""
+
+    assert asked("git/backend") == (200, "git/backend")
+    assert asked("single/tool") == (200, "single/tool own")
+    assert asked("below/of-folder") == (200, "below/of-folder")
+    for name in ("git/other", "single/beside", "x.cgi", "git", "git/"):
+        assert asked(name) == (403, ""), name
+    server.wait_log(r'403: neither programs nor a location names /.*/git/other, which .* add "/.*/git/other", or its '
+                    "folder, to programs")
+    (tmp_path / "site.toml").write_text(config)
+    tried = run("exec", "-c", tmp_path / "site.toml", site.root / "git/backend")
+    assert "a web server may name it (programs of a [[listen]]): try it without -c" in tried.stderr
+
+
+def test_what_stops_a_web_server_is_noted(run, site, tmp_path):
+    site.file("page.html", "a page")
+    file = tmp_path / "site.toml"
+    file.write_text(f"""
+[[listen]]
+address = "unix:{site.root}.fcgi"
+protocol = "fastcgi"
+mode = "0600"
+[[site]]
+root = "{site.root}"
+""")
+    said = run("check", "-c", file)
+    assert said.returncode == 0
+    assert f'note: {file}:2: with mode = "0600" the owner of unix:{site.root}.fcgi alone' in said.stderr
+    assert f"note: {file}:2: nothing that a web server asks for at unix:{site.root}.fcgi is run" in said.stderr
 
 
 @pytest.mark.parametrize("file, status", [
