@@ -225,6 +225,7 @@ struct Listen {
   bool tls = false;
   std::optional<bool> http2{};  // nothing: with TLS
   bool proxy_protocol = false;  // each connection begins with a PROXY header
+  bool request_ids = false;     // and the proxy sets or removes X-Request-ID in each request
   Protocol protocol = Protocol::http;
   std::vector<std::string> programs{};  // folders of those that a web server may name; absolute
   std::string mode{};   // of the unix socket that is made; empty: see socket_rights()

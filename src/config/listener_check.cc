@@ -82,6 +82,13 @@ void check_errors_key(const Value& table, const Listen& listen, Faults& faults) 
         "'errors_to_web_server' is for protocol = \"fastcgi\", which alone has a way for them");
 }
 
+void check_request_ids(const Value& table, const Listen& listen, Faults& faults) {
+  if (listen.request_ids && !listen.proxy_protocol)
+    faults.add(position_of(table, "request_ids"),
+               "'request_ids' is for proxy_protocol = true; elsewhere a proxy in trusted_proxies "
+               "may name requests without it");
+}
+
 // What web servers speak is neither HTTP nor TLS, and names its client itself.
 void check_gateways(const Value& root, Config& config, Faults& faults) {
   for (std::size_t i = 0; i < config.listen.size(); ++i) {
@@ -129,6 +136,7 @@ void check_listeners(const Value& root, Config& config, Faults& faults) {
     add({"address", listen.address, position_of(table, "address")}, listen.line);
     check_socket_file(table, listen, faults);
     check_errors_key(table, listen, faults);
+    check_request_ids(table, listen, faults);
     if (listen.http2.value_or(false) && !has_http2)
       faults.add(position_of(table, "http2"),
                  "'http2': this cgisrv was built without HTTP/2; put a proxy in front");
