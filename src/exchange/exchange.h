@@ -27,6 +27,7 @@
 #include <vector>
 
 #include "account/account.h"
+#include "base/result.h"
 #include "exchange/host.h"
 #include "exchange/wire.h"
 #include "handler/exchange.h"
@@ -168,6 +169,8 @@ class Exchange final : public handler::Exchange {
 
   handler::HandlerPtr find_origin();
   void find_request_id(const access::AddressSet& trusted);
+  bool take_web_servers_id();
+  void take_request_id(const Result<std::string_view>& said);
   void show_what_is_believed();
   void find_ends() const;
   void route();

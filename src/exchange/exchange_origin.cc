@@ -95,10 +95,19 @@ void Exchange::find_request_id(const access::AddressSet& trusted) {
   if (!trusted.empty())
     id = believed_request_id(request_.fields,
                              trusted.contains(visitor_) || wire_->proxy_names_requests());
-  if (const Gateway* const said = gateway(); said != nullptr && !said->request_id.empty())
-    id = proxy::check_request_id("REQUEST_ID or UNIQUE_ID", said->request_id);
-  if (!id) return log::write(log::Level::info, request_id_, id.error().what);
-  if (!id->empty()) request_id_ = *id;
+  if (!take_web_servers_id()) take_request_id(id);
+}
+
+bool Exchange::take_web_servers_id() {
+  const Gateway* const said = gateway();
+  if (said == nullptr || said->request_id.empty()) return false;
+  take_request_id(proxy::check_request_id("REQUEST_ID or UNIQUE_ID", said->request_id));
+  return true;
+}
+
+void Exchange::take_request_id(const Result<std::string_view>& said) {
+  if (!said) return log::write(log::Level::info, request_id_, said.error().what);
+  if (!said->empty()) request_id_ = *said;
 }
 
 const cgi::Endpoints& Exchange::endpoints() const {

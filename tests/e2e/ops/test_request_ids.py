@@ -158,6 +158,15 @@ def test_a_web_server_s_own_word_counts_whoever_its_client_is(ask, shared):
     shared.wait_log(rf"info .*\[{OWN}\] the web server sent REQUEST_ID or UNIQUE_ID: \.\./\.\./etc, which is")
 
 
+@pytest.mark.parametrize("way", GATEWAYS)
+def test_a_refused_request_has_the_web_server_s_id_too(ask, shared, shared_site):
+    key = fresh()
+    page = ask("/env.cgi", [("REQUEST_ID", key), ("Host", "a b")], STRANGER)
+    assert page.status == 400
+    shared.wait_log(rf"\[{re.escape(key)}\] 400: malformed Host field")
+    assert until(lambda: [each["status"] for each in entries(shared_site, key)] == [400])
+
+
 @pytest.mark.parametrize("way", EVERYWHERE)
 def test_redirects_and_backends_keep_it(ask, shared_site):
     key = fresh()
