@@ -70,3 +70,9 @@ foreach(unit cgisrv cgisrv-fastcgi)
   install(FILES ${share}/${unit}.service ${PROJECT_SOURCE_DIR}/packaging/systemd/${unit}.socket
           DESTINATION lib/systemd/system COMPONENT server)
 endforeach()
+
+# For whoever watches it: a dashboard, and alerts.
+install(FILES ${PROJECT_SOURCE_DIR}/packaging/grafana/cgisrv.json
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/cgisrv/grafana COMPONENT server)
+install(FILES ${PROJECT_SOURCE_DIR}/packaging/prometheus/cgisrv-alerts.yml
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/cgisrv/prometheus COMPONENT server)

@@ -126,7 +126,7 @@ using enum Kind;
 constexpr Field fields[] = {
     {"time", word, false, iso_time, "when it was written, in UTC"},
     {"local_time", word, false, local_time, "the same as Apache writes it"},
-    {"request_id", word, false, text_of<&AccessEntry::request_id>, "as on the error log and on pages"},
+    {"request_id", word, false, text_of<&AccessEntry::request_id>, "as in the error log and on pages; that of a proxy, where it has sent one"},
     {"remote_address", foreign, false, text_of<&AccessEntry::remote_address>, "the client: REMOTE_ADDR"},
     {"user", column, false, text_of<&AccessEntry::user>, "who has logged in: REMOTE_USER, by the key `auth`, or at a proxy by `remote_user`"},
     {"client_address", foreign, false, text_of<&AccessEntry::client_address>, "the client as `allow` sees it: its address, `unix`, or `unknown` where a proxy does not tell"},

@@ -229,6 +229,7 @@ struct Listen {
   bool tls = false;
   std::optional<bool> http2{};  // nothing: with TLS
   bool proxy_protocol = false;  // each connection begins with a PROXY header
+  bool request_ids = false;     // and the proxy sets or removes X-Request-ID in each request
   Protocol protocol = Protocol::http;
   // That a web server may name, beside those that locations name: files, and folders; absolute.
   std::vector<std::string> programs{};

@@ -124,14 +124,21 @@ void note_what_stops_web_servers(Config& config, const Listen& listen) {
   if (is_unix(listen) && !is_for_web_server(listen, config.server))
     note(
         fmt::format("the server's own user and group alone may connect to {}; if the web server is "
-                    "another user, name its group: group = \"www-data\", which root may start, or "
-                    "who belongs to it",
+                    "another user, name its group: group = \"www-data\"; then only root, or "
+                    "who belongs to it, can start it",
                     listen.address));
   if (listen.programs.empty() && !runs_programs(config))
     note(fmt::format(
         "nothing that a web server asks for at {} is run: no location runs programs; name "
         "them, programs = [\"/usr/lib/cgi-bin/\"], or add a location",
         listen.address));
+}
+
+void check_request_ids(const Value& table, const Listen& listen, Faults& faults) {
+  if (listen.request_ids && !listen.proxy_protocol)
+    faults.add(position_of(table, "request_ids"),
+               "'request_ids' is for proxy_protocol = true; elsewhere a proxy in trusted_proxies "
+               "may name requests without it");
 }
 
 // What web servers speak is neither HTTP nor TLS, and names its client itself.
@@ -172,6 +179,7 @@ void check_listeners(const Value& root, Config& config, Faults& faults) {
     check_socket_file(table, listen, faults);
     check_allow(table, listen, faults);
     check_errors_key(table, listen, faults);
+    check_request_ids(table, listen, faults);
     if (listen.http2.value_or(false) && !has_http2)
       faults.add(position_of(table, "http2"),
                  "'http2': this cgisrv was built without HTTP/2; put a proxy in front");

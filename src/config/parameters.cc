@@ -101,7 +101,8 @@ struct Tables {
        "life for this long is killed and replaced."},
       {"trusted_proxies", &ServerOptions::trusted_proxies, proxies(),
        "As in `allow`, without `\"all\"`: whose Forwarded, X-Forwarded-For, -Proto, -Host, -Port "
-       "are believed, and who may speak the PROXY protocol. The last address from the right that "
+       "are believed, whose X-Request-ID or traceparent names a request in logs and for programs, "
+       "and who may speak the PROXY protocol. The last address from the right that "
        "is not listed is the client: in REMOTE_ADDR, logs, limits, `allow`. Programs see of these "
        "fields what was believed. Name proxies alone, never clients."},
       {"runtime_dir", &ServerOptions::runtime_dir, path(), unset("see the guide"),
@@ -135,6 +136,10 @@ struct Tables {
       {"proxy_protocol", &Listen::proxy_protocol, boolean(),
        "Whether each connection begins with a header of the PROXY protocol, version 1 or 2, that "
        "names the client. Only `trusted_proxies` may connect then."},
+      {"request_ids", &Listen::request_ids, boolean(),
+       "With `proxy_protocol`: whether the proxy speaks HTTP itself, and sets X-Request-ID or "
+       "traceparent in each request, or removes both. The id is taken then, though all other fields "
+       "count as the client's own."},
       {"protocol", &Listen::protocol, choice({"http", "fastcgi", "scgi"}),
        "What is spoken here: HTTP, or FastCGI or SCGI by a web server that passes requests on, as to "
        "fcgiwrap. Whoever reaches such a listener says which program is meant, who its client is, "

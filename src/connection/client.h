@@ -28,6 +28,7 @@ class Client {
   std::string_view proxy_address() const {
     return proxied_ ? std::string_view(proxied_->proxy_address) : std::string_view();
   }
+  bool proxy_names_requests() const { return proxied_ && proxied_->names_requests; }
   unsigned listener() const { return accepted_.listener; }
 
   net::Stream stream;

@@ -59,6 +59,7 @@ void Exchange::start() {
 // No handler sees such a request, and nothing after it is read.
 void Exchange::refuse(int status, std::string_view reason, std::string_view line) {
   refused_line_ = line;
+  take_web_servers_id();
   answer(std::make_unique<FailureHandler>(*this, clients_fault(status, reason)));
 }
 

@@ -27,6 +27,7 @@
 #include <vector>
 
 #include "account/account.h"
+#include "base/result.h"
 #include "exchange/host.h"
 #include "exchange/wire.h"
 #include "handler/exchange.h"
@@ -167,6 +168,9 @@ class Exchange final : public handler::Exchange {
   };
 
   handler::HandlerPtr find_origin();
+  void find_request_id(const access::AddressSet& trusted);
+  bool take_web_servers_id();
+  void take_request_id(const Result<std::string_view>& said);
   void show_what_is_believed();
   void find_ends() const;
   void route();
@@ -195,7 +199,7 @@ class Exchange final : public handler::Exchange {
   Host& host_;
   Wire* wire_;  // null: the exchange is over, and its calls have no effect
   http::Request& request_;
-  const std::string request_id_;
+  std::string request_id_;  // our own, until a proxy's is taken, before anything has asked for it
   const TimePoint began_;
 
   // ---- the client (exchange_origin.cc)

@@ -2,9 +2,12 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/log.h"
 #include "base/text.h"
 #include "exchange/exchange.h"
+#include "exchange/gateway.h"
 #include "handler/handlers.h"
+#include "proxy/request_id.h"
 
 namespace cgisrv::exchange {
 
@@ -33,12 +36,30 @@ bool is_number(std::string_view text) {
   return !text.empty() && std::ranges::all_of(text, text::is_digit);
 }
 
+// Leaves programs the one id that is believed.
+Result<std::string_view> believed_request_id(std::vector<http::FieldView>& fields,
+                                             bool is_trusted) {
+  const auto names = [](const http::FieldView& field) { return proxy::names_request(field.name); };
+  const auto is_id = [](const http::FieldView& field) {
+    return text::equals_ignoring_case(field.name, proxy::x_request_id);
+  };
+  if (std::ranges::none_of(fields, names)) return "";
+  if (!is_trusted) {
+    std::erase_if(fields, names);
+    return "";
+  }
+  const auto id = proxy::find_request_id(fields);
+  if (std::erase_if(fields, is_id) > 0 && id) fields.push_back({proxy::x_request_id, *id});
+  return id;
+}
+
 }  // namespace
 
 // Null: go on. What is not trusted is not believed; see proxy/origin.h.
 handler::HandlerPtr Exchange::find_origin() {
   const access::AddressSet& trusted = host_.config().server.trusted_proxies;
   shows_proxy_ = proxy::shows_proxy(request_.fields);
+  find_request_id(trusted);
   if (trusted.empty()) {
     visitor_.is_local = visitor_.is_local && !shows_proxy_;
     return nullptr;
@@ -66,6 +87,27 @@ void Exchange::show_what_is_believed() {
   request_.port = origin_->port;
   for (http::FieldView& field : request_.fields)
     if (text::equals_ignoring_case(field.name, "Host")) field.value = origin_->authority;
+}
+
+// A web server's own word goes before a field that it may have passed on.
+void Exchange::find_request_id(const access::AddressSet& trusted) {
+  Result<std::string_view> id = "";
+  if (!trusted.empty())
+    id = believed_request_id(request_.fields,
+                             trusted.contains(visitor_) || wire_->proxy_names_requests());
+  if (!take_web_servers_id()) take_request_id(id);
+}
+
+bool Exchange::take_web_servers_id() {
+  const Gateway* const said = gateway();
+  if (said == nullptr || said->request_id.empty()) return false;
+  take_request_id(proxy::check_request_id("REQUEST_ID or UNIQUE_ID", said->request_id));
+  return true;
+}
+
+void Exchange::take_request_id(const Result<std::string_view>& said) {
+  if (!said) return log::write(log::Level::info, request_id_, said.error().what);
+  if (!said->empty()) request_id_ = *said;
 }
 
 const cgi::Endpoints& Exchange::endpoints() const {

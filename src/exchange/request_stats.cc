@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "config/value_check.h"
+#include "proxy/request_id.h"
 
 namespace cgisrv::exchange {
 
@@ -34,6 +35,7 @@ telemetry::Incident incident_of(const accesslog::AccessEntry& entry) {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   telemetry::Incident made;
   made.time_ms = std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
+  static_assert(decltype(made.request_id)::bytes_max >= proxy::request_id_bytes_max);
   made.request_id = decltype(made.request_id)(entry.request_id);
   made.program = decltype(made.program)(text::printable(entry.program));
   made.url = decltype(made.url)(text::printable(entry.target));

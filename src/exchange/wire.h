@@ -33,6 +33,8 @@ class Wire {
   virtual access::Peer peer() const = 0;  // who connected, or for whom, by the PROXY protocol
   // Who connected, if by the PROXY protocol; else empty.
   virtual std::string_view proxy_address() const { return {}; }
+  // Whether the id in its fields is that one's, though its peer is another.
+  virtual bool proxy_names_requests() const { return false; }
   // What a web server says that has passed the request on by FastCGI or SCGI; null: none has.
   virtual const Gateway* gateway() const { return nullptr; }
 

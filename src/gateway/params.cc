@@ -206,6 +206,8 @@ void read_ends(const Values& values, exchange::Gateway& gateway) {
   ends.https = (!https.empty() && !text::equals_ignoring_case(https, "off") && https != "0") ||
                text::equals_ignoring_case(value_of(values, "REQUEST_SCHEME"), "https");
   gateway.user = value_of(values, "REMOTE_USER");
+  gateway.request_id = value_of(values, "REQUEST_ID");
+  if (gateway.request_id.empty()) gateway.request_id = value_of(values, "UNIQUE_ID");  // of Apache
 }
 
 std::string_view last_segment(std::string_view path) {

@@ -93,6 +93,7 @@ class Connection final : public connection::Connection, public exchange::Wire {
   exchange::Listener listener() const override;
   access::Peer peer() const override { return client_.peer(); }
   std::string_view proxy_address() const override { return client_.proxy_address(); }
+  bool proxy_names_requests() const override { return client_.proxy_names_requests(); }
   void open_body() override;
   std::string_view body() override;
   void consume(std::size_t bytes) override { message_.body.consume(input_, bytes); }

@@ -252,6 +252,10 @@ std::string_view Stream::proxy_address() const {
   return session_.client().proxy_address();
 }
 
+bool Stream::proxy_names_requests() const {
+  return session_.client().proxy_names_requests();
+}
+
 // ---- the request's body ------------------------------------------------------------------------
 
 void Stream::open_body() {

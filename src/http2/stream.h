@@ -117,6 +117,7 @@ class Stream final : public exchange::Wire {
   exchange::Listener listener() const override;
   access::Peer peer() const override;
   std::string_view proxy_address() const override;
+  bool proxy_names_requests() const override;
   void open_body() override;
   std::string_view body() override;
   void consume(std::size_t bytes) override;

@@ -109,6 +109,7 @@ Result<LoadedResources> ResourceLoader::open_all(config::Config config) {
                            .address = each.address,
                            .activated = each.activated,
                            .kind = {.proxy_protocol = listen.proxy_protocol,
+                                    .request_ids = listen.request_ids,
                                     .tls = listen.tls,
                                     .http2 = listen.speaks_http2(),
                                     .configured = static_cast<int>(&listen - config.listen.data()),

@@ -50,6 +50,8 @@ struct Proxied {
   access::Peer client;
   std::optional<Ends> ends;   // as the header has them; nothing: those of the connection hold
   std::string proxy_address;  // who connected: its address, or "unix"
+  // It sets or removes X-Request-ID in each request; other fields are the client's own.
+  bool names_requests = false;
 };
 
 // What a whole header of `proxy` says. LOCAL is the proxy itself. If the client's address is not

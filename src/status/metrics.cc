@@ -5,6 +5,7 @@
 
 #include "base/log_file.h"
 #include "status/exposition.h"
+#include "status/health.h"
 
 namespace cgisrv::status {
 
@@ -57,6 +58,8 @@ void add_server(Exposition& out, const Report& report) {
   };
   out.family("cgisrv_build_info", "gauge", "Which server this is; always 1.");
   out.sample({{"version", server.version}}, 1);
+  gauge("cgisrv_ready", why_not_ready(report).empty() ? 1 : 0,
+        "Whether it wants requests: 1 while /readyz says 200, else 0.");
   gauge("cgisrv_uptime_seconds", server.uptime_seconds, "Since the server was started.");
   gauge("cgisrv_generation", server.generation,
         "Which configuration serves: 1 at the start, one more for each that took its place.");
@@ -97,6 +100,8 @@ void add_workers(Exposition& out, const Report& report) {
       out.sample({{"worker", fmt::to_string(worker.index)}}, static_cast<double>(worker.*value));
   };
   of_each("cgisrv_worker_connections", "Connections that are open.", &Worker::connections);
+  of_each("cgisrv_worker_connections_max", "How many connections it may hold.",
+          &Worker::connections_max);
   of_each("cgisrv_worker_memory_bytes", "Resident memory of the process.", &Worker::memory_bytes);
 }
 
@@ -199,6 +204,12 @@ class Programs {
         "max_running = \"auto\" has found.",
         &Program::demand);
     one("cgisrv_program_waiting", "gauge", "Requests that wait for it.", &Program::waiting);
+    one("cgisrv_program_waiting_max", "gauge", "How many may wait for it: the size of its queue.",
+        &Program::queue_size);
+    each("cgisrv_program_warm", "gauge", "Whether it is to start warm, as configured: 1, else 0.",
+         [&](const Program& program, const std::string& id) {
+           out_.sample({{"program", program.file}, {"id", id}}, program.start == "warm" ? 1 : 0);
+         });
     one("cgisrv_program_zygotes", "gauge", "Zygotes that are ready to be forked.",
         &Program::zygotes);
     one("cgisrv_program_memory_peak_bytes", "gauge", "Memory of the largest of its processes.",

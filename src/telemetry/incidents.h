@@ -18,6 +18,7 @@ template <unsigned size>
 class Text {
  public:
   Text() = default;
+  static constexpr unsigned bytes_max = size;
   explicit Text(std::string_view text)
       : size_(static_cast<std::uint16_t>(text.copy(bytes_.data(), size))) {}
   std::string_view view() const { return {bytes_.data(), size_}; }
@@ -29,7 +30,7 @@ class Text {
 
 struct Incident {
   std::int64_t time_ms = 0;  // its end, since 1970
-  Text<20> request_id;
+  Text<128> request_id;
   Text<140> program;  // its file; empty: none
   Text<200> url;      // as sent, printable
   Text<12> outcome;   // of the program, account::text(Outcome)

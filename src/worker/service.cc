@@ -91,6 +91,7 @@ void Service::accepted(pool::Connection connection) {
 void Service::accepted_by_proxy(pool::Connection connection,
                                 std::unique_ptr<proxy::Proxied> proxied) {
   const ListenerKind kind = kind_of(connection.listener);
+  proxied->names_requests = kind.request_ids;
   if (kind.tls)
     return tls_listener_.accepted(std::move(connection), std::move(proxied), kind.http2);
   begin(std::move(connection), {}, std::move(proxied));

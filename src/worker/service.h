@@ -30,6 +30,7 @@ namespace cgisrv::worker {
 // How the connections of a listener begin.
 struct ListenerKind {
   bool proxy_protocol = false;  // with a header of the PROXY protocol
+  bool request_ids = false;     // whose proxy names each request
   bool tls = false;             // after that, with a handshake
   bool http2 = false;           // HTTP/2 is offered; in the clear: to whom begins with it
   int configured = -1;          // which [[listen]] of the configuration; -1: none

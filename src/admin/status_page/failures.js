@@ -1,7 +1,7 @@
 // The last failures, newest first. Those that are the same are one entry, however many they are.
 import { byId, Children, element, setText } from "./dom.js";
 import { ago, clock, duration } from "./format.js";
-import { showWhen } from "./tables.js";
+import { keyOfRequest, showWhen } from "./tables.js";
 
 function causes(failures) {
   const same = ({ name, status, outcome, diagnosis }) =>
@@ -33,7 +33,7 @@ const list = new Children(byId("failures"), {
       element("p", { class: "diagnosis" }),
       element("details", {}, element("summary"), requests));
     item.requests = new Children(requests, { create: createRequest, update: updateRequest,
-      key: request => `${request.request_id} ${request.time}` });
+      key: keyOfRequest });
     return item;
   },
   update(item, { requests }) {

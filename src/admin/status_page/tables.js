@@ -90,8 +90,13 @@ export function showPrograms(report) {
   programs.show(report.programs);
 }
 
+// Several requests may have one id, if a proxy has tried again.
+export function keyOfRequest({ request_id, time, duration_seconds }) {
+  return `${request_id} ${time} ${duration_seconds}`;
+}
+
 const slowest = new Table(byId("slowest"), {
-  key: row => `${row.request_id} ${row.time}`,
+  key: keyOfRequest,
   sorted: "Took",
   columns: [
     { title: "Request", text: row => row.url || row.name, kind: "name" },

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import signal
 import socket
 import struct
-import subprocess
-from pathlib import Path
 
 import pytest
 
@@ -17,6 +14,7 @@ from support import client
 from support.binary import REPOSITORY
 from support.configuration import cgi_site
 from support.programs import ENVIRONMENT, environment_of
+from support.proxies import HAPROXY, Front, nginx
 from support.waiting import until
 
 PROXY = "127.0.0.2"  # trusted; 127.0.0.1 and the others are not
@@ -298,68 +296,6 @@ def test_proxy_protocol_needs_trusted_proxies(run, site, tmp_path):
 # Real proxies, by what they are told in the guide.
 
 
-class Front:
-    """A real proxy on a port of its own."""
-
-    def __init__(self, folder: Path, command: list[str], port: int):
-        self.port = port
-        self.log = open(folder / "front.log", "wb")
-        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.log,
-                                        stderr=self.log, cwd=folder)
-        assert until(self.listens, 30), (folder / "front.log").read_text()
-
-    def listens(self) -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
-
-    def stop(self) -> None:
-        self.process.terminate()
-        self.process.wait(30)
-        self.log.close()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-@pytest.fixture
-def front(tmp_path):
-    fronts = []
-
-    def start_front(program: str, text: str, *arguments: str) -> Front:
-        path = shutil.which(program, path="/usr/sbin:/usr/bin:/sbin:/bin")
-        if path is None:
-            pytest.skip(f"{program} is not installed")
-        port = free_port()
-        file = tmp_path / f"{program}.conf"
-        file.write_text(text.replace("PORT", str(port)))
-        fronts.append(Front(tmp_path, [path, *arguments, str(file)], port))
-        return fronts[-1]
-
-    yield start_front
-    for each in fronts:
-        each.stop()
-
-
-HAPROXY = """
-global
-  user root
-defaults
-  mode MODE
-  timeout connect 30s
-  timeout client 30s
-  timeout server 30s
-frontend web
-  bind 127.0.0.1:PORT
-  default_backend cgisrv
-backend cgisrv
-  OPTIONS
-  server one SERVER
-"""
-
-
 @pytest.mark.parametrize("send", ["send-proxy", "send-proxy-v2", "send-proxy-v2-ssl-cn"])
 @pytest.mark.parametrize("mode", ["http", "tcp"])
 @pytest.mark.parametrize("kind", ["tcp", "unix"])
@@ -387,7 +323,8 @@ def guide(first_line: str) -> str:
 
 
 FORGED = ["X-Forwarded-For: 203.0.113.9", "Forwarded: for=203.0.113.8", "X-Forwarded-Port: 1",
-          "X-Forwarded-Host: evil.example", "X-Forwarded-Proto: https"]
+          "X-Forwarded-Host: evil.example", "X-Forwarded-Proto: https", "X-Request-ID: forged",
+          "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"]
 
 
 def assert_right(server, proxy: Front) -> None:
@@ -397,6 +334,7 @@ def assert_right(server, proxy: Front) -> None:
         assert found["REMOTE_ADDR"] == found["HTTP_X_FORWARDED_FOR"] == "127.0.0.9", found
         assert found["SERVER_NAME"] == "a.example" and "HTTPS" not in found, found
         assert found["SERVER_PORT"] == "80" and "HTTP_FORWARDED" not in found, found
+        assert found["REQUEST_ID"] == found["HTTP_X_REQUEST_ID"] != "forged", found
 
 
 def test_haproxy_as_the_guide_has_it(start, site, front):
@@ -419,24 +357,12 @@ def on_unix(start, site, tmp_path):
 def test_nginx_as_the_guide_has_it(on_unix, front, tmp_path):
     text = guide("upstream cgisrv {").replace("listen 80;", "listen 127.0.0.1:PORT;")
     text = text.replace("/run/cgisrv/cgisrv.sock", f"{tmp_path}/cgisrv.sock")
-    temporary = "".join(f"{name}_temp_path {tmp_path}/{name};\n" for name in
-                        ("client_body", "fastcgi", "proxy", "scgi", "uwsgi"))
-    assert_right(on_unix, front("nginx", f"""
-daemon off;
-user root;
-worker_processes 1;
-pid {tmp_path}/nginx.pid;
-error_log {tmp_path}/nginx.log;
-events {{}}
-http {{
-access_log off;
-{temporary}{text}}}
-""", "-c"))
+    assert_right(on_unix, front("nginx", nginx(tmp_path, text), "-c"))
 
 
 def test_apache_as_the_guide_has_it(on_unix, front, tmp_path):
     modules = "".join(f"LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so\n"
-                      for name in ("mpm_event", "authz_core", "headers", "proxy", "proxy_http"))
+                      for name in ("mpm_event", "authz_core", "headers", "proxy", "proxy_http", "unique_id"))
     text = guide("ProxyPreserveHost On").replace("/run/cgisrv/cgisrv.sock",
                                                  f"{tmp_path}/cgisrv.sock")
     assert_right(on_unix, front("apache2", f"""

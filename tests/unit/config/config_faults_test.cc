@@ -121,10 +121,11 @@ TEST_F(ConfigFaultsTest, SuggestsKeys) {
   EXPECT_THAT(
       faults_before_site("[server]\n  body_size = 3"),
       ElementsAre("2:3: 'body_size' belongs in [limits] or [[site.location]], not in [server]"));
-  EXPECT_THAT(faults_before_site("[[listen]]\ncolour = 3"),
-              ElementsAre("2:1: unknown key 'colour' in [[listen]]; its keys are address, tls, "
-                          "http2, proxy_protocol, protocol, programs, allow, mode, owner, "
-                          "group, errors_to_web_server"));
+  EXPECT_THAT(
+      faults_before_site("[[listen]]\ncolour = 3"),
+      ElementsAre("2:1: unknown key 'colour' in [[listen]]; its keys are address, tls, "
+                  "http2, proxy_protocol, request_ids, protocol, programs, allow, mode, owner, "
+                  "group, errors_to_web_server"));
   EXPECT_THAT(faults_before_site("[limit]"),
               ElementsAre("1:2: unknown key 'limit' in the file; did you mean 'limits'?"));
   EXPECT_THAT(

@@ -185,10 +185,12 @@ TEST_F(ConfigTest, ReadsWhoIsLetIn) {
 TEST_F(ConfigTest, ReadsWhichProxiesAreTrusted) {
   const auto config = good(
       "[server]\ntrusted_proxies = ['127.0.0.1', '10.0.0.0/8', 'unix']\n"
-      "[[listen]]\naddress = ':80'\nproxy_protocol = true\n[[listen]]\naddress = ':81'\n"
+      "[[listen]]\naddress = ':80'\nproxy_protocol = true\nrequest_ids = true\n[[listen]]\naddress "
+      "= ':81'\n"
       "[[site]]\nroot = 'www'\npublic_url = 'https://Example.org'");
   EXPECT_EQ(config.server.trusted_proxies.text(), R"(["127.0.0.1", "10.0.0.0/8", "unix"])");
   EXPECT_TRUE(config.listen.at(0).proxy_protocol);
+  EXPECT_TRUE(config.listen.at(0).request_ids);
   EXPECT_FALSE(config.listen.at(1).proxy_protocol);
   const auto& url = config.sites.at(0).public_url;
   ASSERT_TRUE(url);

@@ -94,6 +94,11 @@ TEST_F(SocketRightsTest, OnlyFastcgiHasAWayForErrors) {
   EXPECT_THAT(listen_faults("protocol = 'fastcgi'\nerrors_to_web_server = true"), IsEmpty());
 }
 
+TEST_F(SocketRightsTest, RequestIdsAreSaidOfTheProxyProtocolAlone) {
+  EXPECT_THAT(listen_faults("address = ':80'\nrequest_ids = true"),
+              ElementsAre(HasSubstr("'request_ids' is for proxy_protocol = true")));
+}
+
 TEST_F(SocketRightsTest, AreNotedWhereAWebServerMayBeKeptOut) {
   const auto notes = [&](const std::string& user, const std::string& keys) {
     return good("[server]\nuser = '" + user + "'\n[[listen]]\naddress = 'unix:/run/x'\n" + keys +
