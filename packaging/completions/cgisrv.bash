@@ -4,7 +4,7 @@ _cgisrv() {
   COMPREPLY=()
   for each in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     case $each in
-      check | status | reload | upgrade | reopen | quit | stop | exec | passwd | reference | completion) verb=$each; break ;;
+      check | status | reload | upgrade | reopen | quit | stop | drain | undrain | exec | passwd | reference | completion) verb=$each; break ;;
     esac
   done
   case $verb:${COMP_WORDS[COMP_CWORD-1]} in
@@ -40,6 +40,12 @@ _cgisrv() {
     stop:--pid) :; return ;;
     stop:-c | stop:--config) compopt -o filenames; COMPREPLY=($(compgen -f -- "$word")); return ;;
     stop:--socket) compopt -o filenames; COMPREPLY=($(compgen -f -- "$word")); return ;;
+    drain:--pid) :; return ;;
+    drain:-c | drain:--config) compopt -o filenames; COMPREPLY=($(compgen -f -- "$word")); return ;;
+    drain:--socket) compopt -o filenames; COMPREPLY=($(compgen -f -- "$word")); return ;;
+    undrain:--pid) :; return ;;
+    undrain:-c | undrain:--config) compopt -o filenames; COMPREPLY=($(compgen -f -- "$word")); return ;;
+    undrain:--socket) compopt -o filenames; COMPREPLY=($(compgen -f -- "$word")); return ;;
     exec:-X | exec:--method) :; return ;;
     exec:-H | exec:--header) :; return ;;
     exec:-E | exec:--setenv) :; return ;;
@@ -63,6 +69,10 @@ _cgisrv() {
     quit:*) : ;;
     stop:-*) COMPREPLY=($(compgen -W '--no-wait --if-running --pid -c --config -h --help --socket' -- "$word")) ;;
     stop:*) : ;;
+    drain:-*) COMPREPLY=($(compgen -W '--maintenance --wait --if-running --pid -c --config -h --help --socket' -- "$word")) ;;
+    drain:*) : ;;
+    undrain:-*) COMPREPLY=($(compgen -W '--if-running --pid -c --config -h --help --socket' -- "$word")) ;;
+    undrain:*) : ;;
     exec:-*) COMPREPLY=($(compgen -W '-X --method -H --header --env --raw --json --verify -E --setenv --body-size -c --config -h --help' -- "$word")) ;;
     exec:*) compopt -o filenames; COMPREPLY=($(compgen -f -- "$word")) ;;
     passwd:-*) COMPREPLY=($(compgen -W '--delete -h --help' -- "$word")) ;;
@@ -73,6 +83,6 @@ _cgisrv() {
     completion:*) : ;;
   esac
   [ -n "$verb" ] || [[ $word = -* ]] ||
-    COMPREPLY+=($(compgen -W 'check status reload upgrade reopen quit stop exec passwd reference completion' -- "$word"))
+    COMPREPLY+=($(compgen -W 'check status reload upgrade reopen quit stop drain undrain exec passwd reference completion' -- "$word"))
 }
 complete -F _cgisrv cgisrv

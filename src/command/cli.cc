@@ -172,6 +172,21 @@ CLI::App* add_passwd(CLI::App& app, PasswdCommand& command, bool& wants_help) {
   return passwd;
 }
 
+void add_drain(CLI::App& drain, RemoteCommand& remote) {
+  drain.add_flag_callback(
+      "--maintenance", [&remote] { remote.for_maintenance = true; },
+      "drain: load balancers need not look after it either");
+  drain
+      .add_option("--wait", remote.wait_seconds,
+                  "drain: until no connection is open and no program\n"
+                  "runs, for so long at most (default: without end)")
+      ->type_name("[SECONDS]")
+      ->expected(0, 1)
+      ->default_str("0")
+      ->check(in_range(0.0, 86400.0))
+      ->each([&remote](const std::string&) { remote.wait_for_clients = true; });
+}
+
 // The commands for a running server. They share one help, which lists each option once.
 void add_remote(CLI::App& app, Command& command, bool& wants_help) {
   RemoteCommand& remote = command.remote;
@@ -183,7 +198,8 @@ void add_remote(CLI::App& app, Command& command, bool& wants_help) {
   };
   auto* const status = verb("status");
   const std::vector<CLI::App*> others = {verb("reload"), verb("upgrade"), verb("reopen"),
-                                         verb("quit"), verb("stop")};
+                                         verb("quit"),   verb("stop"),    verb("drain"),
+                                         verb("undrain")};
   status
       ->add_option("--watch", remote.watch_seconds,
                    "again and again, every 2 seconds; until Ctrl-C")
@@ -195,6 +211,7 @@ void add_remote(CLI::App& app, Command& command, bool& wants_help) {
   status->add_flag("--json", remote.json, "status for programs, on one line");
   for (CLI::App* const ending : {others[3], others[4]})
     ending->add_flag("!--no-wait", remote.wait, "quit, stop: return before the server has ended");
+  add_drain(*others[5], remote);
   for (CLI::App* const other : others)
     other->add_flag("--if-running", remote.if_running,
                     "all but status: where no server runs, there is nothing\n"
