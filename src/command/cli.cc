@@ -187,6 +187,21 @@ void add_drain(CLI::App& drain, RemoteCommand& remote) {
       ->each([&remote](const std::string&) { remote.wait_for_clients = true; });
 }
 
+CLI::App* add_haproxy(CLI::App& app, Command& command, bool& wants_help) {
+  auto* const haproxy = app.add_subcommand("haproxy-config", haproxy_usage)->fallthrough();
+  haproxy->footer(haproxy_endings);
+  add_common(*haproxy, command.config_file, "the server's configuration", wants_help);
+  haproxy
+      ->add_option("--address", command.haproxy.address,
+                   "this machine, as HAProxy reaches it (default: its\nfirst address)")
+      ->type_name("HOST");
+  haproxy
+      ->add_option("--name", command.haproxy.name,
+                   "the server's name for HAProxy (default: the machine's)")
+      ->type_name("NAME");
+  return haproxy;
+}
+
 // The commands for a running server. They share one help, which lists each option once.
 void add_remote(CLI::App& app, Command& command, bool& wants_help) {
   RemoteCommand& remote = command.remote;
@@ -315,6 +330,13 @@ Command remote_command(Command command, bool has_directory) {
   return command;
 }
 
+Command haproxy_command(Command command) {
+  command.kind = Command::Kind::haproxy;
+  if (command.config_file.empty())
+    return refuse("haproxy-config needs a file: cgisrv haproxy-config -c FILE");
+  return command;
+}
+
 }  // namespace
 
 Command parse_command_line(int argc, char** argv) {
@@ -342,6 +364,7 @@ Command parse_command_line(int argc, char** argv) {
   add_common(*exec, command.config_file, "by this configuration; else as in directory mode",
              wants_help);
   auto* const passwd = add_passwd(app, command.passwd, wants_help);
+  auto* const haproxy = add_haproxy(app, command, wants_help);
   auto* const reference = app.add_subcommand("reference")->fallthrough();
   reference->add_flag("--scdoc", command.as_manual);
   reference->add_flag("-h,--help", wants_help);
@@ -376,6 +399,7 @@ Command parse_command_line(int argc, char** argv) {
     return refuse("give a directory or a configuration, not both");
   if (!command.remote.verb.empty()) return remote_command(std::move(command), has_directory);
   if (const auto refused = refused_beside_a_file(command); !refused.empty()) return refuse(refused);
+  if (*haproxy) return haproxy_command(std::move(command));
   if (*reference) command.kind = Command::Kind::reference;
   if (*check) {
     command.kind = Command::Kind::check;

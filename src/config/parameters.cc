@@ -170,7 +170,7 @@ struct Tables {
       {"agent", &AdminOptions::agent, text(check_address), unset("none"),
        "Where HAProxy's `agent-check` is answered, by one line for each connection: how much of its "
        "weight this server should have, or that it is drained. An address as in `listen`, which "
-       "must be there too."},
+       "must be there too. `cgisrv haproxy-config` prints what HAProxy needs."},
       {"server_name", &AdminOptions::server_name, list(check_server_name), unset("none"),
        "The hosts that it answers for, besides `localhost` and IP addresses, so that a page "
        "of another site cannot have a browser read it."},

@@ -72,3 +72,10 @@ def haproxy(folder: Path, *lines: str, backend: str = ROUND_ROBIN) -> Iterator[H
     finally:
         process.terminate()
         process.wait(10)
+
+
+def accepts(folder: Path, backend: str) -> str:
+    """What `haproxy -c` has to say of that backend, behind a frontend; nothing: all is well."""
+    (folder / "checked.cfg").write_text(CONFIGURATION.format(folder=folder) + backend)
+    done = subprocess.run([BINARY, "-c", "-q", "-f", folder / "checked.cfg"], capture_output=True, text=True)
+    return done.stdout + done.stderr + ("" if done.returncode == 0 else f"exit status {done.returncode}")
