@@ -10,6 +10,7 @@
 
 #include "base/exit_status.h"
 #include "command/cli.h"
+#include "command/haproxy_config.h"
 #include "command/own_certificate.h"
 #include "command/passwd.h"
 #include "command/remote.h"
@@ -198,6 +199,8 @@ int main(int argc, char** argv) {
   if (command.kind == Command::Kind::check && !command.explain.empty())
     return explain(command, *config);
   if (command.kind == Command::Kind::check) return check(command, *config);
+  if (command.kind == Command::Kind::haproxy)
+    return command::run_haproxy_config(*config, command.haproxy);
   tell_of_passwords(*config);
   const std::string what = command.config_file.empty() ? config->sites.front().root : config->file;
   return master::serve(std::move(*config),

@@ -132,7 +132,8 @@ struct Hooks {
   std::function<void(unsigned index)> on_worker_end;
   // The server is going to end. Called once.
   std::function<void()> on_stop;
-  std::function<void()> on_quit;  // SIGQUIT. None: stop(Stop::finish)
+  std::function<void()> on_quit;       // SIGQUIT. None: stop(Stop::finish)
+  std::function<void()> on_terminate;  // SIGTERM. None: stop(Stop::now)
   // SIGHUP. None: it stops the server, as a closed terminal should.
   std::function<void()> on_hangup;
   std::function<void()> on_user1;  // SIGUSR1

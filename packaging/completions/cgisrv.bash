@@ -4,7 +4,7 @@ _cgisrv() {
   COMPREPLY=()
   for each in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     case $each in
-      check | status | reload | upgrade | reopen | quit | stop | exec | passwd | reference | completion) verb=$each; break ;;
+      check | status | reload | upgrade | reopen | quit | stop | drain | undrain | exec | passwd | haproxy-config | reference | completion) verb=$each; break ;;
     esac
   done
   case $verb:${COMP_WORDS[COMP_CWORD-1]} in
@@ -40,11 +40,20 @@ _cgisrv() {
     stop:--pid) :; return ;;
     stop:-c | stop:--config) compopt -o filenames; COMPREPLY=($(compgen -f -- "$word")); return ;;
     stop:--socket) compopt -o filenames; COMPREPLY=($(compgen -f -- "$word")); return ;;
+    drain:--pid) :; return ;;
+    drain:-c | drain:--config) compopt -o filenames; COMPREPLY=($(compgen -f -- "$word")); return ;;
+    drain:--socket) compopt -o filenames; COMPREPLY=($(compgen -f -- "$word")); return ;;
+    undrain:--pid) :; return ;;
+    undrain:-c | undrain:--config) compopt -o filenames; COMPREPLY=($(compgen -f -- "$word")); return ;;
+    undrain:--socket) compopt -o filenames; COMPREPLY=($(compgen -f -- "$word")); return ;;
     exec:-X | exec:--method) :; return ;;
     exec:-H | exec:--header) :; return ;;
     exec:-E | exec:--setenv) :; return ;;
     exec:--body-size) :; return ;;
     exec:-c | exec:--config) compopt -o filenames; COMPREPLY=($(compgen -f -- "$word")); return ;;
+    haproxy-config:-c | haproxy-config:--config) compopt -o filenames; COMPREPLY=($(compgen -f -- "$word")); return ;;
+    haproxy-config:--address) :; return ;;
+    haproxy-config:--name) :; return ;;
   esac
   case $verb:$word in
     :-*) COMPREPLY=($(compgen -W '-l --listen --fastcgi --scgi -w --workers --admin --server-name --auth --tls --warm --open -E --setenv --body-size -c --config -h --help --version' -- "$word")) ;;
@@ -63,16 +72,22 @@ _cgisrv() {
     quit:*) : ;;
     stop:-*) COMPREPLY=($(compgen -W '--no-wait --if-running --pid -c --config -h --help --socket' -- "$word")) ;;
     stop:*) : ;;
+    drain:-*) COMPREPLY=($(compgen -W '--maintenance --wait --if-running --pid -c --config -h --help --socket' -- "$word")) ;;
+    drain:*) : ;;
+    undrain:-*) COMPREPLY=($(compgen -W '--if-running --pid -c --config -h --help --socket' -- "$word")) ;;
+    undrain:*) : ;;
     exec:-*) COMPREPLY=($(compgen -W '-X --method -H --header --env --raw --json --verify -E --setenv --body-size -c --config -h --help' -- "$word")) ;;
     exec:*) compopt -o filenames; COMPREPLY=($(compgen -f -- "$word")) ;;
     passwd:-*) COMPREPLY=($(compgen -W '--delete -h --help' -- "$word")) ;;
     passwd:*) compopt -o filenames; COMPREPLY=($(compgen -f -- "$word")) ;;
+    haproxy-config:-*) COMPREPLY=($(compgen -W '-c --config -h --help --address --name' -- "$word")) ;;
+    haproxy-config:*) : ;;
     reference:-*) COMPREPLY=($(compgen -W '--scdoc -h --help' -- "$word")) ;;
     reference:*) : ;;
     completion:-*) COMPREPLY=($(compgen -W '-h --help' -- "$word")) ;;
     completion:*) : ;;
   esac
   [ -n "$verb" ] || [[ $word = -* ]] ||
-    COMPREPLY+=($(compgen -W 'check status reload upgrade reopen quit stop exec passwd reference completion' -- "$word"))
+    COMPREPLY+=($(compgen -W 'check status reload upgrade reopen quit stop drain undrain exec passwd haproxy-config reference completion' -- "$word"))
 }
 complete -F _cgisrv cgisrv

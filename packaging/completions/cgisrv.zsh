@@ -1,6 +1,6 @@
 #compdef cgisrv
 # zsh completion for cgisrv, from `cgisrv completion zsh`
-local verb=${words[(r)(check|status|reload|upgrade|reopen|quit|stop|exec|passwd|reference|completion)]}
+local verb=${words[(r)(check|status|reload|upgrade|reopen|quit|stop|drain|undrain|exec|passwd|haproxy-config|reference|completion)]}
 case $verb in
   '') _arguments -s \
     '(-l --listen)-l:value: ' \
@@ -23,7 +23,7 @@ case $verb in
     '(-h --help)-h' \
     '(-h --help)--help' \
     '(--version)--version' \
-    '1: :{_alternative "commands:command:(check status reload upgrade reopen quit stop exec passwd reference completion)" "dirs:DIR:_files -/"}' ;;
+    '1: :{_alternative "commands:command:(check status reload upgrade reopen quit stop drain undrain exec passwd haproxy-config reference completion)" "dirs:DIR:_files -/"}' ;;
   check) _arguments -s \
     '(-c --config)-c:FILE:_files' \
     '(-c --config)--config:FILE:_files' \
@@ -90,6 +90,26 @@ case $verb in
     '(-h --help)--help' \
     '(--socket)--socket:FILE:_files' \
     '1:command:(stop)' ;;
+  drain) _arguments -s \
+    '(--maintenance)--maintenance' \
+    '(--wait)--wait' \
+    '(--if-running)--if-running' \
+    '(--pid)--pid:value: ' \
+    '(-c --config)-c:FILE:_files' \
+    '(-c --config)--config:FILE:_files' \
+    '(-h --help)-h' \
+    '(-h --help)--help' \
+    '(--socket)--socket:FILE:_files' \
+    '1:command:(drain)' ;;
+  undrain) _arguments -s \
+    '(--if-running)--if-running' \
+    '(--pid)--pid:value: ' \
+    '(-c --config)-c:FILE:_files' \
+    '(-c --config)--config:FILE:_files' \
+    '(-h --help)-h' \
+    '(-h --help)--help' \
+    '(--socket)--socket:FILE:_files' \
+    '1:command:(undrain)' ;;
   exec) _arguments -s \
     '(-X --method)-X:value: ' \
     '(-X --method)--method:value: ' \
@@ -114,6 +134,14 @@ case $verb in
     '(-h --help)--help' \
     '1:command:(passwd)' \
     '2:FILE:_files' ;;
+  haproxy-config) _arguments -s \
+    '(-c --config)-c:FILE:_files' \
+    '(-c --config)--config:FILE:_files' \
+    '(-h --help)-h' \
+    '(-h --help)--help' \
+    '(--address)--address:value: ' \
+    '(--name)--name:value: ' \
+    '1:command:(haproxy-config)' ;;
   reference) _arguments -s \
     '(--scdoc)--scdoc' \
     '(-h --help)-h' \

@@ -38,6 +38,8 @@ AdminProcess::AdminProcess(net::Listener listener, tls::Contexts* contexts, Fd l
       listener_(std::move(listener.socket)),
       config_(small_config()),
       addresses_{listener.address},
+      reporter_(reporter),
+      shared_stats_(shared_stats),
       pages_(*this, config_, options, reporter, table, shared_stats),
       clients_(*this, pages_, addresses_, scratch_),
       has_tls_(contexts != nullptr),
@@ -46,6 +48,10 @@ AdminProcess::AdminProcess(net::Listener listener, tls::Contexts* contexts, Fd l
                            std::unique_ptr<proxy::Proxied> /*proxied*/) {
                       clients_.accepted(std::move(connection), std::move(transport));
                     }) {}
+
+void AdminProcess::serve_agent(Fd listener, bool has_warm_programs) {
+  agent_.emplace(loop_, std::move(listener), reporter_, shared_stats_, has_warm_programs);
+}
 
 int AdminProcess::run() {
   if (!lifeline_) return 1;

@@ -7,9 +7,11 @@
 #include <cgisrv/pool.h>
 
 #include <array>
+#include <optional>
 #include <vector>
 
 #include "admin/admin_pages.h"
+#include "admin/agent.h"
 #include "admission/table.h"
 #include "event/signals.h"
 #include "http1/server.h"
@@ -26,6 +28,8 @@ class AdminProcess final : public pool::Worker {
                const config::AdminOptions& options, const status::Reporter& reporter,
                admission::Table& table, telemetry::SharedStats& shared_stats);
 
+  // To be called before run(): HAProxy asks there.
+  void serve_agent(Fd listener, bool has_warm_programs);
   int run();
 
   // ---- pool::Worker
@@ -55,10 +59,13 @@ class AdminProcess final : public pool::Worker {
   const config::Config config_;
   const std::vector<net::Address> addresses_;
   std::array<char, 16 * 1024> scratch_;
+  const status::Reporter& reporter_;
+  const telemetry::SharedStats& shared_stats_;
   AdminPages pages_;
   http1::Server clients_;
   const bool has_tls_;
   worker::TlsListener tls_listener_;
+  std::optional<Agent> agent_;
 };
 
 }  // namespace cgisrv::admin

@@ -172,6 +172,36 @@ CLI::App* add_passwd(CLI::App& app, PasswdCommand& command, bool& wants_help) {
   return passwd;
 }
 
+void add_drain(CLI::App& drain, RemoteCommand& remote) {
+  drain.add_flag_callback(
+      "--maintenance", [&remote] { remote.for_maintenance = true; },
+      "drain: load balancers need not look after it either");
+  drain
+      .add_option("--wait", remote.wait_seconds,
+                  "drain: until no connection is open and no program\n"
+                  "runs, for so long at most (default: without end)")
+      ->type_name("[SECONDS]")
+      ->expected(0, 1)
+      ->default_str("0")
+      ->check(in_range(0.0, 86400.0))
+      ->each([&remote](const std::string&) { remote.wait_for_clients = true; });
+}
+
+CLI::App* add_haproxy(CLI::App& app, Command& command, bool& wants_help) {
+  auto* const haproxy = app.add_subcommand("haproxy-config", haproxy_usage)->fallthrough();
+  haproxy->footer(haproxy_endings);
+  add_common(*haproxy, command.config_file, "the server's configuration", wants_help);
+  haproxy
+      ->add_option("--address", command.haproxy.address,
+                   "this machine, as HAProxy reaches it (default: its\nfirst address)")
+      ->type_name("HOST");
+  haproxy
+      ->add_option("--name", command.haproxy.name,
+                   "the server's name for HAProxy (default: the machine's)")
+      ->type_name("NAME");
+  return haproxy;
+}
+
 // The commands for a running server. They share one help, which lists each option once.
 void add_remote(CLI::App& app, Command& command, bool& wants_help) {
   RemoteCommand& remote = command.remote;
@@ -183,7 +213,8 @@ void add_remote(CLI::App& app, Command& command, bool& wants_help) {
   };
   auto* const status = verb("status");
   const std::vector<CLI::App*> others = {verb("reload"), verb("upgrade"), verb("reopen"),
-                                         verb("quit"), verb("stop")};
+                                         verb("quit"),   verb("stop"),    verb("drain"),
+                                         verb("undrain")};
   status
       ->add_option("--watch", remote.watch_seconds,
                    "again and again, every 2 seconds; until Ctrl-C")
@@ -195,6 +226,7 @@ void add_remote(CLI::App& app, Command& command, bool& wants_help) {
   status->add_flag("--json", remote.json, "status for programs, on one line");
   for (CLI::App* const ending : {others[3], others[4]})
     ending->add_flag("!--no-wait", remote.wait, "quit, stop: return before the server has ended");
+  add_drain(*others[5], remote);
   for (CLI::App* const other : others)
     other->add_flag("--if-running", remote.if_running,
                     "all but status: where no server runs, there is nothing\n"
@@ -298,6 +330,13 @@ Command remote_command(Command command, bool has_directory) {
   return command;
 }
 
+Command haproxy_command(Command command) {
+  command.kind = Command::Kind::haproxy;
+  if (command.config_file.empty())
+    return refuse("haproxy-config needs a file: cgisrv haproxy-config -c FILE");
+  return command;
+}
+
 }  // namespace
 
 Command parse_command_line(int argc, char** argv) {
@@ -325,6 +364,7 @@ Command parse_command_line(int argc, char** argv) {
   add_common(*exec, command.config_file, "by this configuration; else as in directory mode",
              wants_help);
   auto* const passwd = add_passwd(app, command.passwd, wants_help);
+  auto* const haproxy = add_haproxy(app, command, wants_help);
   auto* const reference = app.add_subcommand("reference")->fallthrough();
   reference->add_flag("--scdoc", command.as_manual);
   reference->add_flag("-h,--help", wants_help);
@@ -359,6 +399,7 @@ Command parse_command_line(int argc, char** argv) {
     return refuse("give a directory or a configuration, not both");
   if (!command.remote.verb.empty()) return remote_command(std::move(command), has_directory);
   if (const auto refused = refused_beside_a_file(command); !refused.empty()) return refuse(refused);
+  if (*haproxy) return haproxy_command(std::move(command));
   if (*reference) command.kind = Command::Kind::reference;
   if (*check) {
     command.kind = Command::Kind::check;

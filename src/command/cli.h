@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "access/peer.h"
+#include "command/haproxy_config.h"
 #include "command/passwd.h"
 #include "command/remote.h"
 #include "config/config.h"
@@ -16,7 +17,7 @@ namespace cgisrv::command {
 using exec::ExecOptions;
 
 struct Command {
-  enum class Kind { serve, check, exec, passwd, reference, remote, done };
+  enum class Kind { serve, check, exec, passwd, haproxy, reference, remote, done };
   Kind kind = Kind::serve;
   int status = 0;  // done: only exit with this status (after --help, or a wrong flag)
   std::string directory = ".";
@@ -36,6 +37,7 @@ struct Command {
   bool as_manual = false;  // reference: for scdoc
   RemoteCommand remote;
   PasswdCommand passwd;
+  HaproxyCommand haproxy;
   std::string password_user;  // --auth: whose password is asked for; empty: everybody is let in
 };
 

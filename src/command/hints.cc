@@ -45,7 +45,7 @@ constexpr Habit habits[] = {
      "did you mean: cgisrv check -c {}", "FILE"},
     {"-s -k --signal", "did you mean: cgisrv reload, quit or stop"},
     {"restart graceful", "did you mean: cgisrv reload, or cgisrv upgrade"},
-    {"graceful-stop drain", "did you mean: cgisrv quit"},
+    {"graceful-stop", "did you mean: cgisrv quit"},
     {"start serve server run", "leave it out: cgisrv [DIR], or cgisrv -c FILE"},
     {"-D --daemon --daemonize --background -F --foreground --no-daemon", no_daemon},
     {"--user -u", user_is_configured, "www-data"},

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <functional>
+#include <thread>
 #include <vector>
 
 #include "base/exit_status.h"
@@ -138,7 +139,7 @@ std::string silent_ones(const Search& search) {
 
 // If exactly one of them serves, that one.
 void prefer_serving(std::vector<Found>& servers) {
-  const auto serves = [](const Found& found) { return found.report.server.state == "serving"; };
+  const auto serves = [](const Found& found) { return found.report.server.is_current(); };
   if (std::ranges::count_if(servers, serves) == 1) std::erase_if(servers, std::not_fn(serves));
 }
 
@@ -173,14 +174,45 @@ std::string printable(std::string_view text) {
   return out;
 }
 
+std::string verb_of(const RemoteCommand& command) {
+  return command.for_maintenance ? command.verb + "-maintenance" : command.verb;
+}
+
+// A program may run on without its client.
+bool is_idle(const status::Report& report) {
+  const auto& admission = report.admission;
+  return admission.running + admission.waiting == 0 &&
+         std::ranges::all_of(report.workers,
+                             [](const auto& worker) { return worker.connections == 0; });
+}
+
+int wait_for_clients(const RemoteCommand& command, const std::string& path) {
+  constexpr std::chrono::milliseconds interval{200};
+  const auto begun = std::chrono::steady_clock::now();
+  const std::chrono::duration<double> most(command.wait_seconds);
+  for (;;) {
+    const auto report = fetch(path);
+    if (!report) return complain(exit_status::unavailable, report.error().what);
+    if (!report->server.is_drained())
+      return complain(exit_status::unavailable, "the server is no longer drained");
+    if (is_idle(*report)) return exit_status::ok;
+    if (most.count() > 0 && std::chrono::steady_clock::now() - begun >= most)
+      return complain(
+          exit_status::unavailable,
+          "connections are still open, or programs still run; the server stays drained");
+    std::this_thread::sleep_for(interval);
+  }
+}
+
 int tell(const RemoteCommand& command, const std::string& path) {
   auto client = Client::connect(path);
   if (!client) return complain(exit_status::unavailable, client.error().what);
-  const auto answer = client->ask(command.verb, timeout);
+  const auto answer = client->ask(verb_of(command), timeout);
   if (!answer) return complain(exit_status::unavailable, answer.error().what);
   if (answer->status != exit_status::ok) return complain(answer->status, printable(answer->text));
   std::printf("%s\n", printable(answer->text).c_str());
   std::fflush(stdout);
+  if (command.wait_for_clients) return wait_for_clients(command, path);
   const bool ends = command.verb == "quit" || command.verb == "stop";
   if (ends && command.wait && !client->wait_for_end())
     return complain(exit_status::ok, "its end cannot be seen from here, so it was not waited for");

@@ -1,4 +1,4 @@
-// The commands that speak to a running server: status, reload, upgrade, reopen,
+// The commands that speak to a running server: status, reload, upgrade, reopen, drain, undrain,
 // quit, stop.
 #pragma once
 
@@ -19,8 +19,11 @@ struct RemoteCommand {
   bool json = false;   // status: as sent by the server
   bool watch = false;  // status: again and again
   double watch_seconds = 2;
-  bool wait = true;         // quit, stop: until the server has ended
-  bool if_running = false;  // all except status: no running server is no failure
+  bool wait = true;               // quit, stop: until the server has ended
+  bool for_maintenance = false;   // drain
+  bool wait_for_clients = false;  // drain: until there is none
+  double wait_seconds = 0;        // for so long at most; 0: without end
+  bool if_running = false;        // all except status: no running server is no failure
 };
 
 // The running servers of that configuration that this user may speak to, by pid.

@@ -9,8 +9,8 @@ inline constexpr auto usage =
        cgisrv check -c FILE            check it; --explain URL: say how it goes
        cgisrv exec SCRIPT [URL]        run a program once: cgisrv exec --help
        cgisrv passwd FILE USER         set a password in a password file
-       cgisrv reference | completion bash|zsh|fish      print it
-       cgisrv status|reload|upgrade|reopen|quit|stop    see cgisrv status --help
+       cgisrv reference | haproxy-config -c FILE | completion bash|zsh|fish
+       cgisrv status|reload|upgrade|reopen|drain|undrain|quit|stop [--help]
 
 Executable files in DIR/cgi-bin/ and DIR/htbin/, and executable *.cgi anywhere,
 are run as CGI programs; all other files but dotfiles are sent.
@@ -23,6 +23,8 @@ Exit status: 0 stopped, 64 usage, 69 address, 77 permission, 78 configuration.
 
 inline constexpr auto remote_usage = R"(Usage: cgisrv status [--watch [SECONDS]] [--json]
                       what a running server does: workers, programs
+       cgisrv drain   have load balancers and clients go elsewhere
+       cgisrv undrain have them come back
        cgisrv quit    finish open requests, then end
        cgisrv stop    end now
        cgisrv reload  serve by the configuration as it is now
@@ -68,6 +70,18 @@ inline constexpr auto check_endings = R"(
 Example: cgisrv check -c FILE --explain http://example.org/cgi-bin/ --client ::1
 Exit status: 0 valid; 64 usage, or what is explained is no URL; 78 faults, or it
 would not start here.
+)";
+
+inline constexpr auto haproxy_usage =
+    R"(Usage: cgisrv haproxy-config -c FILE [--address HOST] [--name NAME]
+
+Prints a backend for HAProxy in front of a server by that configuration: checks,
+weight, queue, limits of time. What the configuration lacks is noted on standard
+error.
+
+)";
+inline constexpr auto haproxy_endings = R"(
+Exit status: 0 printed, 64 usage, 78 faults, or nothing is served by HTTP.
 )";
 
 inline constexpr auto passwd_usage = R"(Usage: cgisrv passwd FILE USER [--delete]

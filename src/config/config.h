@@ -37,6 +37,9 @@ inline constexpr std::uint64_t bytes_unlimited = std::numeric_limits<std::uint64
 
 using Dispatch = pool::Dispatch;
 
+// What SIGTERM means. automatic: quit for process 1, as in a container, else stop.
+enum class OnTerm : std::uint8_t { automatic, stop, quit };
+
 // [server]
 struct ServerOptions {
   std::string user;                 // empty: our own
@@ -50,7 +53,8 @@ struct ServerOptions {
   unsigned max_running = 512;                           // programs of all kinds at a time
   admission::PressureLimits pressure;                   // above it, fewer programs run
   Dispatch dispatch = Dispatch::round_robin;
-  Duration quit_delay{0};  // from "not ready" to closed listeners
+  Duration drain_delay{0};  // from "not ready" to closed listeners
+  OnTerm on_term = OnTerm::automatic;
   Duration shutdown_timeout{30'000};
   Duration heartbeat_timeout{10'000};
   access::AddressSet trusted_proxies;  // believed in what they say of their clients
@@ -247,6 +251,7 @@ struct Listen {
 // [admin]
 struct AdminOptions {
   std::string listen;                    // read by net::parse_address; empty: off
+  std::string agent;                     // the same: what HAProxy asks
   unsigned line = 0;                     // of `listen` in the file; 0: not from a file
   std::vector<std::string> server_name;  // hosts that it answers for, besides addresses
   std::vector<CertificateFiles> tls;     // none: it speaks in the clear

@@ -86,6 +86,10 @@ constexpr Habit habits[] = {
     {"daemon daemonize background",
      "it stays in the foreground; the unit cgisrv.service runs it in the background"},
 };
+// Keys that were called otherwise here.
+constexpr Habit renamed[] = {
+    {"quit_delay", "it is called drain_delay now"},
+};
 // Of what is done to answers.
 constexpr Habit habits_of_answers[] = {
     {"add_header Header header setenv.add-response-header",
@@ -174,8 +178,10 @@ std::string_view advice_of(std::span<const Habit> those, std::string_view word, 
 
 template <typename Same>
 std::string_view advice_on_word(std::string_view word, const Same& same) {
-  const auto advice = advice_of(habits, word, same);
-  return advice.empty() ? advice_of(habits_of_answers, word, same) : advice;
+  for (const std::span<const Habit> those :
+       {std::span<const Habit>(renamed), std::span<const Habit>(habits)})
+    if (const auto advice = advice_of(those, word, same); !advice.empty()) return advice;
+  return advice_of(habits_of_answers, word, same);
 }
 
 // Whether a key and its value stand there, whatever may be wrong with them. Comparisons, and lists

@@ -192,6 +192,14 @@ void check_listeners(const Value& root, Config& config, Faults& faults) {
   if (!config.admin.listen.empty())
     add({"listen", config.admin.listen, position_of(*root.find("admin"), "listen")},
         config.admin.line);
+  if (config.admin.agent.empty()) return;
+  const Position& at = position_of(*root.find("admin"), "agent");
+  unsigned line = 0;
+  add({"agent", config.admin.agent, at}, line);
+  if (config.admin.listen.empty())
+    faults.add(at,
+               "'agent' is beside the status page, whose /readyz HAProxy asks too; add listen = "
+               "\"127.0.0.1:9180\", or another address");
 }
 
 }  // namespace cgisrv::config

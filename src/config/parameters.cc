@@ -90,9 +90,13 @@ struct Tables {
       {"dispatch", &ServerOptions::dispatch, choice({"round-robin", "least-busy", "kernel"}),
        "Who gives connections to workers: the master in turn, the master to the one with the "
        "least to do, or the kernel."},
-      {"quit_delay", &ServerOptions::quit_delay, duration({0, hour}),
+      {"drain_delay", &ServerOptions::drain_delay, duration({0, hour}),
        "How long a graceful stop serves on while `/readyz` says 503: balancers have to "
        "notice."},
+      {"on_term", &ServerOptions::on_term, choice({"auto", "stop", "quit"}),
+       "What SIGTERM does, as `cgisrv stop` or as `cgisrv quit`. `\"auto\"`: quit as process 1, as "
+       "in a container, whose runtime sends TERM unless told otherwise; else stop. A second one "
+       "stops."},
       {"shutdown_timeout", &ServerOptions::shutdown_timeout, duration({0, day}, unlimited),
        "How long open requests may take to finish on a graceful stop or reload."},
       {"heartbeat_timeout", &ServerOptions::heartbeat_timeout,
@@ -174,6 +178,10 @@ struct Tables {
        "Where the status page and the metrics are: `\"127.0.0.1:9180\"`, "
        "`\"unix:/run/cgisrv/admin.sock\"`. There is no password: whoever reaches it sees all "
        "that the server does."},
+      {"agent", &AdminOptions::agent, text(check_address), unset("none"),
+       "Where HAProxy's `agent-check` is answered, by one line for each connection: how much of its "
+       "weight this server should have, or that it is drained. An address as in `listen`, which "
+       "must be there too. `cgisrv haproxy-config` prints what HAProxy needs."},
       {"server_name", &AdminOptions::server_name, list(check_server_name), unset("none"),
        "The hosts that it answers for, besides `localhost` and IP addresses, so that a page "
        "of another site cannot have a browser read it."},

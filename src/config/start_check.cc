@@ -100,6 +100,7 @@ StartCheck check_start(const Config& config) {
   for (const Listen& listen : config.listen)
     look_for_address(listen.address, check);
   look_for_address(config.admin.listen, check);
+  look_for_address(config.admin.agent, check);
   if (auto limit = connections_lacking(config.server, process::descriptor_limit()); !limit.empty())
     check.shortfalls.push_back(std::move(limit));
   for (const auto& listen : config.listen)

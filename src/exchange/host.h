@@ -72,7 +72,7 @@ class Host {
 
   const config::Config& config() const { return config_; }
   Loop& loop() const { return worker_.loop(); }
-  // The server is about to end: each response is the last of its connection.
+  // Clients should move elsewhere: each response is the last of its connection.
   bool leaving() const { return request_stats_ && request_stats_->leaving(); }
   void connection_accepted();
   // Whether no exchange is detached. When that becomes so, the worker checks whether it has

@@ -16,7 +16,7 @@ class RequestStats {
   RequestStats(telemetry::SharedStats& shared_stats, const config::Config& config);
 
   void accepted() { shared_stats_.traffic().connections.fetch_add(1, std::memory_order_relaxed); }
-  // The server is about to end: responses say that they are the last of their connection.
+  // Clients should move elsewhere: responses say that they are the last of their connection.
   bool leaving() const { return shared_stats_.leaving(); }
   // An exchange has ended. `location`: null if the request was refused before it had one. `status`
   // 0: the client did not wait for the response.

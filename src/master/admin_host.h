@@ -22,21 +22,26 @@ struct AdminSources {
   const status::Reporter& reporter;
   admission::Table& table;
   telemetry::SharedStats& shared_stats;
+  bool has_warm_programs;  // as configured
+};
+
+// What only the admin process has, and accepts from. All of it outlives the process.
+struct AdminDescriptors {
+  ParentOnly<net::Listener>& pages;
+  ParentOnly<net::Listener>* agent;  // null: none
+  ParentOnly<std::unique_ptr<tls::Contexts>>& contexts;
 };
 
 class AdminHost {
  public:
-  // Listener and contexts outlive it. Only the admin process accepts from it, and has them.
-  AdminHost(pool::Master& master, ParentOnly<net::Listener>& listener,
-            ParentOnly<std::unique_ptr<tls::Contexts>>& contexts, AdminSources sources,
+  AdminHost(pool::Master& master, AdminDescriptors descriptors, AdminSources sources,
             const process::Privileges& privileges);
 
  private:
   int run(Fd lifeline, Beats& beats);
   void beat();
 
-  ParentOnly<net::Listener>& listener_;
-  ParentOnly<std::unique_ptr<tls::Contexts>>& contexts_;
+  AdminDescriptors descriptors_;
   AdminSources sources_;
   Timer beat_;
   HelperProcess process_;

@@ -31,6 +31,8 @@ void announce(const std::string& what, const Generation& generation) {
     std::printf("cgisrv: status page at %s%s\n",
                 address_url(admin->address, !generation.config().admin.tls.empty()).c_str(),
                 admin->address.family() == AF_UNIX ? "" : "status");
+  if (const auto* agent = generation.agent())
+    std::printf("cgisrv: HAProxy's agent-check at %s\n", agent->address.text().c_str());
   std::fflush(stdout);
 }
 

@@ -52,10 +52,12 @@ Result<void> ControlCommands::listen() {
 void ControlCommands::answer(std::string_view verb, const ucred& peer, control::Reply reply) {
   if (verb == "status")
     return reply({exit_status::ok, status::to_json(server_.reporter().report()) + "\n"});
-  constexpr std::string_view commands[] = {"reload", "upgrade", "reopen", "quit", "stop"};
+  constexpr std::string_view commands[] = {"reload", "upgrade",           "reopen",  "quit",
+                                           "drain",  "drain-maintenance", "undrain", "stop"};
   if (std::ranges::find(commands, verb) == std::end(commands))
-    return reply(
-        {exit_status::usage, "this server knows status, reload, upgrade, reopen, quit, stop\n"});
+    return reply({exit_status::usage,
+                  "this server knows status, reload, upgrade, reopen, drain, drain-maintenance, "
+                  "undrain, quit, stop\n"});
   log::line(log::Level::notice, "{}: asked for by pid {}, uid {}", verb, peer.pid, peer.uid);
   if (verb == "quit") return reply(server_.quit());
   if (verb == "stop") {
@@ -63,6 +65,10 @@ void ControlCommands::answer(std::string_view verb, const ucred& peer, control::
     return reply({exit_status::ok, "stopping now\n"});
   }
   if (verb == "reopen") return reply(server_.reopen());
+  if (verb == "undrain") return reply(logged(server_.undrain()));
+  if (verb.starts_with("drain"))
+    return reply(logged(server_.drain(verb == "drain" ? telemetry::Presence::drained
+                                                      : telemetry::Presence::maintenance)));
   return verb == "reload" ? server_.reload(std::move(reply)) : server_.upgrade(std::move(reply));
 }
 

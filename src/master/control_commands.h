@@ -10,6 +10,7 @@
 #include "config/config.h"
 #include "control/server.h"
 #include "status/reporter.h"
+#include "telemetry/presence.h"
 
 namespace cgisrv::master {
 
@@ -23,6 +24,9 @@ class ServerControl {
   virtual void upgrade(control::Reply reply) = 0;
   virtual control::Answer reopen() = 0;
   virtual control::Answer quit() = 0;
+  // drained, or maintenance
+  virtual control::Answer drain(telemetry::Presence wanted) = 0;
+  virtual control::Answer undrain() = 0;
 
  protected:
   ~ServerControl() = default;

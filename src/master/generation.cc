@@ -42,7 +42,7 @@ Result<void> give_up_rights(std::optional<process::Cgroups>& cgroups,
 }  // namespace
 
 Generation::Generation(config::Config config, std::vector<Listening> listening,
-                       std::optional<net::Listener> admin, accesslog::AccessLog access_log,
+                       AdminListeners admin, accesslog::AccessLog access_log,
                        LoadedCertificates certificates, Common& common)
     : config_(std::move(config)),
       listening_(std::move(listening)),
@@ -55,7 +55,8 @@ Generation::Generation(config::Config config, std::vector<Listening> listening,
       number_(++common.generations),
       privileges_(config::privileges_of(config_)),
       workers_(pool::worker_count(config_.server.workers)) {
-  if (admin) admin_listener_.emplace(std::move(*admin));
+  if (admin.pages) admin_listener_.emplace(std::move(*admin.pages));
+  if (admin.agent) agent_listener_.emplace(std::move(*admin.agent));
 }
 
 Generation::~Generation() = default;
@@ -85,15 +86,20 @@ void Generation::become_current() {
 
 void Generation::begin_admin(pool::Master& master) {
   if (!admin_listener_) return;
-  admin_.emplace(master, *admin_listener_, admin_contexts_,
-                 AdminSources{config_.admin, config_.server.heartbeat_timeout, *reporter_,
-                              common_.table, common_.shared_stats},
-                 privileges_);
+  admin_.emplace(
+      master,
+      AdminDescriptors{*admin_listener_, agent_listener_ ? &*agent_listener_ : nullptr,
+                       admin_contexts_},
+      AdminSources{config_.admin, config_.server.heartbeat_timeout, *reporter_, common_.table,
+                   common_.shared_stats, config::wants_zygote_manager(config_)},
+      privileges_);
 }
 
 void Generation::end_admin() {
   admin_.reset();
-  if (admin_listener_) (*admin_listener_)->socket.reset();  // or clients would wait in its backlog
+  // Or clients would wait in their backlogs.
+  if (admin_listener_) (*admin_listener_)->socket.reset();
+  if (agent_listener_) (*agent_listener_)->socket.reset();
 }
 
 pool::WorkerGroupSpec Generation::for_pool(std::vector<Fd> listeners,

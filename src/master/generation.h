@@ -49,18 +49,25 @@ struct Listening {
   worker::ListenerKind kind{};
 };
 
+// Of the admin process; each may be absent.
+struct AdminListeners {
+  std::optional<net::Listener> pages;
+  std::optional<net::Listener> agent;  // HAProxy's
+};
+
 class Generation {
  public:
-  // `listening`: in the order of the sockets. `admin`: none, or one.
-  Generation(config::Config config, std::vector<Listening> listening,
-             std::optional<net::Listener> admin, accesslog::AccessLog access_log,
-             LoadedCertificates certificates, Common& common);
+  // `listening`: in the order of the sockets.
+  Generation(config::Config config, std::vector<Listening> listening, AdminListeners admin,
+             accesslog::AccessLog access_log, LoadedCertificates certificates, Common& common);
   ~Generation();
 
   const config::Config& config() const { return config_; }
   const std::vector<Listening>& listening() const { return listening_; }
   // The admin listener; null: none.
   const net::Listener* admin() const { return admin_listener_ ? &**admin_listener_ : nullptr; }
+  // The one that HAProxy asks; null: none.
+  const net::Listener* agent() const { return agent_listener_ ? &**agent_listener_ : nullptr; }
   accesslog::AccessLog& access_log() { return access_log_; }
   const FileStates& certificate_states() const { return certificate_states_; }
   const status::Reporter& reporter() const { return *reporter_; }
@@ -98,6 +105,7 @@ class Generation {
   const process::Privileges privileges_;
   const unsigned workers_;
   std::optional<ParentOnly<net::Listener>> admin_listener_;
+  std::optional<ParentOnly<net::Listener>> agent_listener_;
   std::unique_ptr<status::Reporter> reporter_;
   std::optional<ZygoteManagerHost> zygote_manager_;
   std::optional<PasswordCheckerHost> password_checker_;

@@ -25,10 +25,6 @@ constexpr std::chrono::milliseconds busy_interval{100};
 constexpr std::string_view busy =
     "the server is starting, or ending, or a reload or an upgrade is under way; try again later\n";
 
-std::string duration_text(config::Duration duration) {
-  return format_duration(static_cast<std::uint64_t>(duration.count()));
-}
-
 // Settings that a running server cannot change: keeps the present ones, and says so in the text.
 std::string keep_what_needs_a_restart(const config::Config& now, config::Config& next) {
   std::string notes;
@@ -117,7 +113,7 @@ pool::Hooks MasterProcess::hooks() {
     is_ending_ = true;
     note_life("stopping");
     if (upgrade_) upgrade_->give_up("the server is about to end");
-    if (!handed_over_) state_->stopping();
+    if (!handed_over_) state_->stopping(config().server.shutdown_timeout);
     // Now, while they listen: later another server may have replaced them.
     if (!handed_over_ && (is_ready_ || !inherited_.inheritance.is_successor()))
       unlink_sockets(*current_, nullptr);
@@ -140,6 +136,7 @@ pool::Hooks MasterProcess::hooks() {
   ::sigaction(SIGHUP, nullptr, &hangup);
   if (config().file.empty() && hangup.sa_handler == SIG_IGN) hooks.on_hangup = [] {};
   hooks.on_quit = [this] { logged(quit()); };
+  hooks.on_terminate = [this] { terminate(); };
   hooks.on_user1 = [this] { reopen(); };
   hooks.on_user2 = [=, this] { upgrade(to_nobody); };
   return hooks;
@@ -149,8 +146,10 @@ void MasterProcess::begin(pool::Master& master) {
   master_ = &master;
   hang_up_again_ =
       std::make_unique<Timer>(master.loop(), Callback::of<&MasterProcess::hang_up>(*this));
-  quit_delay_ = std::make_unique<Timer>(master.loop(), Callback::of<&MasterProcess::finish>(*this));
+  drain_delay_ =
+      std::make_unique<Timer>(master.loop(), Callback::of<&MasterProcess::finish>(*this));
   state_ = std::make_unique<ServiceState>(inherited_.sd_notify, master, start_.what);
+  take_over_presence();
   orphans_ = std::make_unique<Orphans>(master.loop());
   control_commands_ = std::make_unique<ControlCommands>(master, *this);
   admitting_ = std::make_unique<Admitting>(master, common_.table, *current_);
@@ -204,7 +203,7 @@ void MasterProcess::end() {
   note_life(handed_over_ ? "ended: its successor serves" : "stopped");
   state_.reset();
   hang_up_again_.reset();
-  quit_delay_.reset();
+  drain_delay_.reset();
   upgrade_.reset();
   generations_.remove_if([this](const auto& each) { return each.get() != current_; });
   current_->end();
@@ -329,35 +328,6 @@ control::Answer MasterProcess::reopen() {
   return logged({exit_status::ok, "the logs were opened again\n"});
 }
 
-// ---- the end -----------------------------------------------------------------------------------
-
-// Load balancers are told first; the listeners close only when they have had time to notice. A
-// second request ends that wait.
-control::Answer MasterProcess::quit() {
-  const config::ServerOptions& options = config().server;
-  std::string text;
-  if (is_ready_ && !is_leaving_ && !is_ending_ && options.quit_delay.count() > 0) {
-    is_leaving_ = true;
-    if (upgrade_) upgrade_->give_up("the server is about to end");
-    common_.shared_stats.begin_leaving();
-    state_->stopping();
-    quit_delay_->arm_after(options.quit_delay);
-    text = fmt::format("serving for {} more, while /readyz says that it is leaving; then ",
-                       duration_text(options.quit_delay));
-  } else {
-    finish();
-  }
-  if (options.shutdown_timeout == config::duration_unlimited)
-    return {exit_status::ok, text + "finishing open requests, then stopping\n"};
-  return {exit_status::ok, fmt::format("{}finishing open requests, for {} at most, then stopping\n",
-                                       text, duration_text(options.shutdown_timeout))};
-}
-
-void MasterProcess::finish() {
-  quit_delay_->disarm();
-  master_->stop(pool::Stop::finish);
-}
-
 // ---- upgrade -----------------------------------------------------------------------------------
 
 void MasterProcess::upgrade(control::Reply reply) {
@@ -376,10 +346,12 @@ void MasterProcess::upgrade(control::Reply reply) {
     listeners.emplace_back(current_->listening()[i].configured, master_->listeners()[i].get());
   if (const auto* admin = current_->admin())
     listeners.emplace_back(admin_name(config().admin.listen), admin->socket.get());
-  auto begun =
-      Upgrade::begin(master_->loop(), start_.invocation, listeners,
-                     {common_.descriptors, inherited_.sd_notify.variables()},
-                     [this, reply](const std::string& problem) { upgraded(problem, reply); });
+  if (const auto* agent = current_->agent())
+    listeners.emplace_back(agent_name(config().admin.agent), agent->socket.get());
+  auto begun = Upgrade::begin(
+      master_->loop(), start_.invocation, listeners,
+      {common_.descriptors, inherited_.sd_notify.variables(), common_.shared_stats.presence()},
+      [this, reply](const std::string& problem) { upgraded(problem, reply); });
   if (!begun) return reply(logged({exit_status::unavailable, begun.error().what + "\n"}));
   upgrade_ = std::move(*begun);
   log::line(log::Level::notice, "upgrade: started {} as pid {}", start_.invocation.binary,

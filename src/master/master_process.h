@@ -44,6 +44,8 @@ class MasterProcess final : public ServerControl {
   void upgrade(control::Reply reply) override;
   control::Answer reopen() override;
   control::Answer quit() override;
+  control::Answer drain(telemetry::Presence wanted) override;
+  control::Answer undrain() override;
 
  private:
   struct Admitting;
@@ -63,7 +65,10 @@ class MasterProcess final : public ServerControl {
   void reloaded(const std::string& problem, const std::string& notes, const control::Reply& reply);
   bool is_busy() const;
   void hang_up();
+  void take_over_presence();
+  config::Duration delay_left() const;
   void finish();
+  void terminate();
   void keep_error_log() const;
   void generation_ended(const Generation& generation);
   void upgraded(const std::string& problem, const control::Reply& reply);
@@ -84,9 +89,10 @@ class MasterProcess final : public ServerControl {
   std::unique_ptr<CertificateWatch> certificate_watch_;
   std::unique_ptr<ServiceState> state_;
   std::unique_ptr<Timer> hang_up_again_;
-  std::unique_ptr<Timer> quit_delay_;
+  std::unique_ptr<Timer> drain_delay_;
+  TimePoint drained_at_{};  // if it is drained
   bool is_ready_ = false;
-  bool is_leaving_ = false;  // was told to quit: still serves for quit_delay
+  bool is_leaving_ = false;  // was told to quit: still serves for drain_delay
   bool is_ending_ = false;
   bool handed_over_ = false;
 };

@@ -18,11 +18,13 @@ namespace cgisrv::master {
 
 namespace {
 
-// Its listeners, and that of its admin process.
+// Its listeners, and those of its admin process.
 std::vector<Listening> all_of(const Generation& generation) {
   std::vector<Listening> all = generation.listening();
   if (const auto* admin = generation.admin())
     all.push_back({generation.config().admin.listen, admin->address, admin->activated});
+  if (const auto* agent = generation.agent())
+    all.push_back({generation.config().admin.agent, agent->address, agent->activated});
   return all;
 }
 
@@ -72,6 +74,10 @@ std::string admin_name(const std::string& address) {
   return "admin " + address;
 }
 
+std::string agent_name(const std::string& address) {
+  return "agent " + address;
+}
+
 void unlink_sockets(const Generation& generation, const Generation* next) {
   for (const Listening& each : all_of(generation))
     if (!each.activated && (next == nullptr || !listens_at(*next, each.address)))
@@ -118,8 +124,8 @@ Result<LoadedResources> ResourceLoader::open_all(config::Config config) {
   }
   if (listening.size() > pool::listeners_max)
     return fail("{} listeners are too many; at most {}", listening.size(), pool::listeners_max);
-  auto admin = open_admin(config.admin.listen);
-  if (!admin) return std::unexpected(told(admin.error(), config, "--admin", "[admin] listen"));
+  auto admin = open_admin(config);
+  if (!admin) return std::unexpected(admin.error());
   auto access_log = accesslog::AccessLog::open(config.access_log);
   if (!access_log) return std::unexpected(access_log.error());
   if (auto used = use_error_log(config); !used) return std::unexpected(used.error());
@@ -174,14 +180,28 @@ Result<std::vector<net::Listener>> ResourceLoader::open_listeners(const std::str
   return listeners;
 }
 
-Result<std::optional<net::Listener>> ResourceLoader::open_admin(const std::string& address) {
-  if (address.empty()) return std::nullopt;
-  auto kept = kept_admin(address);
+Result<AdminListeners> ResourceLoader::open_admin(const config::Config& config) {
+  const config::AdminOptions& options = config.admin;
+  const Generation* const now = current_.generation;
+  const config::AdminOptions none;
+  const config::AdminOptions& open = now != nullptr ? now->config().admin : none;
+  auto pages = open_one({"listen", options.listen, admin_name(options.listen),
+                         now != nullptr ? now->admin() : nullptr, open.listen});
+  if (!pages) return std::unexpected(told(pages.error(), config, "--admin", "[admin] listen"));
+  auto agent = open_one({"agent", options.agent, agent_name(options.agent),
+                         now != nullptr ? now->agent() : nullptr, open.agent});
+  if (!agent) return std::unexpected(told(agent.error(), config, "", "[admin] agent"));
+  return AdminListeners{std::move(*pages), std::move(*agent)};
+}
+
+Result<std::optional<net::Listener>> ResourceLoader::open_one(const OfAdmin& wanted) {
+  if (wanted.address.empty()) return std::nullopt;
+  auto kept = kept_one(wanted);
   if (!kept) return std::unexpected(kept.error());
-  auto listeners = open_listeners(address, std::move(*kept), {});
+  auto listeners = open_listeners(wanted.address, std::move(*kept), {});
   if (!listeners) return std::unexpected(listeners.error());
   if (listeners->size() > 1)
-    return fail("[admin] listen takes one socket, and {} stands for {}", address,
+    return fail("[admin] {} takes one socket, and {} stands for {}", wanted.key, wanted.address,
                 listeners->size());
   return std::move(listeners->front());
 }
@@ -200,14 +220,12 @@ Result<std::vector<Fd>> ResourceLoader::kept_listeners(const std::string& addres
   return found;
 }
 
-Result<std::vector<Fd>> ResourceLoader::kept_admin(const std::string& address) {
-  if (current_.generation == nullptr)
-    return inherited_.inheritance.take_listeners(admin_name(address));
+Result<std::vector<Fd>> ResourceLoader::kept_one(const OfAdmin& wanted) {
+  if (current_.generation == nullptr) return inherited_.inheritance.take_listeners(wanted.name);
   std::vector<Fd> found;
-  if (current_.generation->admin() != nullptr &&
-      current_.generation->config().admin.listen == address &&
-      !add_duplicate(found, current_.generation->admin()->socket))
-    return fail_errno(errno, "keeping {}", address);
+  if (wanted.open != nullptr && wanted.open_address == wanted.address &&
+      !add_duplicate(found, wanted.open->socket))
+    return fail_errno(errno, "keeping {}", wanted.address);
   return found;
 }
 

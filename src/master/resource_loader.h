@@ -35,6 +35,7 @@ struct LoadedResources {
 Result<void> use_error_log(const config::Config& config);
 // A newer server finds its socket by this: others may have the same address, "127.0.0.1:0".
 std::string admin_name(const std::string& address);
+std::string agent_name(const std::string& address);
 // Removes the files of its sockets, except those that `next` has too; null: there is no next.
 void unlink_sockets(const Generation& generation, const Generation* next);
 
@@ -56,9 +57,18 @@ class ResourceLoader {
   Result<std::vector<net::Listener>> open_listeners(const std::string& address,
                                                     std::vector<Fd> kept,
                                                     const net::SocketRights& rights);
-  Result<std::optional<net::Listener>> open_admin(const std::string& address);
+  // A listener of the admin process, in the configuration and as it is open now.
+  struct OfAdmin {
+    std::string_view key;
+    const std::string& address;  // empty: it is not wanted
+    std::string name;            // for a newer server
+    const net::Listener* open;   // null: none
+    std::string open_address;    // as it is configured now
+  };
+  Result<AdminListeners> open_admin(const config::Config& config);
+  Result<std::optional<net::Listener>> open_one(const OfAdmin& wanted);
   Result<std::vector<Fd>> kept_listeners(const std::string& address);
-  Result<std::vector<Fd>> kept_admin(const std::string& address);
+  Result<std::vector<Fd>> kept_one(const OfAdmin& wanted);
 
   InheritedResources& inherited_;
   Common& common_;

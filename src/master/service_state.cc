@@ -9,6 +9,8 @@ namespace cgisrv::master {
 
 namespace {
 constexpr std::chrono::seconds without_watchdog{5};
+// For what has to be killed when its time is over.
+constexpr std::chrono::seconds killing{10};
 }  // namespace
 
 std::string count_by_state(const std::vector<pool::WorkerStatus>& workers) {
@@ -29,21 +31,36 @@ ServiceState::ServiceState(const process::SdNotify& sd_notify, pool::Master& mas
 
 void ServiceState::ready() {
   if (ending_) return;  // the end cut a reload short
-  activity_ = "Serving " + serves_;
+  is_serving_ = true;
+  activity_ = serving();
   ready_told_ = sd_notify_.ready(told_ = text());
   if (sd_notify_.present()) check();  // the watchdog begins now
 }
 
 void ServiceState::reloading() {
+  is_serving_ = false;
   activity_ = "Reloading " + serves_;
   ready_told_ = true;  // not now
   sd_notify_.reloading(told_ = text());
 }
 
-void ServiceState::stopping() {
+void ServiceState::stopping(std::chrono::milliseconds within) {
   ending_ = ready_told_ = true;
+  is_serving_ = false;
   activity_ = "Ending";
-  sd_notify_.stopping(told_ = text());
+  const bool is_known = within < std::chrono::milliseconds::max();
+  sd_notify_.stopping(told_ = text(), is_known ? within + killing : std::chrono::milliseconds(0));
+}
+
+void ServiceState::drained(bool is_drained) {
+  is_drained_ = is_drained;
+  if (!is_serving_) return;  // ready() will tell
+  activity_ = serving();
+  sd_notify_.status(told_ = text());
+}
+
+std::string ServiceState::serving() const {
+  return (is_drained_ ? "Drained, and still serving " : "Serving ") + serves_;
 }
 
 std::string ServiceState::text() const {

@@ -19,10 +19,14 @@ class ServiceState {
 
   void ready();  // also after a reload, whatever its result
   void reloading();
-  void stopping();
+  // `within`: how long that may take at most; max(): nobody knows.
+  void stopping(std::chrono::milliseconds within);
+  // Clients are to move elsewhere, or to come back.
+  void drained(bool is_drained);
 
  private:
   void check();
+  std::string serving() const;
   std::string text() const;
 
   const process::SdNotify& sd_notify_;
@@ -30,7 +34,9 @@ class ServiceState {
   const std::string serves_;
   std::string activity_;
   std::string told_;
-  bool ready_told_ = true;  // or need not be; else again later, for it must not be lost
+  bool is_drained_ = false;
+  bool is_serving_ = false;  // neither reloading nor ending
+  bool ready_told_ = true;   // or need not be; else again later, for it must not be lost
   bool ending_ = false;
   Timer timer_;
 };

@@ -26,7 +26,10 @@ namespace cgisrv::master {
 
 namespace {
 
-constexpr auto variable = "CGISRV_INHERITED";  // lines: a descriptor, then an address or nothing
+// Lines: a descriptor, then an address or nothing; or "presence", and which. Of a line that it does
+// not know, another version takes no notice.
+constexpr auto variable = "CGISRV_INHERITED";
+constexpr std::string_view presence_word = "presence";
 constexpr std::string_view serves = "serves";
 constexpr int sd_notify_timeout_ms = 1000;
 
@@ -54,8 +57,9 @@ Fd take_socket(std::string_view number) {
   return Fd(fd);
 }
 
-std::string describe(const Upgrade::Listeners& listeners, int socket) {
-  std::string text = fmt::format("{}=", socket);
+std::string describe(const Upgrade::Listeners& listeners, int socket,
+                     telemetry::Presence presence) {
+  std::string text = fmt::format("{}=\n{}={}", socket, presence_word, telemetry::text(presence));
   for (const auto& [address, fd] : listeners)
     text += fmt::format("\n{}={}", fd, address);
   return text;
@@ -95,7 +99,12 @@ Inheritance Inheritance::take() {
   const std::string lines = take_variable(variable);
   for (std::string_view rest = lines; !rest.empty();) {
     std::string_view address = text::take_until(rest, '\n');
-    Fd socket = take_socket(text::take_until(address, '='));
+    const auto first = text::take_until(address, '=');
+    if (first == presence_word && address == telemetry::text(telemetry::Presence::drained))
+      inheritance.presence_ = telemetry::Presence::drained;
+    if (first == presence_word && address == telemetry::text(telemetry::Presence::maintenance))
+      inheritance.presence_ = telemetry::Presence::maintenance;
+    Fd socket = take_socket(first);
     if (!socket) continue;
     if (address.empty()) {
       inheritance.predecessor_ = std::move(socket);
@@ -142,7 +151,8 @@ Result<std::unique_ptr<Upgrade>> Upgrade::begin(Loop& loop, const Invocation& in
   auto& [mine, theirs] = *ends;
   std::vector<std::string> arguments = invocation.arguments;
   std::vector<std::string> environment = surroundings.variables;
-  environment.push_back(fmt::format("{}={}", variable, describe(listeners, theirs.get())));
+  environment.push_back(
+      fmt::format("{}={}", variable, describe(listeners, theirs.get(), surroundings.presence)));
   for (char** each = ::environ; *each != nullptr; ++each)
     environment.emplace_back(*each);
   const auto argument_pointers = process::pointers(arguments);

@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "telemetry/presence.h"
 
 namespace cgisrv::master {
 
@@ -45,6 +46,8 @@ class Inheritance {
   // The listening sockets of that configured address; none: it must be opened.
   std::vector<Fd> take_listeners(const std::string& address);
   bool is_successor() const { return static_cast<bool>(*predecessor_); }
+  // Whether it was drained.
+  telemetry::Presence presence() const { return presence_; }
   // We serve: the older server may end. Returns when it has told the service manager who the
   // service is now (the manager only listens to the old one), or after a second.
   void tell_that_we_serve();
@@ -52,6 +55,7 @@ class Inheritance {
  private:
   ParentOnly<Fd> predecessor_;
   ParentOnly<std::multimap<std::string, Fd>> listeners_;
+  telemetry::Presence presence_ = telemetry::Presence::here;
 };
 
 // The old server's side; exists while a new one is being started.
@@ -63,10 +67,11 @@ class Upgrade {
   // may destroy this. `listeners`: the configured address of each, and its socket.
   using Done = std::function<void(const std::string& problem)>;
   using Listeners = std::vector<std::pair<std::string, int>>;
-  // As they were when we were started.
+  // As they were when we were started, but for the last.
   struct Surroundings {
     rlimit descriptors;
     std::vector<std::string> variables;  // "NAME=value": those that we have taken out
+    telemetry::Presence presence = telemetry::Presence::here;  // now
   };
   static Result<std::unique_ptr<Upgrade>> begin(Loop& loop, const Invocation& invocation,
                                                 const Listeners& listeners,

@@ -339,8 +339,9 @@ void Supervisor::on_signal(int number) {
     case SIGCHLD:
       return reap();
     case SIGINT:
-    case SIGTERM:
       return stop(Stop::now);
+    case SIGTERM:
+      return hooks_.on_terminate ? hooks_.on_terminate() : stop(Stop::now);
     case SIGQUIT:
       return hooks_.on_quit ? hooks_.on_quit() : stop(Stop::finish);
     case SIGHUP:

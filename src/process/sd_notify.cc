@@ -62,8 +62,10 @@ bool SdNotify::reloading(std::string_view status) const {
                           one_line(status)));
 }
 
-bool SdNotify::stopping(std::string_view status) const {
-  return send(fmt::format("STOPPING=1\nSTATUS={}", one_line(status)));
+bool SdNotify::stopping(std::string_view status, std::chrono::microseconds within) const {
+  const std::string extension =
+      within.count() > 0 ? fmt::format("EXTEND_TIMEOUT_USEC={}\n", within.count()) : std::string();
+  return send(fmt::format("STOPPING=1\n{}STATUS={}", extension, one_line(status)));
 }
 
 bool SdNotify::status(std::string_view text) const {

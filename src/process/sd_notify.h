@@ -27,7 +27,9 @@ class SdNotify {
   bool ready(std::string_view status) const;
   // The configuration is being read again; ready() must follow, whatever the result.
   bool reloading(std::string_view status) const;
-  bool stopping(std::string_view status) const;
+  // `within`: how long the end may take, so that the manager has that much patience; 0: as it is
+  // configured there.
+  bool stopping(std::string_view status, std::chrono::microseconds within) const;
   bool status(std::string_view text) const;
   bool alive() const;
   // Another process is the service from now on; it must get variables().

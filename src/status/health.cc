@@ -38,6 +38,8 @@ std::string why_not_alive(std::chrono::nanoseconds silence) {
 }
 
 std::string why_not_ready(const Report& report) {
+  if (report.server.state == "drained") return "drained by the administrator";
+  if (report.server.state == "maintenance") return "drained by the administrator, for maintenance";
   if (report.server.state != "serving") return report.server.state;
   if (std::ranges::none_of(report.workers, has_room))
     return "saturated: no worker has room for a connection";

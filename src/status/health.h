@@ -10,7 +10,7 @@ namespace cgisrv::status {
 
 // What is wrong, in one sentence; empty: nothing. `silence`: since the master's last sign of life.
 std::string why_not_alive(std::chrono::nanoseconds silence);
-// Starting, stopping, or without room for one more request.
+// Starting, drained, stopping, or without room for one more request.
 std::string why_not_ready(const Report& report);
 
 }  // namespace cgisrv::status

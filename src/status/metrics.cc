@@ -63,6 +63,8 @@ void add_server(Exposition& out, const Report& report) {
   gauge("cgisrv_uptime_seconds", server.uptime_seconds, "Since the server was started.");
   gauge("cgisrv_generation", server.generation,
         "Which configuration serves: 1 at the start, one more for each that took its place.");
+  gauge("cgisrv_drained", server.is_drained() ? 1 : 0,
+        "1 while the administrator has drained the server: load balancers send it nothing new.");
   counter("cgisrv_connections_accepted_total", totals.connections_accepted,
           "Connections that workers have accepted.");
   counter("cgisrv_worker_deaths_total", totals.worker_deaths,

@@ -17,12 +17,17 @@ struct Report {
   struct Server {
     int pid = 0;
     std::string version;
-    std::string state;  // starting, serving, leaving, finishing, stopping
+    // starting, serving, drained, maintenance, leaving, finishing, stopping
+    std::string state;
     double uptime_seconds = 0;
     unsigned generation = 0;  // of the configuration, counted from 1
     std::string serves;       // the directory, or the configuration file; absolute
     bool configured = false;  // it is a file
     std::vector<std::string> listeners;
+
+    bool is_drained() const { return state == "drained" || state == "maintenance"; }
+    // Not for a server that ends, or whose successor serves already.
+    bool is_current() const { return state == "serving" || is_drained(); }
   };
   struct Totals {
     std::uint64_t requests = 0;

@@ -57,13 +57,12 @@ Reporter::Reporter(const pool::Master& master, admission::Table& table,
 Report Reporter::report() const {
   const auto workers = master_.workers();
   const pool::PoolStatus pool = master_.status();
+  const std::string_view state = server_state(workers);
   Report report;
   report.server = {
       .pid = pid_,
       .version = CGISRV_VERSION,
-      .state = std::string(shared_stats_.leaving() && server_state(workers) == "serving"
-                               ? "leaving"
-                               : server_state(workers)),
+      .state = std::string(state == "serving" ? telemetry::text(shared_stats_.presence()) : state),
       .uptime_seconds = std::chrono::duration<double>(shared_stats_.age()).count(),
       .generation = pool.generation,
       .serves = about_.serves,

@@ -11,6 +11,7 @@
 #include "telemetry/history.h"
 #include "telemetry/http2_counts.h"
 #include "telemetry/incidents.h"
+#include "telemetry/presence.h"
 #include "telemetry/traffic.h"
 
 namespace cgisrv::telemetry {
@@ -33,9 +34,11 @@ class SharedStats {
   void count_reload(bool good) { ++(good ? shared_->reloads : shared_->reloads_failed); }
   std::uint64_t reloads() const { return shared_->reloads; }
   std::uint64_t reloads_failed() const { return shared_->reloads_failed; }
-  // The master is about to end, and still serves for a while: clients should move elsewhere.
-  void begin_leaving() { shared_->leaving = true; }
-  bool leaving() const { return shared_->leaving.load(std::memory_order_relaxed); }
+  // Written by the master alone.
+  void be(Presence presence) { shared_->presence = presence; }
+  Presence presence() const { return shared_->presence.load(std::memory_order_relaxed); }
+  // Whether clients should move elsewhere.
+  bool leaving() const { return presence() != Presence::here; }
   // Since the master made this.
   Clock::duration age() const { return Clock::now() - made_; }
 
@@ -44,7 +47,7 @@ class SharedStats {
   struct Shared {
     std::atomic<Clock::duration> beat;
     std::atomic<std::uint64_t> reloads, reloads_failed;
-    std::atomic<bool> leaving;
+    std::atomic<Presence> presence;
     Handshakes handshakes;
     Http2Counts http2;
     Traffic traffic;

@@ -3,6 +3,7 @@ that it asked for reach it."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -44,10 +45,10 @@ def until(condition: Callable[[], object], seconds: float = 10.0) -> bool:
 class Container:
     """The server, first process of its pid namespace."""
 
-    def __init__(self, site: Path):
+    def __init__(self, site: Path, *what: str):
         # The runtime that starts it, which does not look after its processes.
         self.runtime = subprocess.Popen(
-            ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child=SIGKILL", BINARY, site,
+            ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child=SIGKILL", BINARY, *(what or [site]),
              "-l", "127.0.0.1:0", "-w", "2"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
             env={**os.environ, "RUNTIME_DIRECTORY": str(site.parent)})
         self.url = self.runtime.stdout.readline().split()[-1]
@@ -85,17 +86,29 @@ class Container:
 
 
 @pytest.fixture
-def container(tmp_path: Path) -> Iterator[Container]:
+def site(tmp_path: Path) -> Path:
     site = tmp_path / "site"
     site.mkdir()
     for name, text in PROGRAMS.items():
         (site / name).write_text(f"#!/bin/sh\necho 'Content-Type: text/plain'\necho\n{text}\n")
         (site / name).chmod(0o755)
-    container = Container(site)
-    yield container
-    container.runtime.kill()  # and all that is in it
-    container.runtime.wait()
-    container.runtime.stdout.close()
+    return site
+
+
+@contextlib.contextmanager
+def running(container: Container) -> Iterator[Container]:
+    try:
+        yield container
+    finally:
+        container.runtime.kill()  # and all that is in it
+        container.runtime.wait()
+        container.runtime.stdout.close()
+
+
+@pytest.fixture
+def container(site: Path) -> Iterator[Container]:
+    with running(Container(site)) as container:
+        yield container
 
 
 def test_it_is_the_first_process(container: Container):
@@ -135,6 +148,19 @@ def test_it_finishes_what_is_open_when_asked_to(container: Container):
         os.kill(container.pid, signal.SIGQUIT)
         assert streaming.read() == b"done\n"
     assert container.runtime.wait(15) == 0
+
+
+def test_term_lets_it_finish_what_is_open_by_a_configuration(site: Path):
+    """A runtime sends TERM, unless its image says otherwise."""
+    file = site.parent / "cgisrv.toml"
+    file.write_text(f'[server]\nuser = "root"\n[[site]]\nroot = "{site}"\n'
+                    '[[site.location]]\nmatch = "*.cgi"\ncgi = true\n')
+    with running(Container(site, "-c", str(file))) as container:
+        with container.open("slow.cgi") as streaming:
+            assert streaming.readline() == b"begun\n"
+            os.kill(container.pid, signal.SIGTERM)
+            assert streaming.read() == b"done\n"
+        assert container.runtime.wait(15) == 0
 
 
 # The image. Nothing here can build one; its parts are tried where they can be.

@@ -8,6 +8,8 @@ const toldMost = 50;  // failures: older ones are forgotten
 
 const states = {
   starting: "The server is starting: no worker is ready yet.",
+  drained: "The administrator has drained the server: load balancers send it nothing new.",
+  maintenance: "The administrator has drained the server for maintenance: load balancers leave it alone.",
   leaving: "The server is leaving: it serves until load balancers have noticed, and then ends.",
   finishing: "The server is finishing: it ends what is under way, and accepts nothing new.",
   stopping: "The server is stopping.",

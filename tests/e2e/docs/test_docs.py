@@ -76,7 +76,7 @@ def whole(configuration: str) -> str:
 
 
 # A test must not meet another's port, and has nobody who hands over sockets.
-PORT = re.compile(r'^((?:address|listen) = )"(?:(.*):\d+|fd:\w+)"', re.MULTILINE)
+PORT = re.compile(r'^((?:address|listen|agent) = )"(?:(.*):\d+|fd:\w+)"', re.MULTILINE)
 
 
 def below(folder: Path, configuration: str) -> str:

@@ -1,11 +1,8 @@
 """The end of a server that others send requests to: load balancers, proxies, and clients that keep
 their connections."""
 
-import contextlib
-import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import threading
@@ -16,6 +13,7 @@ import pytest
 from support import client
 from support.admin import Admin, admin_site, under_way
 from support.control import UNAVAILABLE, control
+from support.haproxy import haproxy, with_haproxy
 from support.programs import PLAIN
 from support.server import Server
 from support.site import Site, compile_into
@@ -39,7 +37,7 @@ def refuses(server: Server) -> bool:
 def test_quit_serves_on_until_load_balancers_have_noticed(with_admin, site, how):
     """The delay is longer than the test: a second `quit` ends it, and nothing else but a stop."""
     site.file("page.txt", "page")
-    admin = with_admin(server='quit_delay = "10m"\nshutdown_timeout = "30s"')
+    admin = with_admin(server='drain_delay = "10m"\nshutdown_timeout = "30s"')
     server = admin.server
     old = server.connect()
     assert old.request("GET", "/page.txt").header("Connection") is None
@@ -69,80 +67,37 @@ def test_quit_serves_on_until_load_balancers_have_noticed(with_admin, site, how)
 
 @pytest.mark.fault("2i")
 def test_a_stop_does_not_wait_for_load_balancers(with_admin):
-    admin = with_admin(server='quit_delay = "10m"')
+    admin = with_admin(server='drain_delay = "10m"')
     admin.server.signal(signal.SIGQUIT)
     assert until(lambda: admin.get("/readyz").text == "leaving\n")
     assert by_pid(admin.server, "stop").returncode == 0
     assert admin.server.popen.wait(10) == 0
 
 
-HAPROXY = """
-global
-  stats socket {folder}/stats level admin
-defaults
-  mode http
-  timeout connect 10s
-  timeout client 60s
-  timeout server 60s
-  option httpchk GET /readyz
-frontend web
-  bind {folder}/web
-  default_backend cgisrv
-backend cgisrv
-  balance roundrobin
-  default-server check inter 100ms fall 1 rise 1
-"""
-
-
-@contextlib.contextmanager
-def haproxy(folder, admins):
-    """In front of the servers; yields how each of them is for it, by name."""
-    lines = "".join(f"  server s{i} 127.0.0.1:{admin.server.port} port {admin.address[1]}\n"
-                    for i, admin in enumerate(admins))
-    (folder / "haproxy.cfg").write_text(HAPROXY.format(folder=folder) + lines)
-    proxy = subprocess.Popen(["/usr/sbin/haproxy", "-db", "-q", "-f", folder / "haproxy.cfg"])
-
-    def states() -> dict[str, str]:
-        with socket.socket(socket.AF_UNIX) as stats:
-            stats.connect(str(folder / "stats"))
-            stats.sendall(b"show stat -1 4 -1\n")
-            rows = stats.makefile().read().splitlines()
-        heads = rows[0].split(",")
-        return {row.split(",")[heads.index("svname")]: row.split(",")[heads.index("status")]
-                for row in rows[1:] if row}
-
-    try:
-        assert until(lambda: (folder / "stats").exists() and (folder / "web").exists())
-        assert until(lambda: set(states().values()) == {"UP"}), states()
-        yield states
-    finally:
-        proxy.terminate()
-        proxy.wait(10)
-
-
 @pytest.mark.fault("2i")
-@pytest.mark.skipif(not os.path.exists("/usr/sbin/haproxy"), reason="haproxy is not installed")
+@with_haproxy
 def test_quit_behind_a_load_balancer_loses_no_request(start, tmp_path):
     """It is asked all along, by clients that keep their connection and by others."""
     admins = []
     for name in ("one", "two"):
         own = Site(tmp_path / name, compile_into(tmp_path))
         own.program("name.cgi", PLAIN + f"echo {name}\n")
-        admins.append(Admin(start(config=admin_site(own.root, server='quit_delay = "10m"'))))
+        admins.append(Admin(start(config=admin_site(own.root, server='drain_delay = "10m"'))))
     (short := Path(tempfile.mkdtemp(prefix="cgisrv-lb-"))).chmod(0o755)
+    web = str(short / "web")
     answers: list[str] = []
     statuses: set[int] = set()
     enough = threading.Event()
 
     def ask(keeps: bool) -> None:
-        connection = client.Connection(str(short / "web"))
+        connection = client.Connection(web)
         while not enough.is_set():
             response = connection.request("GET", "/name.cgi")
             statuses.add(response.status)
             answers.append(response.text.strip())
             if not keeps or response.header("Connection") == "close":
                 connection.close()
-                connection = client.Connection(str(short / "web"))
+                connection = client.Connection(web)
         connection.close()
 
     def asked(count: int = 40) -> bool:
@@ -150,13 +105,16 @@ def test_quit_behind_a_load_balancer_loses_no_request(start, tmp_path):
         return until(lambda: len(answers) >= wanted, 30)
 
     try:
-        with haproxy(short, admins) as states:
+        lines = [f"server s{i} 127.0.0.1:{admin.server.port} check inter 100ms fall 1 port "
+                 f"{admin.address[1]}" for i, admin in enumerate(admins)]
+        with haproxy(short, "option httpchk GET /readyz", *lines) as proxy:
+            assert until(lambda: set(proxy.column("status").values()) == {"UP"})
             clients = [threading.Thread(target=ask, args=(i % 2 == 0,)) for i in range(4)]
             for each in clients:
                 each.start()
             assert asked() and set(answers) == {"one", "two"}
             admins[0].server.signal(signal.SIGQUIT)
-            assert until(lambda: states()["s0"] == "DOWN")
+            assert until(lambda: proxy.column("status")["s0"] == "DOWN")
             assert asked()
             answers.clear()
             assert asked() and set(answers) == {"two"}

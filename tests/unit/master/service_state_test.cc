@@ -93,9 +93,33 @@ TEST_F(ServiceStateTest, IsAliveWhileItEnds) {
   master_.states = {{.state = "draining"}};
   ServiceState state(sd_notify_, master_, "/srv/www");
   state.ready();
-  state.stopping();
+  state.stopping(milliseconds::max());
   EXPECT_THAT(heard(), HasSubstr("STOPPING=1\nSTATUS=Ending; workers: 1 draining\n"));
   EXPECT_THAT(heard_for(milliseconds(200)), HasSubstr("WATCHDOG=1\n"));
+}
+
+// Else the manager would kill it by its own configuration, which knows nothing of ours.
+TEST_F(ServiceStateTest, SaysHowLongItsEndMayTake) {
+  ServiceState state(sd_notify_, master_, "/srv/www");
+  state.stopping(std::chrono::minutes(1));
+  EXPECT_THAT(heard(), HasSubstr("STOPPING=1\nEXTEND_TIMEOUT_USEC=70000000\nSTATUS=Ending"));
+}
+
+TEST_F(ServiceStateTest, TellsThatItIsDrained) {
+  master_.states = {{.state = "running"}};
+  ServiceState state(sd_notify_, master_, "/srv/www");
+  state.drained(true);  // before an upgrade
+  EXPECT_EQ(heard(), "");
+  state.ready();
+  EXPECT_THAT(heard(), HasSubstr("STATUS=Drained, and still serving /srv/www; "));
+  state.drained(false);
+  EXPECT_EQ(heard(), "STATUS=Serving /srv/www; workers: 1 running\n");
+  state.reloading();
+  heard();
+  state.drained(true);
+  EXPECT_EQ(heard(), "");
+  state.ready();
+  EXPECT_THAT(heard(), HasSubstr("STATUS=Drained, "));
 }
 
 TEST_F(ServiceStateTest, TellsAgainWhatAManagerHadNoRoomFor) {

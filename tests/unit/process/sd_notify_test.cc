@@ -63,8 +63,10 @@ TEST_F(ServiceManagerTest, HearsEachStateOfTheService) {
   EXPECT_EQ(heard(), "WATCHDOG=1");
   EXPECT_TRUE(sd_notify.main_pid(4711));
   EXPECT_EQ(heard(), "MAINPID=4711");
-  EXPECT_TRUE(sd_notify.stopping("finishing"));
+  EXPECT_TRUE(sd_notify.stopping("finishing", {}));
   EXPECT_EQ(heard(), "STOPPING=1\nSTATUS=finishing");
+  EXPECT_TRUE(sd_notify.stopping("finishing", std::chrono::seconds(40)));
+  EXPECT_EQ(heard(), "STOPPING=1\nEXTEND_TIMEOUT_USEC=40000000\nSTATUS=finishing");
   EXPECT_EQ(heard(), "");
 }
 

@@ -38,6 +38,14 @@ TEST(Ready, NeitherBeforeNorAfter) {
   }
 }
 
+TEST(Ready, NotWhileItIsDrained) {
+  Report report = serving();
+  report.server.state = "drained";
+  EXPECT_EQ(why_not_ready(report), "drained by the administrator");
+  report.server.state = "maintenance";
+  EXPECT_EQ(why_not_ready(report), "drained by the administrator, for maintenance");
+}
+
 TEST(Ready, NotWithoutRoomForAConnection) {
   Report report = serving();
   report.workers[1].connections = 10;

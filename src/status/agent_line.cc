@@ -1,0 +1,74 @@
+#include "status/agent_line.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "status/health.h"
+
+namespace cgisrv::status {
+
+namespace {
+
+constexpr std::chrono::duration<double> memory{5};  // of the mean
+constexpr unsigned step = 5;                        // in percent
+constexpr double change_min = 4;                    // less changes nothing
+constexpr double slow_start_seconds = 60;
+constexpr double warmth_min = 0.1;
+
+}  // namespace
+
+// Places are those of programs that are in use: no other program can lend its own.
+double demand_of(const Report& report) {
+  std::uint64_t wanted = 0;
+  std::uint64_t places = 0;
+  for (const Report::Program& program : report.programs) {
+    if (program.running + program.waiting == 0) continue;
+    wanted += program.running + program.waiting;
+    places += std::max(program.limit, program.running);
+  }
+  places = std::min(places, std::max(report.admission.limit, report.admission.running));
+  return places == 0 ? 0 : static_cast<double>(wanted) / static_cast<double>(places);
+}
+
+// By the warm programs that have been asked for, or by time: some program may never become warm.
+double warmth_of(const Report& report, bool has_warm_programs) {
+  const double age = report.server.uptime_seconds / slow_start_seconds;
+  if (!has_warm_programs || age >= 1) return 1;
+  double warm = 0;
+  double ready = 0;
+  for (const Report::Program& program : report.programs) {
+    if (program.start != "warm") continue;
+    ++warm;
+    if (program.zygotes > 0) ++ready;
+  }
+  return std::max({warm > 0 ? ready / warm : 0, age, warmth_min});
+}
+
+unsigned AgentWeight::percent(const Load& load, Clock::time_point now) {
+  const double exact = 100 * load.warmth / (1 + smoothed(load.demand + load.pressure, now));
+  if (told_ == 0 || std::abs(exact - told_) >= change_min)
+    told_ = std::max(static_cast<unsigned>(std::lround(exact / step)) * step, step);
+  return told_;
+}
+
+// However many ask, and however often.
+double AgentWeight::smoothed(double load, Clock::time_point now) {
+  const std::chrono::duration<double> since = now - at_;
+  const double kept = load_ ? std::exp(-since / memory) : 0;
+  load_ = kept * load_.value_or(0) + (1 - kept) * load;
+  at_ = now;
+  return *load_;
+}
+
+std::string agent_line(const Report& report, std::chrono::nanoseconds silence, unsigned percent) {
+  if (const std::string dead = why_not_alive(silence); !dead.empty()) return "down #" + dead;
+  const std::string& state = report.server.state;
+  if (state == "maintenance") return "up maint #" + why_not_ready(report);
+  if (state == "drained" || state == "leaving") return "up drain #" + why_not_ready(report);
+  if (state != "serving") return "down #" + state;
+  return fmt::format("up ready {}%", percent);
+}
+
+}  // namespace cgisrv::status

@@ -1,0 +1,221 @@
+"""HAProxy's agent-check, by plain sockets and by the real one, and what `cgisrv haproxy-config` prints."""
+
+import contextlib
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from support.admin import Admin, admin_site, under_way
+from support.agent import address_of_agent, ask
+from support.binary import BINARY
+from support.client import Connection
+from support.control import control
+from support.haproxy import accepts, haproxy, with_haproxy
+from support.programs import PLAIN
+from support.site import Site, compile_into
+from support.tls import site_keys
+from support.waiting import until
+
+
+def weight(line: str) -> int:
+    found = re.fullmatch(r"up ready (\d+)%", line)
+    assert found, line
+    return int(found[1])
+
+
+@pytest.fixture
+def short():
+    """A folder whose name fits into the address of a socket."""
+    folder = Path(tempfile.mkdtemp(prefix="cgisrv-lb-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+def test_weight_falls_with_what_runs_and_waits(with_admin, site):
+    """Whatever else the machine does, that is at most as much as all places taken."""
+    admin = with_admin(admin='agent = "127.0.0.1:0"', cgi="max_running = 1")
+    agent = address_of_agent(admin)
+    assert weight(ask(agent)) >= 50
+    with under_way(admin.server, 4) as connections:
+        assert until(lambda: admin.json()["admission"]["waiting"] == 3)
+        assert until(lambda: weight(ask(agent)) <= 25, 60)
+        site.file("go", "")
+        assert [each.read_response().status for each in connections] == [200] * 4
+    assert until(lambda: weight(ask(agent)) >= 50, 60)
+
+
+def test_states(with_admin, site):
+    admin = with_admin(admin='agent = "127.0.0.1:0"', server='drain_delay = "10m"')
+    agent = address_of_agent(admin)
+    control(admin.server, "drain")
+    assert ask(agent) == "up drain #drained by the administrator"
+    control(admin.server, "drain", "--maintenance")
+    assert ask(agent) == "up maint #drained by the administrator, for maintenance"
+    control(admin.server, "undrain")
+    assert ask(agent).startswith("up ready ")
+    admin.server.signal(signal.SIGSTOP)
+    try:
+        assert until(lambda: ask(agent).startswith("down #the master has shown no sign of life"))
+    finally:
+        admin.server.signal(signal.SIGCONT)
+    admin.server.signal(signal.SIGQUIT)
+    assert until(lambda: ask(agent) == "up drain #leaving")
+    with under_way(admin.server, 1) as (connection,):
+        assert until(lambda: admin.json()["admission"]["running"] == 1)
+        admin.server.signal(signal.SIGQUIT)
+        assert until(lambda: ask(agent) == "down #finishing")
+        site.file("go", "")
+        assert connection.read_response().status == 200
+    assert admin.server.popen.wait(25) == 0
+
+
+def test_clients_that_do_not_go_hold_up_nobody(with_admin, short):
+    """Nor those that send something; by a unix socket too, and over a reload."""
+    admin = with_admin(admin=f'agent = "unix:{short}/agent"')
+    agent = address_of_agent(admin)
+    with contextlib.ExitStack() as silent:
+        for _ in range(100):
+            connection = silent.enter_context(socket.socket(socket.AF_UNIX))
+            connection.connect(agent)
+        assert weight(ask(agent, b"cgisrv\n" * 2000)) >= 50
+    assert control(admin.server, "reload").returncode == 0
+    admin.server.checkpoint(settle=True)
+    assert weight(ask(agent)) >= 50
+
+
+def lines_for(admins: list[Admin]) -> list[str]:
+    return [f"server s{i} 127.0.0.1:{admin.server.port} weight 100 check inter 100ms "
+            f"port {admin.address[1]} agent-check agent-inter 100ms "
+            f"agent-port {address_of_agent(admin)[1]}" for i, admin in enumerate(admins)]
+
+
+@with_haproxy
+def test_haproxy_obeys(start, tmp_path, short):
+    admins = []
+    for name in ("one", "two"):
+        own = Site(tmp_path / name, compile_into(tmp_path))
+        own.program("name.cgi", PLAIN + f"echo {name}\n")
+        admins.append(Admin(start(config=admin_site(own.root, admin='agent = "127.0.0.1:0"'))))
+
+    def names(count: int = 20) -> set[str]:
+        found = set()
+        for _ in range(count):
+            with Connection(proxy.web) as connection:
+                answer = connection.request("GET", "/name.cgi")
+                assert answer.status == 200
+                found.add(answer.text.strip())
+        return found
+
+    with haproxy(short, "option httpchk GET /readyz", *lines_for(admins)) as proxy:
+        assert until(lambda: set(proxy.column("status").values()) == {"UP"})
+        assert until(lambda: set(proxy.column("last_agt").values()) == {"via agent : up"})
+        assert all(50 <= int(each) <= 100 for each in proxy.column("weight").values())
+        assert names() == {"one", "two"}
+        control(admins[0].server, "drain")
+        assert until(lambda: proxy.column("status")["s0"].startswith(("DRAIN", "DOWN")))
+        before = proxy.column("stot")["s0"]
+        assert names() == {"two"} and proxy.column("stot")["s0"] == before
+        control(admins[0].server, "undrain")
+        assert until(lambda: proxy.column("status")["s0"] == "UP")
+        assert names() == {"one", "two"}
+        control(admins[0].server, "drain", "--maintenance")
+        assert until(lambda: proxy.column("status")["s0"].startswith("MAINT"))
+        assert names() == {"two"}
+        control(admins[0].server, "undrain")
+        assert until(lambda: proxy.column("status")["s0"] == "UP")
+        assert names() == {"one", "two"}
+
+
+# What HAProxy needs.
+
+ADMIN = '[admin]\nlisten = ":9180"\nagent = ":9181"\n'
+TRUSTED = 'trusted_proxies = ["127.0.0.1"]\n'
+
+
+def configuration(folder: Path, *, server: str = "", listen: str = 'address = ":8080"', admin: str = ADMIN,
+                  location: str = "") -> Path:
+    (folder / "site").mkdir(exist_ok=True)
+    file = folder / "cgisrv.toml"
+    file.write_text(f'[server]\n{server}\n[[listen]]\n{listen}\n{admin}\n[[site]]\nroot = "{folder}/site"\n'
+                    f'[[site.location]]\nmatch = "*.cgi"\ncgi = true\n{location}\n')
+    return file
+
+
+def backend_of(file: Path) -> tuple[str, str, str]:
+    """Its text, the words of its server, and the notes."""
+    done = subprocess.run([BINARY, "haproxy-config", "-c", file, "--address", "192.0.2.1", "--name", "one"],
+                          capture_output=True, text=True)
+    assert done.returncode == 0, done
+    return done.stdout, re.search(r"^  server (.*)$", done.stdout, re.MULTILINE)[1], done.stderr
+
+
+CASES = {
+    "everything": ({"server": TRUSTED},
+                   "one 192.0.2.1:8080 maxconn 320 check inter 2s fall 2 rise 1 port 9180 agent-check "
+                   "agent-inter 2s agent-port 9181", []),
+    "fixed places": ({"server": TRUSTED, "location": "max_running = 8"}, "maxconn 10 ", []),
+    "no more than all together": ({"server": TRUSTED + "max_running = 100"}, "maxconn 125 ", []),
+    "without a queue": ({"server": TRUSTED, "location": "max_running = 8\nqueue = { size = 0 }"},
+                        "maxconn 8 ", []),
+    "a proxy's header": ({"server": TRUSTED, "listen": 'address = ":8080"\nproxy_protocol = true'},
+                         " send-proxy-v2", []),
+    "without anybody to ask": ({"server": TRUSTED, "admin": ""}, "check inter 2s fall 2 rise 1",
+                               ['listen = ":9180"', 'agent = ":9181"']),
+    "nobody trusted": ({}, "one ", ["trusted_proxies ="]),
+    "this machine alone": ({"server": TRUSTED, "listen": 'address = "127.0.0.1:8080"',
+                            "admin": '[admin]\nlisten = "127.0.0.1:9180"\nagent = "127.0.0.1:9181"'},
+                           "one 127.0.0.1:8080 maxconn 320 check inter 2s fall 2 rise 1 addr 127.0.0.1 "
+                           "port 9180 agent-check agent-inter 2s agent-port 9181 agent-addr 127.0.0.1",
+                           ["a HAProxy on another machine does not reach"] * 3),
+    "IPv6": ({"server": TRUSTED, "listen": 'address = "[::1]:8080"',
+              "admin": '[admin]\nlisten = "[::1]:9180"\nagent = "[::1]:9181"'},
+             " addr [::1] port 9180 agent-check agent-inter 2s agent-port 9181 agent-addr [::1]",
+             ["does not reach"] * 3),
+    "unix sockets": ({"server": 'trusted_proxies = ["unix"]', "listen": 'address = "unix:/run/x.sock"',
+                      "admin": '[admin]\nlisten = "unix:/run/y.sock"\nagent = "unix:/run/z.sock"'},
+                     "one unix@/run/x.sock maxconn", ["no unix socket for /readyz", "agent ="]),
+    "of a service manager": ({"server": TRUSTED, "listen": 'address = "fd:http"'}, "one 192.0.2.1:80 ",
+                             ['"fd:http" is not known here']),
+}
+
+
+@with_haproxy
+@pytest.mark.parametrize("name", CASES)
+def test_haproxy_takes_what_is_printed_for_it(tmp_path, name):
+    sections, words, lacking = CASES[name]
+    text, server, notes = backend_of(configuration(tmp_path, **sections))
+    assert words in server
+    assert notes.count("note: ") >= len(lacking) and all(each in notes for each in lacking), notes
+    assert lacking or not notes, notes
+    assert not accepts(tmp_path, text)
+
+
+@with_haproxy
+def test_haproxy_takes_what_is_printed_for_tls(tmp_path, authority):
+    pair = site_keys(authority.sign("site", "site.example"))
+    file = configuration(tmp_path, server=TRUSTED, listen='address = ":8443"\ntls = true', admin=ADMIN + pair)
+    file.write_text(file.read_text().replace("[[site]]\n", f"[[site]]\n{pair}"))
+    text, server, notes = backend_of(file)
+    assert " ssl verify required ca-file @system-ca sni req.hdr(host)" in server and " check-ssl" in server
+    assert not notes and not accepts(tmp_path, text)
+
+
+def test_limits_of_time_are_beyond_the_servers_own(tmp_path):
+    file = configuration(tmp_path, location='header_timeout = "2m"\nqueue = { timeout = "20s" }')
+    text = backend_of(file)[0]
+    assert "  timeout server 145s\n" in text and "  timeout queue 20s\n" in text
+    file = configuration(tmp_path, location='idle_timeout = "unlimited"')
+    assert "  timeout server 1d\n" in backend_of(file)[0]
+
+
+def test_a_web_servers_listener_is_not_for_haproxy(tmp_path):
+    file = configuration(tmp_path, listen='address = "unix:/run/x.sock"\nprotocol = "fastcgi"')
+    done = subprocess.run([BINARY, "haproxy-config", "-c", file], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (78, "") and "no [[listen]] speaks HTTP" in done.stderr
