@@ -11,7 +11,7 @@ test_packages="libgtest-dev libgmock-dev libboost-dev python3 python3-pytest pyt
   gitweb cgit awstats man2html php-cgi libcgi-pm-perl goaccess logrotate zsync mimetex squid-cgi
   libcgi-fast-perl libmojolicious-perl libdancer2-perl python3-flask python3-django
   apache2-utils openssl brotli zstd python3-cryptography certbot pebble testssl.sh
-  python3-h2 nghttp2-client wget"
+  python3-h2 nghttp2-client wget iproute2"
 package_packages="scdoc man-db pkg-config bash-completion zsh fish systemd
   build-essential dpkg-dev debhelper lintian iproute2 busybox"
 lint_packages="clang-format-14 clang-tidy-19 pyflakes3 shellcheck nodejs"

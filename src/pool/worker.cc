@@ -92,7 +92,10 @@ void WorkerProcess::on_packet(std::string_view packet) {
   for (const char c : packet) {
     const auto byte = static_cast<std::uint8_t>(c);
     if (byte < listeners_.size()) take_ticket(byte);
-    if (byte == static_cast<std::uint8_t>(Command::drain)) drain(&Service::drain);
+    if (byte == static_cast<std::uint8_t>(Command::drain)) {
+      accept_waiting();
+      drain(&Service::drain);
+    }
     if (byte == static_cast<std::uint8_t>(Command::replaced)) drain(&Service::replaced);
     if (byte == static_cast<std::uint8_t>(Command::stop)) stop();
   }
@@ -231,6 +234,14 @@ void WorkerProcess::report(WorkerReport report) {
 
 void WorkerProcess::tell_master(std::string_view message) {
   channel_.post(make_message(message));
+}
+
+// For their clients these connections are open, and their requests may have been sent: to close the
+// listener would reset them. The master hands out none any more.
+void WorkerProcess::accept_waiting() {
+  for (unsigned listener = 0; listener < listeners_.size() && !draining_; ++listener)
+    while (accept_one(listener)) {
+    }
 }
 
 void WorkerProcess::drain(void (Service::*how)()) {

@@ -54,6 +54,7 @@ class WorkerProcess final : public Worker {
   void recover();
   void report(WorkerReport report);
   void stop_listening();
+  void accept_waiting();
   void drain(void (Service::*how)());
   void stop();
   bool has_room() const;

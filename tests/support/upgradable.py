@@ -41,6 +41,9 @@ address = "127.0.0.1:{port}"
 class Upgradable:
     """`folder` is to be one that every user may enter. Call write_configuration() before start()."""
 
+    configuration = CONFIGURATION
+    prefix: tuple[str, ...] = ()  # before its command
+
     def __init__(self, folder: Path, port: int, rest: str):
         self.folder, self.port, self.rest = folder, port, rest
         for name in ("run", "tmp"):
@@ -56,8 +59,9 @@ class Upgradable:
 
     def start(self) -> None:
         with open(self.log, "ab") as log:
-            self.popen = subprocess.Popen([self.binary, "-c", self.config], stdout=log, stderr=log,
-                                          stdin=subprocess.DEVNULL, env=self.environment)
+            self.popen = subprocess.Popen([*self.prefix, self.binary, "-c", self.config],
+                                          stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                          env=self.environment)
         started = until(lambda: "cgisrv: serving" in self.log.read_text()
                         or self.popen.poll() is not None, 20)
         assert started and self.popen.poll() is None, self.log.read_text()
@@ -75,7 +79,7 @@ class Upgradable:
         os.replace(new, self.binary)
 
     def write_configuration(self, before: str = "", **values: object) -> None:
-        text = before + CONFIGURATION + self.rest
+        text = before + self.configuration + self.rest
         user = 'user = "nobody"' if os.geteuid() == 0 else ""
         self.config.write_text(text.format(folder=self.folder, port=self.port, user=user, **values))
 

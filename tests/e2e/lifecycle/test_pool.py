@@ -193,6 +193,26 @@ def test_connections_waiting_for_a_dead_worker_are_answered_by_another(pool):
         assert worker_of(connection.read_response()) != victim
 
 
+@pytest.mark.parametrize("dispatch", ["round-robin", "kernel"])
+def test_connections_that_wait_at_the_end_of_all_are_answered(start, site, dispatch):
+    """The kernel has taken them, and their requests, while the workers had no time."""
+    site.file("page.txt", "page")
+    server = start(config=cgi_site(site.root, server=f'dispatch = "{dispatch}"'))
+    workers = server.workers()
+    for worker in workers:
+        os.kill(worker, signal.SIGSTOP)
+    assert until(lambda: all(process(worker).state == "T" for worker in workers))
+    server.signal(signal.SIGQUIT)
+    server.wait_log("stopping")  # from now on the master gives nothing to anybody
+    connections = [server.connect() for _ in range(8)]
+    for connection in connections:
+        connection.send(head("GET", "/page.txt"))
+    for worker in workers:
+        os.kill(worker, signal.SIGCONT)
+    assert [each.read_response().status for each in connections] == [200] * 8
+    assert server.popen.wait(20) == 0
+
+
 @clause("faults-worker-killed")
 @pytest.mark.kills_worker
 def test_programs_of_a_dead_worker_are_ended(pool, site):
