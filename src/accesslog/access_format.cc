@@ -186,16 +186,6 @@ std::string value_of(const Field& field, const AccessEntry& entry, std::time_t n
   return field.kind == foreign || field.kind == column ? text::escape(value) : value;
 }
 
-// JSON strings have no \xNN; the output of escape() stays readable as text.
-void append_json_text(std::string& out, std::string_view value) {
-  out.push_back('"');
-  for (const char c : value) {
-    if (c == '\\') out.push_back('\\');
-    out.push_back(c);
-  }
-  out.push_back('"');
-}
-
 // A program's fields are only present if one was asked for.
 std::string json_line(const AccessEntry& entry, std::time_t now) {
   std::string line;
@@ -210,7 +200,7 @@ std::string json_line(const AccessEntry& entry, std::time_t now) {
     } else if (field.kind == number) {
       line.append(value);
     } else {
-      append_json_text(line, value);
+      text::append_json(line, value);
     }
   }
   return line.append("}\n");

@@ -18,16 +18,34 @@ constexpr std::array<int, 6> priorities = {LOG_DEBUG,   LOG_INFO, LOG_NOTICE,
                                            LOG_WARNING, LOG_ERR,  LOG_CRIT};
 constexpr auto losses_interval = std::chrono::seconds(1);
 Level threshold = Level::info;
+Format form = Format::text;
 std::optional<File> file;
 Sink diverted;
 
+std::string_view name(Level level) {
+  return names[static_cast<std::size_t>(level)];
+}
+
+std::string json_line(Level level, std::string_view request_id, std::string_view text) {
+  std::string line = fmt::format(R"({{"time":"{}","level":"{}","pid":{},"request_id":)",
+                                 timestamp(), name(level), ::getpid());
+  if (request_id.empty()) {
+    line.append("null");
+  } else {
+    text::append_json(line, request_id);
+  }
+  line.append(R"(,"message":)");
+  text::append_json(line, text::printable(text));
+  return line.append("}\n");
+}
+
 std::string make_line(Level level, std::string_view request_id, std::string_view text) {
+  if (form == Format::json) return json_line(level, request_id, text);
   std::string line;
   if (file && file->is_journal()) {
     line = fmt::format("<{}>[{}] ", priority(level), ::getpid());
   } else {
-    line =
-        fmt::format("{} {} [{}] ", timestamp(), names[static_cast<std::size_t>(level)], ::getpid());
+    line = fmt::format("{} {} [{}] ", timestamp(), name(level), ::getpid());
   }
   if (!request_id.empty()) line.append("[").append(request_id).append("] ");
   line.append(text::printable(text)).push_back('\n');
@@ -50,6 +68,10 @@ void set_level(Level level) {
 }
 bool enabled(Level level) {
   return level >= threshold;
+}
+
+void set_format(Format format) {
+  form = format;
 }
 
 int priority(Level level) {

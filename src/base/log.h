@@ -3,6 +3,7 @@
 //
 //   2026-11-23T14:03:09.123Z warn [4711] [5f3a...] text
 //   <4>[4711] [5f3a...] text                               if systemd's journal reads it
+//   {"time":"2026-...Z","level":"warn","pid":4711,"request_id":"5f3a...","message":"text"}
 #pragma once
 
 #include <fmt/format.h>
@@ -26,6 +27,10 @@ std::optional<Level> parse_level(std::string_view name);
 // Lines below `level` are dropped. Default: info.
 void set_level(Level level);
 bool enabled(Level level);
+
+// text: one of the first two forms above; json: the last one, whoever reads it. Default: text.
+enum class Format : std::uint8_t { text, json };
+void set_format(Format format);
 
 // Its number in syslog(3) and the journal.
 int priority(Level level);

@@ -135,6 +135,15 @@ std::string printable_text(std::string_view bytes) {
   return out;
 }
 
+void append_json(std::string& out, std::string_view printable) {
+  out.push_back('"');
+  for (const char c : printable) {
+    if (c == '\\' || c == '"') out.push_back('\\');
+    out.push_back(c);
+  }
+  out.push_back('"');
+}
+
 std::string shell_word(std::string_view s) {
   const auto is_plain = [](char c) {
     return is_alpha(c) || is_digit(c) || std::string_view("/._-+:@%").contains(c);

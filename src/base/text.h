@@ -76,6 +76,9 @@ std::string printable(std::string_view line, std::size_t bytes_max = 4096);
 std::string printable_line(std::string_view bytes);  // line ends and tabs are escaped too
 std::string printable_text(std::string_view bytes);  // they stay; CRLF becomes LF
 
+// As a string of JSON, which has no \xNN: what escape() or printable() has made stays readable so.
+void append_json(std::string& out, std::string_view printable);
+
 // As one word of a shell's command line: quoted if need be.
 std::string shell_word(std::string_view s);
 

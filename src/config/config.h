@@ -272,6 +272,7 @@ struct Config {
   std::vector<Site> sites;  // the first one answers for unknown hosts
   accesslog::LogTarget access_log;
   std::string error_log = "stderr";
+  std::string error_log_format = "text";
   std::string log_level = "info";
   // Shows a failed program's reason, exit status and stderr to clients on loopback listeners whose
   // requests have no sign of a proxy.

@@ -359,6 +359,9 @@ struct Tables {
       "\"/path\"` sets the path alone.", {
       {"path", &Config::error_log, path(check_written_file, {"stderr"}),
        "A file, a FIFO or `\"stderr\"`."},
+      {"format", &Config::error_log_format, choice({"text", "json"}),
+       "How a line is written: for people, and for the journal with its priorities; or as an object with "
+       "`time`, `level`, `pid`, `request_id` and `message`."},
       {"level", &Config::log_level,
        choice({"debug", "info", "notice", "warn", "error", "fatal"}),
        "The least severe messages that are written."},

@@ -67,6 +67,7 @@ bool add_duplicate(std::vector<Fd>& sockets, const Fd& socket) {
 Result<void> use_error_log(const config::Config& config) {
   if (auto loaded = log::open(config.error_log); !loaded) return loaded;
   log::set_level(log::parse_level(config.log_level).value_or(log::Level::info));
+  log::set_format(config.error_log_format == "json" ? log::Format::json : log::Format::text);
   return {};
 }
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -18,26 +17,6 @@ HERE = Path(__file__).parent
 RECORDS = re.compile(r"/var/lib/(dpkg|logrotate)/|/var/log/dpkg.log$|/var/cache/(man|ldconfig)/|/etc/ld.so.cache$"
                      # and what the test itself has put out of the way
                      r"|/var/www\b|/usr/lib/cgi-bin\b")
-
-
-@pytest.fixture(scope="session")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with all that dpkg-buildpackage makes; of the sources alone, as they are in this tree."""
-    ready = os.environ.get("CGISRV_PACKAGES")
-    if ready:
-        return Path(ready)
-    folder = tmp_path_factory.mktemp("debian")
-    source = folder / "cgisrv"
-    names = run("git", "ls-files", "-co", "--exclude-standard", "-z", cwd=REPOSITORY).split("\0")
-    for name in filter(None, names):
-        if (REPOSITORY / name).exists():
-            (source / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(REPOSITORY / name, source / name)
-    # Debug information, of which nothing is left in the packages, is a third of the time.
-    options = {"DEB_BUILD_OPTIONS": f"nocheck noautodbgsym parallel={os.cpu_count()}",
-               "DEB_CFLAGS_STRIP": "-g", "DEB_CXXFLAGS_STRIP": "-g"}
-    run("dpkg-buildpackage", "--no-sign", cwd=source, env={**os.environ, **options})
-    return folder
 
 
 def packages(built: Path) -> list[Path]:

@@ -23,6 +23,7 @@ class Log : public testing::Test {
   Log() { EXPECT_TRUE(open(path)); }
   ~Log() override {
     set_level(Level::info);
+    set_format(Format::text);
     EXPECT_TRUE(open("stderr"));
   }
   std::string content() const {
@@ -45,6 +46,18 @@ TEST_F(Log, LineHasTimeLevelPidAndText) {
 TEST_F(Log, RequestIdStandsInBrackets) {
   write(Level::error, "5f3a", "text");
   EXPECT_THAT(content(), HasSubstr(fmt::format(" error [{}] [5f3a] text\n", ::getpid())));
+}
+
+TEST_F(Log, JsonIsAnObjectForEachLine) {
+  set_format(Format::json);
+  write(Level::error, "5f3a", "a \"b\" \\ \x01");
+  line(Level::warn, "no request");
+  const std::string lines = content();
+  EXPECT_THAT(lines, MatchesRegex(fmt::format(R"(\{{"time":"{}",.*)", time_pattern)));
+  EXPECT_THAT(lines, HasSubstr(fmt::format(R"("level":"error","pid":{},"request_id":"5f3a",)",
+                                           ::getpid())));
+  EXPECT_THAT(lines, HasSubstr("\"message\":\"a \\\"b\\\" \\\\ \\\\x01\"}\n"));
+  EXPECT_THAT(lines, HasSubstr("\"request_id\":null,\"message\":\"no request\"}\n"));
 }
 
 TEST_F(Log, LinesBelowTheLevelAreDropped) {

@@ -113,6 +113,8 @@ log = { access = { path = "/var/log/a", format = "json" }, error = "e.log" })");
   EXPECT_EQ(config.log_level, "info");
   EXPECT_EQ(with_site("[log]\naccess = 'off'").access_log.path, "off");
   EXPECT_EQ(with_site("[log]\nerror = { level = 'warn' }").log_level, "warn");
+  EXPECT_EQ(config.error_log_format, "text");
+  EXPECT_EQ(with_site("[log]\nerror = { format = 'json' }").error_log_format, "json");
 }
 
 TEST_F(ConfigTest, SitesHaveNamesRootsAndIndexes) {
