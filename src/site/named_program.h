@@ -25,10 +25,10 @@ struct NamedProgram {
 bool is_among(std::span<const std::string> programs, const std::string& real);
 
 // `programs`: those that may be named, or folders below one of which the file has to be, without
-// links, unless a location of the site names it; none: a location of the site, or of another one, has
-// to run it. The location that runs it gives its options; without one, with `programs`, the site's
-// fallback. Whoever is kept out of the path that the client has asked
-// for, or of one by which the site has the file, is kept out here. Looks at the file system.
+// links, unless a location of the site names it; none: a location of the site, or of another one,
+// has to run it. The location that runs it gives its options; without one, with `programs`, the
+// site's fallback. Whoever is kept out of the path that the client has asked for, or of one by
+// which the site has the file, is kept out here. Looks at the file system.
 Located locate_named(const config::Config& config, const config::Site& site, const http::Path& path,
                      const NamedProgram& named, std::span<const std::string> programs,
                      const access::Peer& visitor);

@@ -40,7 +40,7 @@ def moved(folder: Folder, text: str) -> str:
     """As Folder.moved(), of what stands behind a name or a brace, too."""
     for path in ("/etc/nginx/snippets/", "/etc/caddy/tools.passwords"):
         text = text.replace(path, f"{folder.path}{path}")
-    text = re.sub(r"(?<=[a-z/])(?=/(?:usr/lib/cgi-bin|run/cgisrv-web)/)", str(folder.path), text)
+    text = re.sub(r"(?<=[a-z/])(?=/(?:usr/lib/cgi-bin|run/cgisrv-(?:web|site))/)", str(folder.path), text)
     return re.sub(r"(?<= )/usr/lib/cgi-bin(?= )", f"{folder.path}/usr/lib/cgi-bin", folder.moved(text))
 
 
@@ -124,7 +124,7 @@ def start_own(document: Document, folder: Folder, more: str) -> list[Server]:
 def start_front(name: str, folder: Folder, more: str) -> Front:
     """Both stand in `folder` and serve what is there."""
     document = Document(f"behind-{name}.md")
-    for path in (f"var/log/{name.replace('apache', 'apache2')}", "run/cgisrv-web"):
+    for path in (f"var/log/{name.replace('apache', 'apache2')}", "run/cgisrv-web", "run/cgisrv-site"):
         (folder / path).mkdir(parents=True, exist_ok=True)
     folder.give_away()
     own = start_own(document, folder, more)

@@ -126,8 +126,7 @@ TEST_F(ConfigFaultsTest, SuggestsKeys) {
       ElementsAre("2:1: unknown key 'colour' in [[listen]]; its keys are address, tls, "
                   "http2, proxy_protocol, request_ids, protocol, programs, allow, mode, owner, "
                   "group, errors_to_web_server"));
-  EXPECT_THAT(faults_before_site("[limit]"),
-              ElementsAre("1:2: unknown key 'limit' in the file; did you mean 'limits'?"));
+  EXPECT_THAT(faults_before_site("[limit]"), ElementsAre(HasSubstr("did you mean 'limits'?")));
   EXPECT_THAT(
       faults_before_site("[[location]]"),
       ElementsAre("1:3: 'location' belongs in [[site]], not in the file; write [[site.location]]"));
