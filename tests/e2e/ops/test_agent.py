@@ -51,6 +51,19 @@ def test_weight_falls_with_what_runs_and_waits(with_admin, site):
     assert until(lambda: weight(ask(agent)) >= 50, 60)
 
 
+def test_weight_rises_as_programs_become_warm(with_admin, site):
+    """Or with time, whichever is sooner."""
+    site.program("warm.cgi", "#!/usr/bin/perl\nprint qq(Content-Type: text/plain\n\nwarm);\n")
+    admin = with_admin(admin='agent = "127.0.0.1:0"', cgi='start = "warm"')
+    agent = address_of_agent(admin)
+    first = weight(ask(agent))
+    assert first <= 100 * max(0.1, admin.json()["server"]["uptime_seconds"] / 60) + 3
+    assert admin.server.get("/warm.cgi").text == "warm"
+    assert until(lambda: any(program["zygotes"] for program in admin.json()["programs"]))
+    admin.server.settle_warm()
+    assert weight(ask(agent)) >= 50
+
+
 def test_states(with_admin, site):
     admin = with_admin(admin='agent = "127.0.0.1:0"', server='drain_delay = "10m"')
     agent = address_of_agent(admin)
