@@ -42,12 +42,17 @@ void each_program_location(const Config& config, Visit visit) {
 // How many requests it can have at a time.
 struct Places {
   std::uint64_t running = 0;
-  std::uint64_t queue = 0;
+  std::uint64_t fixed = 0;  // of these
+  std::uint64_t queue = 0;  // for the fixed ones
+  bool any_automatic = false;
   std::string which;  // "*.cgi: 8, /git/: up to 256"; the first few
 
   // Some wait at the server, so that a place that becomes free is taken at once. The others wait in
-  // HAProxy, for whichever server has a place first.
-  std::uint64_t waiting() const { return std::min(queue, std::max<std::uint64_t>(2, running / 4)); }
+  // HAProxy, for whichever server has a place first. Where the number is an upper bound, enough
+  // wait without these.
+  std::uint64_t waiting() const {
+    return fixed == 0 ? 0 : std::min(queue, std::max<std::uint64_t>(2, fixed / 4));
+  }
 };
 
 Places places_of(const Config& config) {
@@ -56,14 +61,21 @@ Places places_of(const Config& config) {
   Places places;
   each_program_location(config, [&](const Location& location) {
     const auto& max_running = location.cgi.max_running;
-    places.running += max_running.most;
-    places.queue += location.cgi.queue.size;
+    std::uint64_t most = max_running.most;
+    if (max_running.automatic) {
+      // Of these, one may run and all others wait: what the queue does not take is refused.
+      most = std::clamp<std::uint64_t>(location.cgi.queue.size, 1, most);
+      places.any_automatic = true;
+    } else {
+      places.fixed += most;
+      places.queue += location.cgi.queue.size;
+    }
+    places.running += most;
     if (++seen > told_max) return;
     const std::string match = text::escape(config::format_match(location.match), 60);
-    places.which += seen == told_max
-                        ? ", ..."
-                        : fmt::format("{}{}: {}{}", seen == 1 ? "" : ", ", match,
-                                      max_running.automatic ? "up to " : "", max_running.most);
+    places.which += seen == told_max ? ", ..."
+                                     : fmt::format("{}{}: {}{}", seen == 1 ? "" : ", ", match,
+                                                   max_running.automatic ? "up to " : "", most);
   });
   places.running = std::min<std::uint64_t>(places.running, config.server.max_running);
   return places;
@@ -290,12 +302,13 @@ void Writer::server() {
   std::string bound;
   if (places.running > 0) {
     bound = fmt::format(" maxconn {}", places.running + places.waiting());
-    line("# maxconn: {} places to run in, and {} requests that wait here, so that a free place",
-         places.running, places.waiting());
-    line("# is taken at once. All others wait in HAProxy, for whichever server is free first.");
-    line("# Each location counts as one program ({}), all together {}", places.which,
-         config_.server.max_running);
-    line("# at most. Files are requests, too.");
+    line("# maxconn: {} that may run ({}; all together {} at most), and", places.running,
+         places.which, config_.server.max_running);
+    line("# {} that wait here, so that a free place is taken at once. All others wait in HAProxy,",
+         places.waiting());
+    line("# for whichever server is free first. Each location counts as one program; files count.");
+    if (places.any_automatic)
+      line("# How many of \"auto\" run is found out: this is as many as may run or wait.");
   }
   if (listen_.tls)
     line("# A certificate that no authority has signed: ca-file with the certificate itself.");

@@ -51,6 +51,19 @@ def test_weight_falls_with_what_runs_and_waits(with_admin, site):
     assert until(lambda: weight(ask(agent)) >= 50, 60)
 
 
+def test_weight_rises_as_programs_become_warm(with_admin, site):
+    """Or with time, whichever is sooner."""
+    site.program("warm.cgi", "#!/usr/bin/perl\nprint qq(Content-Type: text/plain\n\nwarm);\n")
+    admin = with_admin(admin='agent = "127.0.0.1:0"', cgi='start = "warm"')
+    agent = address_of_agent(admin)
+    first = weight(ask(agent))
+    assert first <= 100 * max(0.1, admin.json()["server"]["uptime_seconds"] / 60) + 3
+    assert admin.server.get("/warm.cgi").text == "warm"
+    assert until(lambda: any(program["zygotes"] for program in admin.json()["programs"]))
+    admin.server.settle_warm()
+    assert weight(ask(agent)) >= 50
+
+
 def test_states(with_admin, site):
     admin = with_admin(admin='agent = "127.0.0.1:0"', server='drain_delay = "10m"')
     agent = address_of_agent(admin)
@@ -158,10 +171,12 @@ def backend_of(file: Path) -> tuple[str, str, str]:
 
 CASES = {
     "everything": ({"server": TRUSTED},
-                   "one 192.0.2.1:8080 maxconn 320 check inter 2s fall 2 rise 1 port 9180 agent-check "
+                   "one 192.0.2.1:8080 maxconn 256 check inter 2s fall 2 rise 1 port 9180 agent-check "
                    "agent-inter 2s agent-port 9181", []),
     "fixed places": ({"server": TRUSTED, "location": "max_running = 8"}, "maxconn 10 ", []),
-    "no more than all together": ({"server": TRUSTED + "max_running = 100"}, "maxconn 125 ", []),
+    "no more than all together": ({"server": TRUSTED + "max_running = 100"}, "maxconn 100 ", []),
+    "no more than the queue takes": ({"server": TRUSTED, "location": "queue = { size = 20 }"},
+                                     "maxconn 20 ", []),
     "without a queue": ({"server": TRUSTED, "location": "max_running = 8\nqueue = { size = 0 }"},
                         "maxconn 8 ", []),
     "a proxy's header": ({"server": TRUSTED, "listen": 'address = ":8080"\nproxy_protocol = true'},
@@ -171,7 +186,7 @@ CASES = {
     "nobody trusted": ({}, "one ", ["trusted_proxies ="]),
     "this machine alone": ({"server": TRUSTED, "listen": 'address = "127.0.0.1:8080"',
                             "admin": '[admin]\nlisten = "127.0.0.1:9180"\nagent = "127.0.0.1:9181"'},
-                           "one 127.0.0.1:8080 maxconn 320 check inter 2s fall 2 rise 1 addr 127.0.0.1 "
+                           "one 127.0.0.1:8080 maxconn 256 check inter 2s fall 2 rise 1 addr 127.0.0.1 "
                            "port 9180 agent-check agent-inter 2s agent-port 9181 agent-addr 127.0.0.1",
                            ["a HAProxy on another machine does not reach"] * 3),
     "IPv6": ({"server": TRUSTED, "listen": 'address = "[::1]:8080"',
