@@ -126,7 +126,7 @@ cgi = true
         assert asked(name) == (403, ""), name
     server.wait_log(r'403: neither programs nor a location names /.*/git/other, which .* add "/.*/git/other", or its '
                     "folder, to programs")
-    (tmp_path / "site.toml").write_text(config)
+    (tmp_path / "site.toml").write_text(f'[server]\nuser = "root"\n{config}')
     tried = run("exec", "-c", tmp_path / "site.toml", site.root / "git/backend")
     assert "a web server may name it (programs of a [[listen]]): try it without -c" in tried.stderr
 
@@ -144,8 +144,8 @@ root = "{site.root}"
 """)
     said = run("check", "-c", file)
     assert said.returncode == 0
-    assert f'note: {file}:2: with mode = "0600" the owner of unix:{site.root}.fcgi alone' in said.stderr
-    assert f"note: {file}:2: nothing that a web server asks for at unix:{site.root}.fcgi is run" in said.stderr
+    assert f'note: {file}:3: with mode = "0600" the owner of unix:{site.root}.fcgi alone' in said.stderr
+    assert f"note: {file}:3: nothing that a web server asks for at unix:{site.root}.fcgi is run" in said.stderr
 
 
 @pytest.mark.parametrize("file, status", [
