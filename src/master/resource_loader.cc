@@ -112,15 +112,16 @@ Result<LoadedResources> ResourceLoader::open_all(config::Config config) {
       return std::unexpected(told(listeners.error(), config, "--listen", "[[listen]]"));
     for (net::Listener& each : *listeners) {
       loaded.sockets.push_back(std::move(each.socket));
-      listening.push_back({.configured = listen.address,
-                           .address = each.address,
-                           .activated = each.activated,
-                           .kind = {.proxy_protocol = listen.proxy_protocol,
-                                    .request_ids = listen.request_ids,
-                                    .tls = listen.tls,
-                                    .http2 = listen.speaks_http2(),
-                                    .configured = static_cast<int>(&listen - config.listen.data()),
-                                    .protocol = listen.protocol}});
+      listening.push_back(
+          {.configured = listen.address,
+           .address = each.address,
+           .activated = each.activated,
+           .kind = {.proxy_protocol = listen.proxy_protocol,
+                    .request_ids = listen.request_ids,
+                    .tls = listen.tls,
+                    .http2 = listen.speaks_http2(),
+                    .configured = static_cast<std::size_t>(&listen - config.listen.data()),
+                    .protocol = listen.protocol}});
     }
   }
   if (listening.size() > pool::listeners_max)

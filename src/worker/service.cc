@@ -70,27 +70,19 @@ Service::Service(pool::Worker& worker, const config::Config& config, Dependencie
   follow_logs_.arm_after(follow_interval);
 }
 
-const config::Listen* Service::configured(const ListenerKind& kind) const {
-  if (kind.configured < 0) return nullptr;
-  return &sites_.config().listen[static_cast<std::size_t>(kind.configured)];
-}
-
 void Service::accepted(pool::Connection connection) {
-  const ListenerKind kind = kind_of(connection.listener);
-  const config::Listen* const listen = configured(kind);
-  if (listen != nullptr &&
-      !listener_access_.lets_in(*listen, connection, connections_.loop().now()))
-    return;
+  const ListenerKind& kind = kind_of(connection.listener);
+  const config::Listen& listen = sites_.config().listen[kind.configured];
+  if (!listener_access_.lets_in(listen, connection, connections_.loop().now())) return;
   if (kind.proxy_protocol) return proxy_listener_.accepted(std::move(connection));
   if (kind.tls) return tls_listener_.accepted(std::move(connection), {}, kind.http2);
-  if (listen != nullptr && listen->is_gateway())
-    return accepted_by_gateway(std::move(connection), *listen);
+  if (listen.is_gateway()) return accepted_by_gateway(std::move(connection), listen);
   connections_.accepted(std::move(connection));
 }
 
 void Service::accepted_by_proxy(pool::Connection connection,
                                 std::unique_ptr<proxy::Proxied> proxied) {
-  const ListenerKind kind = kind_of(connection.listener);
+  const ListenerKind& kind = kind_of(connection.listener);
   proxied->names_requests = kind.request_ids;
   if (kind.tls)
     return tls_listener_.accepted(std::move(connection), std::move(proxied), kind.http2);

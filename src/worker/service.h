@@ -33,7 +33,7 @@ struct ListenerKind {
   bool request_ids = false;     // whose proxy names each request
   bool tls = false;             // after that, with a handshake
   bool http2 = false;           // HTTP/2 is offered; in the clear: to whom begins with it
-  int configured = -1;          // which [[listen]] of the configuration; -1: none
+  std::size_t configured = 0;   // which [[listen]] of the configuration
   config::Protocol protocol = config::Protocol::http;
 };
 
@@ -44,7 +44,7 @@ struct Dependencies {
   admission::Table& table;
   accesslog::AccessLog& access_log;
   rlimit descriptors;                              // of programs
-  std::vector<ListenerKind> listeners = {};        // in their order; further ones are plain
+  std::vector<ListenerKind> listeners;             // of each of them
   tls::Contexts* contexts = nullptr;               // null: no listener has TLS
   process::Cgroups* cgroups = nullptr;             // null: programs have none
   int zygote_manager = -1;                         // the workers' end; -1: none
@@ -67,11 +67,7 @@ class Service final : public pool::Service {
   static constexpr std::size_t scratch_bytes = 64 * 1024;
 
  private:
-  ListenerKind kind_of(unsigned listener) const {
-    return listener < listeners_.size() ? listeners_[listener] : ListenerKind();
-  }
-  // As configured; null: it has none.
-  const config::Listen* configured(const ListenerKind& kind) const;
+  const ListenerKind& kind_of(unsigned listener) const { return listeners_[listener]; }
   void accepted_by_proxy(pool::Connection connection, std::unique_ptr<proxy::Proxied> proxied);
   void accepted_by_gateway(pool::Connection connection, const config::Listen& listen);
   void begin(pool::Connection connection, std::unique_ptr<net::Transport> transport,

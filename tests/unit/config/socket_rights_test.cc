@@ -79,7 +79,7 @@ TEST_F(SocketRightsTest, AllowIsForAddresses) {
 
 TEST_F(SocketRightsTest, ADoorForEverybodyIsNoted) {
   const auto notes = [&](const std::string& keys) {
-    return with_site("[[listen]]\nprotocol = 'fastcgi'\n" + keys).notes;
+    return with_site("[[listen]]\nprotocol = 'fastcgi'\nprograms = ['www']\n" + keys).notes;
   };
   EXPECT_THAT(notes("address = ':9000'"),
               ElementsAre(HasSubstr("whoever reaches :9000 names programs, and the users for whom "
@@ -102,7 +102,7 @@ TEST_F(SocketRightsTest, RequestIdsAreSaidOfTheProxyProtocolAlone) {
 TEST_F(SocketRightsTest, AreNotedWhereAWebServerMayBeKeptOut) {
   const auto notes = [&](const std::string& user, const std::string& keys) {
     return good("[server]\nuser = '" + user + "'\n[[listen]]\naddress = 'unix:/run/x'\n" + keys +
-                "\n[[site]]\nroot = 'www'")
+                "\n[[site]]\nroot = 'www'\n[[site.location]]\nmatch = '/x/'\ncgi = true")
         .notes;
   };
   EXPECT_THAT(notes("nobody", "protocol = 'scgi'"),

@@ -59,6 +59,7 @@ inline config::Config make_config(const TemporaryDirectory& directory) {
   auto config = config::directory_config(directory.path());
   EXPECT_TRUE(config);
   config->access_log.path = "off";
+  config->listen.push_back({.address = "unix:/test"});
   return *config;
 }
 
@@ -133,7 +134,9 @@ class ConnectionTest : public testing::Test {
   std::vector<net::Address> addresses{*net::parse_address("unix:/test")};
   process::PidTable pid_table{1, 8};
   accesslog::AccessLog access_log = *accesslog::AccessLog::open(config.access_log);
-  Service service{worker, config, {addresses, pid_table, worker.table, access_log, {256, 256}}};
+  Service service{worker,
+                  config,
+                  {addresses, pid_table, worker.table, access_log, {256, 256}, {ListenerKind()}}};
   Fd client;
   std::string received;
 };
