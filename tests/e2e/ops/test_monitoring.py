@@ -171,6 +171,7 @@ P = 'program="/p",id="1"'
 HEALTHY = {
     "up": "1x60",
     "cgisrv_ready": "1x60",
+    "cgisrv_drained": "0x60",
     "cgisrv_uptime_seconds": "0+60x60",
     'cgisrv_build_info{version="1"}': "1x60",
     'cgisrv_reloads_total{result="done"}': "0+1x60",
@@ -223,6 +224,7 @@ CAUSES = {
     "CgisrvDown": Cause({"up": "1x50 0x9"}, NODE),
     "CgisrvNoNodeReady": Cause({"cgisrv_ready": "1x55 0x4"}, {}, on_both=True),
     "CgisrvNotReady": Cause({"cgisrv_ready": "1x45 0x14"}, NODE),
+    "CgisrvStaysDrained": Cause({"cgisrv_ready": "0x60", "cgisrv_drained": "1x60"}, NODE, minute_seconds=300),
     "CgisrvRestartsOften": Cause({"cgisrv_uptime_seconds": "0+60x20 0+60x10 0+60x10 0+60x17"}, NODE),
     "CgisrvVersionsDiffer": Cause({'cgisrv_build_info{version="1"}': None, 'cgisrv_build_info{version="2"}': "1x60"},
                                   {}, minute_seconds=300),
