@@ -258,6 +258,12 @@ void Writer::timeouts() {
 }
 
 void Writer::client_fields() {
+  if (!listen_.proxy_protocol || listen_.request_ids) {
+    line(
+        "# One id in all logs: the frontend's unique-id-format has it. What clients send is "
+        "dropped.");
+    line("http-request set-header X-Request-ID %[unique-id]");
+  }
   if (listen_.proxy_protocol) return;
   line(
       "# Who the client is. The server believes its trusted_proxies; clients' own word is "

@@ -59,7 +59,9 @@ def load_that_fails_at(cluster: Cluster, dies: str) -> Iterator[Load]:
 
 
 def test_a_node_knows_the_client_and_believes_nobody_but_the_balancer(cluster):
-    assert environment_of(cluster.get("/environment.cgi"))["REMOTE_ADDR"] == CLIENT
+    found = environment_of(cluster.get("/environment.cgi"))
+    assert found["REMOTE_ADDR"] == CLIENT and found["REQUEST_ID"] == found["HTTP_X_REQUEST_ID"]
+    assert until(lambda: f"{{{found['REQUEST_ID']}}}" in cluster.balancer.log.read_text())
     with cluster.network.hosts["client"].entered():
         stranger = Connection((NODES["one"], 8080))
     with stranger:

@@ -213,6 +213,15 @@ def test_haproxy_takes_what_is_printed_for_it(tmp_path, name):
 
 
 @with_haproxy
+@pytest.mark.parametrize("more, names", [("", True), ("proxy_protocol = true", False),
+                                         ("proxy_protocol = true\nrequest_ids = true", True)])
+def test_haproxy_names_requests_where_it_may(tmp_path, more, names):
+    text = backend_of(configuration(tmp_path, server=TRUSTED, listen=f'address = ":8080"\n{more}'))[0]
+    assert ("  http-request set-header X-Request-ID %[unique-id]\n" in text) == names
+    assert not accepts(tmp_path, text)
+
+
+@with_haproxy
 def test_haproxy_takes_what_is_printed_for_tls(tmp_path, authority):
     pair = site_keys(authority.sign("site", "site.example"))
     file = configuration(tmp_path, server=TRUSTED, listen='address = ":8443"\ntls = true', admin=ADMIN + pair)
