@@ -13,6 +13,7 @@ from pathlib import Path
 
 from support import client, gate
 from support.client import head
+from support.commands import run
 from support.haproxy import HAProxy
 from support.migration import Document
 from support.network import Network
@@ -64,6 +65,11 @@ class Node(Upgradable):
         done = self.command("quit", "--no-wait")
         assert done.returncode == 0, done
 
+    def run_script(self, script: str) -> str:
+        """In which `cgisrv` is this one."""
+        path = f"{self.folder}:{self.environment['PATH']}"
+        return run("sh", "-euc", script, env={**self.environment, "PATH": path})
+
     def family(self) -> list[int]:
         master = self.master()
         return [master, *(p.pid for p in descendants(master))] if master else []
@@ -83,14 +89,15 @@ class Node(Upgradable):
 class Cluster:
     def __init__(self, folder: Path, compile_c: Callable[[str], Path]):
         self.folder, self.nodes = folder, {}
+        self.document = Document("many-machines.md")
         try:
-            self.begin(Document("many-machines.md"), compile_c)
+            self.begin(compile_c)
             assert until(self.is_well), self.describe()
         except BaseException:
             self.end()
             raise
 
-    def begin(self, document: Document, compile_c: Callable[[str], Path]) -> None:
+    def begin(self, compile_c: Callable[[str], Path]) -> None:
         folder = self.folder
         site = Site(folder / "site", compile_c)
         site.c_program("node.cgi", PROGRAM)
@@ -99,25 +106,26 @@ class Cluster:
         self.gate = gate.Gate(folder / "gate")
         self.network = Network({"balancer": BALANCER, "client": CLIENT, **NODES})
         for name in NODES:
-            self.nodes[name] = Node(folder / name, name, self.node_text(document, name),
+            self.nodes[name] = Node(folder / name, name, self.node_text(name),
                                     self.network.hosts[name].prefix)
-        self.balancer = HAProxy(folder, self.balancer_text(document), folder / "admin.sock",
+        self.balancer = HAProxy(folder, self.balancer_text(folder), folder / "stats",
                                 self.network.hosts["balancer"].prefix)
 
-    def node_text(self, document: Document, name: str) -> str:
-        """That of the first node, at another address; nobody has to wait for it by the clock."""
+    def node_text(self, name: str) -> str:
+        """Nobody has to wait for it by the clock."""
         own = (f'[server]\nworkers = 2\nuser = "nobody"\npid_file = "{self.folder}/{name}/run/pid"\n'
                f'runtime_dir = "{self.folder}/{name}/run"\n')
-        text = document.file("/etc/cgisrv/node.toml").replace(NODES["one"], NODES[name])
-        text = text.replace('"/srv/www"', f'"{self.folder}/site"').replace("[server]\n", own)
-        text = re.sub(r'^(\w+_delay) = "10s"', r'\1 = "10m"', text, flags=re.MULTILINE)
+        text = self.document.file("/etc/cgisrv/cgisrv.toml").replace("[server]\n", own)
+        text = text.replace('"/srv/www"', f'"{self.folder}/site"')
+        text = text.replace('drain_delay = "10s"', 'drain_delay = "10m"')
         return (f'[cgi]\nmax_running = {PLACES}\n'
                 f'env = {{ NODE = "{name}", GATE = "{self.folder}/gate" }}\n{text}')
 
-    def balancer_text(self, document: Document) -> str:
+    def balancer_text(self, folder: Path) -> str:
         """Checks come more often, and the log is a file."""
-        text = document.file("/etc/haproxy/haproxy.cfg")
-        text = text.replace("/run/haproxy/", f"{self.folder}/").replace("inter 2s", "inter 200ms")
+        text = self.document.file("/etc/haproxy/haproxy.cfg")
+        text = text.replace("/run/haproxy/admin.sock", f"{folder}/stats")
+        text = text.replace("inter 2s", "inter 200ms")
         text = re.sub(r"^  (user|group) haproxy\n", "", text, flags=re.MULTILINE)
         return text.replace("log /dev/log local0", "log stdout format raw local0")
 
@@ -175,12 +183,10 @@ class Cluster:
     @contextlib.contextmanager
     def another_balancer(self) -> Iterator[int]:
         """One that asks again what it may; its port."""
-        document = Document("many-machines.md")
-        text = self.balancer_text(document).replace("bind :80", "bind :81").replace(
-            "  retry-on conn-failure\n", document.block("  retry-on .*")).replace("admin.sock", "again.sock")
         (folder := self.folder / "again").mkdir()
-        balancer = HAProxy(folder, text, self.folder / "again.sock",
-                           self.network.hosts["balancer"].prefix)
+        text = self.balancer_text(folder).replace("bind :80", "bind :81").replace(
+            "  retry-on conn-failure\n", self.document.block("  retry-on .*"))
+        balancer = HAProxy(folder, text, folder / "stats", self.network.hosts["balancer"].prefix)
         try:
             yield 81
         finally:

@@ -123,12 +123,22 @@ def upgrade(node: Node) -> None:
     node.upgrade()
 
 
-def leave(cluster: Cluster, node: Node, load: Load | None = None) -> None:
+def drain(cluster: Cluster, node: Node) -> None:
+    done = node.command("drain")
+    assert done.returncode == 0 and until(lambda: cluster.is_out(node.name)), done
+
+
+def undrain(cluster: Cluster, node: Node) -> None:
+    done = node.command("undrain")
+    assert done.returncode == 0 and until(lambda: cluster.is_up(node.name)), done
+
+
+def leave(cluster: Cluster, node: Node, load: Load) -> None:
     """Ends when HAProxy has noticed, and has nothing under way there."""
     family = node.family()
     node.quit()
     assert until(lambda: cluster.is_out(node.name) and cluster.count(node.name, "scur") == 0)
-    assert load is None or node.name not in load.by_node(30)
+    assert node.name not in load.by_node(30)
     node.quit()
     assert until(lambda: not any(alive(pid) for pid in family)), node.log.read_text()
 

@@ -40,6 +40,13 @@ class Held:
     program: int
 
 
+def _words_of(peer: socket.socket) -> list[str]:
+    """None, if it has ended; or was ended before it read that it was let on."""
+    with contextlib.suppress(ConnectionResetError):
+        return peer.recv(500).decode().split()
+    return []
+
+
 class Gate:
     def __init__(self, path: Path):
         self.listener = socket.socket(socket.AF_UNIX)
@@ -91,7 +98,7 @@ class Gate:
                         ready.register(peer.accept()[0], selectors.EVENT_READ)
                     except OSError:
                         return ready.close()
-                elif words := peer.recv(500).decode().split():
+                elif words := _words_of(peer):
                     came.append((Held(words[0], words[1], int(words[2]), int(words[3])), peer))
                 else:
                     ready.unregister(peer)

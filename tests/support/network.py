@@ -13,15 +13,20 @@ import os
 import subprocess
 from collections.abc import Iterator
 
+import pytest
+
 CLONE_NEWNET = 0x40000000
 HOLDER = "ip link set lo up && echo ready && exec cat"
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def can_make_networks() -> bool:
+def _can_make_networks() -> bool:
     return os.geteuid() == 0 and subprocess.run(["unshare", "--net", "true"],
                                                 capture_output=True).returncode == 0
+
+
+with_networks = pytest.mark.skipif(not _can_make_networks(), reason="only root can make networks")
 
 
 class Namespace:
@@ -73,6 +78,15 @@ class Network:
                            f"link set {name} master switch up")))
         for name, address in addresses.items():
             self.hosts[name].ip(f"addr add {address}/24 dev eth0", "link set eth0 up")
+
+    @contextlib.contextmanager
+    def without(self, name: str) -> Iterator[None]:
+        """Its cable is out."""
+        self.switch.ip(f"link set {name} down")
+        try:
+            yield
+        finally:
+            self.switch.ip(f"link set {name} up")
 
     def close(self) -> None:
         for each in (*self.hosts.values(), self.switch):

@@ -16,14 +16,13 @@ import pytest
 
 from support.client import Connection, head
 from support.cluster import BACKEND, CLIENT, NODES, PLACES, TOTAL, Cluster
-from support.cluster_load import Load, leave, load_on, restart, trouble, upgrade
-from support.haproxy import PROGRAM
-from support.network import can_make_networks
+from support.cluster_load import Load, drain, load_on, restart, trouble, undrain, upgrade
+from support.haproxy import with_haproxy
+from support.network import with_networks
 from support.programs import environment_of
 from support.waiting import until
 
-pytestmark = [pytest.mark.skipif(not PROGRAM.exists() or not can_make_networks(),
-                                 reason="needs haproxy, and root for network namespaces"),
+pytestmark = [with_haproxy, with_networks,
               pytest.mark.plain(only="it is about how servers work together, and needs three of them")]
 
 
@@ -59,9 +58,11 @@ def load_that_fails_at(cluster: Cluster, dies: str) -> Iterator[Load]:
 
 
 def test_a_node_knows_the_client_and_believes_nobody_but_the_balancer(cluster):
-    found = environment_of(cluster.get("/environment.cgi"))
-    assert found["REMOTE_ADDR"] == CLIENT and found["REQUEST_ID"] == found["HTTP_X_REQUEST_ID"]
-    assert until(lambda: f"{{{found['REQUEST_ID']}}}" in cluster.balancer.log.read_text())
+    """Who chooses the id of a request, too: a client's own is replaced."""
+    with cluster.connect() as client:
+        found = environment_of(client.request("GET", "/environment.cgi", [("X-Request-ID", "mine")]))
+    assert found["REMOTE_ADDR"] == CLIENT
+    assert re.fullmatch("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", found["REQUEST_ID"]), found
     with cluster.network.hosts["client"].entered():
         stranger = Connection((NODES["one"], 8080))
     with stranger:
@@ -79,6 +80,68 @@ def test_no_request_fails_while_each_node_is_upgraded_and_started_anew(cluster):
             restart(cluster, node, load)
     assert not load.faults
     assert trouble(cluster) == before
+
+
+def test_a_node_that_is_drained_is_asked_nothing_and_ends_nothing(cluster):
+    asked = cluster.hold(*names_of("request", 9))
+    assert until(lambda: set(cluster.gate.names()) == set(asked)) and cluster.gate.names("two")
+    before, two = trouble(cluster), cluster.nodes["two"]
+    with load_on(cluster) as load:
+        load.wait_for(50)
+        drain(cluster, two)
+        assert "two" not in load.by_node(50)
+        upgrade(two)  # which is no reason to come back
+        assert "two" not in load.by_node(50)
+        assert set(cluster.gate.names()) == set(asked)
+        undrain(cluster, two)
+        assert until(lambda: "two" in load.by_node(50))
+    cluster.gate.let_on(*cluster.gate.held())
+    assert set(answers(asked, set(asked)).values()) == {200}
+    assert not load.faults
+    assert trouble(cluster) == before
+
+
+def test_a_node_that_is_busy_is_given_less(cluster):
+    """Its places are taken, and waited for, by somebody of whom HAProxy does not know."""
+    def weight(name: str) -> int:
+        return cluster.count(name, "weight")
+
+    with contextlib.ExitStack() as others:
+        for number in range(4 * PLACES):
+            with cluster.network.hosts["balancer"].entered():
+                other = others.enter_context(Connection((NODES["two"], 8080)))
+            other.send(b"PROXY UNKNOWN\r\n" + head("POST", f"/held.cgi?other{number}"))
+        assert until(lambda: len(cluster.gate.names("two")) == PLACES)
+        assert until(lambda: 2 * weight("two") <= min(weight("one"), weight("three"))), cluster.describe()
+        before = {name: cluster.count(name, "stot") for name in NODES}
+        asked = {}
+        for count, name in enumerate(names_of("request", 20), 1):
+            asked |= cluster.hold(name)
+            assert until(lambda count=count: cluster.count(TOTAL, "scur") == count, pause=0.001)
+        given = {name: cluster.count(name, "stot") - before[name] for name in NODES}
+        assert 0 < given["two"] < 0.8 * min(given["one"], given["three"]), given
+    assert until(lambda: set(cluster.gate.names()) == set(asked)), cluster.gate.held()
+    cluster.gate.let_on(*cluster.gate.held())
+    assert set(answers(asked, set(asked)).values()) == {200}
+
+
+def test_the_page_has_what_haproxy_config_prints(cluster):
+    """For each node, and with nothing to note but that it speaks about this machine."""
+    shown = cluster.document.file("/etc/haproxy/haproxy.cfg").partition("\nbackend cgisrv\n")[2].splitlines()
+    for name, node in cluster.nodes.items():
+        done = node.run("haproxy-config", "-c", str(node.config), "--name", name, "--address", NODES[name])
+        lines = [line for line in done.stdout.splitlines() if not line.lstrip().startswith("#")]
+        assert (done.returncode, lines[0], done.stderr) == (0, "backend cgisrv", ""), done
+        assert [line for line in shown if not line.startswith("  server ") or f" {name} " in line] == lines[1:]
+
+
+def test_the_page_has_what_a_program_takes(cluster):
+    script = cluster.document.block("cgisrv status --json .*")
+    for name, node in cluster.nodes.items():
+        until(lambda name=name: cluster.get("/node.cgi?x").text.startswith(name))
+        said = node.run_script(script)
+        assert re.search(r"/node\.cgi \d+ requests, 0\.\d+ s of a processor each, up to \d+ MB$", said,
+                         re.MULTILINE), said
 
 
 def test_a_node_that_dies_fails_what_it_was_doing_and_no_more(cluster):
@@ -149,40 +212,44 @@ def test_a_node_that_is_cut_off_is_left_alone_until_it_is_back(cluster):
     asked = cluster.hold(*names_of("post", 6))
     assert until(lambda: set(cluster.gate.names()) == set(asked))
     assert cluster.gate.names("two")
-    cluster.network.switch.ip("link set two down")
-    assert until(lambda: cluster.is_out("two"))
-    assert {cluster.get("/node.cgi?x").text.split()[0] for _ in range(20)} == {"one", "three"}
-    cluster.gate.let_on(*cluster.gate.held())
-    cluster.network.switch.ip("link set two up")
+    with cluster.network.without("two"):
+        assert until(lambda: cluster.is_out("two"))
+        assert "two" not in {cluster.get("/node.cgi?x").text.split()[0] for _ in range(20)}
+        cluster.gate.let_on(*cluster.gate.held())
     assert set(answers(asked, set(asked)).values()) == {200}
 
 
 def test_a_queue_before_all_nodes_is_in_order_and_no_node_has_too_many(cluster):
-    """Of 200 clients that come one after the other, as many run as there are places for: when one node
-    serves, and when the two others come to it."""
+    """Of 200 clients that come one after the other, as many run as there are places for: of one node,
+    and of two and three when they are no longer drained."""
     for name in ("two", "three"):
-        leave(cluster, cluster.nodes[name])
+        drain(cluster, cluster.nodes[name])
     names = names_of("client", 200)
     asked = {}
     for count, name in enumerate(names, 1):
         asked |= cluster.hold(name)
         assert until(lambda count=count: cluster.count(TOTAL, "scur") == count, pause=0.001)
     begun: set[str] = set()
+    more: list[Connection] = []
 
     def begins(count: int) -> None:
         """So many run, none of which was behind one that HAProxy still has in its queue."""
         assert until(lambda: len(begun | set(cluster.gate.names())) == count, pause=0.001), \
             cluster.describe()
         begun.update(cluster.gate.names())
-        assert begun <= set(names[: len(names) - cluster.count(TOTAL, "qcur")])
+        assert begun <= set(names[: len(names) + len(more) - cluster.count(TOTAL, "qcur")])
 
-    for count, node in enumerate(cluster.nodes.values(), 1):
-        if not node.master():
-            node.start()
-        begins(count * PLACES)
-    while cluster.count(TOTAL, "qcur") > 0:
+    begins(PLACES)
+    for name in ("two", "three"):
+        undrain(cluster, cluster.nodes[name])
+        # HAProxy looks into its queue when something ends at a node, and here nothing has begun yet.
+        more.append(cluster.connect())
+        more[-1].send(head("GET", "/node.cgi?more"))
+        begins(len(begun) + PLACES)
+    while cluster.count(TOTAL, "qcur") > len(more):
         cluster.gate.let_on(cluster.gate.held()[0])
         begins(len(begun) + 1)
     assert until(cluster.recovers), cluster.describe()
     assert set(answers(asked, set(asked)).values()) == {200}
+    assert [each.read_response().status for each in more] == [200, 200]
     assert cluster.gate.most() == {name: PLACES for name in NODES}
