@@ -117,7 +117,7 @@ def references(objects: Objects) -> list[str]:
 def stopping(objects: Objects) -> list[str]:
     """Nobody is killed who is still finishing requests, and the balancers have time to notice."""
     server = configuration_of(objects)["server"]
-    notice, finish = seconds(server["quit_delay"]), seconds(server["shutdown_timeout"])
+    notice, finish = seconds(server["drain_delay"]), seconds(server["shutdown_timeout"])
     probe = container_of(objects)["readinessProbe"]
     found = []
     if pod_of(objects)["spec"]["terminationGracePeriodSeconds"] <= notice + finish:
@@ -182,7 +182,7 @@ def test_the_server_takes_its_configuration(objects: Objects, tmp_path: Path):
     file.write_text(text.replace("/srv/www", str(tmp_path / "www")))
     done = subprocess.run([BINARY, "check", "-c", file], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
-    file.write_text(file.read_text().replace("quit_delay", "quit_dely"))
+    file.write_text(file.read_text().replace("drain_delay", "drain_dely"))
     assert subprocess.run([BINARY, "check", "-c", file], capture_output=True).returncode != 0
 
 
