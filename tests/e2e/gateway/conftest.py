@@ -61,12 +61,18 @@ protocol = "scgi"
 programs = ["{root}.outside/"]
 [limits]
 max_streams = 10
+header_timeout = "1h"
+keepalive_timeout = "1h"
 [[site]]
 root = "{root}"
 [[site.location]]
 match = "/cgi-bin/"
 cgi = true
 env = { CONFIGURED = "here" }
+[[site.location]]
+match = "/sends/"
+cgi = true
+sendfile_roots = ["{root}"]
 [[site.location]]
 match = "=/twice/env.cgi"
 cgi = true
