@@ -82,8 +82,8 @@ def test_not_ready_while_every_place_is_taken_and_the_queue_is_full(with_admin, 
 def test_not_ready_without_room_for_a_connection(with_admin):
     admin = with_admin(server="workers = 2\nworker_connections = 1")
     with under_way(admin.server, 2):
-        assert until(lambda: admin.get("/readyz").status == 503)
-        assert "no worker has room" in admin.get("/readyz").text
+        assert until(lambda: "no worker has room" in admin.get("/readyz").text)
+        assert admin.get("/readyz").status == 503
     assert until(lambda: admin.get("/readyz").status == 200)
 
 
