@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from support.binary import REPOSITORY
+from support.binary import BINARY, REPOSITORY
 from support.commands import run
 
 SERVER_ALONE = ("-DCGISRV_TESTS=OFF", "-DCGISRV_EXAMPLES=OFF")
+SIZE_MAX = 5_000_000  # of a static server
 CROSS = ("-DCMAKE_SYSTEM_NAME=Linux", "-DCMAKE_SYSTEM_PROCESSOR=aarch64")
 
 
@@ -65,6 +66,11 @@ def test_what_stands_in_for_http2_compiles(tmp_path: Path):
     run("ninja", "-C", build, "src/CMakeFiles/cgisrv_http2.dir/http2/serve_without_nghttp2.cc.o")
 
 
+def fetched(url: str) -> bytes:
+    with urllib.request.urlopen(url, timeout=60) as response:
+        return response.read()
+
+
 @pytest.mark.slow
 @pytest.mark.fault("2c")
 @pytest.mark.skipif(not shutil.which("aarch64-linux-gnu-g++"), reason="no cross compiler for arm64")
@@ -72,23 +78,18 @@ def test_a_cross_build_for_arm64(tmp_path: Path):
     """As docs/small-machines.md has it; the compiler is apt's g++-aarch64-linux-gnu."""
     build = tmp_path / "arm64"
     document = (REPOSITORY / "docs/small-machines.md").read_text()
-    [command] = [each for each in re.findall(r"^cmake -S .*\n(?: .*\n)*", document, re.MULTILINE)
+    [command] = [each for each in re.findall(r"^cmake --preset .*\n(?: .*\n)*", document, re.MULTILINE)
                  if "build/arm64" in each]
     words = command.replace("\\\n", " ").replace("build/arm64", str(build)).split()
     run(*words, cwd=REPOSITORY)
     run("cmake", "--build", build, "--target", "installable")
-    run("cmake", "--install", build, "--prefix", tmp_path / "installed", "--component", "server")
-    said = run("aarch64-linux-gnu-readelf", "-h", "-d", tmp_path / "installed/bin/cgisrv")
+    run("cmake", "--install", build, "--strip", "--prefix", tmp_path / "installed", "--component", "server")
+    server = tmp_path / "installed/bin/cgisrv"
+    said = run("aarch64-linux-gnu-readelf", "-h", "-d", server)
     assert "AArch64" in said and "NEEDED" not in said
-
-
-@pytest.fixture(scope="module")
-def static_binary(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    # Not optimized: that is half of the time, and nothing here is about speed.
-    build = configured(tmp_path_factory.mktemp("static") / "build", "-DCGISRV_STATIC=ON",
-                       "-DCMAKE_CXX_FLAGS_RELEASE=-O0 -DNDEBUG")
-    run("cmake", "--build", build, "--target", "cgisrv")
-    return build / "cgisrv"
+    assert server.stat().st_size < SIZE_MAX
+    if emulator := shutil.which("qemu-aarch64-static"):
+        assert run(emulator, server, "--version").startswith("cgisrv ")
 
 
 def copied(root: Path, name: str, file: str | Path) -> None:
@@ -102,40 +103,89 @@ def busybox(root: Path) -> None:
     for library in re.findall(r"(/\S+) \(0x", run("ldd", program)):
         copied(root, library.lstrip("/"), library)
     copied(root, "bin/busybox", program)
-    for name in ("sh", "echo", "id"):
+    for name in ("sh", "echo", "id", "setsid", "sleep", "tail"):
         (root / "bin" / name).symlink_to("busybox")
+
+
+class Board:
+    """A root with BusyBox and the static server alone, in namespaces of its own."""
+
+    def __init__(self, root: Path, server: Path):
+        self.root = root
+        busybox(root)
+        copied(root, "usr/bin/cgisrv", server)
+        copied(root, "etc/init.d/S80cgisrv", REPOSITORY / "packaging/busybox/S80cgisrv")
+        site = root / "srv"
+        site.mkdir()
+        (site / "page.html").write_text("a page")
+        (site / "who.cgi").write_text("#!/bin/sh\necho Content-Type: text/plain\necho\nid -un\n")
+        (site / "who.cgi").chmod(0o755)
+        for name in ("proc", "dev", "tmp", "run", "var/log", "etc/cgisrv"):
+            (root / name).mkdir(parents=True)
+        (root / "etc/passwd").write_text("root:x:0:0::/:/bin/sh\nnobody:x:65534:65534::/:/bin/false\n")
+        (root / "etc/group").write_text("root:x:0:\nnogroup:x:65534:\n")
+        (root / "etc/cgisrv/cgisrv.toml").write_text(
+            'server = { workers = 1 }\n[[listen]]\naddress = "127.0.0.1:0"\n[[site]]\nroot = "/srv"\n'
+            '[[site.location]]\nmatch = "*.cgi"\ncgi = true\n')
+        # Its first process has nothing else to do than to be there.
+        script = ('mount -t proc proc "$0/proc" && mount --bind /dev "$0/dev" && cd "$0" && echo ready && '
+                  'exec chroot "$0" /bin/sleep 1000')
+        self.first = subprocess.Popen(["unshare", "--mount", "--pid", "--fork", "--kill-child=SIGKILL", "sh", "-c",
+                                       script, root], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+        assert self.first.stdout.readline() == "ready\n"
+
+    def run(self, *command: str) -> str:
+        children = Path(f"/proc/{self.first.pid}/task/{self.first.pid}/children").read_text().split()
+        return run("nsenter", f"--target={children[0]}", "--mount", "--pid", "chroot", self.root, *command,
+                   env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}, stdin=subprocess.DEVNULL)
+
+    def close(self) -> None:
+        self.first.kill()  # and all that is in it
+        self.first.wait()
+        self.first.stdout.close()
+
+
+@pytest.mark.slow
+def test_a_static_server_is_one_small_file(static_server: Path):
+    said = subprocess.run(["ldd", static_server], capture_output=True, text=True)
+    assert "statically linked" in said.stdout + said.stderr
+    assert static_server.stat().st_size < SIZE_MAX
 
 
 @pytest.mark.slow
 @pytest.mark.fault("2c")
 @pytest.mark.skipif(os.geteuid() != 0, reason="chroot takes root")
 @pytest.mark.skipif(not shutil.which("busybox"), reason="busybox is not installed")
-def test_a_static_server_runs_where_only_busybox_is(static_binary: Path, tmp_path: Path):
-    said = subprocess.run(["ldd", static_binary], capture_output=True, text=True)
-    assert "statically linked" in said.stdout + said.stderr
-    root = tmp_path / "root"
-    busybox(root)
-    copied(root, "bin/cgisrv", static_binary)
-    site = root / "srv"
-    site.mkdir()
-    (site / "page.html").write_text("a page")
-    (site / "who.cgi").write_text("#!/bin/sh\necho Content-Type: text/plain\necho\necho ran\n")
-    (site / "who.cgi").chmod(0o755)
-    for name in ("proc", "dev", "tmp", "run"):
-        (root / name).mkdir()
-    script = ('mount -t proc proc "$0/proc" && mount --bind /dev "$0/dev" && '
-              'exec chroot "$0" /bin/cgisrv /srv -l 127.0.0.1:0 -w 1')
-    server = subprocess.Popen(["unshare", "--mount", "sh", "-c", script, root],
-                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE, text=True, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
+def test_a_static_server_runs_where_only_busybox_is(static_server: Path, tmp_path: Path):
+    """Started and ended by packaging/busybox/S80cgisrv."""
+    board = Board(tmp_path / "root", static_server)
+    script = "/etc/init.d/S80cgisrv"
     try:
-        line = server.stdout.readline()
-        assert "http://" in line, server.communicate()
-        url = line.split()[-1]
-        for name, expected in (("page.html", b"a page"), ("who.cgi", b"ran\n")):
-            with urllib.request.urlopen(url + name, timeout=30) as response:
-                assert response.read() == expected
+        board.run(script, "start")
+        status = json.loads(board.run("/usr/bin/cgisrv", "status", "--json"))
+        [url] = re.findall(r"http://[\d.:]+/", json.dumps(status))
+        assert fetched(url + "page.html") == b"a page"
+        assert fetched(url + "who.cgi") == b"nobody\n"
+        board.run(script, "reload")
+        assert fetched(url + "page.html") == b"a page"
+        board.run(script, "stop")
+        assert "cgisrv.toml: stopped" in (board.root / "var/log/cgisrv.log").read_text()
+        (board.root / "etc/cgisrv/cgisrv.toml").write_text("[sever]\n")
+        with pytest.raises(AssertionError, match="did you mean 'server'"):
+            board.run(script, "start")
     finally:
-        server.terminate()
-        server.communicate(timeout=30)
-    assert server.returncode == 0
+        board.close()
+
+
+def test_the_script_for_openrc_starts_nothing_that_is_wrong(tmp_path: Path):
+    """OpenRC's part, which calls the functions, is played by the shell."""
+    script = REPOSITORY / "packaging/openrc/cgisrv"
+    def allowed(text: str) -> bool:
+        (tmp_path / "cgisrv.toml").write_text(text)
+        done = subprocess.run(["sh", "-euc", '. "$0"; command=$1; start_pre', script, BINARY], capture_output=True,
+                              env={**os.environ, "CGISRV_CONFIG": str(tmp_path / "cgisrv.toml")})
+        return done.returncode == 0
+    assert allowed(f'[[listen]]\naddress = "127.0.0.1:0"\n[[site]]\nroot = "{tmp_path}"\n')
+    assert not allowed("[sever]\n")
+    [patience] = re.findall(r"QUIT/(\d+)/KILL", script.read_text())
+    assert int(patience) > 30, "a stop is cut short before the default of shutdown_timeout"
