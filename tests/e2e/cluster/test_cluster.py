@@ -128,8 +128,11 @@ def test_a_node_that_is_busy_is_given_less(cluster):
 def test_the_page_has_what_haproxy_config_prints(cluster):
     """For each node, and with nothing to note but that it speaks about this machine."""
     shown = cluster.document.file("/etc/haproxy/haproxy.cfg").partition("\nbackend cgisrv\n")[2].splitlines()
+    file = cluster.folder / "page.toml"
+    file.write_text(cluster.document.file("/etc/cgisrv/cgisrv.toml").replace(
+        "/srv/www", f"{cluster.folder}/site"))
     for name, node in cluster.nodes.items():
-        done = node.run("haproxy-config", "-c", str(node.config), "--name", name, "--address", NODES[name])
+        done = node.run("haproxy-config", "-c", str(file), "--name", name, "--address", NODES[name])
         lines = [line for line in done.stdout.splitlines() if not line.lstrip().startswith("#")]
         assert (done.returncode, lines[0], done.stderr) == (0, "backend cgisrv", ""), done
         assert [line for line in shown if not line.startswith("  server ") or f" {name} " in line] == lines[1:]
