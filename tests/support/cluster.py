@@ -147,7 +147,8 @@ class Cluster:
 
     def describe(self) -> str:
         """For a test that fails."""
-        rows = [f"{name}: {row['status']} scur={row['scur']} qcur={row['qcur']}"
+        rows = [f"{name}: {row['status']} weight={row['weight']} agent={row['last_agt']} "
+                f"scur={row['scur']} qcur={row['qcur']}"
                 for name, row in self.balancer.rows(BACKEND).items()]
         status = [node.command("status").stdout for node in self.nodes.values() if node.master()]
         return "\n".join([*rows, str(self.gate.held()), *status])

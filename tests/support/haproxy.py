@@ -44,8 +44,15 @@ class HAProxy:
         with open(self.log, "wb") as log:
             self.popen = subprocess.Popen([*prefix, PROGRAM, "-db", "-f", file],
                                           stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        assert until(lambda: self.stats.exists() or self.popen.poll() is not None)
+        assert until(lambda: self.answers() or self.popen.poll() is not None)
         assert self.popen.poll() is None, self.log.read_text()
+
+    def answers(self) -> bool:
+        """Its socket is there a moment before it listens."""
+        try:
+            return bool(self.command("show info"))
+        except OSError:
+            return False
 
     def command(self, text: str) -> str:
         with socket.socket(socket.AF_UNIX) as stats:
