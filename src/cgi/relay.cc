@@ -34,15 +34,16 @@ std::string as_status(std::string_view line) {
   return fmt::format("Status: {}", line.substr(version_size));
 }
 
+bool has(const http::Response& response, std::string_view name) {
+  return std::ranges::any_of(response.fields, [name](const http::Field& field) {
+    return text::equals_ignoring_case(field.name, name);
+  });
+}
+
 // For a response with a body of its own.
 bool lacks_type(const http::Response& response) {
-  const auto has = [&](std::string_view name) {
-    return std::ranges::any_of(response.fields, [name](const http::Field& field) {
-      return text::equals_ignoring_case(field.name, name);
-    });
-  };
-  return response.status != 204 && response.status != 304 && !has("Content-Type") &&
-         !has("Location");
+  return response.status != 204 && response.status != 304 && !has(response, "Content-Type") &&
+         !has(response, "Location");
 }
 
 }  // namespace
@@ -117,7 +118,9 @@ void Relay::take_without_head() {
 void Relay::respond(http::Response response) {
   usage_.header = usage_.since_start();
   if (hands_on()) return;
-  if (!parser_.head().send_file.empty())
+  if (is_for_web_server_)
+    leave_to_web_server(response);
+  else if (!parser_.head().send_file.empty())
     log::write(
         log::Level::notice, exchange_.request_id(),
         fmt::format("{}: its X-Sendfile is not followed; set sendfile_roots for its location",
@@ -128,13 +131,31 @@ void Relay::respond(http::Response response) {
   exchange_.respond(std::move(response));
 }
 
-bool Relay::redirects() const {
+// The web server is the server of RFC 3875: it has rules of access that we do not know, and paths
+// of its own. Apache and Caddy take no Location without a Status for a redirect.
+void Relay::leave_to_web_server(http::Response& response) const {
+  const ResponseHead& head = parser_.head();
+  if (asks_for_path()) {
+    response.status = 302;
+    response.add("Location", head.location);
+  }
+  if (!head.send_file.empty()) response.add("X-Sendfile", head.send_file);
+  // A length is that of the page or file, of which the program prints nothing.
+  if (asks_for_path() || has(response, "X-Sendfile") || has(response, "X-Accel-Redirect"))
+    response.content_length.reset();
+}
+
+bool Relay::asks_for_path() const {
   return parser_.state() == ResponseParser::State::complete &&
          parser_.head().kind == ResponseKind::local_redirect;
 }
 
+bool Relay::redirects() const {
+  return !is_for_web_server_ && asks_for_path();
+}
+
 bool Relay::sends_file() const {
-  return parser_.state() == ResponseParser::State::complete && !redirects() && !script_.nph &&
+  return parser_.state() == ResponseParser::State::complete && !asks_for_path() && !script_.nph &&
          !parser_.head().send_file.empty() && !options_.sendfile_roots.empty();
 }
 

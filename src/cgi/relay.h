@@ -26,6 +26,7 @@ class Relay {
         script_(script),
         options_(options),
         usage_(usage),
+        is_for_web_server_(exchange.is_for_web_server()),
         parser_({options.response_header_size, options.response_header_fields}) {}
 
   Phase phase() const { return phase_; }
@@ -33,7 +34,8 @@ class Relay {
   // The output has ended. In the head: becomes body where it was a response, else broken.
   void end();
 
-  // The head asks for another path instead, or for a file. The body, if any, is dropped.
+  // The head asks for another path instead, or for a file, and this server is to follow. The body,
+  // if any, is dropped.
   bool hands_on() const { return redirects() || sends_file(); }
   // Ends the exchange with that. Only after the program has ended.
   void hand_on();
@@ -59,6 +61,8 @@ class Relay {
   bool is_in_chunks() const;
   void take_without_head();
   void respond(http::Response response);
+  void leave_to_web_server(http::Response& response) const;
+  bool asks_for_path() const;
   bool redirects() const;
   bool sends_file() const;
   std::string why_no_redirect() const;
@@ -67,6 +71,7 @@ class Relay {
   const Script& script_;
   const Options& options_;
   account::Usage& usage_;
+  const bool is_for_web_server_;
   ResponseParser parser_;
   std::string status_line_;       // of a whole response of HTTP/1.x, as far as it has come
   bool has_status_line_ = false;  // it is whole

@@ -84,6 +84,7 @@ class Exchange final : public handler::Exchange {
   std::string_view request_id() const override { return request_id_; }
   std::string_view user() const override { return user_; }
   std::string_view auth_type() const override { return auth_type_; }
+  bool is_for_web_server() const override { return gateway() != nullptr; }
   bool keeps_password() const override { return routing_.has_password_rules; }
   void open_body() override;
   std::string_view body() override;
@@ -128,7 +129,7 @@ class Exchange final : public handler::Exchange {
   const cgi::Endpoints& endpoints() const;
   Listener listener() const { return wire_->listener(); }
   // Null: no web server has passed the request on.
-  const Gateway* gateway() const { return wire_->gateway(); }
+  const Gateway* gateway() const { return is_over() ? nullptr : wire_->gateway(); }
   // Who asks, for rules of access.
   const access::Peer& visitor() const { return visitor_; }
   // The client has asked by https: here, or at a trusted proxy, which says so.

@@ -59,6 +59,9 @@ class Exchange {
   virtual std::string_view user() const { return {}; }
   // How, in the words of AUTH_TYPE.
   virtual std::string_view auth_type() const { return "Basic"; }
+  // The response goes to a web server that has passed the request on. It follows what a program's
+  // head asks for: another path, a file to send.
+  virtual bool is_for_web_server() const { return false; }
   // Passwords are the server's to check here, though it need not have asked this client for one.
   virtual bool keeps_password() const { return false; }
 

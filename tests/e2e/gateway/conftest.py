@@ -68,6 +68,10 @@ match = "/cgi-bin/"
 cgi = true
 env = { CONFIGURED = "here" }
 [[site.location]]
+match = "/sends/"
+cgi = true
+sendfile_roots = ["{root}"]
+[[site.location]]
 match = "=/twice/env.cgi"
 cgi = true
 env = { CONFIGURED = "0" }

@@ -64,6 +64,7 @@ class Data:
         for name, text in (
                 ("cat", CAT), ("count", f"{PLAIN}wc -c\n"),
                 ("fails", "#!/bin/sh\necho broken >&2; exit 3\n"),
+                ("to", "#!/bin/sh\nprintf 'Set-Cookie: a=1\\nLocation: /%s\\n\\n' \"$QUERY_STRING\"\n"),
                 ("streams", f"{PLAIN}echo first; until [ -e {go} ]; do sleep 0.05; done; echo last\n"),
                 ("stays", f"{PLAIN}while echo $$; do sleep 0.05; done\n"),
                 ("../../../srv/www/hello.cgi", f"{PLAIN}echo $SCRIPT_NAME $PATH_INFO\n")):
@@ -136,6 +137,14 @@ def test_failures(front):
     front.server.checkpoint()
     assert front.get("/cgi-bin/fails").status == 502
     front.server.wait_log("exit status 3")
+
+
+def test_a_local_redirect_is_the_web_servers(front):
+    """It has rules of access, and paths, that cgisrv does not know."""
+    for method, body in (("GET", b""), ("HEAD", b""), ("POST", b"x")):
+        answer = front.ask(method, "/cgi-bin/to?elsewhere/x", body=body)
+        assert (answer.status, answer.header("Location")) == (302, "/elsewhere/x"), answer
+        assert answer.header("Set-Cookie") == "a=1" and answer.body == b""
 
 
 def test_a_program_is_heard_at_once(front, data):

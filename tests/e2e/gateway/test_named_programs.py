@@ -4,6 +4,8 @@ out."""
 from __future__ import annotations
 
 import re
+import shutil
+from pathlib import Path
 
 import pytest
 
@@ -47,6 +49,30 @@ def test_the_path_behind_the_file(front, shared_site, more):
     assert env["SCRIPT_FILENAME"] == f"{folder}/env"
     assert env["PATH_INFO"] == "/more/x"
     assert env["SCRIPT_NAME"] in ("/b/env", "/env")
+
+
+def test_what_a_head_asks_for_is_the_web_servers(front, strict, shared, shared_site):
+    """Another path, or a file. Where a location says that cgisrv is to follow a file, it does."""
+    outside = Path(f"{shared_site.root}.outside")
+    page = f"{shared_site.root}/page.html"
+    said = "#!/bin/sh\nprintf '%s: %s\\nSet-Cookie: a=1\\nContent-Length: 4\\n\\n' $HTTP_FIELD \"$HTTP_VALUE\"\n"
+    named = shared_site.program("sends/says.cgi", said)
+    other = outside / "says"
+    shutil.copy(named, other)
+    for file, field, value, status, shown in (
+            (other, "Location", "/page.html?a b", 302, "/page.html?a%20b"),
+            (other, "Location", "/../out", 302, "/../out"),
+            (named, "Location", "/page.html", 302, "/page.html"),
+            (other, "X-Accel-Redirect", "/page.html", 200, "/page.html"),
+            (other, "X-Sendfile", page, 200, page), (named, "X-Sendfile", page, 200, None)):
+        for method in ("GET", "HEAD"):
+            answer = fastcgi.ask(strict if file == named else front, {
+                **of_file(str(file), f"/sends/{file.name}"), "REQUEST_METHOD": method, "HTTP_FIELD": field,
+                "HTTP_VALUE": value})
+            assert (answer.status, answer.header(field), answer.header("Set-Cookie")) == (status, shown, "a=1")
+            followed = method == "GET" and shown is None
+            assert answer.body == (b"the page" if followed else b"")
+    assert shared.get("/sends/says.cgi", [("Field", "Location"), ("Value", "/page.html")]).text == "the page"
 
 
 def test_of_two_locations_the_one_that_was_asked_for(strict, shared_site):

@@ -45,6 +45,10 @@ location /unbuffered/ {
   fastcgi_request_buffering off;
   fastcgi_buffering off;
 }
+location /private/ {
+  auth_basic private;
+  auth_basic_user_file /usr/none;
+}
 location /by-root/ {
   root /usr/lib;
   rewrite ^/by-root/(.*)$ /cgi-bin/$1 break;
@@ -103,6 +107,11 @@ def front(start, compile_c) -> Iterator[Front]:
     pid = folder / "usr/lib/cgi-bin/pid"
     folder.file("usr/lib/cgi-bin/stays", f"{PLAIN}echo $$ > {pid}.new; mv {pid}.new {pid}; sleep 600\n", 0o755)
     folder.file("usr/lib/cgi-bin/fails", "#!/bin/sh\necho broken >&2; exit 3\n", 0o755)
+    folder.file("usr/lib/cgi-bin/unread", f"{PLAIN}echo unread\n", 0o755)
+    folder.file("usr/lib/cgi-bin/locked", f"{PLAIN}echo never\n")
+    for name, field in (("to", "Location"), ("accel", "Content-Length: 5\\nX-Accel-Redirect")):
+        folder.file(f"usr/lib/cgi-bin/{name}", f"#!/bin/sh\nprintf '{field}: /%s\\n\\n' $QUERY_STRING\n", 0o755)
+    folder.file("var/www/private/secret", "secret")
     port = free_port()
     file = folder.file("etc/nginx.conf", nginx_configuration(folder, port))
     folder.give_away()
@@ -114,7 +123,9 @@ mode = "0666"
 programs = ["{folder.path}/usr/lib/cgi-bin/"]
 errors_to_web_server = true
 [limits]
-body_size = "unlimited"
+body_size = "20m"
+header_timeout = "1h"
+keepalive_timeout = "1h"
 [[site]]
 root = "{folder.path}/var/www"
 """)
@@ -164,6 +175,12 @@ def test_nginx_in_other_ways(front):
         connection.send(client.head("POST", "/unbuffered/", [("Transfer-Encoding", "chunked")])
                         + b"5\r\nhello\r\n0\r\n\r\n")
         assert connection.read_response().body == b"hello"
+
+
+def test_a_local_redirect_leads_round_no_rule_of_nginx(front):
+    answer = front.get("/cgi-bin/to?private/secret")
+    assert (answer.status, answer.header("Location")) == (302, "/private/secret")
+    assert front.get("/cgi-bin/accel?hello.txt").body == b"hello"
 
 
 def test_a_client_that_leaves_nginx_ends_its_program(front):
