@@ -66,6 +66,8 @@ class RecordReader {
   std::optional<Part> next(std::string_view& bytes);
   // Why nothing that follows can be read; empty: there is none. Static storage.
   std::string_view problem() const { return problem_; }
+  // The record of which content is outstanding; null: none, or its header is not whole.
+  const Header* current() const { return is_in_record_ ? &header_ : nullptr; }
   // Nothing of a record is outstanding but what has been returned.
   bool is_between_records() const { return !is_in_record_ && head_.empty() && padding_left_ == 0; }
 

@@ -39,6 +39,14 @@ std::string_view FastcgiSession::take_part(const Part& part) {
   return {};
 }
 
+// A body that goes on behind its response is none.
+bool FastcgiSession::is_in_head() const {
+  if (reader_.is_between_records() || count() > 0 || is_last_begun_) return false;
+  const auto* const record = reader_.current();
+  return record == nullptr ||
+         (record->type != Type::params && record->type != Type::standard_input);
+}
+
 std::string_view FastcgiSession::begin_request(const Part& part) {
   const std::uint16_t id = part.header.id;
   const auto begun = fastcgi::read_begin(part.content);
@@ -47,7 +55,10 @@ std::string_view FastcgiSession::begin_request(const Part& part) {
   if (find(id) != nullptr) return "a request with the id of another one that is under way";
   // Of what comes while it winds down nothing is begun, or it would never end.
   const bool is_welcome = count() < limits().max_streams && (count() == 0 || !closes_at_end());
-  if (!begun->keeps_connection) close_at_end();
+  if (!begun->keeps_connection) {
+    is_last_begun_ = true;
+    close_at_end();
+  }
   const EndStatus status = begun->role != Role::responder        ? EndStatus::unknown_role
                            : !is_welcome || !has_place_for_one() ? EndStatus::overloaded
                                                                  : EndStatus::complete;

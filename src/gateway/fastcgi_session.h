@@ -18,7 +18,7 @@ class FastcgiSession final : public Session {
   using Part = fastcgi::RecordReader::Part;
 
   std::string_view take(std::string_view bytes) override;
-  bool is_in_head() const override { return !reader_.is_between_records() && count() == 0; }
+  bool is_in_head() const override;
   bool shows_end() const override { return true; }
   void append_content(std::string& to, const Stream& stream, std::string_view bytes) override;
   void append_errors(std::string& to, const Stream& stream, std::string_view bytes) override;
@@ -32,6 +32,7 @@ class FastcgiSession final : public Session {
   void tell_values(std::string_view asked);
 
   fastcgi::RecordReader reader_;
+  bool is_last_begun_ = false;                   // no other request may follow
   std::map<std::uint16_t, std::string> params_;  // of requests whose parameters are not whole
 };
 

@@ -16,8 +16,8 @@ namespace {
 constexpr std::size_t turn_bytes_max = 1 << 20;  // sent in one turn
 // Responses keep to the room that there is; beside them stand answers to records.
 constexpr std::size_t output_bytes_max = 4 * net::Output::bytes_max;
-constexpr std::size_t linger_bytes_max = 16 << 20;  // that are read after the end
-constexpr Duration linger_timeout{5'000};           // for the web server to close
+constexpr std::size_t linger_bytes_max = 256 << 20;  // that are read after the end
+constexpr Duration linger_timeout{5'000};            // for the web server to close
 
 }  // namespace
 

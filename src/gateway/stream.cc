@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::size_t file_part_bytes = 32 * 1024;  // read at once
 constexpr std::size_t line_bytes_max = 1024;
+constexpr config::Duration rest_timeout{5'000};
 
 std::string name_of(const access::Peer& peer) {
   return peer.kind == access::Peer::Kind::ip ? peer.ip.text() : "unix";
@@ -28,7 +29,8 @@ Stream::Stream(Session& session, std::uint16_t id)
       id_(id),
       began_(session.loop().now()),
       web_server_(name_of(session.client().peer())),
-      body_timer_(session.loop(), Callback::of<&Stream::body_due>(*this)) {}
+      body_timer_(session.loop(), Callback::of<&Stream::body_due>(*this)),
+      rest_timer_(session.loop(), Callback::of<&Stream::rest_due>(*this)) {}
 
 // ---- what comes --------------------------------------------------------------------------------
 
@@ -68,7 +70,7 @@ void Stream::abort_asked() {
 }
 
 std::optional<std::uint64_t> Stream::body_left() const {
-  if (request_.framing == http::Framing::chunked) return std::nullopt;
+  if (is_unsized_) return std::nullopt;
   return request_.content_length - std::min(request_.content_length, received_);
 }
 
@@ -94,10 +96,11 @@ void Stream::go_on() {
   }
   if (exchange_ && file_left_ > 0) send_file_on();
   if (exchange_) go_on_with_body();
-  if (exchange_ && !held_.empty() && !holds_back()) {
-    let_out();
-    session_.send();
-  }
+  if (!exchange_ || holds_back()) return;
+  if (has_ended_ && file_left_ == 0) return write_end();
+  if (held_.empty()) return;
+  let_out();
+  session_.send();
 }
 
 void Stream::go_on_with_body() {
@@ -111,8 +114,8 @@ void Stream::go_on_with_body() {
 void Stream::begin() {
   has_begun_ = true;
   body_timer_.refill(session_.limits().body_timeout, session_.limits().body_rate);
-  if (!refusal_ && request_.framing == http::Framing::none && received_ > 0)
-    request_.framing = http::Framing::chunked;  // of no known length
+  is_unsized_ = !refusal_ && request_.framing == http::Framing::none && received_ > 0;
+  if (is_unsized_) request_.framing = http::Framing::chunked;
   std::string_view line;
   if (refusal_) line = refused_line();
   exchange_ = std::make_unique<exchange::Exchange>(session_.host(), *this, request_);
@@ -150,6 +153,7 @@ void Stream::client_gone() {
 void Stream::drop_exchange() {
   session_.host().release(std::move(exchange_));
   body_timer_.pause();
+  rest_timer_.disarm();
   input_.drop(input_.size());
   input_.release_if_empty();
   file_left_ = 0;
@@ -171,7 +175,7 @@ void Stream::body_due() {
 
 // Empty: there is none.
 std::string_view Stream::body_fault() const {
-  if (request_.framing == http::Framing::chunked || refusal_) return {};
+  if (is_unsized_ || refusal_) return {};
   if (received_ > request_.content_length)
     return "the web server has sent more of the request's body than CONTENT_LENGTH says";
   if (input_ended_ && received_ < request_.content_length)
@@ -209,8 +213,7 @@ void Stream::consume(std::size_t bytes) {
 
 // A body of known length is whole when that has come, whatever the web server sends after it.
 bool Stream::body_complete() {
-  const bool is_whole = input_ended_ || (request_.framing != http::Framing::chunked &&
-                                         received_ == request_.content_length);
+  const bool is_whole = input_ended_ || (!is_unsized_ && received_ == request_.content_length);
   return is_whole && input_.empty() && body_fault().empty();
 }
 
@@ -218,6 +221,13 @@ void Stream::discard_body() {
   body_timer_.pause();
   shown_ = received_;
   if (!input_.empty() && exchange_->may_discard()) consume(input_.size());
+  if (holds_back() && !rest_timer_.armed()) rest_timer_.arm_after(rest_timeout);
+}
+
+void Stream::rest_due() {
+  has_waited_ = true;
+  has_news_ = true;
+  session_.go_on_later();
 }
 
 // ---- the response ------------------------------------------------------------------------------
@@ -228,22 +238,42 @@ void Stream::respond(const http::Response& response, http::Content content) {
   put(head);
 }
 
+// Of parameters that are refused it is not known.
+bool Stream::is_body_to_come() const {
+  return !input_ended_ && (refusal_ || body_left() != 0);
+}
+
+// Whether the rest of a body that nobody wants is worth waiting for.
+bool Stream::awaits_rest() const {
+  return !refusal_ && !has_waited_ && body_left().value_or(received_) <= rest_bytes_max;
+}
+
 // Where the body has no known length, both sides may be talking by turns.
 bool Stream::holds_back() const {
   using Body = exchange::Exchange::Body;
-  return request_.framing == http::Framing::length && received_ < request_.content_length &&
-         !refusal_ && !input_ended_ && exchange_->body_state() == Body::open;
+  if (is_shown_ || !is_body_to_come()) return false;
+  switch (exchange_->body_state()) {
+    case Body::open:
+      return !is_unsized_;
+    case Body::discarded:
+      return (has_ended_ || !is_unsized_) && awaits_rest();
+    default:
+      return !has_ended_;
+  }
 }
 
 void Stream::put(std::string_view bytes) {
-  if (!held_.empty() || holds_back())
+  if (!held_.empty() || holds_back()) {
     held_.append(bytes);
-  else
+  } else {
+    is_shown_ = true;
     session_.write_content(*this, bytes);
+  }
   if (held_.size() >= held_bytes_max) let_out();
 }
 
 void Stream::let_out() {
+  is_shown_ = true;
   session_.write_content(*this, held_);
   std::string().swap(held_);
 }
@@ -331,6 +361,8 @@ void Stream::end() {
 
 void Stream::write_end() {
   if (is_end_written_) return;
+  exchange_->discard_body();
+  if (is_whole_ && holds_back()) return;
   is_end_written_ = true;
   waits_for_room_ = false;
   let_out();
@@ -340,8 +372,6 @@ void Stream::write_end() {
     session_.cut(*this);
   end_position_ = session_.position();
   session_.send();
-  // The web server may not read before it has sent everything.
-  if (exchange_) exchange_->discard_body();
 }
 
 void Stream::abort() {

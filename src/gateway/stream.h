@@ -31,6 +31,7 @@ class Stream final : public exchange::Wire {
  public:
   static constexpr std::size_t input_bytes_max = 256 * 1024;  // of a body that is not yet taken
   static constexpr std::size_t held_bytes_max = 128 * 1024;   // of a response before that
+  static constexpr std::size_t rest_bytes_max = 16 << 20;     // of a body that nobody wants
 
   Stream(Session& session, std::uint16_t id);
 
@@ -82,7 +83,10 @@ class Stream final : public exchange::Wire {
   std::string_view body_fault() const;
   void check_body();
   void go_on_with_body();
+  bool is_body_to_come() const;
+  bool awaits_rest() const;
   bool holds_back() const;
+  void rest_due();
   void put(std::string_view bytes);
   void let_out();
   bool send_part_of_file();
@@ -123,14 +127,18 @@ class Stream final : public exchange::Wire {
   Refusal refusal_;
   std::unique_ptr<exchange::Exchange> exchange_;
   net::MinRateTimer body_timer_;
+  Timer rest_timer_;  // for the rest of a body that nobody wants
 
   bool is_head_complete_ = false;
   bool has_begun_ = false;
   bool has_news_ = false;
+  bool is_unsized_ = false;  // the body: it ends with its stream
   bool input_ended_ = false;
   bool is_abort_asked_ = false;
-  bool has_ended_ = false;  // its exchange has nothing more to write
-  bool is_whole_ = true;    // what it has written
+  bool has_ended_ = false;   // its exchange has nothing more to write
+  bool is_whole_ = true;     // what it has written
+  bool is_shown_ = false;    // something of that has left
+  bool has_waited_ = false;  // for the rest of the body, long enough
   bool is_end_written_ = false;
   bool has_complained_ = false;
   bool is_closed_ = false;
@@ -139,8 +147,10 @@ class Stream final : public exchange::Wire {
   Buffer input_;
   std::uint64_t received_ = 0;
   std::uint64_t shown_ = 0;  // of that, to the exchange
-  // nginx sends no more of a body once it has passed the response's head on. So what a program
-  // prints before it has read all is held back, as long as there is room for it.
+  // nginx sends no more of a body once it has passed the response's head on, and Apache reads no
+  // more of a response before its client has sent more of the body, which some clients do not do
+  // once they have seen that it has failed. So what is written before all of the body has come is
+  // held back, as long as there is room for it; and what nobody wants of the body is awaited.
   std::string held_;
   int file_ = -1;
   std::uint64_t file_offset_ = 0;

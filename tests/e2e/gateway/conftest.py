@@ -61,6 +61,8 @@ protocol = "scgi"
 programs = ["{root}.outside/"]
 [limits]
 max_streams = 10
+header_timeout = "1h"
+keepalive_timeout = "1h"
 [[site]]
 root = "{root}"
 [[site.location]]

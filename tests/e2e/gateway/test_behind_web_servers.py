@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import random
 import re
+import select
 import shutil
 import time
 from collections.abc import Iterator
@@ -145,6 +146,24 @@ def test_a_local_redirect_is_the_web_servers(front):
         answer = front.ask(method, "/cgi-bin/to?elsewhere/x", body=body)
         assert (answer.status, answer.header("Location")) == (302, "/elsewhere/x"), answer
         assert answer.header("Set-Cookie") == "a=1" and answer.body == b""
+
+
+@pytest.mark.parametrize("folder", ["cgi-bin", "scgi-bin"])
+def test_an_answer_before_all_of_the_body(front, folder):
+    """The client sends no more once it has been told of a failure, as curl does. Apache then waits for it
+    before it reads on."""
+    if (front.name, folder) == ("caddy", "scgi-bin"):
+        pytest.skip("Caddy speaks no SCGI")
+    with client.Connection(("127.0.0.1", front.peer.port)) as connection:
+        connection.send(client.head("POST", f"/{folder}/none", [("Content-Length", str(len(BODY)))]))
+        for at in range(10):
+            connection.send(BODY[at:at + 1])
+            if select.select([connection.socket], [], [], 0.05)[0]:
+                break
+        else:
+            connection.send(BODY[10:])
+        answer = connection.read_response()
+    assert answer.status == 404 and answer.complete, answer
 
 
 def test_a_program_is_heard_at_once(front, data):

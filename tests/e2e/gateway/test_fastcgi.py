@@ -261,6 +261,29 @@ def test_a_body_that_nobody_reads(front):
     assert fastcgi.ask(front, sent(CAT, b"", announced=20_000_000)).status == 413
 
 
+def test_an_answer_is_held_back_until_all_of_the_body_is_there(front):
+    body = b"x" * 300_000
+    half = [record(Type.STDIN, body[:50_000])] * 3
+    with Connection(front) as there:
+        there.send(begin(keep=True), stream(Type.PARAMS, pairs(sent("/none", body))), *half)
+        for _ in range(2):  # it has seen the request before the second
+            there.send(record(Type.GET_VALUES, request=0))
+            assert there.read() == Type.GET_VALUES_RESULT
+        there.send(*half, record(Type.STDIN))
+        kinds = [there.read() for _ in range(3)]
+        assert kinds == [Type.STDOUT, Type.STDOUT, Type.END_REQUEST], "head and body are one record"
+        assert there.answer().response.status == 404
+        assert there.ask(of_url("/page.html"), keep=True).status == 200
+
+
+def test_an_answer_waits_for_no_large_body(front):
+    with Connection(front) as there:
+        there.send(begin(), stream(Type.PARAMS, pairs(sent(CAT, b"", announced=20_000_000))),
+                   record(Type.STDIN, b"x" * 60_000)[:30_000])
+        assert there.answer().response.status == 413
+        assert there.is_closed(), "though a record has begun"
+
+
 @pytest.mark.parametrize("wrong", [
     record(Type.PARAMS, version=2), b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", b"\x16\x03\x01\x02",
     begin(0), begin() + begin(), record(Type.BEGIN_REQUEST, b"\0\1"),

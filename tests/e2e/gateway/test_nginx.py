@@ -177,6 +177,16 @@ def test_nginx_in_other_ways(front):
         assert connection.read_response().body == b"hello"
 
 
+def test_an_answer_before_all_of_the_body(front):
+    """nginx sends no more of it then, and waits for the end of the connection."""
+    errors = front.folder / "var/log/error.log"
+    for name, size, status in (("none", 300_000, 404), ("locked", 300_000, 403), ("fails", 9_000_000, 502),
+                               ("unread", 9_000_000, 200), ("cat", 30_000_000, 413)):
+        answer = front.ask("POST", f"/cgi-bin/{name}", body=bytes(size))
+        assert answer.status == status and answer.complete, (name, answer)
+    assert "timed out" not in errors.read_text()
+
+
 def test_a_local_redirect_leads_round_no_rule_of_nginx(front):
     answer = front.get("/cgi-bin/to?private/secret")
     assert (answer.status, answer.header("Location")) == (302, "/private/secret")
