@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -159,6 +160,8 @@ def test_standard_error_where_it_is_asked_for(front, shared_site):
             assert answer.ended == {Type.STDOUT, Type.STDERR}
         told.send(asks(of_url("/page.html"), keep=True))
         assert told.answer().ended == {Type.STDOUT}
+        told.send(asks(of_url("/none"), keep=True))
+        assert re.fullmatch(rb"\[\S+\] 404: .*none.*\n", told.answer().stderr), "why it has failed"
         other.send(asks(of_url("/cgi-bin/complains.cgi")))
         answer = other.answer()
         assert (answer.response.text, answer.stderr, answer.ended) == ("body\n", b"", {Type.STDOUT})
@@ -278,7 +281,7 @@ def test_an_answer_is_held_back_until_all_of_the_body_is_there(front):
 
 def test_an_answer_waits_for_no_large_body(front):
     with Connection(front) as there:
-        there.send(begin(), stream(Type.PARAMS, pairs(sent(CAT, b"", announced=20_000_000))),
+        there.send(begin(), stream(Type.PARAMS, pairs(sent(CAT, b"", announced=300_000_000))),
                    record(Type.STDIN, b"x" * 60_000)[:30_000])
         assert there.answer().response.status == 413
         assert there.is_closed(), "though a record has begun"
@@ -318,6 +321,8 @@ address = "unix:{site.root}.fcgi"
 protocol = "fastcgi"
 [limits]
 header_timeout = "200ms"
+body_timeout = "200ms"
+keepalive_timeout = "1h"
 [[site]]
 root = "{site.root}"
 """)
@@ -327,6 +332,10 @@ root = "{site.root}"
             there.send(beginning)
             assert there.is_closed()
     assert server.wait_log("header_timeout")
+    with Connection(f"{site.root}.fcgi") as there:
+        there.send(begin(), stream(Type.PARAMS, pairs(sent("/none", b"body"))), record(Type.STDIN, b"bo")[:-1])
+        assert there.answer().response.status == 404, "though the rest of the body does not come"
+        assert there.is_closed()
 
 
 def test_a_slow_reader_holds_up_nobody_else(front):
