@@ -221,7 +221,8 @@ void Stream::discard_body() {
   body_timer_.pause();
   shown_ = received_;
   if (!input_.empty() && exchange_->may_discard()) consume(input_.size());
-  if (holds_back() && !rest_timer_.armed()) rest_timer_.arm_after(rest_timeout);
+  if (holds_back() && !rest_timer_.armed())
+    rest_timer_.arm_after(std::min(rest_timeout, session_.limits().body_timeout));
 }
 
 void Stream::rest_due() {
