@@ -97,7 +97,9 @@ Resolution single_program(const std::string& file, const http::Path& path, std::
                           bool needs_execute, const Tree& tree) {
   if (prefix > 0 && path.text[prefix - 1] == '/') --prefix;
   auto found = examine(file, needs_execute, path.text, prefix, tree);
-  return found.found == Found::directory ? special(file) : found;
+  if (found.found == Found::directory)
+    return forbidden(fmt::format("{} is a directory, and no program", file));
+  return found;
 }
 
 }  // namespace cgisrv::cgi

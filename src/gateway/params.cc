@@ -231,8 +231,8 @@ void read_program(const Values& values, exchange::Gateway& gateway) {
                            .path_info = std::string(value_of(values, "PATH_INFO")),
                            .translated = std::string(value_of(values, "PATH_TRANSLATED")),
                            .root = std::string(value_of(values, "DOCUMENT_ROOT"))};
-  if (named.file.empty() && !named.root.empty() && !named.script_name.empty())
-    named.file = named.root + named.script_name;
+  named.is_made_up = named.file.empty() && !named.root.empty() && !named.script_name.empty();
+  if (named.is_made_up) named.file = named.root + named.script_name;
   if (!named.file.empty()) gateway.program = std::move(named);
 }
 
@@ -284,7 +284,10 @@ Refusal read_params(std::span<const Param> params, const ParamLimits& limits, Re
   request.method = storage.part(method);
   request.raw_target = storage.part(target);
   read_ends(values, gateway);
-  if (request.method.empty()) return bad("no REQUEST_METHOD");
+  if (request.method.empty())
+    return bad(
+        "the web server has sent no REQUEST_METHOD; nginx does by include fastcgi_params, or "
+        "scgi_params, in the location");
   if (has_nul) return bad("NUL byte in a parameter");
   if (refusal) return refusal;
   for (const auto& [name, value] : fields)

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "connection/connections.h"
+#include "gateway/other_protocol.h"
 
 namespace cgisrv::gateway {
 
@@ -176,12 +177,23 @@ bool Session::read_input() {
     if (lingered_ > linger_bytes_max) close();
     return true;
   }
-  const auto problem = take({space.data(), io.bytes});
+  const std::string_view bytes(space.data(), io.bytes);
+  const bool is_first = !std::exchange(has_had_input_, true);
+  const auto problem = take(bytes);
   if (problem.empty()) return true;
-  log::line(log::Level::notice, "{} has sent {}; its connection is closed", client_.peer().text(),
-            problem);
+  note(problem, is_first ? bytes : std::string_view());
   close();
   return true;
+}
+
+// `first`: what a connection has begun with.
+void Session::note(std::string_view problem, std::string_view first) {
+  static RareLines lines;
+  std::string line = why_not_understood(first, listen_.protocol, address().text());
+  if (line.empty())
+    line = fmt::format("{} has sent {}; its connection is closed", client_.peer().text(), problem);
+  line = lines.pass(loop().now(), line);
+  if (!line.empty()) log::line(log::Level::notice, "{}", line);
 }
 
 // Each in its turn: who has just been told is told last the next time.

@@ -93,6 +93,7 @@ class Session : public connection::Connection {
   void socket_ready(std::uint32_t events);
   void resume();
   bool read_input();
+  void note(std::string_view problem, std::string_view first);
   void tell_streams(Turn& turn);
   void check_streams();
   void settle();
@@ -121,6 +122,7 @@ class Session : public connection::Connection {
   bool is_resuming_ = false;
   bool readable_ = false;
   bool writable_ = true;
+  bool has_had_input_ = false;
   bool has_had_request_ = false;
   bool closes_at_end_ = false;
   bool is_cut_ = false;  // the end has to show that

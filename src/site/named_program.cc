@@ -153,20 +153,20 @@ int status_of(cgi::Found found) {
   return found == cgi::Found::missing ? 404 : 403;
 }
 
-}  // namespace
-
-bool is_among(std::span<const std::string> programs, const std::string& real) {
-  return std::ranges::any_of(programs, [&](const std::string& each) {
-    const std::string place = real_path(each);
-    return !place.empty() && is_below(real, place) &&
-           !has_dotfile(std::string_view(real).substr(place.size()));
-  });
+// What may have gone wrong in the web server's configuration; empty: nothing that is known.
+std::string_view advice_for(const NamedProgram& named) {
+  if (named.is_made_up)
+    return "; the web server has sent no SCRIPT_FILENAME, so the name was made of DOCUMENT_ROOT "
+           "and SCRIPT_NAME";
+  if (named.file.ends_with('/'))
+    return "; SCRIPT_FILENAME has to name a program (nginx adds one to a path that ends in a slash "
+           "by fastcgi_index)";
+  return {};
 }
 
-Located locate_named(const config::Config& config, const config::Site& site, const http::Path& path,
-                     const NamedProgram& named, std::span<const std::string> programs,
-                     const access::Peer& visitor) {
-  const Request request{config, site, path, visitor};
+Located locate_program(const Request& request, const NamedProgram& named,
+                       std::span<const std::string> programs) {
+  const auto& [config, site, path, visitor] = request;
   const config::Location& asked = find_route(site, path).location;
   if (!named.file.starts_with('/') || has_dot_segment(named.file))
     return refuse(asked, 403,
@@ -212,6 +212,25 @@ Located locate_named(const config::Config& config, const config::Site& site, con
           .seen = std::move(seen),
           .tried = std::move(own),
           .is_named = true};
+}
+
+}  // namespace
+
+bool is_among(std::span<const std::string> programs, const std::string& real) {
+  return std::ranges::any_of(programs, [&](const std::string& each) {
+    const std::string place = real_path(each);
+    return !place.empty() && is_below(real, place) &&
+           !has_dotfile(std::string_view(real).substr(place.size()));
+  });
+}
+
+Located locate_named(const config::Config& config, const config::Site& site, const http::Path& path,
+                     const NamedProgram& named, std::span<const std::string> programs,
+                     const access::Peer& visitor) {
+  Located located = locate_program({config, site, path, visitor}, named, programs);
+  if (located.kind == Located::Kind::error && !located.problem.empty() && !located.is_kept_out)
+    located.problem += advice_for(named);
+  return located;
 }
 
 }  // namespace cgisrv::site

@@ -17,8 +17,9 @@ struct NamedProgram {
   std::string file;         // may go on behind the program: the rest is PATH_INFO then
   std::string script_name;  // SCRIPT_NAME; may go on too
   std::string path_info;
-  std::string translated;  // PATH_TRANSLATED
-  std::string root;        // DOCUMENT_ROOT
+  std::string translated;   // PATH_TRANSLATED
+  std::string root;         // DOCUMENT_ROOT
+  bool is_made_up = false;  // the file: it is that of DOCUMENT_ROOT and SCRIPT_NAME
 };
 
 // Whether that file, whose name has no links, is one of them, or below it.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -318,6 +319,8 @@ address = "unix:{site.root}.fcgi"
 protocol = "fastcgi"
 [limits]
 header_timeout = "200ms"
+body_timeout = "200ms"
+keepalive_timeout = "1h"
 [[site]]
 root = "{site.root}"
 """)
@@ -327,6 +330,10 @@ root = "{site.root}"
             there.send(beginning)
             assert there.is_closed()
     assert server.wait_log("header_timeout")
+    with Connection(f"{site.root}.fcgi") as there:
+        there.send(begin(), stream(Type.PARAMS, pairs(sent("/none", b"body"))), record(Type.STDIN, b"bo")[:-1])
+        assert there.answer().response.status == 404, "though the rest of the body does not come"
+        assert there.is_closed()
 
 
 def test_a_slow_reader_holds_up_nobody_else(front):

@@ -45,6 +45,13 @@ location /unbuffered/ {
   fastcgi_request_buffering off;
   fastcgi_buffering off;
 }
+location /by-http/ {
+  proxy_pass http://unix:/run/fcgiwrap.socket;
+}
+location /bare/ {
+  fastcgi_param SCRIPT_FILENAME /usr/lib/cgi-bin/env;
+  fastcgi_pass unix:/run/fcgiwrap.socket;
+}
 location /private/ {
   auth_basic private;
   auth_basic_user_file /usr/none;
@@ -175,6 +182,17 @@ def test_nginx_in_other_ways(front):
         connection.send(client.head("POST", "/unbuffered/", [("Transfer-Encoding", "chunked")])
                         + b"5\r\nhello\r\n0\r\n\r\n")
         assert connection.read_response().body == b"hello"
+
+
+def test_what_is_wrong_in_its_configuration_is_named(front):
+    door, programs = f"unix:{front.folder.path}/run/fcgiwrap.socket", f"{front.folder.path}/usr/lib/cgi-bin"
+    for target, status, line in (
+            ("/by-root/none", 404, f"404: {programs}/none does not exist; the web server has sent no SCRIPT_FILENAME"),
+            ("/bare/", 400, r"400: .*no REQUEST_METHOD; nginx does by include fastcgi_params"),
+            ("/cgi-bin/", 403, f"403: {programs}/ is a directory, and no program; .*fastcgi_index"),
+            ("/by-http/", 502, f"a web server speaks HTTP at the FastCGI listener {door}: let it .*fastcgi_pass")):
+        assert front.get(target).status == status, target
+        front.server.wait_log(line)
 
 
 def test_an_answer_before_all_of_the_body(front):
