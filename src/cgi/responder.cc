@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/shortage.h"
+#include "base/text.h"
 #include "cgi/diagnosis.h"
 #include "cgi/request_environment.h"
 
@@ -251,6 +252,8 @@ void Responder::fail_head() {
 
 void Responder::cut(Outcome outcome, const std::string& reason) {
   note(log::Level::warn, reason);
+  if (exchange_.is_for_web_server())
+    exchange_.complain(fmt::format("[{}] {}\n", request_id_, text::printable_line(reason)));
   close(outcome, reason);
   leave();  // now: the client may take long to read the rest
   exchange_.abort();

@@ -343,8 +343,11 @@ void Exchange::fail(handler::Failure failure) {
   const auto level = is_ours       ? log::Level::warn
                      : is_kept_out ? log::Level::notice
                                    : log::Level::info;
-  if (!failure.reason.empty())
-    log::write(level, request_id_, fmt::format("{}: {}", failure.status, failure.reason));
+  if (!failure.reason.empty()) {
+    const std::string text = fmt::format("{}: {}", failure.status, failure.reason);
+    log::write(level, request_id_, text);
+    if (is_ours || is_kept_out || failure.status == 404) tell_web_server(text);
+  }
   if (is_ours && diagnosis_.empty()) diagnosis_ = failure.reason;
   if (reply_ != Reply::none) return abort();
   const bool says_when = std::ranges::any_of(

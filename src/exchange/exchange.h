@@ -176,6 +176,7 @@ class Exchange final : public handler::Exchange {
   void find_ends() const;
   void route();
   void turn_to(std::string path_query);
+  void tell_web_server(std::string_view text);
   bool show_error_page(handler::Failure& failure);
   void send_failure(const handler::Failure& failure);
   void note_program();

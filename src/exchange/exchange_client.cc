@@ -35,6 +35,12 @@ handler::Failure Exchange::clients_fault(int status, std::string_view reason) co
           .told = std::string(reason)};
 }
 
+// For its own error log, where its listener has that.
+void Exchange::tell_web_server(std::string_view text) {
+  if (is_for_web_server())
+    wire_->complain(fmt::format("[{}] {}\n", request_id_, text::printable_line(text)));
+}
+
 std::string Exchange::request_line() const {
   if (request_.raw_target.empty()) return std::string(refused_line_);
   return fmt::format(FMT_COMPILE("{} {} {}"), asked_method_, request_.raw_target,

@@ -160,6 +160,8 @@ def test_standard_error_where_it_is_asked_for(front, shared_site):
             assert answer.ended == {Type.STDOUT, Type.STDERR}
         told.send(asks(of_url("/page.html"), keep=True))
         assert told.answer().ended == {Type.STDOUT}
+        told.send(asks(of_url("/none"), keep=True))
+        assert re.fullmatch(rb"\[\S+\] 404: .*none.*\n", told.answer().stderr), "why it has failed"
         other.send(asks(of_url("/cgi-bin/complains.cgi")))
         answer = other.answer()
         assert (answer.response.text, answer.stderr, answer.ended) == ("body\n", b"", {Type.STDOUT})

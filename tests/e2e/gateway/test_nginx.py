@@ -195,6 +195,15 @@ def test_what_is_wrong_in_its_configuration_is_named(front):
         front.server.wait_log(line)
 
 
+def test_why_a_request_has_failed_is_in_the_log_of_nginx(front):
+    errors = front.folder / "var/log/error.log"
+    for name, line in (("none", r"404: .*/none does not exist"), ("locked", "403: .* chmod"),
+                       ("fails", r"502: .*exit status 3")):
+        front.get(f"/cgi-bin/{name}")
+        assert until(lambda line=line: re.search(rf"FastCGI sent in stderr: .*\[\S+\] {line}", errors.read_text(),
+                                                 re.DOTALL)), errors.read_text()
+
+
 def test_an_answer_before_all_of_the_body(front):
     """nginx sends no more of it then, and waits for the end of the connection."""
     errors = front.folder / "var/log/error.log"
