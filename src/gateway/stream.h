@@ -31,7 +31,7 @@ class Stream final : public exchange::Wire {
  public:
   static constexpr std::size_t input_bytes_max = 256 * 1024;  // of a body that is not yet taken
   static constexpr std::size_t held_bytes_max = 128 * 1024;   // of a response before that
-  static constexpr std::size_t rest_bytes_max = 16 << 20;     // of a body that nobody wants
+  static constexpr std::size_t rest_bytes_max = 256 << 20;    // of a body that nobody wants
 
   Stream(Session& session, std::uint16_t id);
 

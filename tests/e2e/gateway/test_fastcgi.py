@@ -281,7 +281,7 @@ def test_an_answer_is_held_back_until_all_of_the_body_is_there(front):
 
 def test_an_answer_waits_for_no_large_body(front):
     with Connection(front) as there:
-        there.send(begin(), stream(Type.PARAMS, pairs(sent(CAT, b"", announced=20_000_000))),
+        there.send(begin(), stream(Type.PARAMS, pairs(sent(CAT, b"", announced=300_000_000))),
                    record(Type.STDIN, b"x" * 60_000)[:30_000])
         assert there.answer().response.status == 413
         assert there.is_closed(), "though a record has begun"
