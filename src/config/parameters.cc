@@ -166,8 +166,9 @@ struct Tables {
        unset("of a socket that is not for everybody: that of the server's `user`"),
        "The group that gets such a socket, such as the web server's. Who is not root has to belong to it."},
       {"errors_to_web_server", &Listen::errors_to_web_server, boolean(),
-       "With FastCGI: whether what programs write to standard error also goes to the web server, for its "
-       "own error log, as by `fcgiwrap -f`. What it does not take at once is left out there."},
+       "With FastCGI: whether the web server's own error log is to have what programs write to standard "
+       "error, as by `fcgiwrap -f`, and why a request has failed. What the web server does not take at "
+       "once is left out there."},
   }};
 
   SectionOf<AdminOptions> admin{
