@@ -36,7 +36,7 @@ bool is_number(std::string_view text) {
   return !text.empty() && std::ranges::all_of(text, text::is_digit);
 }
 
-// Leaves programs the one id that is believed.
+// Leaves programs what is believed: the one id, and one valid trace.
 Result<std::string_view> believed_request_id(std::vector<http::FieldView>& fields,
                                              bool is_trusted) {
   const auto names = [](const http::FieldView& field) { return proxy::names_request(field.name); };
@@ -49,7 +49,10 @@ Result<std::string_view> believed_request_id(std::vector<http::FieldView>& field
     return "";
   }
   const auto id = proxy::find_request_id(fields);
-  if (std::erase_if(fields, is_id) > 0 && id) fields.push_back({proxy::x_request_id, *id});
+  if (!proxy::has_valid_trace(fields))
+    std::erase_if(fields, [](const auto& field) { return proxy::names_trace(field.name); });
+  if (std::erase_if(fields, is_id) > 0 && id && !id->empty())
+    fields.push_back({proxy::x_request_id, *id});
   return id;
 }
 

@@ -86,6 +86,7 @@ std::size_t Session::count() const {
 bool Session::has_place_for_one() {
   if (streams_.empty()) return true;
   set_use(Use::busy);  // whoever looks for one to close must not take this
+  input_timer_.disarm();
   if (!connections_.begin_beside()) return false;
   ++places_;
   return true;

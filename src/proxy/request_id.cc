@@ -37,10 +37,13 @@ std::unexpected<Error> not_taken(std::string_view sender, std::string_view name,
 
 }  // namespace
 
-bool names_request(std::string_view field_name) {
-  return text::equals_ignoring_case(field_name, x_request_id) ||
-         text::equals_ignoring_case(field_name, traceparent) ||
+bool names_trace(std::string_view field_name) {
+  return text::equals_ignoring_case(field_name, traceparent) ||
          text::equals_ignoring_case(field_name, tracestate);
+}
+
+bool names_request(std::string_view field_name) {
+  return text::equals_ignoring_case(field_name, x_request_id) || names_trace(field_name);
 }
 
 bool is_request_id(std::string_view text) {
@@ -79,6 +82,15 @@ Result<std::string_view> find_request_id(std::span<const http::FieldView> fields
   if (!found.empty()) return found;
   return not_taken("a trusted proxy", traceparent, trace,
                    "00-TRACE-PARENT-FLAGS in lower-case hexadecimal digits");
+}
+
+bool has_valid_trace(std::span<const http::FieldView> fields) {
+  const auto is_parent = [](const http::FieldView& field) {
+    return text::equals_ignoring_case(field.name, traceparent);
+  };
+  const auto found = std::ranges::find_if(fields, is_parent);
+  return found != fields.end() && std::ranges::count_if(fields, is_parent) == 1 &&
+         !trace_id_of(found->value).empty();
 }
 
 Result<std::string_view> check_request_id(std::string_view parameter, std::string_view value) {

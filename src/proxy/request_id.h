@@ -14,7 +14,9 @@ namespace cgisrv::proxy {
 inline constexpr std::string_view x_request_id = "X-Request-ID";
 inline constexpr std::size_t request_id_bytes_max = 128;
 
-// X-Request-ID, and traceparent and tracestate of W3C Trace Context.
+// traceparent and tracestate of W3C Trace Context.
+bool names_trace(std::string_view field_name);
+// These, and X-Request-ID.
 bool names_request(std::string_view field_name);
 
 // 1 to 128 letters, digits and -_.:@+=#, the first of them a letter, a digit or _. Such a text
@@ -28,6 +30,9 @@ std::string_view trace_id_of(std::string_view value);
 // Of several of its values the last is the proxy's: a proxy appends, as to X-Forwarded-For. An
 // error is one that cannot be taken.
 Result<std::string_view> find_request_id(std::span<const http::FieldView> fields);
+
+// Whether traceparent, and so tracestate, can be handed on: there is one, and it is valid.
+bool has_valid_trace(std::span<const http::FieldView> fields);
 
 // The same of what a web server says in a parameter of its own.
 Result<std::string_view> check_request_id(std::string_view parameter, std::string_view value);

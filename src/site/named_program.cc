@@ -58,6 +58,14 @@ std::string_view tree_of(const config::Site& site, const config::Location& locat
   return found == programs.end() ? "/" : std::string_view(*found);
 }
 
+// SCRIPT_NAME as a client would have to write it: a web server may keep two slashes, or have none.
+std::string as_asked_for(std::string_view script_name) {
+  std::string path = "/" + std::string(script_name);
+  const auto rest = std::ranges::unique(path, [](char a, char b) { return a == '/' && b == '/'; });
+  path.erase(rest.begin(), rest.end());
+  return path;
+}
+
 struct Request {
   const config::Config& config;
   const config::Site& site;
@@ -77,8 +85,8 @@ std::string refusal_for(const Request& request, const NamedProgram& named, const
     return refusal_by_path(request.site, path, request.visitor);
   };
   std::string refusal = refusal_of(request.path);
-  if (refusal.empty() && named.script_name.starts_with('/'))
-    refusal = refusal_of(http::plain_path(named.script_name));
+  if (refusal.empty() && !named.script_name.empty())
+    refusal = refusal_of(http::plain_path(as_asked_for(named.script_name)));
   if (!refusal.empty()) return refusal;
   any_path_to(request.site, request.site.real_root, seen.real, [&](const std::string& path) {
     own = path;

@@ -116,8 +116,8 @@ void Service::crowded() {
 
 void Service::drain() {
   sites_.close_idle_backends();
+  tls_listener_.drain();
   proxy_listener_.drain();
-  tls_listener_.close_all();
   connections_.drain();
 }
 

@@ -1,5 +1,6 @@
 #include "worker/tls_listener.h"
 
+#include <algorithm>
 #include <iterator>
 #include <utility>
 #include <vector>
@@ -14,7 +15,8 @@ namespace cgisrv::worker {
 namespace {
 
 constexpr auto pause_min =
-    std::chrono::seconds(1);  // of a client, even where connections are short
+    std::chrono::seconds(1);                       // of a client, even where connections are short
+constexpr config::Duration last_handshake{2'000};  // when the worker is about to end
 
 // The certificates for a host: those of its site, or else of the first that has some.
 tls::Contexts::Choose choose_by_site(const config::Config& config) {
@@ -52,6 +54,11 @@ class TlsListener::Opening {
               WatchCallback::of<&Opening::socket_ready>(*this));
     if (!watch_ || !session_) return close();
     deadline_.arm_after(owner_.config_.limits.header_timeout);
+    if (owner_.is_draining_) hurry();
+  }
+
+  void hurry() {
+    deadline_.arm_after(std::min(owner_.config_.limits.header_timeout, last_handshake));
   }
 
   void close() {
@@ -159,6 +166,12 @@ void TlsListener::accepted(pool::Connection connection, std::unique_ptr<proxy::P
   made.position = std::prev(openings_.end());
   made.since = loop_.now();
   made.start();
+}
+
+void TlsListener::drain() {
+  is_draining_ = true;
+  for (const auto& opening : openings_)
+    opening->hurry();
 }
 
 void TlsListener::move_back(Opening& opening) {

@@ -43,6 +43,9 @@ class TlsListener {
   // header_timeout.
   void accepted(pool::Connection connection, std::unique_ptr<proxy::Proxied> proxied,
                 bool offers_http2);
+  // The worker is about to end. Handshakes that are under way may end well, as requests do, but
+  // have little time left; so have those of connections that are still handed over.
+  void drain();
   void close_all();
   // Closes the connection whose client has not gone on for longest, if that is a second or more.
   void make_room();
@@ -60,6 +63,7 @@ class TlsListener {
   telemetry::Handshakes* const count_;
   Ready ready_;
   TurnQueue due_;
+  bool is_draining_ = false;
   List openings_;  // whose client has not gone on for longest is first
 };
 

@@ -111,6 +111,32 @@ def test_lengths_and_padding_at_their_limits(front):
         assert there.answer().response.body == body
 
 
+def test_requests_that_begin_together_have_the_time_of_programs(start, site):
+    """However short that of a connection's first head is: it has come."""
+    site.program("late.cgi", f"#!/bin/sh\nwhile [ ! -e {site.root}/go ]; do sleep 0.05; done\n"
+                 "printf 'Content-Type: text/plain\\n\\nlate\\n'\n")
+    start(config=f"""
+[limits]
+header_timeout = "1s"
+[[listen]]
+address = "unix:{site.root}.fcgi"
+protocol = "fastcgi"
+[[site]]
+root = "{site.root}"
+[[site.location]]
+match = "*.cgi"
+cgi = true
+""")
+    with Connection(f"{site.root}.fcgi") as there:
+        there.send(asks(of_url("/late.cgi"), request=1, keep=True), asks(of_url("/late.cgi"), request=2, keep=True))
+        there.socket.settimeout(1.5)  # nothing comes, and above all no end
+        with pytest.raises(TimeoutError):
+            there.socket.recv(1)
+        there.socket.settimeout(60)
+        site.file("go", "")
+        assert [there.answer(each).response.body for each in (1, 2)] == [b"late\n"] * 2
+
+
 def test_several_requests_at_a_time(front, shared_site):
     shared_site.program("cgi-bin/late.cgi",
                         f"{PLAIN}while [ ! -e {shared_site.root}/go ]; do sleep 0.05; done; echo late\n")

@@ -219,6 +219,13 @@ def test_rules_of_the_path_that_was_asked_for_hold(front, shared_site):
     assert fastcgi.ask(front, of_file(file, "/x.pl")).status == 403
 
 
+@pytest.mark.parametrize("name", ["//local/x", "///local/x", "local/x", "/local//x"])
+def test_rules_hold_however_its_name_is_written(front, shared_site, name):
+    """By a web server that has not merged slashes."""
+    file = f"{shared_site.root}.outside/env"
+    assert fastcgi.ask(front, of_file(file, "/elsewhere") | {"SCRIPT_NAME": name}).status == 403
+
+
 def test_passwords_are_the_servers_own_to_check(start, site, run, tmp_path):
     site.program("locked/x.cgi", "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\n'\necho \"$REMOTE_USER\"\n")
     (tmp_path / "passwords").write_text("alice:$apr1$x$2FX0r4eaRYl7OyKrKnDRf.\n")

@@ -1,8 +1,10 @@
 """The end of a server that others send requests to: load balancers, proxies, and clients that keep
 their connections."""
 
+import os
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import threading
@@ -17,6 +19,7 @@ from support.haproxy import haproxy, with_haproxy
 from support.programs import PLAIN
 from support.server import Server
 from support.site import Site, compile_into
+from support.tls import site_keys
 from support.waiting import until
 
 
@@ -128,3 +131,29 @@ def test_quit_behind_a_load_balancer_loses_no_request(start, tmp_path):
         enough.set()
         shutil.rmtree(short)
     assert statuses == {200}
+
+
+def test_a_handshake_under_way_is_finished(start, site, authority):
+    """As a request in the clear is that the kernel has taken: its client could not know."""
+    site.file("page.txt", "page")
+    server = start(config=f"""
+[server]
+shutdown_timeout = "30s"
+[[listen]]
+address = "127.0.0.1:0"
+tls = true
+[[site]]
+{site_keys(authority.sign("demo", "localhost"))}
+root = "{site.root}"
+""")
+    with socket.create_connection(server.address) as connection:
+        os.kill(server.pid, signal.SIGQUIT)
+        assert until(lambda: refuses(server))
+        with authority.context().wrap_socket(connection, server_hostname="localhost") as secure:
+            secure.sendall(b"GET /page.txt HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            answer = b""
+            while more := secure.recv(4096):
+                answer += more
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\n") and answer.endswith(b"\r\n\r\npage")
+    assert b"Connection: close" in answer
+    assert server.popen.wait(20) == 0
