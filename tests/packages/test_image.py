@@ -10,7 +10,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -163,17 +163,18 @@ def test_orphans_are_reaped(container: Container):
 
 
 def test_it_stops_in_time_and_finishes_what_is_open(container: Container):
-    """The last one, since it ends the server. In time: a runtime kills after ten seconds."""
+    """The last one, since it ends the server. In time: a runtime kills after ten seconds, and the
+    server kills what is still open after those of its configuration."""
+    given = tomllib.loads((REPOSITORY / "packaging/image/cgisrv.toml").read_text())["server"]
+    assert int(given["shutdown_timeout"].removesuffix("s")) < 10 and "drain_delay" not in given
     asking = subprocess.Popen(["nsenter", f"--target={container.pid()}", "--net", "curl", "-sSN",
                                "http://127.0.0.1:8080/wait.cgi"], stdout=subprocess.PIPE, text=True)
     assert asking.stdout.readline() == "begun\n"
-    begun = time.monotonic()
     os.kill(container.pid(), getattr(signal, container.config["StopSignal"]))
     assert container.enter("touch", "/tmp/go") == 0
     assert asking.stdout.read() == "done\n" and asking.wait() == 0
     asking.stdout.close()
-    assert container.runtime.wait(15) == 0
-    assert time.monotonic() - begun < 9
+    assert container.runtime.wait(60) == 0
 
 
 def test_git_and_cgit_are_served(image_with_git: Image, tmp_path: Path):

@@ -7,6 +7,7 @@ import socket
 import struct
 from dataclasses import dataclass, field
 from enum import IntEnum
+from pathlib import Path
 
 from support.client import Response
 
@@ -84,6 +85,17 @@ def of_url(path: str = "/", method: str = "GET", more: Params | None = None, **n
 def of_file(file: str, path: str = "/cgi-bin/x", **named: str) -> dict[str, str]:
     """The same as nginx sends it where SCRIPT_FILENAME names the program."""
     return of_url(path, SCRIPT_FILENAME=file, SCRIPT_NAME=path.partition("?")[0], **named)
+
+
+def own_site(root: Path, locations: str, before: str = "") -> str:
+    """The configuration of a site that is reached by FastCGI alone, at ROOT.fcgi."""
+    return f"""{before}
+[[listen]]
+address = "unix:{root}.fcgi"
+protocol = "fastcgi"
+[[site]]
+root = "{root}"
+{locations}"""
 
 
 # What comes.

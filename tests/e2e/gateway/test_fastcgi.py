@@ -10,7 +10,7 @@ import pytest
 
 from support import fastcgi
 from support.fastcgi import (COMPLETE, CONTENT_MAX, OVERLOADED, UNKNOWN_ROLE, Connection, Role, Type,
-                             asks, begin, of_url, pairs, record, stream)
+                             asks, begin, of_url, own_site, pairs, record, stream)
 from support.processes import alive
 from support.programs import PLAIN, environment_of
 from support.waiting import until
@@ -115,18 +115,8 @@ def test_requests_that_begin_together_have_the_time_of_programs(start, site):
     """However short that of a connection's first head is: it has come."""
     site.program("late.cgi", f"#!/bin/sh\nwhile [ ! -e {site.root}/go ]; do sleep 0.05; done\n"
                  "printf 'Content-Type: text/plain\\n\\nlate\\n'\n")
-    start(config=f"""
-[limits]
-header_timeout = "1s"
-[[listen]]
-address = "unix:{site.root}.fcgi"
-protocol = "fastcgi"
-[[site]]
-root = "{site.root}"
-[[site.location]]
-match = "*.cgi"
-cgi = true
-""")
+    start(config=own_site(site.root, '[[site.location]]\nmatch = "*.cgi"\ncgi = true\n',
+                          '[limits]\nheader_timeout = "1s"'))
     with Connection(f"{site.root}.fcgi") as there:
         there.send(asks(of_url("/late.cgi"), request=1, keep=True), asks(of_url("/late.cgi"), request=2, keep=True))
         there.socket.settimeout(1.5)  # nothing comes, and above all no end

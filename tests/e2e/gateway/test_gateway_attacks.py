@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from support import fastcgi, scgi
 from support.configuration import cgi_site
-from support.fastcgi import COMPLETE, OVERLOADED, Connection, asks, of_file, of_url
+from support.fastcgi import COMPLETE, OVERLOADED, Connection, asks, of_file, of_url, own_site
 from support.programs import PLAIN, environment_of
 
 
@@ -22,12 +22,7 @@ def test_rules_of_a_location_hold_for_the_program_that_it_names(start, site, tmp
     site.program("folder/inner/three", f"{PLAIN}echo three\n")
     (tmp_path / "passwords").write_text("alice:$apr1$x$2FX0r4eaRYl7OyKrKnDRf.\n")
     auth = f'auth = {{ passwords = "{tmp_path}/passwords" }}'
-    start(config=f"""
-[[listen]]
-address = "unix:{site.root}.fcgi"
-protocol = "fastcgi"
-[[site]]
-root = "{site.root}"
+    start(config=own_site(site.root, f"""
 [[site.location]]
 match = "/one/"
 cgi = "{site.root}/hidden/one"
@@ -42,7 +37,7 @@ cgi = "{site.root}/folder/"
 [[site.location]]
 match = "/cgi-bin/inner/"
 {auth}
-""")
+"""))
     for file, status in (("hidden/one", 401), ("hidden/two", 403), ("folder/inner/three", 401)):
         params = of_file(f"{site.root}/{file}", "/elsewhere", REMOTE_ADDR="192.0.2.1")
         assert fastcgi.ask(f"{site.root}.fcgi", params).status == status, file

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from support import fastcgi, scgi
-from support.fastcgi import of_file, of_url
+from support.fastcgi import of_file, of_url, own_site
 from support.programs import PLAIN, environment_of
 from support.waiting import until
 from support.warm import Warm, warm_site
@@ -229,17 +229,12 @@ def test_rules_hold_however_its_name_is_written(front, shared_site, name):
 def test_passwords_are_the_servers_own_to_check(start, site, run, tmp_path):
     site.program("locked/x.cgi", "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\n'\necho \"$REMOTE_USER\"\n")
     (tmp_path / "passwords").write_text("alice:$apr1$x$2FX0r4eaRYl7OyKrKnDRf.\n")
-    start(config=f"""
-[[listen]]
-address = "unix:{site.root}.fcgi"
-protocol = "fastcgi"
-[[site]]
-root = "{site.root}"
+    start(config=own_site(site.root, f"""
 [[site.location]]
 match = "/locked/"
 cgi = true
 auth = {{ passwords = "{tmp_path}/passwords" }}
-""")
+"""))
     for params in (of_url("/locked/x.cgi", REMOTE_USER="alice", AUTH_TYPE="Basic"),
                    of_file(f"{site.root}/locked/x.cgi", "/elsewhere", REMOTE_USER="alice")):
         assert fastcgi.ask(f"{site.root}.fcgi", params).status == 401
