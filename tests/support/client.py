@@ -41,6 +41,10 @@ class Response:
     def all(self, name: str) -> list[str]:
         return [v for n, v in self.headers if n.lower() == name.lower()]
 
+    def without(self, *names: str) -> list[tuple[str, str]]:
+        """Its fields but for these, as for Date: in HTTP/2 a name is in lower case."""
+        return [(n, v) for n, v in self.headers if n.lower() not in [name.lower() for name in names]]
+
     def header(self, name: str) -> str | None:
         values = self.all(name)
         return values[0] if values else None

@@ -33,7 +33,7 @@ class Asked:
 
 def words(answer: Response) -> list[bytes]:
     """All of it but its date."""
-    fields = [f"{n}: {v}" for n, v in answer.headers if n != "Date"]
+    fields = [f"{n}: {v}" for n, v in answer.without("Date")]
     whole = f"{answer.status} {answer.reason} {fields}".encode() + answer.body
     return re.split(rb"(\W)", whole)
 
