@@ -1,25 +1,22 @@
 #include "admin/agent.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
-#include "admission/psi_monitor.h"
-#include "process/shebang.h"
+#include "process/pressure.h"
 
 namespace cgisrv::admin {
 
 namespace {
 
 // Of the scarcest resource; 0 where the kernel does not tell.
-double pressure() {
-  double most = 0;
+process::Pressure pressure() {
+  process::Pressure most;
   for (const char* const resource : {"cpu", "memory", "io"}) {
-    const auto percent =
-        admission::read_pressure(process::file_head(fmt::format("/proc/pressure/{}", resource)));
-    most = std::max(most, percent.value_or(0));
+    const process::Pressure each = process::own_pressure(resource).value_or(process::Pressure{});
+    most.some = std::max(most.some, each.some);
+    most.full = std::max(most.full, each.full);
   }
-  return most / 100;
+  return most;
 }
 
 }  // namespace
@@ -33,8 +30,10 @@ Agent::Agent(Loop& loop, Fd listener, const status::Reporter& reporter,
 
 std::string Agent::line() {
   const status::Report report = reporter_.report();
+  const process::Pressure pressure = admin::pressure();
   const status::Load load{.demand = status::demand_of(report),
-                          .pressure = pressure(),
+                          .pressure = pressure.some,
+                          .stalled = pressure.full,
                           .warmth = status::warmth_of(report, has_warm_programs_)};
   return status::agent_line(report, shared_stats_.silence(),
                             weight_.percent(load, status::AgentWeight::Clock::now()));

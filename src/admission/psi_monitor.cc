@@ -1,22 +1,12 @@
 #include "admission/psi_monitor.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include "base/log.h"
+#include "process/pressure.h"
 #include "process/shebang.h"
 
 namespace cgisrv::admission {
-
-std::optional<double> read_pressure(std::string_view text) {
-  constexpr std::string_view begin = "some avg10=";
-  if (!text.starts_with(begin)) return std::nullopt;
-  text.remove_prefix(begin.size());
-  double percent = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), percent);
-  if (error != std::errc{} || percent < 0) return std::nullopt;
-  return percent;
-}
 
 unsigned AdaptiveLimit::step(bool is_short, unsigned running) {
   if (is_short) {
@@ -80,7 +70,9 @@ std::string PsiMonitor::shortage() const {
 }
 
 std::optional<double> PsiMonitor::pressure_of(const Resource& resource) const {
-  return read_pressure(process::file_head(fmt::format("{}/{}", folder_, resource.name)));
+  const auto pressure =
+      process::read_pressure(process::file_head(fmt::format("{}/{}", folder_, resource.name)));
+  return pressure ? std::optional(100 * pressure->some) : std::nullopt;
 }
 
 }  // namespace cgisrv::admission

@@ -18,9 +18,6 @@
 
 namespace cgisrv::admission {
 
-// 12.34 of "some avg10=12.34 avg60=... total=...\nfull ..."; nothing for any other text.
-std::optional<double> read_pressure(std::string_view text);
-
 // How many programs may run. Pure: each check of the machine is one step.
 //
 //   free --short--> restrained --short: by a quarter fewer--> restrained
@@ -59,6 +56,7 @@ class PsiMonitor {
   };
   // What is short, in words; empty: nothing.
   std::string shortage() const;
+  // In percent; nothing if it cannot be read.
   std::optional<double> pressure_of(const Resource& resource) const;
 
   std::array<Resource, 3> resources_;

@@ -12,10 +12,10 @@ namespace cgisrv::status {
 namespace {
 
 constexpr std::chrono::duration<double> memory{5};  // of the mean
-constexpr unsigned step = 5;                        // in percent
-constexpr double change_min = 4;                    // less changes nothing
+constexpr double change_min = 0.1;                  // of the weight: less changes nothing
 constexpr double slow_start_seconds = 60;
 constexpr double warmth_min = 0.1;
+constexpr double went_on_min = 0.01;
 
 }  // namespace
 
@@ -47,19 +47,22 @@ double warmth_of(const Report& report, bool has_warm_programs) {
 }
 
 unsigned AgentWeight::percent(const Load& load, Clock::time_point now) {
-  const double exact = 100 * load.warmth / (1 + smoothed(load.demand + load.pressure, now));
-  if (told_ == 0 || std::abs(exact - told_) >= change_min)
-    told_ = std::max(static_cast<unsigned>(std::lround(exact / step)) * step, step);
+  // Who gets nothing done in half of the time is as good as loaded twice.
+  const double went_on = std::max(1 - load.stalled, went_on_min);
+  const double cost = (1 + load.demand + load.pressure) / went_on;
+  const double exact = 100 * load.warmth / smoothed(cost, now);
+  if (std::abs(exact - told_) >= change_min * told_)
+    told_ = std::max(static_cast<unsigned>(std::lround(exact)), 1U);
   return told_;
 }
 
 // However many ask, and however often.
-double AgentWeight::smoothed(double load, Clock::time_point now) {
+double AgentWeight::smoothed(double cost, Clock::time_point now) {
   const std::chrono::duration<double> since = now - at_;
-  const double kept = load_ ? std::exp(-since / memory) : 0;
-  load_ = kept * load_.value_or(0) + (1 - kept) * load;
+  const double kept = cost_ ? std::exp(-since / memory) : 0;
+  cost_ = kept * cost_.value_or(0) + (1 - kept) * cost;
   at_ = now;
-  return *load_;
+  return *cost_;
 }
 
 std::string agent_line(const Report& report, std::chrono::nanoseconds silence, unsigned percent) {

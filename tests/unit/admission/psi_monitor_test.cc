@@ -8,15 +8,6 @@
 namespace cgisrv::admission {
 namespace {
 
-TEST(ReadPressure, TheFirstFigure) {
-  EXPECT_EQ(read_pressure("some avg10=12.34 avg60=1.00 avg300=0.00 total=9\nfull avg10=1.00\n"),
-            12.34);
-  EXPECT_EQ(read_pressure("some avg10=0.00 avg60=0.00"), 0);
-  for (const auto text :
-       {"", "some", "some avg10=", "some avg10=x", "full avg10=1.00", "some avg10=-1"})
-    EXPECT_FALSE(read_pressure(text)) << text;
-}
-
 TEST(AdaptiveLimit, LeavesAloneWhatIsNotShort) {
   AdaptiveLimit adaptive_limit(2, 100);
   EXPECT_EQ(adaptive_limit.step(false, 50), 0U);

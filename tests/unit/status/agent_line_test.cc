@@ -99,9 +99,16 @@ TEST(AgentWeight, IsAllOfAnIdleServerAndHalfOfAFullOne) {
   EXPECT_EQ(AgentWeight().percent({.warmth = 0.1}, now), 10U);
 }
 
+TEST(AgentWeight, IsLessForWhoDoesNotGetOn) {
+  const Clock::time_point now = Clock::now();
+  EXPECT_EQ(AgentWeight().percent({.stalled = 0.5}, now), 50U);
+  EXPECT_EQ(AgentWeight().percent({.demand = 0.5, .pressure = 0.5, .stalled = 0.8}, now), 10U);
+}
+
 TEST(AgentWeight, IsNeverTheAdministratorsZero) {
-  EXPECT_EQ(AgentWeight().percent({.demand = 10'000, .pressure = 1, .warmth = 0.1}, Clock::now()),
-            5U);
+  EXPECT_EQ(AgentWeight().percent({.demand = 10'000, .pressure = 1, .stalled = 1, .warmth = 0.1},
+                                  Clock::now()),
+            1U);
 }
 
 TEST(AgentWeight, FollowsAChangeInSomeSeconds) {
@@ -118,29 +125,35 @@ TEST(AgentWeight, DoesNotMoveForLittle) {
   AgentWeight weight;
   Clock::time_point now = Clock::now();
   EXPECT_EQ(weight.percent({.demand = 1}, now), 50U);
-  for (const double demand : {1.1, 0.9, 1.12, 0.89, 1.05})
+  for (const double demand : {1.1, 0.9, 1.2, 0.85, 1.05})
     EXPECT_EQ(weight.percent({.demand = demand}, now += seconds(60)), 50U);
 }
 
 // Two servers share what comes by their weights, and each weight follows from what came before:
 // what one has more than the other shrinks, however much comes.
+double share_after(seconds interval, double all) {
+  AgentWeight weights[2];
+  double share = 0.9;
+  double before = share - 0.5;
+  Clock::time_point now = Clock::now();
+  for (int turn = 0; turn < 30; ++turn) {
+    now += interval;
+    const unsigned first = weights[0].percent({.demand = all * share}, now);
+    const unsigned second = weights[1].percent({.demand = all * (1 - share)}, now);
+    share = static_cast<double>(first) / (first + second);
+    if (turn > 0) {
+      EXPECT_LE(std::abs(share - 0.5), std::abs(before) + 0.1) << all;
+    }
+    before = share - 0.5;
+  }
+  return share;
+}
+
 TEST(AgentWeight, DoesNotSwing) {
   for (const double all : {0.5, 1.0, 2.0, 8.0, 40.0}) {
-    AgentWeight weights[2];
-    double share = 0.9;
-    Clock::time_point now = Clock::now();
-    double before = share - 0.5;
-    for (int turn = 0; turn < 30; ++turn) {
-      now += seconds(60);  // nothing is smoothed
-      const unsigned first = weights[0].percent({.demand = all * share}, now);
-      const unsigned second = weights[1].percent({.demand = all * (1 - share)}, now);
-      share = static_cast<double>(first) / (first + second);
-      if (turn > 0) {
-        EXPECT_LE(std::abs(share - 0.5), std::abs(before) + 0.1) << all;
-      }
-      before = share - 0.5;
-    }
-    EXPECT_NEAR(share, 0.5, 0.2) << all;
+    EXPECT_NEAR(share_after(seconds(2), all), 0.5, 0.1) << all;
+    EXPECT_NEAR(share_after(seconds(10), all), 0.5, 0.1) << all;
+    share_after(seconds(60), all);  // nothing is smoothed: it does not grow
   }
 }
 
