@@ -144,6 +144,7 @@ int check(const Command& command, const Config& config) {
 }
 
 // Each URL's answer, apart from the next by an empty line.
+  note("as it is now, it would not start: ", start.unknown_hosts);
 int explain(const Command& command, const Config& config) {
   for (const std::string& url : command.explain)
     if (const auto why = site::why_no_url(config, url); !why.empty()) {

@@ -276,8 +276,9 @@ struct Tables {
        "executable."},
       {"fastcgi", &Location::backend, backend_of(backend::Protocol::fastcgi), unset("none"),
        "The FastCGI server, such as php-fpm, that runs the files that match, in place of this one: "
-       "`\"unix:/run/php/php8.2-fpm.sock\"` or `\"127.0.0.1:9000\"`. For a prefix or an exact path "
-       "without `cgi`, all of it is passed there, whatever files there are."},
+       "`\"unix:/run/php/php8.2-fpm.sock\"` or `\"127.0.0.1:9000\"`. The name of a host, as in "
+       "`\"php:9000\"`, is looked up at start and at a reload. For a prefix or an exact path without "
+       "`cgi`, all of it is passed there, whatever files there are."},
       {"scgi", &Location::backend, backend_of(backend::Protocol::scgi), unset("none"),
        "The same for a server that speaks SCGI."},
       {"keep_connections", [](auto& location) -> auto& { return location.backend.keep_connections; },

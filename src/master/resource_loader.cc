@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "config/backend_names.h"
 #include "config/descriptors.h"
 #include "config/run_as.h"
 #include "config/socket_rights.h"
@@ -103,6 +104,8 @@ Result<LoadedResources> ResourceLoader::open_all(config::Config config) {
   if (const auto may = config::check_run_as(config); !may) return std::unexpected(may.error());
   LoadedResources loaded;
   std::vector<Listening> listening;
+  if (const auto found = config::look_up_backends(config); !found)
+    return std::unexpected(found.error());
   for (const config::Listen& listen : config.listen) {
     auto kept = kept_listeners(listen.address);
     if (!kept) return std::unexpected(kept.error());
