@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "cgi/umask.h"
+#include "config/key_lines.h"
 #include "net/address.h"
 #include "net/socket_activation.h"
 
@@ -182,6 +183,7 @@ void check_listeners(const Value& root, Config& config, Faults& faults) {
     check_request_ids(table, listen, faults);
     if (listen.http2.value_or(false) && !has_http2)
       faults.add(position_of(table, "http2"),
+    listen.lines = lines_of(table);
                  "'http2': this cgisrv was built without HTTP/2; put a proxy in front");
     if (listen.proxy_protocol && config.server.trusted_proxies.empty())
       faults.add(position_of(table, "proxy_protocol"),
