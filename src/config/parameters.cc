@@ -5,6 +5,7 @@
 #include "accesslog/access_format.h"
 #include "admission/table.h"
 #include "config/answer_codecs.h"
+#include "config/habits.h"
 #include "config/location_codecs.h"
 #include "config/ranges.h"
 #include "config/tls_codec.h"
@@ -144,7 +145,7 @@ struct Tables {
        "With `proxy_protocol`: whether the proxy speaks HTTP itself, and sets X-Request-ID or "
        "traceparent in each request, or removes both. The id is taken then, though all other fields "
        "count as the client's own."},
-      {"protocol", &Listen::protocol, choice({"http", "fastcgi", "scgi"}),
+      {"protocol", &Listen::protocol, choice({"http", "fastcgi", "scgi"}, advice_on_protocol),
        "What is spoken here: HTTP, or FastCGI or SCGI by a web server that passes requests on, as to "
        "fcgiwrap. Whoever reaches such a listener says which program is meant, who its client is, "
        "and who has logged in."},

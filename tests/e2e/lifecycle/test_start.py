@@ -66,6 +66,7 @@ def test_unknown_flag_is_a_usage_error_64(run):
     ("-f 4 -s tcp:127.0.0.1:9000", "did you mean: "),
     ("-s tcp:127.0.0.1:9000", "did you mean: -l 127.0.0.1:9000$"),
     ("--cgi", "leave it out: executable files in cgi-bin/"),
+    ("--fcgi :9000", "did you mean: --fastcgi :9000$"),
     ("--cgi-bin=/usr/lib/cgi-bin", '[[site.location]] with match = "/cgi-bin/" and cgi = '
                                    '"/usr/lib/cgi-bin/"'),
     ("--verbose", r'level = "debug" in [log.error]'),
