@@ -16,6 +16,7 @@
 #include "command/remote.h"
 #include "config/certificate_check.h"
 #include "config/config.h"
+#include "config/listener_check.h"
 #include "config/password_rules.h"
 #include "config/reference.h"
 #include "config/start_check.h"
@@ -54,8 +55,10 @@ std::expected<Config, Faults> make_config(const Command& command) {
 void add_gateways(const std::vector<std::string>& addresses, config::Protocol protocol,
                   Config& config) {
   const bool is_of_directory = config.file.empty();
+  const bool is_fastcgi = protocol == config::Protocol::fastcgi;
   for (const std::string& address : addresses) {
-    config::Listen listen{.address = address, .protocol = protocol};
+    config::Listen listen{
+        .address = address, .protocol = protocol, .option = is_fastcgi ? "--fastcgi" : "--scgi"};
     if (is_of_directory) listen.programs.push_back(config.sites.front().root);
     config.listen.push_back(std::move(listen));
   }
@@ -67,10 +70,11 @@ void apply_overrides(const Command& command, Config& config) {
     config.listen.clear();
   const bool tls = command.of_directory.tls;
   for (const std::string& address : command.listen)
-    config.listen.push_back({.address = address, .tls = tls});
+    config.listen.push_back({.address = address, .tls = tls, .option = "--listen"});
   add_gateways(command.fastcgi, config::Protocol::fastcgi, config);
   add_gateways(command.scgi, config::Protocol::scgi, config);
-  if (config.listen.empty()) config.listen.push_back({.address = "127.0.0.1:8888", .tls = tls});
+  if (config.listen.empty())
+    config.listen.push_back({.address = "127.0.0.1:8888", .tls = tls, .option = "--listen"});
   if (!command.admin.empty()) {
     config.admin.listen = command.admin;
     config.admin.line = 0;
@@ -140,6 +144,7 @@ int check(const Command& command, const Config& config) {
   note("as it is here, ", start.shortfalls);
   note("as it is now, it would not start by hand: ", start.by_hand);
   note("as it is now, it would not start: ", addresses_lacking(command, start));
+  note("as it is now, it would not start: ", start.unknown_hosts);
   return start.obstacles.empty() ? exit_status::ok : exit_status::configuration;
 }
 
@@ -175,6 +180,14 @@ void tell_of_passwords(const Config& config) {
       std::fprintf(stderr, "cgisrv: note: %s\n", note.c_str());
 }
 
+// Of a file `check` tells it.
+void tell_of_open_gateways(const Config& config) {
+  for (const config::Listen& listen : config.listen)
+    if (const auto note = config::note_on_open_gateway(listen);
+        !listen.option.empty() && !note.empty())
+      std::fprintf(stderr, "cgisrv: note: %s\n", note.c_str());
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -202,6 +215,7 @@ int main(int argc, char** argv) {
   if (command.kind == Command::Kind::haproxy)
     return command::run_haproxy_config(*config, command.haproxy);
   tell_of_passwords(*config);
+  tell_of_open_gateways(*config);
   const std::string what = command.config_file.empty() ? config->sites.front().root : config->file;
   return master::serve(std::move(*config),
                        {.what = what,

@@ -89,7 +89,7 @@ void Call::write_request() {
 }
 
 void Call::connect() {
-  connector_.begin(target_.address);
+  connector_.begin(target_.addresses());
 }
 
 // Idle connections hold descriptors too: a few of them are closed before a request is refused.

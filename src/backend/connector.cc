@@ -15,11 +15,19 @@ constexpr std::chrono::milliseconds try_again_after{10};
 
 }  // namespace
 
-void Connector::begin(const std::string& address) {
-  const auto parsed = net::parse_address(address);
+void Connector::begin(std::span<const std::string> addresses) {
+  left_ = addresses;
+  share_ = std::chrono::milliseconds(timeout) / static_cast<int>(addresses.size());
+  error_ = 0;
+  try_next();
+}
+
+void Connector::try_next() {
+  const auto parsed = net::parse_address(left_.front());
+  left_ = left_.subspan(1);
   if (!parsed) return decide(EINVAL);
   address_ = *parsed;
-  late_.arm_after(timeout);
+  late_.arm_after(share_);
   connect();
 }
 
@@ -61,8 +69,9 @@ void Connector::decide(int error) {
   again_.disarm();
   late_.disarm();
   socket_.reset();
-  error_ = error;
   if (error != 0) connected_.reset();
+  error_ = error == 0 || error_ == 0 ? error : error_;
+  if (error != 0 && error != EMFILE && error != ENFILE && !left_.empty()) return try_next();
   decided_();
 }
 

@@ -5,6 +5,7 @@
 #include <cgisrv/loop.h>
 
 #include <chrono>
+#include <span>
 #include <string>
 
 #include "net/address.h"
@@ -22,13 +23,16 @@ class Connector {
         again_(loop, Callback::of<&Connector::try_again>(*this)),
         late_(loop, Callback::of<&Connector::give_up>(*this)) {}
 
-  // May be called again after `decided`.
-  void begin(const std::string& address);
-  // 0: connected. EAGAIN: of a unix socket whose backlog was full all the time.
+  // Tries the addresses, at least one, in turn; each has its share of the time. They outlive the
+  // attempt. May be called again after `decided`.
+  void begin(std::span<const std::string> addresses);
+  // 0: connected; else that of the first address. EAGAIN: of a unix socket whose backlog was full
+  // all the time.
   int error() const { return error_; }
   Fd take() { return std::move(connected_); }
 
  private:
+  void try_next();
   void try_again();
   void connect();
   void writable();
@@ -37,6 +41,8 @@ class Connector {
 
   Loop& loop_;
   Callback decided_;
+  std::span<const std::string> left_;  // to be tried
+  std::chrono::milliseconds share_{};  // of each
   net::Address address_;
   WatchedFd socket_;  // while it is being connected
   Fd connected_;

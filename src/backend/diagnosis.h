@@ -18,10 +18,11 @@ struct Diagnosis {
 // `user`: who connects.
 Diagnosis diagnose_connection(const Target& target, int error, std::string_view user);
 
-// Of a unix socket, as far as can be seen beforehand: 0, ENOENT, ENOTSOCK or EACCES, for a server
-// that runs as that user and group.
-int foresee_connection(const std::string& address, const std::string& user,
-                       const std::string& group);
+// What connect(2) would fail with, as far as can be seen beforehand, for a server that runs as that
+// user and group. Of a unix socket, which is not connected to: 0, ENOENT, ENOTSOCK or EACCES. Else
+// ECONNREFUSED if nobody listens at any of its addresses, or 0; blocks for a second at most for
+// each of them.
+int foresee_connection(const Target& target, const std::string& user, const std::string& group);
 
 // php-fpm itself had no script to run: `said` is what has come first on standard error. A script's
 // own words there begin with "PHP message: ". Empty: it had.

@@ -33,6 +33,7 @@ constexpr Habit habits[] = {
     {"--port -p --listen-port --http-port", "did you mean: -l 127.0.0.1:{}", "8000"},
     {"--directory --dir -d --root --document-root --docroot --webroot -r --path",
      "name the directory alone: cgisrv {}", "DIR"},
+    {"--fcgi --fast-cgi", "did you mean: --fastcgi {}", "unix:/path"},
     {"--cgi --cgi-bin --cgi-dir --enable-cgi",
      "leave it out: executable files in cgi-bin/ and those that end in .cgi are always run"},
     {"--index --listing --autoindex -S",

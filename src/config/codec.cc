@@ -176,7 +176,11 @@ std::optional<std::size_t> Choice::parse(const Reading& reading, const Value& va
   const auto* found = value.as<std::string>();
   const auto at = found == nullptr ? words.end() : std::ranges::find(words, *found);
   if (at != words.end()) return static_cast<std::size_t>(at - words.begin());
-  reading.wrong(value, words);
+  const auto known = found != nullptr && advice != nullptr ? advice(*found) : std::string_view();
+  if (known.empty())
+    reading.wrong(value, words);
+  else
+    reading.fault(value.at, fmt::format("there is no \"{}\" here; {}", *found, known));
   return {};
 }
 
@@ -184,8 +188,9 @@ std::string Choice::range_text() const {
   return fmt::format("\"{}\"", fmt::join(words, "\", \""));
 }
 
-Choice choice(std::initializer_list<std::string_view> words) {
-  return {words};
+Choice choice(std::initializer_list<std::string_view> words,
+              std::string_view (*advice)(std::string_view word)) {
+  return {words, advice};
 }
 
 // ---- texts

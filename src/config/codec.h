@@ -144,6 +144,8 @@ Codec<std::optional<std::uint64_t>> whole_seconds(Range range, Word word);
 // One of several words: gives the enumerator of its index, false or true, or the text itself.
 struct Choice {
   std::vector<std::string_view> words;
+  // What to write in place of a word that others use; empty: nothing is known of it.
+  std::string_view (*advice)(std::string_view word) = nullptr;
 
   std::optional<std::size_t> parse(const Reading& reading, const Value& value) const;
   std::string range_text() const;
@@ -169,7 +171,8 @@ struct Choice {
   }
   std::string_view word_of(const std::string& text) const { return text; }
 };
-Choice choice(std::initializer_list<std::string_view> words);
+Choice choice(std::initializer_list<std::string_view> words,
+              std::string_view (*advice)(std::string_view word) = nullptr);
 
 // Returns what is wrong with a text, or nothing.
 using Check = std::string (*)(const std::string&);

@@ -243,6 +243,8 @@ struct Listen {
   std::string group{};
   bool errors_to_web_server = false;  // what programs write to standard error, besides the log
   unsigned line = 0;                  // in the file; 0: not from a file
+  KeyLines lines{};                   // none: not from a file
+  std::string_view option{};          // of the command line, such as "--listen"; empty: none
 
   bool speaks_http2() const { return http2.value_or(tls && has_http2); }
   bool is_gateway() const { return protocol != Protocol::http; }

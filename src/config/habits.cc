@@ -108,6 +108,19 @@ constexpr Habit habits_of_answers[] = {
     {"XSendFilePath x_sendfile xsendfile sendfile_root x-sendfile-docroot",
      "write sendfile_roots = [\"/path\"], under [cgi] or in a [[site.location]]"},
 };
+// In place of http, fastcgi or scgi.
+constexpr Habit habits_of_protocols[] = {
+    {"fcgi fast-cgi fast_cgi", "did you mean \"fastcgi\"?"},
+    {"cgi", "write \"fastcgi\" if a web server passes requests on, or else \"http\""},
+    {"https tls ssl", "write tls = true, and leave 'protocol' out"},
+    {"h2 h2c http2 http/2 http/2.0", "write http2 = true, and leave 'protocol' out"},
+    {"http/1.1 http1", "did you mean \"http\"?"},
+    {"proxy haproxy proxy_protocol", "write proxy_protocol = true, and leave 'protocol' out"},
+    {"uwsgi", "a web server in front can speak \"fastcgi\" or \"scgi\" (nginx: fastcgi_pass)"},
+};
+constexpr Habit habits_of_listeners[] = {
+    {"fastcgi scgi fcgi cgi", "write protocol = \"fastcgi\", or \"scgi\""},
+};
 constexpr Habit habits_of_limits[] = {
     {"memory mem address_space vmem", "write as = \"1g\": the address space of each process"},
     {"files open_files fds", "write nofile"},
@@ -119,6 +132,7 @@ constexpr Habit habits_of_limits[] = {
 // Keys of other sections, which in a location are meant otherwise.
 constexpr Habit habits_of_locations[] = {
     {"path url uri prefix pattern", "did you mean 'match'?"},
+    {"fcgi fast_cgi fast-cgi php_fpm php-fpm", "did you mean 'fastcgi'?"},
     {"user users passwords",
      "write auth = { passwords = \"/path\", users = [\"alice\"] } for who is let in; programs run "
      "as user under [server]"},
@@ -201,6 +215,14 @@ std::string_view advice_on_key(std::string_view key) {
 
 std::string_view advice_on_location(std::string_view key) {
   return advice_of(habits_of_locations, key, std::equal_to<>());
+}
+
+std::string_view advice_on_listener(std::string_view key) {
+  return advice_of(habits_of_listeners, key, std::equal_to<>());
+}
+
+std::string_view advice_on_protocol(std::string_view word) {
+  return advice_of(habits_of_protocols, word, text::equals_ignoring_case);
 }
 
 std::string_view advice_on_limit(std::string_view key) {

@@ -9,7 +9,10 @@ namespace cgisrv::config {
 std::string_view advice_on_key(std::string_view key);
 // The same for [cgi.rlimits].
 std::string_view advice_on_location(std::string_view key);  // of [[site.location]] alone
+std::string_view advice_on_listener(std::string_view key);  // of [[listen]] alone
 std::string_view advice_on_limit(std::string_view key);
+// In place of a value of 'protocol'.
+std::string_view advice_on_protocol(std::string_view word);
 // The same for a line of another server's file, which is no TOML: "Require local", "location / {".
 std::string_view advice_on_line(std::string_view line);
 

@@ -4,6 +4,22 @@
 
 namespace cgisrv::config {
 
+namespace {
+
+std::string file_of(const Position& at) {
+  return at.file ? *at.file : std::string();
+}
+
+}  // namespace
+
+KeyLines lines_of(const Value& table) {
+  KeyLines lines = {{"", table.at.line, file_of(table.at)}};
+  if (const auto* entries = table.as<Value::Table>())
+    for (const KeyValue& entry : *entries)
+      lines.push_back({entry.key, entry.at.line, file_of(entry.at)});
+  return lines;
+}
+
 const KeyLine* find_line(const KeyLines& lines, std::initializer_list<std::string_view> keys) {
   for (const std::string_view key : keys)
     for (const KeyLine& each : lines)

@@ -6,8 +6,12 @@
 #include <string_view>
 
 #include "config/config.h"
+#include "config/document.h"
 
 namespace cgisrv::config {
+
+// Of a table of the configuration.
+KeyLines lines_of(const Value& table);
 
 // Where the first of the keys stands that is there; null: none of them is.
 const KeyLine* find_line(const KeyLines& lines, std::initializer_list<std::string_view> keys);

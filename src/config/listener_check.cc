@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "cgi/umask.h"
+#include "config/key_lines.h"
 #include "net/address.h"
 #include "net/socket_activation.h"
 
@@ -110,12 +111,7 @@ void note_what_stops_web_servers(Config& config, const Listen& listen) {
   const auto note = [&](const std::string& sentence) {
     config.notes.push_back(fmt::format("{}:{}: {}", config.file, listen.line, sentence));
   };
-  if (is_open(listen) && !listen.allow)
-    note(fmt::format(
-        "whoever reaches {} names programs, and the users for whom they run; let in the "
-        "web server alone, allow = [\"192.0.2.7\"], or listen on a unix socket or on "
-        "127.0.0.1",
-        listen.address));
+  if (const auto open = note_on_open_gateway(listen); !open.empty()) note(open);
   if (is_unix(listen) && is_for_owner_alone(listen))
     note(fmt::format(
         "with mode = \"{}\" the owner of {} alone may connect to it; \"0660\" lets in its "
@@ -165,6 +161,18 @@ void check_gateways(const Value& root, Config& config, Faults& faults) {
 
 }  // namespace
 
+std::string note_on_open_gateway(const Listen& listen) {
+  if (!listen.is_gateway() || !is_open(listen) || listen.allow) return {};
+  return fmt::format(
+      "whoever reaches {} names programs, and the users for whom they run; {}", listen.address,
+      listen.option.empty()
+          ? "let in the web server alone, allow = [\"192.0.2.7\"], or listen on a unix socket "
+            "or on 127.0.0.1"
+          : fmt::format("write {0} unix:/path or {0} 127.0.0.1:PORT, or a configuration, which can "
+                        "let in the web server alone: allow = [\"192.0.2.7\"] under [[listen]]",
+                        listen.option));
+}
+
 void check_listeners(const Value& root, Config& config, Faults& faults) {
   std::vector<ConfiguredAddress> addresses;
   const auto add = [&](const ConfiguredAddress& here, unsigned& line) {
@@ -175,6 +183,7 @@ void check_listeners(const Value& root, Config& config, Faults& faults) {
   for (std::size_t i = 0; i < config.listen.size(); ++i) {
     Listen& listen = config.listen[i];
     const Value& table = root.find("listen")->as<Value::List>()->at(i);
+    listen.lines = lines_of(table);
     add({"address", listen.address, position_of(table, "address")}, listen.line);
     check_socket_file(table, listen, faults);
     check_allow(table, listen, faults);

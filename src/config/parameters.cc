@@ -5,6 +5,7 @@
 #include "accesslog/access_format.h"
 #include "admission/table.h"
 #include "config/answer_codecs.h"
+#include "config/habits.h"
 #include "config/location_codecs.h"
 #include "config/ranges.h"
 #include "config/tls_codec.h"
@@ -144,7 +145,7 @@ struct Tables {
        "With `proxy_protocol`: whether the proxy speaks HTTP itself, and sets X-Request-ID or "
        "traceparent in each request, or removes both. The id is taken then, though all other fields "
        "count as the client's own."},
-      {"protocol", &Listen::protocol, choice({"http", "fastcgi", "scgi"}),
+      {"protocol", &Listen::protocol, choice({"http", "fastcgi", "scgi"}, advice_on_protocol),
        "What is spoken here: HTTP, or FastCGI or SCGI by a web server that passes requests on, as to "
        "fcgiwrap. Whoever reaches such a listener says which program is meant, who its client is, "
        "and who has logged in."},
@@ -276,8 +277,9 @@ struct Tables {
        "executable."},
       {"fastcgi", &Location::backend, backend_of(backend::Protocol::fastcgi), unset("none"),
        "The FastCGI server, such as php-fpm, that runs the files that match, in place of this one: "
-       "`\"unix:/run/php/php8.2-fpm.sock\"` or `\"127.0.0.1:9000\"`. For a prefix or an exact path "
-       "without `cgi`, all of it is passed there, whatever files there are."},
+       "`\"unix:/run/php/php8.2-fpm.sock\"` or `\"127.0.0.1:9000\"`. The name of a host, as in "
+       "`\"php:9000\"`, is looked up at start and at a reload. For a prefix or an exact path without "
+       "`cgi`, all of it is passed there, whatever files there are."},
       {"scgi", &Location::backend, backend_of(backend::Protocol::scgi), unset("none"),
        "The same for a server that speaks SCGI."},
       {"keep_connections", [](auto& location) -> auto& { return location.backend.keep_connections; },

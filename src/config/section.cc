@@ -15,8 +15,9 @@ namespace {
 
 std::string_view advice_in(const Section& section, std::string_view key) {
   if (section.name == "[cgi.rlimits]") return advice_on_limit(key);
-  const auto advice =
-      section.name == "[[site.location]]" ? advice_on_location(key) : std::string_view();
+  const auto advice = section.name == "[[site.location]]" ? advice_on_location(key)
+                      : section.name == "[[listen]]"      ? advice_on_listener(key)
+                                                          : std::string_view();
   return advice.empty() ? advice_on_key(key) : advice;
 }
 

@@ -22,18 +22,6 @@ std::string seen_before(FirstPlaces& places, const std::string& word, const Posi
   return added ? std::string() : line_of(first->second, at);
 }
 
-std::string file_of(const Position& at) {
-  return at.file ? *at.file : std::string();
-}
-
-KeyLines lines_of(const Value& table) {
-  KeyLines lines = {{"", table.at.line, file_of(table.at)}};
-  if (const auto* entries = table.as<Value::Table>())
-    for (const KeyValue& entry : *entries)
-      lines.push_back({entry.key, entry.at.line, file_of(entry.at)});
-  return lines;
-}
-
 void check_names(const Value& table, Site& site, FirstPlaces& names, Faults& faults) {
   for (std::size_t i = 0; i < site.server_name.size(); ++i) {
     std::string& name = site.server_name[i];

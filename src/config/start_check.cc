@@ -14,6 +14,7 @@
 
 #include "backend/diagnosis.h"
 #include "base/text.h"
+#include "config/backend_names.h"
 #include "config/descriptors.h"
 #include "config/run_as.h"
 #include "config/value_check.h"
@@ -96,7 +97,10 @@ StartCheck check_start(const Config& config) {
     check.obstacles.push_back(may.error().what);
   look_for_folders(config, check);
   std::ranges::move(closed_roots(config), std::back_inserter(check.shortfalls));
-  std::ranges::move(closed_backends(config), std::back_inserter(check.shortfalls));
+  Config looked_up = config;
+  if (const auto found = look_up_backends(looked_up); !found)
+    check.unknown_hosts.push_back(found.error().what);
+  std::ranges::move(closed_backends(looked_up), std::back_inserter(check.shortfalls));
   for (const Listen& listen : config.listen)
     look_for_address(listen.address, check);
   look_for_address(config.admin.listen, check);
@@ -150,7 +154,7 @@ std::vector<std::string> closed_backends(const Config& config) {
     for (const Location& location : site.locations) {
       const backend::Target& target = location.backend;
       if (!target || !seen.insert(target.address).second) continue;
-      const int error = backend::foresee_connection(target.address, user, config.server.group);
+      const int error = backend::foresee_connection(target, user, config.server.group);
       if (error != 0)
         closed.push_back(fmt::format("location {}: {}", format_match(location.match),
                                      backend::diagnose_connection(target, error, user).sentence));

@@ -23,6 +23,8 @@ struct StartCheck {
   };
   // As most are while the server itself runs.
   std::vector<AddressInUse> addresses_in_use;
+  // Names of hosts that nobody knows just now, see look_up_backends().
+  std::vector<std::string> unknown_hosts;
   // Where the server would fall short of the configuration.
   std::vector<std::string> shortfalls;
 };
@@ -37,7 +39,7 @@ std::vector<std::string> folders_lacking(const Config& config);
 // Folders of sites that the server's user may not enter, a sentence each.
 std::vector<std::string> closed_roots(const Config& config);
 
-// Unix sockets of backends that the server's user could not connect to now, a sentence each.
+// Backends that the server's user could not connect to now, a sentence each.
 std::vector<std::string> closed_backends(const Config& config);
 
 // Folders on the way to a unix socket that only root may enter, a sentence each. A client that may

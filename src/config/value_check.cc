@@ -15,6 +15,7 @@
 #include "http/method.h"
 #include "http/octets.h"
 #include "net/address.h"
+#include "net/lookup.h"
 #include "net/socket_activation.h"
 #include "pattern/pattern.h"
 
@@ -70,6 +71,9 @@ std::string check_backend(const std::string& address) {
   if (address.starts_with(unix_form) && !address.substr(unix_form.size()).starts_with('/'))
     return fmt::format("{}: write the absolute path of the socket", address);
   const auto parsed = net::parse_address(address);
+  if (!parsed && net::parse_host_port(address)) return {};
+  if (!parsed && net::parse_host_port(address + ":9000"))
+    return fmt::format("{0}: write the port too, as in {0}:9000", address);
   if (!parsed) return parsed.error().what;
   if (parsed->family() == AF_UNIX) return {};
   if (parsed->port() == 0) return fmt::format("{}: a port from 1 to 65535 is needed", address);

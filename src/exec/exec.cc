@@ -7,6 +7,7 @@
 #include <cstdlib>
 
 #include "base/exit_status.h"
+#include "config/backend_names.h"
 #include "config/run_as.h"
 #include "event/signals.h"
 #include "exec/report.h"
@@ -120,6 +121,13 @@ int run_at(const ExecOptions& options, const ResolvedRequest& resolved, const St
   return result.verdict.good ? exit_status::ok : 1;
 }
 
+// The server that answers may be named.
+Result<void> look_up_backend(ResolvedRequest& resolved) {
+  const auto found = destination(resolved);
+  if (!found || !found->location->backend) return {};
+  return config::look_up_backends(resolved.config);
+}
+
 int status_of(const Error& error) {
   return error.code == EINVAL ? exit_status::usage : exit_status::no_input;
 }
@@ -143,8 +151,10 @@ int run(const ExecOptions& options, Config config) {
     return complain(standing.error(), standing.error().code == EPERM ? exit_status::permission
                                                                      : exit_status::configuration);
   if (!config.file.empty()) process::forbid_tracing();
-  const auto resolved = resolve_request(std::move(config), options.script, options.url);
+  auto resolved = resolve_request(std::move(config), options.script, options.url);
   if (!resolved) return complain(resolved.error(), status_of(resolved.error()));
+  if (const auto found = look_up_backend(*resolved); !found)
+    return complain(found.error(), exit_status::unavailable);
   return run_at(options, *resolved, *standing);
 }
 

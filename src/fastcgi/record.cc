@@ -171,6 +171,10 @@ void write_end(std::string& to, std::uint16_t id, const End& end) {
   write_record(to, Type::end_request, id, content);
 }
 
+void write_break(std::string& to) {
+  to.append(header_bytes, '\0');
+}
+
 void write_unknown_type(std::string& to, Type type) {
   std::string content(1, static_cast<char>(type));
   content.resize(body_bytes);

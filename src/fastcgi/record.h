@@ -111,6 +111,8 @@ void write_stream(std::string& to, Type type, std::uint16_t id, std::string_view
 void write_stream_end(std::string& to, Type type, std::uint16_t id);
 void write_begin(std::string& to, std::uint16_t id, const Begin& begin);
 void write_end(std::string& to, std::uint16_t id, const End& end);
+// What no reader takes for a record, of version 0: all before it, and nothing else, has been said.
+void write_break(std::string& to);
 void write_unknown_type(std::string& to, Type type);
 void write_pair(std::string& to, std::string_view name, std::string_view value);
 

@@ -23,6 +23,7 @@ class FastcgiSession final : public Session {
   void append_content(std::string& to, const Stream& stream, std::string_view bytes) override;
   void append_errors(std::string& to, const Stream& stream, std::string_view bytes) override;
   void append_end(std::string& to, const Stream& stream, bool is_whole) override;
+  void append_break(std::string& to) override { fastcgi::write_break(to); }
 
   std::string_view take_part(const Part& part);
   std::string_view begin_request(const Part& part);

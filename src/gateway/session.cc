@@ -122,6 +122,7 @@ void Session::cut(Stream& stream) {
   if (streams_.size() > 1) return write_end(stream, false);
   closes_at_end_ = true;
   is_cut_ = !shows_end();
+  append_break(output_.back());
 }
 
 // ---- events ------------------------------------------------------------------------------------

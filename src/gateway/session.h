@@ -89,6 +89,8 @@ class Session : public connection::Connection {
   virtual void append_errors(std::string& /*to*/, const Stream& /*stream*/,
                              std::string_view /*bytes*/) {}
   virtual void append_end(std::string& to, const Stream& stream, bool is_whole) = 0;
+  // Shows that a response is cut, if the protocol has a way, before the connection ends.
+  virtual void append_break(std::string& /*to*/) {}
 
   void socket_ready(std::uint32_t events);
   void resume();

@@ -71,7 +71,8 @@ struct MasterProcess::Admitting {
 
 int exit_status_of(const Error& error) {
   if (error.code == EINVAL) return exit_status::usage;
-  if (error.code == EADDRINUSE || error.code == EADDRNOTAVAIL || error.code == EBUSY)
+  if (error.code == EADDRINUSE || error.code == EADDRNOTAVAIL || error.code == EBUSY ||
+      error.code == EHOSTUNREACH)
     return exit_status::unavailable;
   return error.code == EACCES || error.code == EPERM ? exit_status::permission
                                                      : exit_status::configuration;

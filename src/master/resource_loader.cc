@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "config/backend_names.h"
 #include "config/descriptors.h"
 #include "config/run_as.h"
 #include "config/socket_rights.h"
@@ -47,14 +48,16 @@ std::string held_at(const Generation& generation, const std::string& wanted) {
   return {};
 }
 
-// Adds where to change an address that cannot be opened.
+// Adds where to change an address that cannot be opened: the option of the command line, or the key
+// of the file if there is none.
 Error told(const Error& error, const config::Config& config, std::string_view option,
            std::string_view key) {
   if (error.what.starts_with(net::activation_prefix)) return error;  // it lists the sockets
-  if (error.code != EADDRINUSE && error.code != EADDRNOTAVAIL && error.code != EACCES) return error;
-  return {error.code, config.file.empty()
-                          ? fmt::format("{} ({})", error.what, option)
-                          : fmt::format("{} ({} in {})", error.what, key, config.file)};
+  if (error.code != EADDRINUSE && error.code != EADDRNOTAVAIL && error.code != EACCES &&
+      error.code != EINVAL)
+    return error;
+  return {error.code, !option.empty() ? fmt::format("{} ({})", error.what, option)
+                                      : fmt::format("{} ({} in {})", error.what, key, config.file)};
 }
 
 // False: the kernel is short of descriptors.
@@ -101,6 +104,8 @@ void ResourceLoader::unlink_made() const {
 
 Result<LoadedResources> ResourceLoader::open_all(config::Config config) {
   if (const auto may = config::check_run_as(config); !may) return std::unexpected(may.error());
+  if (const auto found = config::look_up_backends(config); !found)
+    return std::unexpected(found.error());
   LoadedResources loaded;
   std::vector<Listening> listening;
   for (const config::Listen& listen : config.listen) {
@@ -109,7 +114,7 @@ Result<LoadedResources> ResourceLoader::open_all(config::Config config) {
     const auto rights = config::socket_rights(listen, config.server);
     auto listeners = open_listeners(listen.address, std::move(*kept), rights);
     if (!listeners)
-      return std::unexpected(told(listeners.error(), config, "--listen", "[[listen]]"));
+      return std::unexpected(told(listeners.error(), config, listen.option, "[[listen]]"));
     for (net::Listener& each : *listeners) {
       loaded.sockets.push_back(std::move(each.socket));
       listening.push_back(
@@ -189,7 +194,9 @@ Result<AdminListeners> ResourceLoader::open_admin(const config::Config& config) 
   const config::AdminOptions& open = now != nullptr ? now->config().admin : none;
   auto pages = open_one({"listen", options.listen, admin_name(options.listen),
                          now != nullptr ? now->admin() : nullptr, open.listen});
-  if (!pages) return std::unexpected(told(pages.error(), config, "--admin", "[admin] listen"));
+  if (!pages)
+    return std::unexpected(
+        told(pages.error(), config, options.line == 0 ? "--admin" : "", "[admin] listen"));
   auto agent = open_one({"agent", options.agent, agent_name(options.agent),
                          now != nullptr ? now->agent() : nullptr, open.agent});
   if (!agent) return std::unexpected(told(agent.error(), config, "", "[admin] agent"));

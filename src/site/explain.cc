@@ -19,6 +19,7 @@
 #include "site/access_rules.h"
 #include "site/error_page.h"
 #include "site/locate.h"
+#include "site/named_program.h"
 #include "site/stand_in.h"
 #include "site/trace.h"
 
@@ -310,6 +311,27 @@ void add_outcome(Page& page, const config::Config& config, const config::Site& s
   add_fields(page, site, *answering);
 }
 
+// At a listener of web servers the program is the one that they name, whatever the path leads to.
+void add_gateways(Page& page, const config::Config& config, const Located& located) {
+  for (const config::Listen& listen : config.listen) {
+    if (!listen.is_gateway()) continue;
+    const auto& programs = listen.programs;
+    page.add(find_line(listen.lines, {"programs", "address"}),
+             "at {} a web server names the program (SCRIPT_FILENAME): {}", listen.address,
+             programs.empty()
+                 ? std::string("one that a location of this site runs")
+                 : fmt::format("one of programs = [\"{}\"], or of a location with cgi = "
+                               "\"PATH\"",
+                               fmt::join(programs, "\", \"")));
+    const config::Location& location = *located.location;
+    if (located.kind != Located::Kind::program || location.backend) continue;
+    const bool may_be_named = programs.empty() || location.names_program() ||
+                              is_among(programs, real_path(located.script.filename));
+    page.add(nullptr, "  {} {}", located.script.filename,
+             may_be_named ? "is such a one" : "is none of these: 403 if it is named");
+  }
+}
+
 }  // namespace
 
 access::Peer administrator_of(const config::Config& config) {
@@ -364,6 +386,7 @@ std::string explain(const config::Config& config, std::string_view url, const ac
   const Located located = locate(config, site, *path, client, &trace);
   add_steps(page, site, trace);
   add_outcome(page, config, site, *path, url.substr(raw.size()), located, trace, client, method);
+  add_gateways(page, config, located);
   return std::move(page).take();
 }
 

@@ -48,6 +48,17 @@ def test_check_foresees_what_would_fail(run, site, config, tmp_path):
         assert "user games may not connect to the FastCGI server" in said and "listen.owner" in said
 
 
+def test_check_notes_a_port_at_which_nobody_listens(run, site, config):
+    """One at which somebody does is connected to, and left."""
+    with socket.create_server(("127.0.0.1", 0)) as there, socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        open_at, closed_at = (f"127.0.0.1:{each.getsockname()[1]}" for each in (there, closed))
+        done = run("check", "-c", config(site_of(site, a=open_at, b=closed_at)))
+    assert done.returncode == 0 and (f"note: as it is here, location *.b: the FastCGI server {closed_at} does not "
+                                     "run: nobody listens there; start it") in done.stderr, done
+    assert open_at not in done.stderr, done
+
+
 def test_check_explains(run, site, config):
     site.file("a.php", "<?php")
     file = config(site_of(site, php="unix:/run/x.sock")

@@ -64,6 +64,7 @@ class Data:
         go = self.folder / "go"
         for name, text in (
                 ("cat", CAT), ("count", f"{PLAIN}wc -c\n"),
+                ("dies", f"{PLAIN}echo part; until [ -e {go} ]; do sleep 0.05; done; kill -9 $$\n"),
                 ("fails", "#!/bin/sh\necho broken >&2; exit 3\n"),
                 ("to", "#!/bin/sh\nprintf 'Set-Cookie: a=1\\nLocation: /%s\\n\\n' \"$QUERY_STRING\"\n"),
                 ("streams", f"{PLAIN}echo first; until [ -e {go} ]; do sleep 0.05; done; echo last\n"),
@@ -122,6 +123,18 @@ def test_variables(front, data):
     env = environment_of(front.get("/cgi-bin/env", [*ALICE]))
     assert env["SCRIPT_NAME"] == "/cgi-bin/env" and "PATH_INFO" not in env
     assert "REMOTE_USER" not in env and "HTTP_AUTHORIZATION" not in env
+
+
+def test_a_response_that_is_cut(front, data):
+    """The web server's client learns that there was more to come, but not from Caddy 2.6, which only logs it."""
+    with client.Connection(("127.0.0.1", front.peer.port)) as connection:
+        connection.send(client.head("GET", "/cgi-bin/dies", [("Connection", "close")]))
+        hear(connection, b"part\n")
+        (data.folder / "go").touch()
+        looks_whole = connection.read_rest().endswith(b"0\r\n\r\n")
+        assert looks_whole == (front.name == "caddy")
+    (data.folder / "go").unlink()
+    front.server.wait_log("dies: .*killed by signal 9")
 
 
 def test_bodies(front):

@@ -63,6 +63,10 @@ location /by-root/ {
   fastcgi_pass unix:/run/fcgiwrap.socket;
 }
 """
+# Of programs, by their name: the limit that each meets, and what the log says of it.
+LIMITS = {"silent": ('idle_timeout = "300ms"', r"printed nothing within 0\.3 s \(idle_timeout\)"),
+          "long": ('timeout = "500ms"', r"\(timeout\)"),
+          "busy": ('rlimits = { cpu = "1s" }', "SIGXCPU|SIGKILL")}
 
 
 @dataclass
@@ -113,6 +117,13 @@ def front(start, compile_c) -> Iterator[Front]:
     folder.file("usr/lib/cgi-bin/count", f"{PLAIN}wc -c\n", 0o755)
     pid = folder / "usr/lib/cgi-bin/pid"
     folder.file("usr/lib/cgi-bin/stays", f"{PLAIN}echo $$ > {pid}.new; mv {pid}.new {pid}; sleep 600\n", 0o755)
+    computes = f"sh -c 'while :; do :; done' & echo $$ $! > {pid}.new; mv {pid}.new {pid}; while :; do :; done\n"
+    folder.file("usr/lib/cgi-bin/computes", f"#!/bin/sh\n{computes}", 0o755)
+    for name in LIMITS:
+        folder.file(f"usr/lib/cgi-bin/{name}", f"{PLAIN}echo part\n{computes}", 0o755)
+    for name, more in (("nph-teapot", ""), ("nph-chunks", "Transfer-Encoding: chunked\\r\\n")):
+        folder.file(f"usr/lib/cgi-bin/{name}", "#!/bin/sh\nprintf 'HTTP/1.1 418 A Teapot\\r\\nX-Kind: pot\\r\\n"
+                    f"Content-Type: text/plain\\r\\n{more}\\r\\nshort and stout'\n", 0o755)
     folder.file("usr/lib/cgi-bin/fails", "#!/bin/sh\necho broken >&2; exit 3\n", 0o755)
     folder.file("usr/lib/cgi-bin/unread", f"{PLAIN}echo unread\n", 0o755)
     folder.file("usr/lib/cgi-bin/locked", f"{PLAIN}echo never\n")
@@ -135,7 +146,11 @@ header_timeout = "1h"
 keepalive_timeout = "1h"
 [[site]]
 root = "{folder.path}/var/www"
-""")
+""" + "".join(f'''[[site.location]]
+match = "=/{name}"
+cgi = "{folder.path}/usr/lib/cgi-bin/{name}"
+{limit}
+''' for name, (limit, _) in LIMITS.items()))
     peer = Peer(folder, port)
     peer.start("/usr/sbin/nginx", "-c", file, "-e", folder / "var/log/error.log")
     try:
@@ -226,3 +241,35 @@ def test_a_client_that_leaves_nginx_ends_its_program(front):
         there.sendall(client.head("GET", "/cgi-bin/stays"))
         assert until(pid.exists)
     assert until(lambda: not alive(int(pid.read_text())))
+
+
+def test_a_client_that_leaves_nginx_ends_what_still_computes(front):
+    """Before it has printed anything, and with what it has started."""
+    pid = front.folder / "usr/lib/cgi-bin/pid"
+    with socket.create_connection(("127.0.0.1", front.port)) as there:
+        there.sendall(client.head("GET", "/cgi-bin/computes"))
+        assert until(pid.exists)
+    for each in pid.read_text().split():
+        assert until(lambda each=each: not alive(int(each)))
+
+
+@pytest.mark.parametrize("name", LIMITS)
+def test_output_that_ends_at_a_limit_is_cut_by_nginx_too(front, name):
+    """Its client learns that there was more to come, if nginx passes on any of it; and all of the program's
+    group is gone."""
+    with client.Connection(("127.0.0.1", front.port)) as there:
+        there.send(client.head("GET", f"/cgi-bin/{name}", [("Connection", "close")]))
+        assert not there.read_rest().endswith(b"0\r\n\r\n")
+    front.server.wait_log(LIMITS[name][1])
+    errors = front.folder / "var/log/error.log"
+    assert until(lambda: "unsupported FastCGI protocol version: 0" in errors.read_text()), errors.read_text()
+    for each in (front.folder / "usr/lib/cgi-bin/pid").read_text().split():
+        assert until(lambda each=each: not alive(int(each)))
+
+
+def test_an_nph_program(front):
+    """Its status line is for a client, and nginx is none: it becomes a Status."""
+    answer = front.get("/cgi-bin/nph-teapot")
+    assert (answer.status, answer.header("X-Kind"), answer.body) == (418, "pot", b"short and stout")
+    assert front.get("/cgi-bin/nph-chunks").status == 502
+    front.server.wait_log("nph-chunks: the program prints its response in chunks")

@@ -13,7 +13,7 @@ import pytest
 
 from support.binary import BINARY
 from support.client import Connection, head
-from support.configuration import cgi_site
+from support.configuration import cgi_site, complete
 from support.control import control
 from support.processes import alive
 from support.programs import ENVIRONMENT, environment_of
@@ -66,6 +66,7 @@ def test_unknown_flag_is_a_usage_error_64(run):
     ("-f 4 -s tcp:127.0.0.1:9000", "did you mean: "),
     ("-s tcp:127.0.0.1:9000", "did you mean: -l 127.0.0.1:9000$"),
     ("--cgi", "leave it out: executable files in cgi-bin/"),
+    ("--fcgi :9000", "did you mean: --fastcgi :9000$"),
     ("--cgi-bin=/usr/lib/cgi-bin", '[[site.location]] with match = "/cgi-bin/" and cgi = '
                                    '"/usr/lib/cgi-bin/"'),
     ("--verbose", r'level = "debug" in [log.error]'),
@@ -202,6 +203,41 @@ def test_malformed_address_is_a_usage_error_64(run, site):
     assert "99999" in result.stderr
     result = run(site.root, "-l", "/tmp/x.sock")
     assert result.returncode == 64 and "for a unix socket write unix:/tmp/x.sock" in result.stderr
+
+
+@pytest.mark.parametrize("option", ["--listen", "--fastcgi", "--scgi", "--admin"])
+@pytest.mark.parametrize("by_file", [False, True])
+def test_the_option_is_named_that_an_address_came_by(run, site, tmp_path, option, by_file):
+    what = [site.root]
+    if by_file:
+        (file := tmp_path / "site.toml").write_text(complete(f'[[site]]\nroot = "{site.root}"\n'))
+        what = ["-c", file]
+    listen = [] if option == "--listen" else ["-l", "127.0.0.1:0"]
+    result = run(*what, *listen, option, "127.0.0.1:99999")
+    assert result.returncode == 64 and "127.0.0.1:99999: no port" in result.stderr, result
+    assert result.stderr.rstrip().endswith(f"({option})"), result
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        result = run(*what, *listen, option, f"127.0.0.1:{other.getsockname()[1]}")
+    assert result.returncode == 69 and result.stderr.rstrip().endswith(f"({option})"), result
+
+
+def test_an_address_of_the_file_is_sought_there(run, site, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        file = tmp_path / "site.toml"
+        file.write_text(complete(f'[[site]]\nroot = "{site.root}"\n[[listen]]\n'
+                                 f'address = "127.0.0.1:{other.getsockname()[1]}"\nprotocol = "fastcgi"\n'))
+        result = run("-c", file)
+    assert result.returncode == 69 and f"([[listen]] in {file})" in result.stderr, result
+
+
+@pytest.mark.parametrize("option", ["--fastcgi", "--scgi"])
+def test_who_may_name_programs_is_said(start, site, option):
+    """Whoever reaches it, unless a configuration says who."""
+    server = start(site, "-l", "127.0.0.1:0", option, ":0", lines=2)
+    assert (f"cgisrv: note: whoever reaches :0 names programs, and the users for whom they run; write {option} "
+            f"unix:/path or {option} 127.0.0.1:PORT, or a configuration") in server.log(everything=True)
+    server = start(site, "-l", "127.0.0.1:0", option, "127.0.0.1:0", lines=2)
+    assert "names programs" not in server.log(everything=True)
 
 
 def test_missing_directory_is_named(run, tmp_path):

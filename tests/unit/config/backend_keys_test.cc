@@ -26,6 +26,8 @@ TEST_F(BackendKeysTest, LocationsMayHaveABackend) {
   found = with_location("match = '/t/'\ncgi = 'text'\nfastcgi = 'localhost:9000'");
   EXPECT_EQ(found.program, ProgramKind::single);
   EXPECT_EQ(found.path, path("www/text"));
+  EXPECT_EQ(with_location("match = '/t/'\nscgi = 'php_1.test:9000'").backend.address,
+            "php_1.test:9000");
   EXPECT_TRUE(with_location("match = '/plain/'").needs_execute());
 }
 
@@ -34,8 +36,9 @@ TEST_F(BackendKeysTest, ChecksBackends) {
       {"/run/php.sock", "write unix:/run/php.sock for the socket of that name"},
       {"unix:///run/php.sock", "write unix:/run/php.sock for the socket of that name"},
       {"unix:php.sock", "write the absolute path of the socket"},
-      {"php-fpm", "no port from 0 to 65535 at its end"},
-      {"php:9000", "not an address"},
+      {"php-fpm", "write the port too, as in php-fpm:9000"},
+      {"php:99999", "no port from 0 to 65535 at its end"},
+      {"10.0.1:9000", "not an address"},
       {"127.0.0.1:0", "a port from 1 to 65535 is needed"},
       {":9000", "name the host, such as 127.0.0.1:9000"}};
   for (const auto& [address, problem] : addresses)

@@ -56,6 +56,32 @@ TEST_F(ConfigAdviceTest, KnowsWhatOtherKeysMeanInALocation) {
               ElementsAre(HasSubstr("write listing = true for Indexes")));
 }
 
+TEST_F(ConfigAdviceTest, KnowsHowOthersCallAProtocol) {
+  const auto said_of = [&](const std::string& keys) {
+    return faults_before_site("[[listen]]\n" + keys);
+  };
+  const std::pair<const char*, const char*> protocols[] = {
+      {"fcgi", "'protocol': there is no \"fcgi\" here; did you mean \"fastcgi\"?"},
+      {"FCGI", "did you mean \"fastcgi\"?"},
+      {"fast-cgi", "did you mean \"fastcgi\"?"},
+      {"fastcg", "did you mean \"fastcgi\"?"},
+      {"sgci", "did you mean \"scgi\"?"},
+      {"cgi", "write \"fastcgi\" if a web server passes requests on, or else \"http\""},
+      {"https", "write tls = true, and leave 'protocol' out"},
+      {"h2", "write http2 = true, and leave 'protocol' out"},
+      {"uwsgi", "a web server in front can speak \"fastcgi\" or \"scgi\""}};
+  for (const auto& [word, advice] : protocols)
+    EXPECT_THAT(said_of(fmt::format("protocol = '{}'", word)), ElementsAre(HasSubstr(advice)))
+        << word;
+  EXPECT_THAT(said_of("protocol = 'gopher'"),
+              ElementsAre(HasSubstr("must be one of \"http\", \"fastcgi\", \"scgi\"")));
+  EXPECT_THAT(said_of("fastcgi = ':9000'"),
+              ElementsAre(HasSubstr("there is no 'fastcgi' in [[listen]]; write protocol = "
+                                    "\"fastcgi\", or \"scgi\"")));
+  EXPECT_THAT(location_faults("match = '*.php'\nfcgi = '127.0.0.1:9000'"),
+              ElementsAre(HasSubstr("did you mean 'fastcgi'?")));
+}
+
 TEST_F(ConfigAdviceTest, SaysWhoMayReadAPasswordFile) {
   files_.file("passwords", 0600, "");
   const Unprivileged nobody;

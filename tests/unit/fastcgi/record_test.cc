@@ -122,6 +122,15 @@ TEST(Records, OfAnotherVersionEndReading) {
   EXPECT_FALSE(reader.next(more));
 }
 
+TEST(Records, EndAtABreak) {
+  RecordReader reader;
+  std::string bytes;
+  write_stream(bytes, Type::standard_output, 1, "some");
+  write_break(bytes);
+  EXPECT_THAT(read(reader, bytes, 100), ElementsAre(Record{Type::standard_output, 1, "some", 1}));
+  EXPECT_NE(reader.problem(), "");
+}
+
 TEST(Records, TellWhetherAnyIsOutstanding) {
   std::string bytes;
   write_record(bytes, Type::params, 1, "a");

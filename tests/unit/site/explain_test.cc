@@ -67,6 +67,28 @@ TEST_F(Explain, AsksAsAClientOfAListenerThatThereIs) {
               HasSubstr("a client on a unix socket is not let in by allow"));
 }
 
+TEST_F(Explain, SaysWhatAWebServerMayName) {
+  const std::string site =
+      "[[site.location]]\nmatch = \"*.cgi\"\ncgi = true\n"
+      "[[site.location]]\nmatch = \"/one/\"\ncgi = \"nph-x.cgi\"\n";
+  const std::string listener = "[[listen]]\naddress = \"unix:/run/x\"\nprotocol = \"fastcgi\"\n";
+  const std::string named = "at unix:/run/x a web server names the program (SCRIPT_FILENAME): one ";
+  const std::string program = "  " + tree.path() + "/www/nph-x.cgi is ";
+  const std::string any = explained(site + listener, "/nph-x.cgi");
+  EXPECT_THAT(any, HasSubstr("\n10: " + named + "that a location of this site runs\n" + program +
+                             "such a one\n"));
+  const std::string some = site + listener + "programs = [\"www/staff\"]\n";
+  EXPECT_THAT(explained(some, "/nph-x.cgi"),
+              HasSubstr("\n12: " + named + "of programs = [\"" + tree.path() +
+                        "/www/staff\"], or of a location with cgi = \"PATH\"\n" + program +
+                        "none of these: 403 if it is named\n"));
+  EXPECT_THAT(explained(some, "/one/"), HasSubstr(program + "such a one\n"));
+  EXPECT_THAT(explained(site + listener + "programs = [\"www\"]\n", "/nph-x.cgi"),
+              HasSubstr(program + "such a one\n"));
+  EXPECT_THAT(explained(some, "/login.html"), HasSubstr("\n12: " + named));
+  EXPECT_THAT(explained(site, "/nph-x.cgi"), Not(HasSubstr("web server")));
+}
+
 TEST_F(Explain, SaysHowAPathBegins) {
   EXPECT_THAT(explained("", "/a/../../b"), HasSubstr("400: the path /a/../../b is broken"));
 }
