@@ -85,7 +85,6 @@ class Connection final : public connection::Connection, public exchange::Wire {
   void socket_ready(std::uint32_t events);
   bool read_input();
   void send_output();
-  void earn_delivered();
   bool closed() const { return state_ == State::closed; }
 
   // ---- exchange::Wire (connection_wire.cc)
@@ -133,9 +132,6 @@ class Connection final : public connection::Connection, public exchange::Wire {
   unsigned requests_served_ = 0;
   Buffer input_;
   net::Output output_;
-  std::uint64_t written_ = 0;    // to the socket, on this connection
-  std::uint64_t delivered_ = 0;  // of that, what the client's kernel had acknowledged when last
-                                 // checked
 
   std::size_t head_scanned_ = 0;
   http::Request request_;  // of the exchange; its memory is reused by the next one

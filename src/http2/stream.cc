@@ -140,7 +140,7 @@ void Stream::begin() {
     // Who has no wish takes turns with the others: a proxy may carry many users in one connection.
     prioritize(request_.field("priority").value_or("i"));
   }
-  session_.stream_begins();
+  session_.exchange_begins();
   exchange_ = std::make_unique<exchange::Exchange>(session_.host(), *this, request_);
   if (!refusal) return exchange_->start();
   exchange_->refuse(refusal.status, refusal.reason, line);
@@ -187,7 +187,7 @@ void Stream::refuse() {
 
 void Stream::drop_exchange() {
   session_.host().release(std::move(exchange_));
-  session_.stream_over();
+  session_.exchange_over();
   body_timer_.pause();
   send_timer_.pause();
   session_.note_held(-static_cast<std::ptrdiff_t>(output_.size()));
