@@ -5,6 +5,7 @@
 #include <cgisrv/pool.h>
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <list>
@@ -12,6 +13,7 @@
 #include <span>
 #include <vector>
 
+#include "base/rare_lines.h"
 #include "config/config.h"
 #include "connection/connection.h"
 #include "exchange/host.h"
@@ -74,8 +76,8 @@ class Connections {
   std::size_t beside_ = 0;   // requests, beside the first of each connection
   bool are_ending_ = false;  // those that are added, too: see drain() and close_after_next()
   std::size_t let_go_ = 0;   // closed, and not yet reported
-  TimePoint crowd_told_{};
-  TimePoint refusals_told_{};
+  log::RareLines crowds_{std::chrono::minutes(1)};
+  log::RareLines refusals_{std::chrono::minutes(1)};
   bool is_in_lists_ = false;  // iterating over them: nothing else may be closed
 };
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "base/rare_lines.h"
 #include "connection/connections.h"
 #include "gateway/other_protocol.h"
 
@@ -106,12 +107,12 @@ void Session::received(std::string_view bytes) {
 
 // `first`: what a connection has begun with.
 void Session::note(std::string_view problem, std::string_view first) {
-  static RareLines lines;
+  static log::RareLines lines(std::chrono::seconds(10));
+  if (!lines.pass(loop().now())) return;
   std::string line = why_not_understood(first, listen_.protocol, address().text());
   if (line.empty())
     line = fmt::format("{} has sent {}; its connection is closed", client_.peer().text(), problem);
-  line = lines.pass(loop().now(), line);
-  if (!line.empty()) log::line(log::Level::notice, "{}", line);
+  log::line(log::Level::notice, "{}{}", line, lines.left_out());
 }
 
 // Each in its turn: who has just been told is told last the next time.

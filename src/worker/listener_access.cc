@@ -1,8 +1,5 @@
 #include "worker/listener_access.h"
 
-#include <string>
-#include <utility>
-
 #include "base/log.h"
 
 namespace cgisrv::worker {
@@ -22,16 +19,9 @@ bool ListenerAccess::lets_in(const config::Listen& listen, const pool::Connectio
 
 void ListenerAccess::tell(const config::Listen& listen, const access::Peer& peer,
                           std::string_view list, TimePoint now) {
-  if (now < told_again_) {
-    ++untold_;
-    return;
-  }
-  told_again_ = now + interval;
-  const auto others = std::exchange(untold_, 0);
-  log::line(
-      log::Level::info, "{} connected to {} and is not in {}; its connection is closed{}",
-      peer.text(), listen.address, list,
-      others == 0 ? std::string() : fmt::format(", like {} more since the last such line", others));
+  if (!lines_.pass(now)) return;
+  log::line(log::Level::info, "{} connected to {} and is not in {}; its connection is closed{}",
+            peer.text(), listen.address, list, lines_.left_out());
 }
 
 }  // namespace cgisrv::worker
