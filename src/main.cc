@@ -55,7 +55,7 @@ void add_gateways(const std::vector<std::string>& addresses, config::Protocol pr
                   Config& config) {
   const bool is_of_directory = config.file.empty();
   for (const std::string& address : addresses) {
-    config::Listen listen{.address = address, .protocol = protocol};
+    config::ListenerOptions listen{.address = address, .protocol = protocol};
     if (is_of_directory) listen.programs.push_back(config.sites.front().root);
     config.listen.push_back(std::move(listen));
   }

@@ -143,7 +143,7 @@ std::string own_name() {
 // Writes the backend, part by part.
 class Writer {
  public:
-  Writer(const Config& config, const config::Listen& listen, const HaproxyCommand& command,
+  Writer(const Config& config, const config::ListenerOptions& listen, const HaproxyCommand& command,
          std::span<const net::Address> interfaces)
       : config_(config), listen_(listen), command_(command) {
     machine_ = !command.address.empty() ? command.address
@@ -196,7 +196,7 @@ class Writer {
   std::string security() const;
 
   const Config& config_;
-  const config::Listen& listen_;
+  const config::ListenerOptions& listen_;
   const HaproxyCommand& command_;
   std::string machine_;
   std::string checks_;  // words of the server line
@@ -326,8 +326,8 @@ void Writer::server() {
 Result<HaproxyBackend> haproxy_backend(const Config& config, const HaproxyCommand& command,
                                        std::span<const net::Address> interfaces) {
   const auto listen = std::ranges::find_if(
-      config.listen, [](const config::Listen& each) { return !each.is_gateway(); });
-  const config::Listen by_default;
+      config.listen, [](const config::ListenerOptions& each) { return !each.is_gateway(); });
+  const config::ListenerOptions by_default;
   if (listen == config.listen.end() && !config.listen.empty())
     return fail("no [[listen]] speaks HTTP, and HAProxy speaks nothing else here");
   return Writer(config, config.listen.empty() ? by_default : *listen, command, interfaces)

@@ -228,7 +228,7 @@ inline constexpr bool has_http2 = true;
 enum class Protocol : std::uint8_t { http, fastcgi, scgi };
 
 // [[listen]]
-struct Listen {
+struct ListenerOptions {
   std::string address = "127.0.0.1:8888";  // read by net::parse_address
   bool tls = false;
   std::optional<bool> http2{};  // nothing: with TLS
@@ -263,7 +263,7 @@ struct Config {
   std::vector<std::string> included;  // the files that were read besides
   std::vector<std::string> notes;     // on what was read, for whoever checks it
   ServerOptions server;
-  std::vector<Listen> listen;
+  std::vector<ListenerOptions> listen;
   AdminOptions admin;
   Limits limits;
   auth::Limits auth;                        // [auth]

@@ -32,7 +32,7 @@ gid_t group_of(const ServerOptions& server) {
 
 }  // namespace
 
-net::SocketRights socket_rights(const Listen& listen, const ServerOptions& server) {
+net::SocketRights socket_rights(const ListenerOptions& listen, const ServerOptions& server) {
   net::SocketRights rights{.mode = listen.is_gateway() ? 0660U : 0666U};
   if (const auto mode = cgi::parse_umask(listen.mode)) rights.mode = *mode;  // the same notation
   if (const passwd* const entry = user_named(listen.owner)) rights.owner = entry->pw_uid;

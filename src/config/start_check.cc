@@ -97,7 +97,7 @@ StartCheck check_start(const Config& config) {
   look_for_folders(config, check);
   std::ranges::move(closed_roots(config), std::back_inserter(check.shortfalls));
   std::ranges::move(closed_backends(config), std::back_inserter(check.shortfalls));
-  for (const Listen& listen : config.listen)
+  for (const ListenerOptions& listen : config.listen)
     look_for_address(listen.address, check);
   look_for_address(config.admin.listen, check);
   look_for_address(config.admin.agent, check);

@@ -46,7 +46,7 @@ access::Peer Client::peer() const {
   return proxied_ ? proxied_->client : access::Peer::from_kernel(accepted_.peer);
 }
 
-exchange::Listener listener_at(const net::Address& address) {
+exchange::Reach reach_of(const net::Address& address) {
   return {.loopback = address.loopback(), .unix_socket = address.family() == AF_UNIX};
 }
 

@@ -9,6 +9,6 @@ namespace cgisrv::gateway {
 
 // `listen`: of the configuration, and outlives the connection.
 void serve(connection::Connections& connections, connection::Client client,
-           const config::Listen& listen);
+           const config::ListenerOptions& listen);
 
 }  // namespace cgisrv::gateway

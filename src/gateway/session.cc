@@ -20,7 +20,7 @@ constexpr std::size_t linger_bytes_max = 256 << 20;
 }  // namespace
 
 Session::Session(connection::Connections& connections, connection::Client client,
-                 const config::Listen& listen)
+                 const config::ListenerOptions& listen)
     : connection::Session(connections, std::move(client), linger_bytes_max), listen_(listen) {}
 
 void Session::start() {

@@ -22,14 +22,14 @@ namespace cgisrv::gateway {
 class Session : public connection::Session {
  public:
   Session(connection::Connections& connections, connection::Client client,
-          const config::Listen& listen);
+          const config::ListenerOptions& listen);
 
   void start() override;
   void drain() override;
   void close_after_next() override { drain(); }
 
   // ---- for streams
-  const config::Listen& listen() const { return listen_; }
+  const config::ListenerOptions& listen() const { return listen_; }
   std::size_t room() const { return output_.room(); }
   // So many bytes of the connection have been written, with those that have not left yet.
   std::uint64_t position() const { return written() + output_.size(); }
@@ -83,7 +83,7 @@ class Session : public connection::Session {
   bool may_go_on() const;
   bool is_full() const;
 
-  const config::Listen& listen_;
+  const config::ListenerOptions& listen_;
   bool has_had_input_ = false;
   bool closes_at_end_ = false;
   bool is_cut_ = false;  // the end has to show that

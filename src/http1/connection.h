@@ -89,7 +89,7 @@ class Connection final : public connection::Connection, public exchange::Wire {
 
   // ---- exchange::Wire (connection_wire.cc)
   const cgi::Endpoints& endpoints() override;
-  exchange::Listener listener() const override;
+  exchange::Reach reach() const override;
   access::Peer peer() const override { return client_.peer(); }
   std::string_view proxy_address() const override { return client_.proxy_address(); }
   bool proxy_names_requests() const override { return client_.proxy_names_requests(); }

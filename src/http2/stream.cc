@@ -240,8 +240,8 @@ const cgi::Endpoints& Stream::endpoints() {
   return session_.client().endpoints(session_.address());
 }
 
-exchange::Listener Stream::listener() const {
-  return connection::listener_at(session_.address());
+exchange::Reach Stream::reach() const {
+  return connection::reach_of(session_.address());
 }
 
 access::Peer Stream::peer() const {

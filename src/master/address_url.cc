@@ -19,10 +19,10 @@ std::string address_url(const net::Address& address, bool tls) {
   return fmt::format("{}://{}/", scheme(tls), address.text());
 }
 
-std::string listener_text(const net::Address& address, const worker::ListenerKind& kind) {
-  if (kind.protocol == config::Protocol::http) return address_url(address, kind.tls);
+std::string listener_text(const net::Address& address, const config::ListenerOptions& options) {
+  if (!options.is_gateway()) return address_url(address, options.tls);
   return fmt::format("{} ({})", address.text(),
-                     kind.protocol == config::Protocol::scgi ? "SCGI" : "FastCGI");
+                     options.protocol == config::Protocol::scgi ? "SCGI" : "FastCGI");
 }
 
 std::vector<std::string> urls_for_others(const net::Address& address, bool tls,

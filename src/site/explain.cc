@@ -313,8 +313,9 @@ void add_outcome(Page& page, const config::Config& config, const config::Site& s
 }  // namespace
 
 access::Peer administrator_of(const config::Config& config) {
-  const bool has_unix = std::ranges::any_of(
-      config.listen, [](const config::Listen& each) { return each.address.starts_with("unix:"); });
+  const bool has_unix = std::ranges::any_of(config.listen, [](const config::ListenerOptions& each) {
+    return each.address.starts_with("unix:");
+  });
   const auto loopback = access::Peer::parse("local");
   return has_unix || !loopback ? access::Peer::local() : *loopback;
 }

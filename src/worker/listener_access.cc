@@ -4,8 +4,8 @@
 
 namespace cgisrv::worker {
 
-bool ListenerAccess::lets_in(const config::Listen& listen, const pool::Connection& connection,
-                             TimePoint now) {
+bool ListenerAccess::lets_in(const config::ListenerOptions& listen,
+                             const pool::Connection& connection, TimePoint now) {
   if (!listen.allow && !listen.proxy_protocol) return true;
   const auto peer = access::Peer::from_kernel(connection.peer);
   const bool is_allowed = !listen.allow || listen.allow->contains(peer);
@@ -17,7 +17,7 @@ bool ListenerAccess::lets_in(const config::Listen& listen, const pool::Connectio
   return false;
 }
 
-void ListenerAccess::tell(const config::Listen& listen, const access::Peer& peer,
+void ListenerAccess::tell(const config::ListenerOptions& listen, const access::Peer& peer,
                           std::string_view list, TimePoint now) {
   if (!lines_.pass(now)) return;
   log::line(log::Level::info, "{} connected to {} and is not in {}; its connection is closed{}",

@@ -22,10 +22,11 @@ class ListenerAccess {
       : trusted_proxies_(trusted_proxies) {}
 
   // Whether whoever has connected may; behind a proxy this is the proxy. The log names who may not.
-  bool lets_in(const config::Listen& listen, const pool::Connection& connection, TimePoint now);
+  bool lets_in(const config::ListenerOptions& listen, const pool::Connection& connection,
+               TimePoint now);
 
  private:
-  void tell(const config::Listen& listen, const access::Peer& peer, std::string_view list,
+  void tell(const config::ListenerOptions& listen, const access::Peer& peer, std::string_view list,
             TimePoint now);
 
   const access::AddressSet& trusted_proxies_;

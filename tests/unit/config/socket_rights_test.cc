@@ -17,7 +17,7 @@ using ::testing::IsEmpty;
 
 constexpr auto unchanged = net::SocketRights::unchanged;
 
-net::SocketRights rights_of(const Listen& listen, const ServerOptions& server = {}) {
+net::SocketRights rights_of(const ListenerOptions& listen, const ServerOptions& server = {}) {
   return socket_rights(listen, server);
 }
 
@@ -32,7 +32,7 @@ TEST_F(SocketRightsTest, HttpIsForEverybodyAndGatewaysForTheServersGroup) {
   EXPECT_EQ(rights_of({}).mode, 0666U);
   EXPECT_EQ(rights_of({}, {.user = "nobody"}).group, unchanged);
   for (const Protocol protocol : {Protocol::fastcgi, Protocol::scgi}) {
-    const Listen listen{.protocol = protocol};
+    const ListenerOptions listen{.protocol = protocol};
     EXPECT_EQ(rights_of(listen).mode, 0660U);
     EXPECT_EQ(rights_of(listen).owner, unchanged);
     EXPECT_EQ(rights_of(listen).group, unchanged);
@@ -68,7 +68,7 @@ TEST_F(SocketRightsTest, AllowIsForAddresses) {
   const Config config = good(
       "[[listen]]\naddress = ':80'\nallow = ['192.0.2.0/24', 'local']\n[[site]]\nroot = 'www'");
   EXPECT_EQ(config.listen.at(0).allow->text(), R"(["192.0.2.0/24", "local"])");
-  EXPECT_FALSE(Listen().allow);
+  EXPECT_FALSE(ListenerOptions().allow);
   EXPECT_THAT(
       listen_faults("address = 'unix:/run/x'\nallow = ['unix']"),
       ElementsAre("3:9: 'allow' is for addresses, and unix:/run/x is a unix socket; 'mode', "

@@ -37,7 +37,7 @@ class ListenerAccessTest : public testing::Test {
   }
 
   std::vector<std::string> told;
-  config::Listen listen{.address = "192.0.2.1:9000"};
+  config::ListenerOptions listen{.address = "192.0.2.1:9000"};
   access::AddressSet trusted_proxies;
   ListenerAccess access{trusted_proxies};
   TimePoint now = Clock::now();
@@ -87,8 +87,9 @@ TEST_F(ListenerAccessTest, TheLogHasOneLineInEachInterval) {
                                 "[\"192.0.2.7\"]; its connection is closed"));
   now += std::chrono::seconds(10);
   EXPECT_FALSE(lets_in("203.0.113.8:50000"));
-  EXPECT_THAT(told, ElementsAre(HasSubstr("203.0.113.7"),
-                                HasSubstr("closed (and 99 such lines before it that were not logged)")));
+  EXPECT_THAT(told,
+              ElementsAre(HasSubstr("203.0.113.7"),
+                          HasSubstr("closed (and 99 such lines before it that were not logged)")));
   now += std::chrono::seconds(10);
   EXPECT_FALSE(lets_in("203.0.113.8:50000"));
   EXPECT_THAT(told.back(), Not(HasSubstr("before it")));
