@@ -5,6 +5,7 @@
 #include <cerrno>
 
 #include "base/log.h"
+#include "config/config.h"
 
 namespace cgisrv::admin {
 

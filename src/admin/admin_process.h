@@ -13,6 +13,7 @@
 #include "admin/admin_pages.h"
 #include "admin/agent.h"
 #include "admission/table.h"
+#include "config/config.h"
 #include "event/signals.h"
 #include "http1/server.h"
 #include "net/listener.h"

@@ -11,6 +11,7 @@
 #include "base/exit_status.h"
 #include "base/text.h"
 #include "base/units.h"
+#include "config/config.h"
 #include "config/value_check.h"
 #include "net/interfaces.h"
 

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "config/config.h"
+
 namespace cgisrv::config {
 
 const KeyLine* find_line(const KeyLines& lines, std::initializer_list<std::string_view> keys) {

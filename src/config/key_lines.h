@@ -5,7 +5,8 @@
 #include <string>
 #include <string_view>
 
-#include "config/config.h"
+#include "config/forward.h"
+#include "config/site.h"
 
 namespace cgisrv::config {
 

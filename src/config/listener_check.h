@@ -1,9 +1,9 @@
 // Checks across the listeners of a configuration: addresses of which only one can be open.
 #pragma once
 
-#include "config/config.h"
 #include "config/document.h"
 #include "config/faults.h"
+#include "config/forward.h"
 
 namespace cgisrv::config {
 

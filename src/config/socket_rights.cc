@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include "cgi/umask.h"
+#include "config/listener_options.h"
+#include "config/server_options.h"
 
 namespace cgisrv::config {
 

@@ -1,7 +1,7 @@
 // Who may connect to a unix socket that the server makes itself.
 #pragma once
 
-#include "config/config.h"
+#include "config/forward.h"
 #include "net/listener.h"
 
 namespace cgisrv::config {

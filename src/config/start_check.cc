@@ -14,6 +14,7 @@
 
 #include "backend/diagnosis.h"
 #include "base/text.h"
+#include "config/config.h"
 #include "config/descriptors.h"
 #include "config/run_as.h"
 #include "config/value_check.h"

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "cgi/umask.h"
+#include "config/config.h"
 
 namespace cgisrv::config {
 

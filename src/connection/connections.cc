@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "config/config.h"
 
 namespace cgisrv::connection {
 
@@ -28,6 +29,10 @@ Connections::Connections(pool::Worker& worker, exchange::Host& host,
       addresses_(addresses),
       scratch_(scratch),
       let_go_of_slow_(worker.loop(), Callback::of<&Connections::let_go_of_slow>(*this)) {}
+
+const config::Limits& Connections::limits() const {
+  return host_.config().limits;
+}
 
 void Connections::add(std::unique_ptr<Connection> connection) {
   auto& list = connections_[static_cast<std::size_t>(connection->use())];

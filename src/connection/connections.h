@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "base/rare_lines.h"
-#include "config/config.h"
+#include "config/forward.h"
 #include "connection/connection.h"
 #include "exchange/host.h"
 #include "net/address.h"
@@ -48,7 +48,7 @@ class Connections {
   // ---- for connections
   Loop& loop() const { return worker_.loop(); }
   exchange::Host& host() { return host_; }
-  const config::Limits& limits() const { return host_.config().limits; }
+  const config::Limits& limits() const;
   const net::Address& address(unsigned listener) const { return addresses_[listener]; }
   std::span<char> scratch() { return scratch_; }
   // The connection has changed its use.

@@ -12,7 +12,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "config/config.h"
+#include "config/limits.h"
 #include "connection/client.h"
 #include "connection/connection.h"
 #include "event/turn.h"

@@ -28,6 +28,7 @@
 
 #include "account/account.h"
 #include "base/result.h"
+#include "cgi/options.h"
 #include "exchange/host.h"
 #include "exchange/wire.h"
 #include "handler/exchange.h"

@@ -2,6 +2,7 @@
 #include <fmt/compile.h>
 
 #include "base/text.h"
+#include "config/config.h"
 #include "exchange/exchange.h"
 #include "exchange/gateway.h"
 #include "http/octets.h"

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "cgi/run.h"
 #include "cgi/sent_file.h"
+#include "config/config.h"
 #include "exchange/beside.h"
 #include "exchange/certificate_rules.h"
 #include "exchange/exchange.h"

@@ -7,6 +7,7 @@
 #include "auth/verifier.h"
 #include "backend/idle_connections.h"
 #include "cgi/run_context.h"
+#include "config/config.h"
 #include "exchange/host.h"
 #include "site/sent_programs.h"
 

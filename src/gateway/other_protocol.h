@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "config/config.h"
+#include "config/listener_options.h"
 
 namespace cgisrv::gateway {
 

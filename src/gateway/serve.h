@@ -1,7 +1,7 @@
 // The door of this room: a connection of a web server that passes requests on.
 #pragma once
 
-#include "config/config.h"
+#include "config/forward.h"
 #include "connection/client.h"
 #include "connection/connections.h"
 

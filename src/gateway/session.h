@@ -12,7 +12,7 @@
 #include <string>
 #include <string_view>
 
-#include "config/config.h"
+#include "config/listener_options.h"
 #include "connection/session.h"
 #include "gateway/stream.h"
 #include "net/output.h"

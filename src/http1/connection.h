@@ -19,7 +19,6 @@
 #include "access/peer.h"
 #include "base/buffer.h"
 #include "cgi/environment.h"
-#include "config/config.h"
 #include "connection/client.h"
 #include "connection/connection.h"
 #include "exchange/exchange.h"

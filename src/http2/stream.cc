@@ -8,6 +8,7 @@
 #include "access/peer.h"
 #include "base/check.h"
 #include "base/log.h"
+#include "config/config.h"
 #include "http2/priority.h"
 #include "http2/response_head.h"
 #include "http2/session.h"

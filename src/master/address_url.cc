@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "config/listener_options.h"
+
 namespace cgisrv::master {
 
 namespace {

@@ -11,6 +11,7 @@
 
 #include "base/text.h"
 #include "base/tree.h"
+#include "config/config.h"
 #include "config/key_lines.h"
 #include "config/value_check.h"
 #include "encoding/coding.h"

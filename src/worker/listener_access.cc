@@ -1,6 +1,7 @@
 #include "worker/listener_access.h"
 
 #include "base/log.h"
+#include "config/listener_options.h"
 
 namespace cgisrv::worker {
 

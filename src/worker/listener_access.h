@@ -11,7 +11,7 @@
 #include "access/address_set.h"
 #include "access/peer.h"
 #include "base/rare_lines.h"
-#include "config/config.h"
+#include "config/forward.h"
 
 namespace cgisrv::worker {
 

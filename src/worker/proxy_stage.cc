@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "config/config.h"
 
 namespace cgisrv::worker {
 

@@ -11,7 +11,7 @@
 #include <memory>
 #include <vector>
 
-#include "config/config.h"
+#include "config/forward.h"
 #include "proxy/proxy_header.h"
 
 namespace cgisrv::worker {

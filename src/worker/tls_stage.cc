@@ -8,6 +8,7 @@
 #include "access/peer.h"
 #include "base/collect.h"
 #include "base/log.h"
+#include "config/config.h"
 #include "site/router.h"
 
 namespace cgisrv::worker {

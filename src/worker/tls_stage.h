@@ -16,7 +16,7 @@
 #include <list>
 #include <memory>
 
-#include "config/config.h"
+#include "config/forward.h"
 #include "event/turn_queue.h"
 #include "net/transport.h"
 #include "proxy/proxy_header.h"

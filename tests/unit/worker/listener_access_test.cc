@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "config/listener_options.h"
 #include "net/address.h"
 
 namespace cgisrv::worker {

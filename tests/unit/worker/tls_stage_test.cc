@@ -13,6 +13,7 @@
 #include "../run_until.h"
 #include "../temporary_directory.h"
 #include "../tls/authority.h"
+#include "config/config.h"
 
 namespace cgisrv::worker {
 namespace {
