@@ -86,7 +86,7 @@ void show_on_loopback(Config& config) {
   config.show_failures = true;
   for (const auto& listen : config.listen)
     if (const auto address = net::parse_address(listen.address);
-        !address || address->family() == AF_UNIX || !address->loopback())
+        !address || address->is_unix() || !address->loopback())
       config.show_failures = config.sites.front().listing = false;
 }
 

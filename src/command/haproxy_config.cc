@@ -115,7 +115,7 @@ struct Port {
 // Nothing: an address without a port.
 std::optional<Port> port_of(const std::string& configured) {
   const auto address = net::parse_address(configured);
-  if (!address || address->family() == AF_UNIX) return std::nullopt;
+  if (!address || address->is_unix()) return std::nullopt;
   return Port{address->every_interface() ? std::string() : address->host(), address->port(),
               address->loopback()};
 }
@@ -290,7 +290,7 @@ std::string Writer::server_address() {
     return with_port(port->host.empty() ? machine_ : port->host, port->number);
   }
   const auto address = net::parse_address(listen_.address);
-  if (address && address->family() == AF_UNIX) return "unix@" + address->host();
+  if (address && address->is_unix()) return "unix@" + address->host();
   note("the port of [[listen]] address = \"{}\" is not known here; write it in place of 80",
        listen_.address);
   return with_port(machine_, 80);

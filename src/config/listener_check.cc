@@ -49,12 +49,12 @@ const Position& position_of(const Value& table, std::string_view key) {
 // Other machines reach it.
 bool is_open(const ListenerOptions& listen) {
   const auto address = net::parse_address(listen.address);
-  return address && address->family() != AF_UNIX && !address->loopback();
+  return address && !address->loopback();
 }
 
 bool is_unix(const ListenerOptions& listen) {
   const auto address = net::parse_address(listen.address);
-  return address && address->family() == AF_UNIX;
+  return address && address->is_unix();
 }
 
 void check_socket_file(const Value& table, const ListenerOptions& listen, Faults& faults) {

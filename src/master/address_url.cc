@@ -15,7 +15,7 @@ std::string_view scheme(bool tls) {
 }  // namespace
 
 std::string address_url(const net::Address& address, bool tls) {
-  if (address.family() == AF_UNIX) return address.text();
+  if (address.is_unix()) return address.text();
   if (address.every_interface())
     return fmt::format("{}://localhost:{}/", scheme(tls), address.port());
   return fmt::format("{}://{}/", scheme(tls), address.text());

@@ -30,7 +30,7 @@ void announce(const std::string& what, const Generation& generation) {
   if (const auto* admin = generation.admin())
     std::printf("cgisrv: status page at %s%s\n",
                 address_url(admin->address, !generation.config().admin.tls.empty()).c_str(),
-                admin->address.family() == AF_UNIX ? "" : "status");
+                admin->address.is_unix() ? "" : "status");
   if (const auto* agent = generation.agent())
     std::printf("cgisrv: HAProxy's agent-check at %s\n", agent->address.text().c_str());
   std::fflush(stdout);
@@ -46,7 +46,7 @@ std::string addresses_of(const Generation& generation) {
 void open_first(const Generation& generation) {
   const auto& listening = generation.listening();
   const auto first = std::ranges::find_if(listening, [](const Listening& each) {
-    return each.address.family() != AF_UNIX && !each.options->is_gateway();
+    return !each.address.is_unix() && !each.options->is_gateway();
   });
   if (first != listening.end())
     return open_browser(address_url(first->address, first->options->tls));

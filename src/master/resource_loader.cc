@@ -35,7 +35,7 @@ bool listens_at(const Generation& generation, const net::Address& address) {
 // The listener at that port, in its own notation; empty: the server does not listen there.
 std::string held_at(const Generation& generation, const std::string& wanted) {
   const auto address = net::parse_address(wanted);
-  if (!address || address->family() == AF_UNIX) return {};
+  if (!address || address->is_unix()) return {};
   const auto is_it = [&](const net::Address& own) {
     return own.port() == address->port() &&
            (own.every_interface() || address->every_interface() || own.host() == address->host());
@@ -164,7 +164,7 @@ Result<std::vector<net::Listener>> ResourceLoader::open_listeners(const std::str
                      address, held);
   if (!listener) return std::unexpected(listener.error());
   made_.push_back(listener->address);
-  if (listener->address.family() == AF_UNIX)
+  if (listener->address.is_unix())
     for (const std::string& closed : config::closed_folders(listener->address.host()))
       log::line(log::Level::warn, "{}", closed);
   listeners.push_back(std::move(*listener));
