@@ -57,7 +57,7 @@ void add_gateways(const std::vector<std::string>& addresses, config::Protocol pr
   const bool is_of_directory = config.file.empty();
   const bool is_fastcgi = protocol == config::Protocol::fastcgi;
   for (const std::string& address : addresses) {
-    config::Listen listen{
+    config::ListenerOptions listen{
         .address = address, .protocol = protocol, .option = is_fastcgi ? "--fastcgi" : "--scgi"};
     if (is_of_directory) listen.programs.push_back(config.sites.front().root);
     config.listen.push_back(std::move(listen));
@@ -90,7 +90,7 @@ void show_on_loopback(Config& config) {
   config.show_failures = true;
   for (const auto& listen : config.listen)
     if (const auto address = net::parse_address(listen.address);
-        !address || address->family() == AF_UNIX || !address->loopback())
+        !address || address->is_unix() || !address->loopback())
       config.show_failures = config.sites.front().listing = false;
 }
 
@@ -182,7 +182,7 @@ void tell_of_passwords(const Config& config) {
 
 // Of a file `check` tells it.
 void tell_of_open_gateways(const Config& config) {
-  for (const config::Listen& listen : config.listen)
+  for (const config::ListenerOptions& listen : config.listen)
     if (const auto note = config::note_on_open_gateway(listen);
         !listen.option.empty() && !note.empty())
       std::fprintf(stderr, "cgisrv: note: %s\n", note.c_str());

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "admin/status_feed.h"
+#include "config/config.h"
 #include "exchange/host.h"
 
 namespace cgisrv::admin {

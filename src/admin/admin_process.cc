@@ -5,6 +5,7 @@
 #include <cerrno>
 
 #include "base/log.h"
+#include "config/config.h"
 
 namespace cgisrv::admin {
 
@@ -43,11 +44,11 @@ AdminProcess::AdminProcess(net::Listener listener, tls::Contexts* contexts, Fd l
       pages_(*this, config_, options, reporter, table, shared_stats),
       clients_(*this, pages_, addresses_, scratch_),
       has_tls_(contexts != nullptr),
-      tls_listener_(loop_, config_, contexts, nullptr,
-                    [this](pool::Connection connection, std::unique_ptr<net::Transport> transport,
-                           std::unique_ptr<proxy::Proxied> /*proxied*/) {
-                      clients_.accepted(std::move(connection), std::move(transport));
-                    }) {}
+      tls_stage_(loop_, config_, contexts, nullptr,
+                 [this](pool::Connection connection, std::unique_ptr<net::Transport> transport,
+                        std::unique_ptr<proxy::Proxied> /*proxied*/) {
+                   clients_.accepted(std::move(connection), std::move(transport));
+                 }) {}
 
 void AdminProcess::serve_agent(Fd listener, bool has_warm_programs) {
   agent_.emplace(loop_, std::move(listener), reporter_, shared_stats_, has_warm_programs);
@@ -69,7 +70,7 @@ void AdminProcess::watch_listener() {
 
 void AdminProcess::listener_ready() {
   if (connections_ >= connections_max) {
-    tls_listener_.make_room();
+    tls_stage_.make_room();
     clients_.make_room();
   }
   pool::Connection connection;
@@ -85,7 +86,7 @@ void AdminProcess::listener_ready() {
   connection.socket.reset(socket);
   connection.guard = pool::ConnectionGuard(*this);
   if (has_tls_)
-    tls_listener_.accepted(std::move(connection), {}, false);
+    tls_stage_.accepted(std::move(connection), {}, false);
   else
     clients_.accepted(std::move(connection));
 }

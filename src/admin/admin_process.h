@@ -13,10 +13,11 @@
 #include "admin/admin_pages.h"
 #include "admin/agent.h"
 #include "admission/table.h"
+#include "config/config.h"
 #include "event/signals.h"
 #include "http1/server.h"
 #include "net/listener.h"
-#include "worker/tls_listener.h"
+#include "worker/tls_stage.h"
 
 namespace cgisrv::admin {
 
@@ -64,7 +65,7 @@ class AdminProcess final : public pool::Worker {
   AdminPages pages_;
   http1::Server clients_;
   const bool has_tls_;
-  worker::TlsListener tls_listener_;
+  worker::TlsStage tls_stage_;
   std::optional<Agent> agent_;
 };
 

@@ -26,7 +26,7 @@ Agent::Agent(Loop& loop, Fd listener, const status::Reporter& reporter,
     : reporter_(reporter),
       shared_stats_(shared_stats),
       has_warm_programs_(has_warm_programs),
-      listener_(loop, std::move(listener), [this] { return line(); }) {}
+      server_(loop, std::move(listener), [this] { return line(); }) {}
 
 std::string Agent::line() {
   const status::Report report = reporter_.report();

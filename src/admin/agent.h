@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "admin/agent_listener.h"
+#include "admin/one_line_server.h"
 #include "status/agent_line.h"
 #include "status/reporter.h"
 #include "telemetry/shared_stats.h"
@@ -23,7 +23,7 @@ class Agent {
   const telemetry::SharedStats& shared_stats_;
   const bool has_warm_programs_;
   status::AgentWeight weight_;
-  AgentListener listener_;
+  OneLineServer server_;
 };
 
 }  // namespace cgisrv::admin

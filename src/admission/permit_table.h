@@ -14,8 +14,6 @@ namespace cgisrv::admission {
 template <unsigned capacity>
 class PermitTable {
  public:
-  static constexpr unsigned permits_max = capacity;
-
   // Takes one for a worker, unless `limit` are held. However callers race, no more are held by way
   // of this, as long as all have the same limit; an earlier limit may have been higher.
   std::optional<unsigned> take(unsigned worker, unsigned limit) {

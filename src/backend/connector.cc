@@ -34,7 +34,7 @@ void Connector::try_next() {
 void Connector::connect() {
   Fd socket(::socket(address_.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!socket) return decide(errno);
-  if (address_.family() != AF_UNIX) {
+  if (!address_.is_unix()) {
     const int on = 1;
     ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   }

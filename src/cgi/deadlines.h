@@ -46,7 +46,6 @@ class Deadlines {
   // printed output, so that its time for the next step starts anew.
   void await(Awaited whom, bool progress);
 
-  Awaited whom() const { return whom_; }
   // What is left of `timeout`; max(): unlimited.
   Options::Duration left() const;
 

@@ -74,7 +74,6 @@ class Environment {
   std::optional<std::string_view> get(std::string_view name) const;
   std::vector<std::string_view> entries() const;  // "NAME=value" in order; valid as envp() is
   std::size_t size() const { return offsets_.size(); }
-  std::size_t bytes() const { return block_.size(); }
   // NULL-terminated; valid until the next add().
   char* const* envp();
 

@@ -28,7 +28,7 @@ constexpr Duration look_again{100};  // if the kernel refuses to watch it
 
 // What a program holds for as long as its process lives. The permit is released when the process is
 // gone, not when the response is sent. Only then is its usage final, too.
-struct ProcessResources final : process::ExitListener {
+struct ProcessResources final : process::ExitHook {
   ProcessResources(admission::Permit taken, std::shared_ptr<account::Account> accounted)
       : permit(std::move(taken)), account(std::move(accounted)) {}
   void on_exit(const process::Exit& exit) override { account->reaped(exit); }
@@ -164,7 +164,7 @@ void Run::started() {
   if (input_) usage.bytes_in = intake_.content_length().value_or(0);
   admission::Permit permit = permit_request_.take();
   permit.runs(child_.pid());
-  child_.set_exit_listener(std::make_unique<ProcessResources>(std::move(permit), account_));
+  child_.set_exit_hook(std::make_unique<ProcessResources>(std::move(permit), account_));
   input_.reset();
   oom_kills_ = context_.oom_kills.recent_count(context_.loop.now());
   if (!watch())

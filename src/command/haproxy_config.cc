@@ -11,6 +11,7 @@
 #include "base/exit_status.h"
 #include "base/text.h"
 #include "base/units.h"
+#include "config/config.h"
 #include "config/value_check.h"
 #include "net/interfaces.h"
 
@@ -114,7 +115,7 @@ struct Port {
 // Nothing: an address without a port.
 std::optional<Port> port_of(const std::string& configured) {
   const auto address = net::parse_address(configured);
-  if (!address || address->family() == AF_UNIX) return std::nullopt;
+  if (!address || address->is_unix()) return std::nullopt;
   return Port{address->every_interface() ? std::string() : address->host(), address->port(),
               address->loopback()};
 }
@@ -143,7 +144,7 @@ std::string own_name() {
 // Writes the backend, part by part.
 class Writer {
  public:
-  Writer(const Config& config, const config::Listen& listen, const HaproxyCommand& command,
+  Writer(const Config& config, const config::ListenerOptions& listen, const HaproxyCommand& command,
          std::span<const net::Address> interfaces)
       : config_(config), listen_(listen), command_(command) {
     machine_ = !command.address.empty() ? command.address
@@ -196,7 +197,7 @@ class Writer {
   std::string security() const;
 
   const Config& config_;
-  const config::Listen& listen_;
+  const config::ListenerOptions& listen_;
   const HaproxyCommand& command_;
   std::string machine_;
   std::string checks_;  // words of the server line
@@ -289,7 +290,7 @@ std::string Writer::server_address() {
     return with_port(port->host.empty() ? machine_ : port->host, port->number);
   }
   const auto address = net::parse_address(listen_.address);
-  if (address && address->family() == AF_UNIX) return "unix@" + address->host();
+  if (address && address->is_unix()) return "unix@" + address->host();
   note("the port of [[listen]] address = \"{}\" is not known here; write it in place of 80",
        listen_.address);
   return with_port(machine_, 80);
@@ -326,8 +327,8 @@ void Writer::server() {
 Result<HaproxyBackend> haproxy_backend(const Config& config, const HaproxyCommand& command,
                                        std::span<const net::Address> interfaces) {
   const auto listen = std::ranges::find_if(
-      config.listen, [](const config::Listen& each) { return !each.is_gateway(); });
-  const config::Listen by_default;
+      config.listen, [](const config::ListenerOptions& each) { return !each.is_gateway(); });
+  const config::ListenerOptions by_default;
   if (listen == config.listen.end() && !config.listen.empty())
     return fail("no [[listen]] speaks HTTP, and HAProxy speaks nothing else here");
   return Writer(config, config.listen.empty() ? by_default : *listen, command, interfaces)

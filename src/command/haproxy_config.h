@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "config/config.h"
+#include "config/forward.h"
 #include "net/address.h"
 
 namespace cgisrv::command {

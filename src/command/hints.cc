@@ -11,6 +11,7 @@
 
 #include "base/suggest.h"
 #include "base/text.h"
+#include "config/site.h"
 
 namespace cgisrv::command {
 

@@ -123,7 +123,7 @@ void note_files(const CertificateFiles& files, std::vector<std::string>& notes) 
 }
 
 bool has_tls(const Config& config) {
-  return std::ranges::any_of(config.listen, &Listen::tls);
+  return std::ranges::any_of(config.listen, &ListenerOptions::tls);
 }
 
 }  // namespace

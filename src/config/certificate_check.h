@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "config/config.h"
 #include "config/faults.h"
+#include "config/forward.h"
 
 namespace cgisrv::config {
 

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "config/server_options.h"
+
 namespace cgisrv::config {
 
 namespace {

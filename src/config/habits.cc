@@ -4,6 +4,7 @@
 #include <span>
 
 #include "base/text.h"
+#include "config/site.h"
 
 namespace cgisrv::config {
 

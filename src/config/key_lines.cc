@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include "config/config.h"
+#include "config/document.h"
+
 namespace cgisrv::config {
 
 namespace {

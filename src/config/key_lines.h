@@ -4,11 +4,23 @@
 #include <initializer_list>
 #include <string>
 #include <string_view>
+#include <vector>
 
-#include "config/config.h"
-#include "config/document.h"
+#include "config/forward.h"
 
 namespace cgisrv::config {
+
+struct Value;  // document.h
+
+// Where a key of a table stands; its header has an empty key.
+struct KeyLine {
+  std::string key;
+  unsigned line = 0;
+  std::string file;  // empty: the configuration's own
+
+  bool operator==(const KeyLine&) const = default;
+};
+using KeyLines = std::vector<KeyLine>;
 
 // Of a table of the configuration.
 KeyLines lines_of(const Value& table);

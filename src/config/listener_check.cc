@@ -48,17 +48,17 @@ const Position& position_of(const Value& table, std::string_view key) {
 }
 
 // Other machines reach it.
-bool is_open(const Listen& listen) {
+bool is_open(const ListenerOptions& listen) {
   const auto address = net::parse_address(listen.address);
-  return address && address->family() != AF_UNIX && !address->loopback();
+  return address && !address->loopback();
 }
 
-bool is_unix(const Listen& listen) {
+bool is_unix(const ListenerOptions& listen) {
   const auto address = net::parse_address(listen.address);
-  return address && address->family() == AF_UNIX;
+  return address && address->is_unix();
 }
 
-void check_socket_file(const Value& table, const Listen& listen, Faults& faults) {
+void check_socket_file(const Value& table, const ListenerOptions& listen, Faults& faults) {
   if (is_unix(listen)) return;
   const bool activated = listen.address.starts_with(net::activation_prefix);
   for (const std::string_view key : {"mode", "owner", "group"})
@@ -71,7 +71,7 @@ void check_socket_file(const Value& table, const Listen& listen, Faults& faults)
                            : "remove it");
 }
 
-void check_allow(const Value& table, const Listen& listen, Faults& faults) {
+void check_allow(const Value& table, const ListenerOptions& listen, Faults& faults) {
   if (listen.allow && is_unix(listen))
     faults.add(position_of(table, "allow"),
                "'allow' is for addresses, and {} is a unix socket; 'mode', 'owner' and 'group' say "
@@ -80,13 +80,13 @@ void check_allow(const Value& table, const Listen& listen, Faults& faults) {
 }
 
 // The one user of Debian's web servers, or whoever is named, is let in.
-bool is_for_web_server(const Listen& listen, const ServerOptions& server) {
+bool is_for_web_server(const ListenerOptions& listen, const ServerOptions& server) {
   if (!listen.mode.empty() || !listen.owner.empty() || !listen.group.empty()) return true;
   const std::string& name = server.group.empty() ? server.user : server.group;
   return name == "www-data" || (name.empty() && ::geteuid() == 0);
 }
 
-void check_errors_key(const Value& table, const Listen& listen, Faults& faults) {
+void check_errors_key(const Value& table, const ListenerOptions& listen, Faults& faults) {
   if (listen.errors_to_web_server && listen.protocol != Protocol::fastcgi)
     faults.add(
         position_of(table, "errors_to_web_server"),
@@ -102,12 +102,12 @@ bool runs_programs(const Config& config) {
 }
 
 // Its owner alone may write to it.
-bool is_for_owner_alone(const Listen& listen) {
+bool is_for_owner_alone(const ListenerOptions& listen) {
   const auto mode = cgi::parse_umask(listen.mode);  // the same notation
   return mode && (*mode & (S_IWGRP | S_IWOTH)) == 0;
 }
 
-void note_what_stops_web_servers(Config& config, const Listen& listen) {
+void note_what_stops_web_servers(Config& config, const ListenerOptions& listen) {
   const auto note = [&](const std::string& sentence) {
     config.notes.push_back(fmt::format("{}:{}: {}", config.file, listen.line, sentence));
   };
@@ -130,7 +130,7 @@ void note_what_stops_web_servers(Config& config, const Listen& listen) {
         listen.address));
 }
 
-void check_request_ids(const Value& table, const Listen& listen, Faults& faults) {
+void check_request_ids(const Value& table, const ListenerOptions& listen, Faults& faults) {
   if (listen.request_ids && !listen.proxy_protocol)
     faults.add(position_of(table, "request_ids"),
                "'request_ids' is for proxy_protocol = true; elsewhere a proxy in trusted_proxies "
@@ -140,7 +140,7 @@ void check_request_ids(const Value& table, const Listen& listen, Faults& faults)
 // What web servers speak is neither HTTP nor TLS, and names its client itself.
 void check_gateways(const Value& root, Config& config, Faults& faults) {
   for (std::size_t i = 0; i < config.listen.size(); ++i) {
-    const Listen& listen = config.listen[i];
+    const ListenerOptions& listen = config.listen[i];
     const Value& table = root.find("listen")->as<Value::List>()->at(i);
     if (!listen.is_gateway()) {
       if (!listen.programs.empty())
@@ -161,7 +161,7 @@ void check_gateways(const Value& root, Config& config, Faults& faults) {
 
 }  // namespace
 
-std::string note_on_open_gateway(const Listen& listen) {
+std::string note_on_open_gateway(const ListenerOptions& listen) {
   if (!listen.is_gateway() || !is_open(listen) || listen.allow) return {};
   return fmt::format(
       "whoever reaches {} names programs, and the users for whom they run; {}", listen.address,
@@ -181,7 +181,7 @@ void check_listeners(const Value& root, Config& config, Faults& faults) {
     line = here.at.line;
   };
   for (std::size_t i = 0; i < config.listen.size(); ++i) {
-    Listen& listen = config.listen[i];
+    ListenerOptions& listen = config.listen[i];
     const Value& table = root.find("listen")->as<Value::List>()->at(i);
     listen.lines = lines_of(table);
     add({"address", listen.address, position_of(table, "address")}, listen.line);

@@ -3,9 +3,9 @@
 
 #include <string>
 
-#include "config/config.h"
 #include "config/document.h"
 #include "config/faults.h"
+#include "config/forward.h"
 
 namespace cgisrv::config {
 
@@ -14,6 +14,6 @@ void check_listeners(const Value& root, Config& config, Faults& faults);
 
 // Of a listener for web servers: what other machines may do by it, where no `allow` says which of
 // them may connect, and what to write instead; else empty.
-std::string note_on_open_gateway(const Listen& listen);
+std::string note_on_open_gateway(const ListenerOptions& listen);
 
 }  // namespace cgisrv::config

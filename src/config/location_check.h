@@ -1,9 +1,9 @@
 // Checks the keys of one location against each other, and finds its program and files.
 #pragma once
 
-#include "config/config.h"
 #include "config/document.h"
 #include "config/faults.h"
+#include "config/forward.h"
 
 namespace cgisrv::config {
 

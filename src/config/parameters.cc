@@ -25,7 +25,7 @@ Codec<access::AddressSet> proxies() {
 }
 
 // Initial values of an element.
-Listen new_listen(const Config&) {
+ListenerOptions new_listen(const Config&) {
   return {};
 }
 Location new_fallback(const Config& config) {
@@ -125,48 +125,48 @@ struct Tables {
        "File that holds the process id of the master while it runs."},
   }};
 
-  SectionOf<Listen> listen{
+  SectionOf<ListenerOptions> listen{
       "[[listen]]",
       "Where connections come in; may stand several times. Without any, the default address is "
       "used.", {
-      {"address", &Listen::address, text(check_address),
+      {"address", &ListenerOptions::address, text(check_address),
        "`\"ADDR:PORT\"`, `\":PORT\"` or `\"PORT\"` (every interface), `\"[v6]:PORT\"`, `\"unix:/path\"`, "
        "or `\"fd:NAME\"`: the sockets of that name that a service manager hands over."},
-      {"tls", &Listen::tls, boolean(),
+      {"tls", &ListenerOptions::tls, boolean(),
        "Whether clients speak TLS here (https). The certificates are those of the sites: "
        "`tls` in `[[site]]`."},
-      {"http2", &Listen::http2, if_said(boolean()), unset("with `tls`"),
+      {"http2", &ListenerOptions::http2, if_said(boolean()), unset("with `tls`"),
        "Whether clients may speak HTTP/2 here besides HTTP/1.1. With TLS they choose in the "
        "handshake (ALPN); in the clear only those do that know of it before (\"prior knowledge\")."},
-      {"proxy_protocol", &Listen::proxy_protocol, boolean(),
+      {"proxy_protocol", &ListenerOptions::proxy_protocol, boolean(),
        "Whether each connection begins with a header of the PROXY protocol, version 1 or 2, that "
        "names the client. Only `trusted_proxies` may connect then."},
-      {"request_ids", &Listen::request_ids, boolean(),
+      {"request_ids", &ListenerOptions::request_ids, boolean(),
        "With `proxy_protocol`: whether the proxy speaks HTTP itself, and sets X-Request-ID or "
        "traceparent in each request, or removes both. The id is taken then, though all other fields "
        "count as the client's own."},
-      {"protocol", &Listen::protocol, choice({"http", "fastcgi", "scgi"}, advice_on_protocol),
+      {"protocol", &ListenerOptions::protocol, choice({"http", "fastcgi", "scgi"}, advice_on_protocol),
        "What is spoken here: HTTP, or FastCGI or SCGI by a web server that passes requests on, as to "
        "fcgiwrap. Whoever reaches such a listener says which program is meant, who its client is, "
        "and who has logged in."},
-      {"programs", &Listen::programs, program_places(), unset("what a location runs"),
+      {"programs", &ListenerOptions::programs, program_places(), unset("what a location runs"),
        "With FastCGI and SCGI: the programs, and folders of them, that the web server may name by "
        "SCRIPT_FILENAME, or by DOCUMENT_ROOT and SCRIPT_NAME. With this key, of what locations run "
        "it may also name what stands in a location as `cgi = \"file\"` or `cgi = \"dir/\"`; without "
        "it, whatever a location runs."},
-      {"allow", &Listen::allow, addresses(), unset("everybody"),
+      {"allow", &ListenerOptions::allow, addresses(), unset("everybody"),
        "Who may connect: as in a location's `allow`, and by the address of the connection alone. The "
        "connections of all others are closed before a byte is read. A proxy counts as itself, also with "
        "`proxy_protocol`. A unix socket has `mode`, `owner` and `group` instead."},
-      {"mode", &Listen::mode, text(check_socket_mode), unset("`\"0666\"`; with FastCGI and SCGI `\"0660\"`"),
+      {"mode", &ListenerOptions::mode, text(check_socket_mode), unset("`\"0666\"`; with FastCGI and SCGI `\"0660\"`"),
        "The permissions of a unix socket that the server makes itself, in octal digits. Who may write "
        "to it may connect."},
-      {"owner", &Listen::owner, text(check_user), unset("who starts the server"),
+      {"owner", &ListenerOptions::owner, text(check_user), unset("who starts the server"),
        "The user who gets such a socket. Only root can name another one."},
-      {"group", &Listen::group, text(check_group),
+      {"group", &ListenerOptions::group, text(check_group),
        unset("of a socket that is not for everybody: that of the server's `user`"),
        "The group that gets such a socket, such as the web server's. Who is not root has to belong to it."},
-      {"errors_to_web_server", &Listen::errors_to_web_server, boolean(),
+      {"errors_to_web_server", &ListenerOptions::errors_to_web_server, boolean(),
        "With FastCGI: whether the web server's own error log is to have what programs write to standard "
        "error, as by `fcgiwrap -f`, and why a request has failed. What the web server does not take at "
        "once is left out there."},

@@ -182,9 +182,9 @@ void note_users(const std::string& place, const auth::Options& rule,
       notes.push_back(fmt::format("{}'users': {}", place, why));
 }
 
-bool is_heard(const Listen& listen) {
+bool is_heard(const ListenerOptions& listen) {
   const auto address = net::parse_address(listen.address);
-  return address && address->family() != AF_UNIX && !address->loopback() && !listen.tls;
+  return address && !address->loopback() && !listen.tls;
 }
 
 }  // namespace

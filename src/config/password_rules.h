@@ -4,9 +4,9 @@
 #include <vector>
 
 #include "auth/options.h"
-#include "config/config.h"
 #include "config/document.h"
 #include "config/faults.h"
+#include "config/forward.h"
 
 namespace cgisrv::config {
 

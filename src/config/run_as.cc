@@ -4,6 +4,8 @@
 
 #include <cerrno>
 
+#include "config/config.h"
+
 namespace cgisrv::config {
 
 Result<void> check_run_as(const Config& config) {

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "base/result.h"
-#include "config/config.h"
+#include "config/forward.h"
 #include "process/privileges.h"
 
 namespace cgisrv::config {

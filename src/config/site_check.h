@@ -4,9 +4,9 @@
 
 #include <string>
 
-#include "config/config.h"
 #include "config/document.h"
 #include "config/faults.h"
+#include "config/forward.h"
 
 namespace cgisrv::config {
 

@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include "cgi/umask.h"
+#include "config/listener_options.h"
+#include "config/server_options.h"
 
 namespace cgisrv::config {
 
@@ -32,7 +34,7 @@ gid_t group_of(const ServerOptions& server) {
 
 }  // namespace
 
-net::SocketRights socket_rights(const Listen& listen, const ServerOptions& server) {
+net::SocketRights socket_rights(const ListenerOptions& listen, const ServerOptions& server) {
   net::SocketRights rights{.mode = listen.is_gateway() ? 0660U : 0666U};
   if (const auto mode = cgi::parse_umask(listen.mode)) rights.mode = *mode;  // the same notation
   if (const passwd* const entry = user_named(listen.owner)) rights.owner = entry->pw_uid;

@@ -1,7 +1,7 @@
 // Who may connect to a unix socket that the server makes itself.
 #pragma once
 
-#include "config/config.h"
+#include "config/forward.h"
 #include "net/listener.h"
 
 namespace cgisrv::config {
@@ -9,6 +9,6 @@ namespace cgisrv::config {
 // As the listener's `mode`, `owner` and `group` say. By default everybody may speak HTTP there, but
 // not every user of the machine is to name programs: a socket for web servers is for the server's
 // own user and group.
-net::SocketRights socket_rights(const Listen& listen, const ServerOptions& server);
+net::SocketRights socket_rights(const ListenerOptions& listen, const ServerOptions& server);
 
 }  // namespace cgisrv::config

@@ -15,6 +15,7 @@
 #include "backend/diagnosis.h"
 #include "base/text.h"
 #include "config/backend_names.h"
+#include "config/config.h"
 #include "config/descriptors.h"
 #include "config/run_as.h"
 #include "config/value_check.h"
@@ -101,7 +102,7 @@ StartCheck check_start(const Config& config) {
   if (const auto found = look_up_backends(looked_up); !found)
     check.unknown_hosts.push_back(found.error().what);
   std::ranges::move(closed_backends(looked_up), std::back_inserter(check.shortfalls));
-  for (const Listen& listen : config.listen)
+  for (const ListenerOptions& listen : config.listen)
     look_for_address(listen.address, check);
   look_for_address(config.admin.listen, check);
   look_for_address(config.admin.agent, check);

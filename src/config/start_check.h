@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "config/config.h"
+#include "config/forward.h"
 
 namespace cgisrv::config {
 

@@ -75,7 +75,7 @@ std::string check_backend(const std::string& address) {
   if (!parsed && net::parse_host_port(address + ":9000"))
     return fmt::format("{0}: write the port too, as in {0}:9000", address);
   if (!parsed) return parsed.error().what;
-  if (parsed->family() == AF_UNIX) return {};
+  if (parsed->is_unix()) return {};
   if (parsed->port() == 0) return fmt::format("{}: a port from 1 to 65535 is needed", address);
   if (parsed->every_interface())
     return fmt::format("{}: name the host, such as 127.0.0.1:{}", address, parsed->port());

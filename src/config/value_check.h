@@ -5,7 +5,7 @@
 #include <string>
 
 #include "base/result.h"
-#include "config/config.h"
+#include "config/site.h"
 
 namespace cgisrv::config {
 

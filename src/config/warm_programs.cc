@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "cgi/umask.h"
+#include "config/config.h"
 
 namespace cgisrv::config {
 
@@ -10,7 +11,8 @@ namespace {
 
 // A web server in front has a root of its own, and says so with each request.
 std::string root_of(const Config& config, const Site& site) {
-  return std::ranges::any_of(config.listen, &Listen::is_gateway) ? std::string() : site.root;
+  return std::ranges::any_of(config.listen, &ListenerOptions::is_gateway) ? std::string()
+                                                                          : site.root;
 }
 
 }  // namespace

@@ -3,7 +3,7 @@
 
 #include <optional>
 
-#include "config/config.h"
+#include "config/forward.h"
 #include "warm/manager_message.h"
 #include "warm/recipe.h"
 

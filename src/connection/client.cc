@@ -16,7 +16,7 @@ const cgi::Endpoints& Client::endpoints(const net::Address& listener) {
   // A socket may have no address of its own: it is closed, or one of a pair. Its listener has one.
   net::Address server = stream.fd() >= 0 ? net::local_address(stream.fd()) : net::Address();
   if (server.host().empty()) server = listener;
-  const bool local = server.family() == AF_UNIX;
+  const bool local = server.is_unix();
   ends_ = std::make_unique<cgi::Endpoints>();
   if (!local) {
     ends_->remote_address = peer.host();
@@ -46,8 +46,8 @@ access::Peer Client::peer() const {
   return proxied_ ? proxied_->client : access::Peer::from_kernel(accepted_.peer);
 }
 
-exchange::Listener listener_at(const net::Address& address) {
-  return {.loopback = address.loopback(), .unix_socket = address.family() == AF_UNIX};
+exchange::Reach reach_of(const net::Address& address) {
+  return {.loopback = address.loopback(), .unix_socket = address.is_unix()};
 }
 
 }  // namespace cgisrv::connection

@@ -39,7 +39,7 @@ class Client {
   std::unique_ptr<cgi::Endpoints> ends_;  // made on demand: most connections only wait
 };
 
-// What an exchange asks of the socket that accepted it.
-exchange::Listener listener_at(const net::Address& address);
+// That of a listener.
+exchange::Reach reach_of(const net::Address& address);
 
 }  // namespace cgisrv::connection

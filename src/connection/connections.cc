@@ -5,11 +5,11 @@
 #include <utility>
 
 #include "base/log.h"
+#include "config/config.h"
 
 namespace cgisrv::connection {
 
 namespace {
-constexpr auto crowd_interval = std::chrono::minutes(1);
 // Even in a crowd, time for a client that is new, or has just begun to send.
 constexpr auto head_timeout = std::chrono::seconds(1);
 // The same for one in the middle of an exchange.
@@ -29,6 +29,10 @@ Connections::Connections(pool::Worker& worker, exchange::Host& host,
       addresses_(addresses),
       scratch_(scratch),
       let_go_of_slow_(worker.loop(), Callback::of<&Connections::let_go_of_slow>(*this)) {}
+
+const config::Limits& Connections::limits() const {
+  return host_.config().limits;
+}
 
 void Connections::add(std::unique_ptr<Connection> connection) {
   auto& list = connections_[static_cast<std::size_t>(connection->use())];
@@ -98,13 +102,11 @@ bool Connections::begin_beside() {
     ++beside_;
     return true;
   }
-  if (loop().now() - refusals_told_ >= crowd_interval) {
+  if (refusals_.pass(loop().now()))
     log::line(log::Level::notice,
               "worker {}: as many connections and requests are open as descriptors suffice for; "
               "requests beside others of their connection are refused",
               worker_.index());
-    refusals_told_ = loop().now();
-  }
   crowded();
   return false;
 }
@@ -142,12 +144,11 @@ void Connections::let_go_of_slow() {
 
 void Connections::tell_of_crowd(std::size_t count) {
   let_go_ += count;
-  if (loop().now() - crowd_told_ < crowd_interval) return;
+  if (!crowds_.pass(loop().now())) return;
   log::line(log::Level::notice,
             "worker {}: connections or descriptors are short; closed {} connections whose clients "
             "were idle, or slow to send or to read (see worker_connections)",
             worker_.index(), std::exchange(let_go_, 0));
-  crowd_told_ = loop().now();
 }
 
 }  // namespace cgisrv::connection

@@ -5,6 +5,7 @@
 #include <cgisrv/pool.h>
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <list>
@@ -12,7 +13,8 @@
 #include <span>
 #include <vector>
 
-#include "config/config.h"
+#include "base/rare_lines.h"
+#include "config/forward.h"
 #include "connection/connection.h"
 #include "exchange/host.h"
 #include "net/address.h"
@@ -46,7 +48,7 @@ class Connections {
   // ---- for connections
   Loop& loop() const { return worker_.loop(); }
   exchange::Host& host() { return host_; }
-  const config::Limits& limits() const { return host_.config().limits; }
+  const config::Limits& limits() const;
   const net::Address& address(unsigned listener) const { return addresses_[listener]; }
   std::span<char> scratch() { return scratch_; }
   // The connection has changed its use.
@@ -74,8 +76,8 @@ class Connections {
   std::size_t beside_ = 0;   // requests, beside the first of each connection
   bool are_ending_ = false;  // those that are added, too: see drain() and close_after_next()
   std::size_t let_go_ = 0;   // closed, and not yet reported
-  TimePoint crowd_told_{};
-  TimePoint refusals_told_{};
+  log::RareLines crowds_{std::chrono::minutes(1)};
+  log::RareLines refusals_{std::chrono::minutes(1)};
   bool is_in_lists_ = false;  // iterating over them: nothing else may be closed
 };
 

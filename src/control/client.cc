@@ -29,9 +29,9 @@ Result<Client> Client::connect(const std::string& path) {
     return fail_errno(errno, "connecting to {}", path);
   ucred peer{};
   socklen_t size = sizeof peer;
-  if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0) client.pid_ = peer.pid;
-  if (client.pid_ > 0)
-    client.process_.reset(static_cast<int>(::syscall(SYS_pidfd_open, client.pid_, 0)));
+  // No pid: the server is in another pid namespace.
+  if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.pid > 0)
+    client.process_.reset(static_cast<int>(::syscall(SYS_pidfd_open, peer.pid, 0)));
   return client;
 }
 

@@ -18,8 +18,6 @@ class Client {
   // ECONNREFUSED: its server is dead. EACCES: it belongs to another user.
   static Result<Client> connect(const std::string& path);
 
-  // The server's pid as seen from here; 0: it lives in another pid namespace.
-  pid_t pid() const { return pid_; }
   // Once per client: the server closes after its answer. `timeout`: for the answer to begin.
   Result<Answer> ask(std::string_view verb, std::chrono::seconds timeout = std::chrono::seconds(5));
   // Returns when the server's process has ended; false when that is not visible from here.
@@ -28,7 +26,6 @@ class Client {
  private:
   Fd socket_;
   Fd process_;  // a pidfd, so that no other process is mistaken for it
-  pid_t pid_ = 0;
 };
 
 }  // namespace cgisrv::control

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "config/site.h"
 #include "exchange/answer_fields.h"
 #include "exchange/exchange.h"
 #include "exchange/negotiation.h"

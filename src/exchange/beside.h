@@ -6,7 +6,7 @@
 #include <string>
 
 #include "base/tree.h"
-#include "config/config.h"
+#include "config/forward.h"
 #include "encoding/coding.h"
 #include "http/message.h"
 #include "site/locate.h"

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "config/site.h"
 #include "exchange/answer_fields.h"
 #include "exchange/encoded_body.h"
 #include "exchange/negotiation.h"

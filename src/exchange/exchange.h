@@ -28,6 +28,7 @@
 
 #include "account/account.h"
 #include "base/result.h"
+#include "cgi/options.h"
 #include "exchange/host.h"
 #include "exchange/wire.h"
 #include "handler/exchange.h"
@@ -127,7 +128,7 @@ class Exchange final : public handler::Exchange {
   }
   // The client's end may be that which a proxy names, and ours the public one.
   const cgi::Endpoints& endpoints() const;
-  Listener listener() const { return wire_->listener(); }
+  Reach reach() const { return wire_->reach(); }
   // Null: no web server has passed the request on.
   const Gateway* gateway() const { return is_over() ? nullptr : wire_->gateway(); }
   // Who asks, for rules of access.

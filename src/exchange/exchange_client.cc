@@ -2,6 +2,7 @@
 #include <fmt/compile.h>
 
 #include "base/text.h"
+#include "config/config.h"
 #include "exchange/exchange.h"
 #include "exchange/gateway.h"
 #include "http/octets.h"
@@ -13,7 +14,7 @@ namespace cgisrv::exchange {
 // and name another host.
 bool Exchange::shows_failures() const {
   const config::Config& config = host_.config();
-  return config.show_failures && listener().loopback &&
+  return config.show_failures && reach().loopback &&
          (request_.host.empty() || site::means_this_machine(config.own_names, request_.host)) &&
          !shows_proxy_;
 }

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "config/config.h"
 #include "exchange/exchange.h"
 #include "exchange/gateway.h"
 #include "handler/handlers.h"

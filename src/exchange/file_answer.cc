@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "config/site.h"
 #include "exchange/answer_fields.h"
 #include "exchange/exchange.h"
 #include "exchange/negotiation.h"

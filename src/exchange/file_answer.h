@@ -10,7 +10,7 @@
 #include "base/result.h"
 #include "base/tree.h"
 #include "config/answer_rules.h"
-#include "config/config.h"
+#include "config/forward.h"
 #include "exchange/beside.h"
 #include "files/static_file.h"
 #include "http/message.h"

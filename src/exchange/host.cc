@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "base/check.h"
+#include "config/config.h"
 #include "exchange/exchange.h"
 #include "handler/handlers.h"
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "config/config.h"
 #include "exchange/exchange.h"
 #include "handler/handlers.h"
 #include "site/router.h"

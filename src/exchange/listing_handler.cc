@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "config/site.h"
 #include "event/turn.h"
 #include "exchange/exchange.h"
 #include "handler/handlers.h"

@@ -1,6 +1,7 @@
 #include "exchange/request_stats.h"
 
 #include "base/text.h"
+#include "config/config.h"
 #include "config/value_check.h"
 #include "proxy/request_id.h"
 

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "accesslog/access_format.h"
-#include "config/config.h"
+#include "config/forward.h"
 #include "telemetry/shared_stats.h"
 
 namespace cgisrv::exchange {

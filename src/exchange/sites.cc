@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "cgi/run.h"
 #include "cgi/sent_file.h"
+#include "config/config.h"
 #include "exchange/beside.h"
 #include "exchange/certificate_rules.h"
 #include "exchange/exchange.h"
@@ -146,7 +147,7 @@ HandlerPtr answer_for_the_server(Exchange& exchange) {
 // Whether no outsider can have pointed the host's name here.
 bool Sites::is_safe(const Exchange& exchange) const {
   const std::string_view host = exchange.request().host;
-  return !config().checks_host || host.empty() || exchange.listener().unix_socket ||
+  return !config().checks_host || host.empty() || exchange.reach().unix_socket ||
          site::is_safe_host(config().own_names, config().hosts, host);
 }
 

@@ -7,6 +7,7 @@
 #include "auth/verifier.h"
 #include "backend/idle_connections.h"
 #include "cgi/run_context.h"
+#include "config/config.h"
 #include "exchange/host.h"
 #include "site/sent_programs.h"
 
@@ -20,7 +21,7 @@ class Sites final : public Host {
       : Host(worker, config, access_log),
         runs_(runs),
         backend_connections_(runs.loop),
-        has_tls_(std::ranges::any_of(config.listen, &config::Listen::tls)) {}
+        has_tls_(std::ranges::any_of(config.listen, &config::ListenerOptions::tls)) {}
 
   Routing route(Exchange& exchange) override;
   handler::HandlerPtr admit(Exchange& exchange, const Routing& routing) override;

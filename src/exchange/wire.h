@@ -19,17 +19,17 @@ namespace cgisrv::exchange {
 
 struct Gateway;  // exchange/gateway.h
 
-// The socket that accepted the request.
-struct Listener {
-  bool loopback = false;     // reachable from this machine alone
-  bool unix_socket = false;  // reachable by no host name
+// From where the listener can be reached that has accepted the request.
+struct Reach {
+  bool loopback = false;     // from this machine alone
+  bool unix_socket = false;  // by no host name
 };
 
 // An exchange may call it until the wire has called delivered() or client_gone().
 class Wire {
  public:
   virtual const cgi::Endpoints& endpoints() = 0;
-  virtual Listener listener() const = 0;
+  virtual Reach reach() const = 0;
   virtual access::Peer peer() const = 0;  // who connected, or for whom, by the PROXY protocol
   // Who connected, if by the PROXY protocol; else empty.
   virtual std::string_view proxy_address() const { return {}; }

@@ -161,13 +161,13 @@ net::Address address_of(const Config& config) {
   const auto usual = *net::parse_address("127.0.0.1:8888");
   if (config.listen.empty()) return usual;
   const auto address = net::parse_address(config.listen.front().address);
-  if (!address || (address->port() == 0 && address->family() != AF_UNIX)) return usual;
+  if (!address || (address->port() == 0 && !address->is_unix())) return usual;
   if (!address->every_interface()) return *address;
   return *net::parse_address(fmt::format("127.0.0.1:{}", address->port()));
 }
 
 std::string host_at(const net::Address& address) {
-  return address.family() == AF_UNIX ? "localhost" : address.text();
+  return address.is_unix() ? "localhost" : address.text();
 }
 
 std::string bare(std::string_view host) {

@@ -7,7 +7,7 @@
 #include <expected>
 #include <string>
 
-#include "config/config.h"
+#include "config/forward.h"
 #include "warm/manager_message.h"
 
 namespace cgisrv::exec {

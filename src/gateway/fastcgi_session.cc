@@ -59,9 +59,9 @@ std::string_view FastcgiSession::begin_request(const Part& part) {
     is_last_begun_ = true;
     close_at_end();
   }
-  const EndStatus status = begun->role != Role::responder        ? EndStatus::unknown_role
-                           : !is_welcome || !has_place_for_one() ? EndStatus::overloaded
-                                                                 : EndStatus::complete;
+  const EndStatus status = begun->role != Role::responder ? EndStatus::unknown_role
+                           : !is_welcome || !may_begin()  ? EndStatus::overloaded
+                                                          : EndStatus::complete;
   if (status == EndStatus::complete) {
     begin(id);
     params_[id].clear();

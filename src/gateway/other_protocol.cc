@@ -76,16 +76,4 @@ std::string why_not_understood(std::string_view first, config::Protocol meant,
       spoken, name_of(meant), address, name_of(meant), directives_of(meant), listener_for(spoken));
 }
 
-std::string RareLines::pass(TimePoint now, std::string_view line) {
-  if (now < next_) {
-    ++left_out_;
-    return {};
-  }
-  next_ = now + interval;
-  const unsigned left_out = std::exchange(left_out_, 0);
-  if (left_out == 0) return std::string(line);
-  return fmt::format("{} (and {} before it that were not logged)", line,
-                     text::counted(left_out, "such line"));
-}
-
 }  // namespace cgisrv::gateway

@@ -9,7 +9,7 @@
 namespace cgisrv::gateway {
 
 void serve(connection::Connections& connections, connection::Client client,
-           const config::Listen& listen) {
+           const config::ListenerOptions& listen) {
   if (listen.protocol == config::Protocol::scgi)
     connections.add(std::make_unique<ScgiSession>(connections, std::move(client), listen));
   else

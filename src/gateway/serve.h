@@ -1,7 +1,7 @@
 // The door of this room: a connection of a web server that passes requests on.
 #pragma once
 
-#include "config/config.h"
+#include "config/forward.h"
 #include "connection/client.h"
 #include "connection/connections.h"
 
@@ -9,6 +9,6 @@ namespace cgisrv::gateway {
 
 // `listen`: of the configuration, and outlives the connection.
 void serve(connection::Connections& connections, connection::Client client,
-           const config::Listen& listen);
+           const config::ListenerOptions& listen);
 
 }  // namespace cgisrv::gateway

@@ -162,7 +162,7 @@ void Stream::drop_exchange() {
 // ---- the two ends ------------------------------------------------------------------------------
 
 // A web server has chosen which names lead here. Its client is on this machine, or not.
-exchange::Listener Stream::listener() const {
+exchange::Reach Stream::reach() const {
   return {.loopback = gateway_.client.is_local, .unix_socket = true};
 }
 

@@ -95,7 +95,7 @@ class Stream final : public exchange::Wire {
 
   // ---- exchange::Wire
   const cgi::Endpoints& endpoints() override { return gateway_.endpoints; }
-  exchange::Listener listener() const override;
+  exchange::Reach reach() const override;
   access::Peer peer() const override { return gateway_.client; }
   std::string_view proxy_address() const override { return web_server_; }
   const exchange::Gateway* gateway() const override { return &gateway_; }

@@ -24,7 +24,6 @@ class BodyReader {
   // Drops that many of the bytes that peek() returned.
   void consume(Buffer& input, std::size_t bytes);
 
-  http::Framing framing() const { return framing_; }
   State state() const { return state_; }
   // What makes it malformed; static storage.
   std::string_view problem() const { return decoder_.problem(); }

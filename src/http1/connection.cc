@@ -134,7 +134,7 @@ void Connection::body_due() {
 // Checks whether the client has taken bytes. The kernel reports room only when much of a large
 // buffer is free.
 void Connection::output_due() {
-  earn_delivered();
+  send_timer_.earn(stream_.newly_acknowledged());
   if (send_timer_.left() == Clock::duration::zero()) return close();
   send_timer_.wait();
 }
@@ -181,25 +181,18 @@ bool Connection::read_input() {
 
 void Connection::send_output() {
   if (closed() || !writable_ || output_.empty()) return;
-  const std::uint64_t before = written_;
-  const auto status = output_.flush(stream_, written_);
-  message_.sent_bytes += written_ - before;
+  const std::uint64_t before = stream_.written();
+  const auto status = output_.flush(stream_);
+  message_.sent_bytes += stream_.written() - before;
   if (status == net::Io::Status::failed) return close();
-  sent_since_half_close_ |= peer_ != Peer::open && written_ != before;
+  sent_since_half_close_ |= peer_ != Peer::open && stream_.written() != before;
   writable_ = status != net::Io::Status::blocked;
   if (!writable_) {
-    if (!send_timer_.waiting()) earn_delivered();
+    if (!send_timer_.waiting()) send_timer_.earn(stream_.newly_acknowledged());
     return send_timer_.wait();
   }
   send_timer_.pause();
   if (!output_.empty()) resume_timer_.arm_after(Duration::zero());  // the turn's share is used up
-}
-
-// Bytes on their way to the client do not count as taken.
-void Connection::earn_delivered() {
-  const std::uint64_t delivered = written_ - std::min(written_, stream_.unacknowledged());
-  if (delivered > delivered_) send_timer_.earn(delivered - delivered_);
-  delivered_ = std::max(delivered, delivered_);
 }
 
 // ---- states ------------------------------------------------------------------------------------

@@ -19,7 +19,6 @@
 #include "access/peer.h"
 #include "base/buffer.h"
 #include "cgi/environment.h"
-#include "config/config.h"
 #include "connection/client.h"
 #include "connection/connection.h"
 #include "exchange/exchange.h"
@@ -85,12 +84,11 @@ class Connection final : public connection::Connection, public exchange::Wire {
   void socket_ready(std::uint32_t events);
   bool read_input();
   void send_output();
-  void earn_delivered();
   bool closed() const { return state_ == State::closed; }
 
   // ---- exchange::Wire (connection_wire.cc)
   const cgi::Endpoints& endpoints() override;
-  exchange::Listener listener() const override;
+  exchange::Reach reach() const override;
   access::Peer peer() const override { return client_.peer(); }
   std::string_view proxy_address() const override { return client_.proxy_address(); }
   bool proxy_names_requests() const override { return client_.proxy_names_requests(); }
@@ -133,9 +131,6 @@ class Connection final : public connection::Connection, public exchange::Wire {
   unsigned requests_served_ = 0;
   Buffer input_;
   net::Output output_;
-  std::uint64_t written_ = 0;    // to the socket, on this connection
-  std::uint64_t delivered_ = 0;  // of that, what the client's kernel had acknowledged when last
-                                 // checked
 
   std::size_t head_scanned_ = 0;
   http::Request request_;  // of the exchange; its memory is reused by the next one

@@ -16,8 +16,8 @@ const cgi::Endpoints& Connection::endpoints() {
   return client_.endpoints(server_.address(client_.listener()));
 }
 
-exchange::Listener Connection::listener() const {
-  return connection::listener_at(server_.address(client_.listener()));
+exchange::Reach Connection::reach() const {
+  return connection::reach_of(server_.address(client_.listener()));
 }
 
 // ---- the request's body ------------------------------------------------------------------------

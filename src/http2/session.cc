@@ -1,7 +1,6 @@
 #include "http2/session.h"
 
 #include <algorithm>
-#include <iterator>
 #include <utility>
 
 #include "access/peer.h"
@@ -14,13 +13,11 @@ using config::Duration;
 
 namespace {
 
-constexpr std::size_t turn_bytes_max = 1 << 20;  // sent in one turn
 constexpr std::size_t held_bytes_max = 1 << 20;  // by all streams for their client
 // Frames that wait to be sent: so many, and two for each stream.
 constexpr std::size_t queue_base = 1000;
-// That are read after the end: as many as the connection's window lets be under way.
+// As many as the connection's window lets be under way.
 constexpr std::size_t linger_bytes_max = 1 << 20;
-constexpr Duration linger_timeout{5'000};        // for the client to close
 constexpr Duration announcement_timeout{1'000};  // for the client to hear of the end
 constexpr std::size_t lent_bytes_max = 256 * 1024;
 constexpr std::uint8_t announcement[8] = {'g', 'o', 'i', 'n', 'g', 0, 0, 0};
@@ -43,30 +40,12 @@ void take_memory_back(Buffer& output) {
 
 Session::Session(connection::Connections& connections, connection::Client client,
                  std::string_view read)
-    : connection::Connection(connections),
-      client_(std::move(client)),
+    : connection::Session(connections, std::move(client), linger_bytes_max),
       early_(read),
-      input_timer_(connections.loop(), Callback::of<&Session::input_due>(*this)),
-      head_timer_(connections.loop(), Callback::of<&Session::head_due>(*this)),
-      resume_timer_(connections.loop(), Callback::of<&Session::resume>(*this)),
-      last_timer_(connections.loop(), Callback::of<&Session::name_last>(*this)),
-      send_timer_(connections.loop(), Callback::of<&Session::output_due>(*this)) {}
+      last_timer_(connections.loop(), Callback::of<&Session::name_last>(*this)) {}
 
 Session::~Session() {
   nghttp2_session_del(protocol_);
-}
-
-Loop& Session::loop() const {
-  return connections_.loop();
-}
-exchange::Host& Session::host() const {
-  return connections_.host();
-}
-const config::Limits& Session::limits() const {
-  return connections_.limits();
-}
-const net::Address& Session::address() const {
-  return connections_.address(client_.listener());
 }
 
 std::size_t Session::shared_room() const {
@@ -75,20 +54,13 @@ std::size_t Session::shared_room() const {
 }
 
 void Session::start() {
-  watch_ = Watch(loop(), client_.stream.fd(), EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
-                 WatchCallback::of<&Session::socket_ready>(*this));
-  if (!watch_ || !make_protocol()) return drop();
+  if (!watch_client() || !make_protocol()) return drop();
   count(&telemetry::Http2Counts::connections);
-  readable_ = client_.stream.holds_more() || !early_.empty();
-  send_timer_.refill(limits().send_timeout, limits().send_rate);
-  set_use(Use::head);  // a silent new connection has no claim to the keep-alive time
-  input_timer_.arm_after(limits().header_timeout);
   go_on_later();
 }
 
-Clock::duration Session::waited_for_client() const {
-  if (state_ == State::lingering) return loop().now() - used_since();
-  Clock::duration longest = send_timer_.spent();
+Clock::duration Session::waited_for_streams() const {
+  Clock::duration longest{};
   for (const auto& stream : streams_)
     longest = std::max(longest, stream->waited_for_client());
   return longest;
@@ -96,40 +68,18 @@ Clock::duration Session::waited_for_client() const {
 
 // ---- events ------------------------------------------------------------------------------------
 
-void Session::socket_ready(std::uint32_t events) {
-  if ((events & (EPOLLERR | EPOLLHUP)) != 0) return drop();
-  has_left_ |= (events & EPOLLRDHUP) != 0;
-  if ((events & (EPOLLIN | EPOLLRDHUP)) != 0) readable_ = true;
-  if ((events & EPOLLOUT) != 0) writable_ = true;
-  if (client_.stream.has_unsent_end()) readable_ = true;
-  resume();
-}
-
-void Session::go_on_later() {
-  if (!is_resuming_ && state_ != State::closed && !resume_timer_.armed())
-    resume_timer_.arm_after(Duration::zero());
-}
-
-// Tries everything that may have become possible, never with a handler on the stack.
-void Session::resume() {
-  if (is_resuming_) return;
-  is_resuming_ = true;
-  Turn turn;
+bool Session::go_on(Turn& turn) {
   bool more = true;
-  while (more && state_ != State::closed) {
-    more = !noted_.empty() || read_input();
-    is_gathering_ = true;
-    carry_out(turn);
-    send_now();
-    tell_of_room();
-    is_gathering_ = false;
-    if (more && turn.is_over()) {
-      resume_timer_.arm_after(Duration::zero());
-      break;
-    }
-  }
-  is_resuming_ = false;
-  settle();
+  if (is_open() && !early_.empty())
+    received(std::exchange(early_, {}));
+  else if (noted_.empty())
+    more = read_input();
+  is_gathering_ = true;
+  carry_out(turn);
+  send_now();
+  tell_of_room();
+  is_gathering_ = false;
+  return more;
 }
 
 // Those that have got room by what was sent.
@@ -143,33 +93,6 @@ void Session::tell_of_room() {
   if (was_told) send_now();
 }
 
-// Reads once. Returns whether anything came.
-bool Session::read_input() {
-  if (state_ == State::open && !early_.empty()) {
-    if (!feed(std::exchange(early_, {}))) drop();
-    return true;
-  }
-  if (!readable_) return false;
-  const auto space = connections_.scratch();
-  const net::Io io = client_.stream.read(space);
-  // A short read has emptied the socket: later bytes are a new edge.
-  if (io.status != net::Io::Status::ok || io.bytes < space.size())
-    readable_ = client_.stream.holds_more();
-  if (io.status == net::Io::Status::ended || io.status == net::Io::Status::failed) {
-    drop();
-    return false;
-  }
-  if (io.status != net::Io::Status::ok) return false;
-  readable_ |= has_left_;  // which causes no other edge if it was so before
-  if (!is_open()) {
-    lingered_ += io.bytes;
-    if (lingered_ > linger_bytes_max) drop();
-  } else if (!feed({space.data(), io.bytes})) {
-    drop();
-  }
-  return true;
-}
-
 // What nghttp2 has told of, for as long as the turn lasts.
 void Session::carry_out(Turn& turn) {
   while (is_open() && !noted_.empty()) {
@@ -177,7 +100,7 @@ void Session::carry_out(Turn& turn) {
     noted_.pop_front();
     stream.is_noted = false;
     const bool is_new = stream.is_new();
-    if (is_new && ++requests_ >= limits().keepalive_requests) wind_down();
+    if (is_new && is_last_request()) wind_down();
     if (is_new && !may_begin())
       stream.refuse();
     else
@@ -186,20 +109,9 @@ void Session::carry_out(Turn& turn) {
   }
 }
 
-// The first one always may.
-bool Session::may_begin() {
-  if (running_ == 0) return true;
-  update_use();  // it is not idle, whoever looks for such
-  return connections_.begin_beside();
-}
-
-void Session::stream_begins() {
-  ++running_;
+void Session::exchange_begins() {
+  stream_begins();
   count(&telemetry::Http2Counts::streams);
-}
-
-void Session::stream_over() {
-  if (--running_ > 0) connections_.end_beside();
 }
 
 void Session::note(Stream& stream) {
@@ -216,23 +128,10 @@ void Session::head_due() {
   calm("a head that did not arrive in time (header_timeout)");
 }
 
-// Checks whether the client has taken bytes. The kernel reports room only when much of a large
-// buffer is free.
-void Session::output_due() {
-  earn_delivered();
-  if (send_timer_.left() == Clock::duration::zero()) return drop();
-  send_timer_.wait();
-}
-
-void Session::earn_delivered() {
-  if (writable_) {  // what holds us up is the connection's window
-    send_timer_.earn(framed_ - std::exchange(earned_, framed_));
-    return;
-  }
-  const std::uint64_t delivered = written_ - std::min(written_, client_.stream.unacknowledged());
-  if (delivered > delivered_) send_timer_.earn(delivered - delivered_);
-  delivered_ = std::max(delivered, delivered_);
-  earned_ = framed_;
+void Session::earn() {
+  const std::uint64_t framed = framed_ - std::exchange(earned_, framed_);
+  if (!writable_) return connection::Session::earn();
+  send_timer_.earn(framed);  // what holds us up is the connection's window
 }
 
 // ---- sending -----------------------------------------------------------------------------------
@@ -251,20 +150,20 @@ void Session::send_now() {
   if (nghttp2_session_get_outbound_queue_size(protocol_) > queue_base + 2 * limits().max_streams)
     return calm("too much that has to be answered, and takes no answer");
   check_streams();
-  if (!is_resuming_) settle();
+  if (!is_resuming()) settle();
 }
 
 // False: nothing more can be sent, ever.
 bool Session::send_all() {
-  const std::uint64_t end = written_ + turn_bytes_max;
+  const std::uint64_t end = written() + turn_bytes_max;
   while (writable_) {
     if (!fill_output()) return false;
     if (output_.empty()) break;
-    if (written_ >= end) {
+    if (written() >= end) {
       go_on_later();
       break;
     }
-    const auto status = flush_output(end - written_);
+    const auto status = flush_output(end - written());
     if (status == net::Io::Status::failed) return false;
     writable_ = status != net::Io::Status::blocked;
   }
@@ -276,7 +175,6 @@ net::Io::Status Session::flush_output(std::uint64_t budget) {
     const net::Io io = client_.stream.write(output_.view(), false);
     if (io.status != net::Io::Status::ok) return io.status;
     output_.drop(io.bytes);
-    written_ += io.bytes;
     budget -= std::min<std::uint64_t>(budget, io.bytes);
   }
   return net::Io::Status::ok;
@@ -285,7 +183,7 @@ net::Io::Status Session::flush_output(std::uint64_t budget) {
 // After sending: ends what is sent, and sees for whom the client is to be waited for.
 void Session::check_streams() {
   for (Stream* const stream : closed_streams_)
-    stream->sent(written_);
+    stream->sent(written());
   const bool is_window_shut = nghttp2_session_get_remote_window_size(protocol_) <= 0;
   bool has_output = false;
   for (const auto& stream : streams_) {
@@ -294,17 +192,11 @@ void Session::check_streams() {
     stream->note_blocked(writable_ && !is_window_shut && stream->has_output());
     if (stream->waits_for_room()) go_on_later();
   }
-  if (!writable_ || (is_window_shut && has_output)) {
-    if (!send_timer_.waiting()) earn_delivered();
-    send_timer_.wait();
-  } else {
-    send_timer_.pause();
-  }
+  wait_for_client(!writable_ || (is_window_shut && has_output));
 }
 
 // ---- states ------------------------------------------------------------------------------------
 
-// Frees what is over, and goes on to the next state if that is due.
 void Session::settle() {
   if (!is_open()) return;
   std::erase_if(closed_streams_, [this](Stream* stream) {
@@ -332,11 +224,7 @@ void Session::settle() {
 }
 
 void Session::update_use() {
-  const Use now = !streams_.empty() ? Use::busy : has_had_request_ ? Use::idle : Use::head;
-  if (now == use()) return;
-  set_use(now);
-  if (now == Use::idle) return input_timer_.arm_after(limits().keepalive_timeout);
-  input_timer_.disarm();
+  change_use(!streams_.empty() ? Use::busy : has_had_request_ ? Use::idle : Use::head);
 }
 
 // RFC 9113 section 6.8. The client may be sending requests just now: first it hears that the
@@ -392,41 +280,13 @@ void Session::send_goaway(std::uint32_t code, std::string_view text) {
 void Session::drop_streams() {
   for (const auto& stream : streams_)
     stream->client_gone();
-}
-
-// What was sent may be lost if we close while the client still sends. So we shut our side, and drop
-// all input until the client has seen that, or takes too long.
-void Session::linger() {
-  if (!is_open()) return;
-  drop_streams();
-  state_ = State::lingering;
-  set_use(Use::busy);
   noted_.clear();
-  send_timer_.pause();
-  head_timer_.disarm();
   last_timer_.disarm();
-  client_.stream.finish_writing();
-  input_timer_.arm_after(linger_timeout);
-  readable_ = true;
-  go_on_later();
 }
 
 void Session::close() {
   if (is_open()) send_goaway(NGHTTP2_NO_ERROR, {});
   drop();
-}
-
-void Session::drop() {
-  if (state_ == State::closed) return;
-  drop_streams();
-  state_ = State::closed;
-  set_use(Use::busy);
-  for (Timer* const timer : {&input_timer_, &head_timer_, &resume_timer_, &last_timer_})
-    timer->disarm();
-  send_timer_.pause();
-  watch_.forget();
-  client_.stream.close();
-  connections_.forget(*this);
 }
 
 }  // namespace cgisrv::http2

@@ -24,17 +24,14 @@
 #include <vector>
 
 #include "base/buffer.h"
-#include "connection/client.h"
-#include "connection/connection.h"
-#include "event/turn.h"
+#include "connection/session.h"
 #include "http2/flood.h"
 #include "http2/stream.h"
-#include "net/min_rate_timer.h"
 #include "telemetry/http2_counts.h"
 
 namespace cgisrv::http2 {
 
-class Session final : public connection::Connection {
+class Session final : public connection::Session {
  public:
   // `read`: what was read from the client already.
   Session(connection::Connections& connections, connection::Client client, std::string_view read);
@@ -43,29 +40,20 @@ class Session final : public connection::Connection {
   void start() override;
   void drain() override { wind_down(); }
   void close_after_next() override { wind_down(); }
-  Clock::duration waited_for_client() const override;
   // Tells the client which request was the last one, if that can be sent at once.
   void close() override;
 
   // ---- for streams
-  Loop& loop() const;
-  exchange::Host& host() const;
-  const config::Limits& limits() const;
-  connection::Client& client() { return client_; }
-  const connection::Client& client() const { return client_; }
-  const net::Address& address() const;
   nghttp2_session* protocol() const { return protocol_; }
   // Sends what is there, as far as the client takes it: at once, or together with what other
   // streams have in the same turn. May end exchanges, and the connection.
   void send();
-  // Something is to be done that must not be done now.
-  void go_on_later();
   // Bytes that the streams hold for their client beside what each may always hold.
   std::size_t shared_room() const;
   void note_held(std::ptrdiff_t bytes) { held_ += bytes; }
   // Its exchange begins, and is over.
-  void stream_begins();
-  void stream_over();
+  void exchange_begins();
+  void exchange_over() { stream_ends(); }
   // The server is about to end: so is this connection.
   void wind_down();
 
@@ -73,75 +61,53 @@ class Session final : public connection::Connection {
   struct Callbacks;
 
  private:
-  enum class State : std::uint8_t { open, lingering, closed };
   enum class End : std::uint8_t { none, announced, last_named };  // by GOAWAY
+
+  // ---- connection::Session
+  bool go_on(Turn& turn) override;
+  void received(std::string_view bytes) override;
+  void settle() override;
+  void input_due() override;
+  void head_due() override;
+  void earn() override;
+  Clock::duration waited_for_streams() const override;
+  void drop_streams() override;
 
   void check_windows();
   bool make_protocol();
   bool send_settings();
-  void socket_ready(std::uint32_t events);
-  void resume();
-  bool read_input();
-  bool feed(std::string_view bytes);
   bool fill_output();
   net::Io::Status flush_output(std::uint64_t budget);
-  void earn_delivered();
   void send_now();
   bool send_all();
   void tell_of_room();
   void check_streams();
   void carry_out(Turn& turn);
-  bool may_begin();
-  void settle();
   void update_use();
   void name_last();
   void calm(std::string_view problem);
   void say_goodbye(std::uint32_t code, std::string_view text);
   void send_goaway(std::uint32_t code, std::string_view text);
-  void linger();
-  void drop();
-  void drop_streams();
   void note(Stream& stream);
-  void input_due();
-  void head_due();
-  void output_due();
-  bool is_open() const { return state_ == State::open; }
   void count(std::atomic<std::uint64_t> telemetry::Http2Counts::*what) const {
     if (auto* const counts = host().http2_counts()) ++(counts->*what);
   }
   void count_reset();
 
-  connection::Client client_;
   nghttp2_session* protocol_ = nullptr;
   std::string early_;  // read before there was a session
-  Watch watch_;
-  Timer input_timer_;  // for the next request, or the end
-  Timer head_timer_;   // for a head that has begun
-  Timer resume_timer_;
-  Timer last_timer_;  // for the second GOAWAY
-  net::MinRateTimer send_timer_;
+  Timer last_timer_;   // for the second GOAWAY
 
-  State state_ = State::open;
   End end_ = End::none;
-  bool is_resuming_ = false;
-  bool is_gathering_ = false;  // resume() sends what streams have, all together
-  bool has_left_ = false;      // the client: has shut its side, at least
-  bool readable_ = false;
-  bool writable_ = true;
-  bool has_had_request_ = false;
+  bool is_gathering_ = false;  // go_on() sends what streams have, all together
   bool is_head_open_ = false;  // some of it has come
   bool is_announcement_heard_ = false;
   std::size_t trailer_bytes_ = 0;
-  unsigned requests_ = 0;
-  std::size_t running_ = 0;     // exchanges
-  std::uint64_t lingered_ = 0;  // bytes that came after the end
   FloodGuard flood_;
   Buffer output_;
-  std::uint64_t written_ = 0;    // to the socket
-  std::uint64_t delivered_ = 0;  // of that, what the client's kernel had acknowledged
-  std::uint64_t framed_ = 0;     // bytes of bodies
-  std::uint64_t earned_ = 0;     // of those, what the client has been given time for
-  std::ptrdiff_t held_ = 0;      // bytes that streams hold for their client
+  std::uint64_t framed_ = 0;  // bytes of bodies
+  std::uint64_t earned_ = 0;  // of those, what the client has been given time for
+  std::ptrdiff_t held_ = 0;   // bytes that streams hold for their client
   std::list<std::unique_ptr<Stream>> streams_;
   std::deque<Stream*> noted_;            // whose news are to be carried out
   std::vector<Stream*> closed_streams_;  // by nghttp2, and still in streams_

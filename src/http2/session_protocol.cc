@@ -145,7 +145,7 @@ struct Session::Callbacks {
     Stream* const stream = stream_of(protocol, id);
     if (stream == nullptr) return 0;
     nghttp2_session_set_stream_user_data(protocol, id, nullptr);
-    stream->closed(session.written_ + session.output_.size());
+    stream->closed(session.written() + session.output_.size());
     session.closed_streams_.push_back(stream);
     if (!stream->is_end_framed()) session.note(*stream);
     return 0;
@@ -273,19 +273,17 @@ bool Session::fill_output() {
   return true;
 }
 
-// False: the client does not speak the protocol.
-bool Session::feed(std::string_view bytes) {
+void Session::received(std::string_view bytes) {
   while (!bytes.empty() && flood_.problem().empty()) {
     const auto taken = nghttp2_session_mem_recv(
         protocol_, reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
-    if (taken == NGHTTP2_ERR_BAD_CLIENT_MAGIC || taken == NGHTTP2_ERR_NOMEM) return false;
+    if (taken == NGHTTP2_ERR_BAD_CLIENT_MAGIC || taken == NGHTTP2_ERR_NOMEM) return drop();
     if (taken < 0 && flood_.problem().empty())
       flood_.refused("too many frames of CONTINUATION, or entries of SETTINGS");
     if (taken < 0) break;
     bytes.remove_prefix(static_cast<std::size_t>(taken));
   }
   if (!flood_.problem().empty()) calm(flood_.problem());
-  return true;
 }
 
 }  // namespace cgisrv::http2

@@ -8,6 +8,7 @@
 #include "access/peer.h"
 #include "base/check.h"
 #include "base/log.h"
+#include "config/config.h"
 #include "http2/priority.h"
 #include "http2/response_head.h"
 #include "http2/session.h"
@@ -140,7 +141,7 @@ void Stream::begin() {
     // Who has no wish takes turns with the others: a proxy may carry many users in one connection.
     prioritize(request_.field("priority").value_or("i"));
   }
-  session_.stream_begins();
+  session_.exchange_begins();
   exchange_ = std::make_unique<exchange::Exchange>(session_.host(), *this, request_);
   if (!refusal) return exchange_->start();
   exchange_->refuse(refusal.status, refusal.reason, line);
@@ -187,7 +188,7 @@ void Stream::refuse() {
 
 void Stream::drop_exchange() {
   session_.host().release(std::move(exchange_));
-  session_.stream_over();
+  session_.exchange_over();
   body_timer_.pause();
   send_timer_.pause();
   session_.note_held(-static_cast<std::ptrdiff_t>(output_.size()));
@@ -240,8 +241,8 @@ const cgi::Endpoints& Stream::endpoints() {
   return session_.client().endpoints(session_.address());
 }
 
-exchange::Listener Stream::listener() const {
-  return connection::listener_at(session_.address());
+exchange::Reach Stream::reach() const {
+  return connection::reach_of(session_.address());
 }
 
 access::Peer Stream::peer() const {

@@ -114,7 +114,7 @@ class Stream final : public exchange::Wire {
 
   // ---- exchange::Wire
   const cgi::Endpoints& endpoints() override;
-  exchange::Listener listener() const override;
+  exchange::Reach reach() const override;
   access::Peer peer() const override;
   std::string_view proxy_address() const override;
   bool proxy_names_requests() const override;

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "config/listener_options.h"
+
 namespace cgisrv::master {
 
 namespace {
@@ -13,16 +15,16 @@ std::string_view scheme(bool tls) {
 }  // namespace
 
 std::string address_url(const net::Address& address, bool tls) {
-  if (address.family() == AF_UNIX) return address.text();
+  if (address.is_unix()) return address.text();
   if (address.every_interface())
     return fmt::format("{}://localhost:{}/", scheme(tls), address.port());
   return fmt::format("{}://{}/", scheme(tls), address.text());
 }
 
-std::string listener_text(const net::Address& address, const worker::ListenerKind& kind) {
-  if (kind.protocol == config::Protocol::http) return address_url(address, kind.tls);
+std::string listener_text(const net::Address& address, const config::ListenerOptions& options) {
+  if (!options.is_gateway()) return address_url(address, options.tls);
   return fmt::format("{} ({})", address.text(),
-                     kind.protocol == config::Protocol::scgi ? "SCGI" : "FastCGI");
+                     options.protocol == config::Protocol::scgi ? "SCGI" : "FastCGI");
 }
 
 std::vector<std::string> urls_for_others(const net::Address& address, bool tls,

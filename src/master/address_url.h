@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "config/forward.h"
 #include "net/address.h"
-#include "worker/service.h"
 
 namespace cgisrv::master {
 
@@ -15,7 +15,7 @@ namespace cgisrv::master {
 std::string address_url(const net::Address& address, bool tls = false);
 
 // The same of a listener, whatever is spoken there: "127.0.0.1:9000 (FastCGI)".
-std::string listener_text(const net::Address& address, const worker::ListenerKind& kind);
+std::string listener_text(const net::Address& address, const config::ListenerOptions& options);
 
 // URLs for people at other machines, if the listener takes every interface; else none.
 // `interfaces`: this machine's addresses.

@@ -6,7 +6,7 @@
 #include <cgisrv/pool.h>
 
 #include "admission/table.h"
-#include "config/config.h"
+#include "config/server_options.h"
 #include "master/helper_process.h"
 #include "net/listener.h"
 #include "status/reporter.h"

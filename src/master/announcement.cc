@@ -17,10 +17,10 @@ void announce(const std::string& what, const Generation& generation) {
   std::vector<std::string> for_others;
   for (const Listening& each : generation.listening()) {
     std::printf("cgisrv: serving %s at %s\n", what.c_str(),
-                listener_text(each.address, each.kind).c_str());
-    if (each.kind.protocol != config::Protocol::http) continue;
+                listener_text(each.address, *each.options).c_str());
+    if (each.options->is_gateway()) continue;
     for (std::string& url :
-         urls_for_others(each.address, each.kind.tls, net::interface_addresses())) {
+         urls_for_others(each.address, each.options->tls, net::interface_addresses())) {
       std::printf("cgisrv: for other machines: %s\n", url.c_str());
       for_others.push_back(std::move(url));
     }
@@ -30,7 +30,7 @@ void announce(const std::string& what, const Generation& generation) {
   if (const auto* admin = generation.admin())
     std::printf("cgisrv: status page at %s%s\n",
                 address_url(admin->address, !generation.config().admin.tls.empty()).c_str(),
-                admin->address.family() == AF_UNIX ? "" : "status");
+                admin->address.is_unix() ? "" : "status");
   if (const auto* agent = generation.agent())
     std::printf("cgisrv: HAProxy's agent-check at %s\n", agent->address.text().c_str());
   std::fflush(stdout);
@@ -39,16 +39,17 @@ void announce(const std::string& what, const Generation& generation) {
 std::string addresses_of(const Generation& generation) {
   std::string all;
   for (const Listening& each : generation.listening())
-    all += (all.empty() ? "" : ", ") + address_url(each.address, each.kind.tls);
+    all += (all.empty() ? "" : ", ") + address_url(each.address, each.options->tls);
   return all;
 }
 
 void open_first(const Generation& generation) {
   const auto& listening = generation.listening();
   const auto first = std::ranges::find_if(listening, [](const Listening& each) {
-    return each.address.family() != AF_UNIX && each.kind.protocol == config::Protocol::http;
+    return !each.address.is_unix() && !each.options->is_gateway();
   });
-  if (first != listening.end()) return open_browser(address_url(first->address, first->kind.tls));
+  if (first != listening.end())
+    return open_browser(address_url(first->address, first->options->tls));
   std::fputs("cgisrv: --open: a browser cannot reach a unix socket; listen on a port too\n",
              stderr);
 }

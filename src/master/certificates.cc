@@ -15,7 +15,7 @@ namespace cgisrv::master {
 namespace {
 
 bool has_tls(const config::Config& config) {
-  return std::ranges::any_of(config.listen, &config::Listen::tls);
+  return std::ranges::any_of(config.listen, &config::ListenerOptions::tls);
 }
 
 bool any_has_tls(const config::Config& config) {

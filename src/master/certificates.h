@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "config/config.h"
+#include "config/forward.h"
 #include "status/report.h"
 #include "tls/contexts.h"
 #include "tls/ticket_keys.h"

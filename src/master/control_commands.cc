@@ -5,6 +5,7 @@
 #include "base/exit_status.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "config/config.h"
 #include "control/directory.h"
 
 namespace cgisrv::master {

@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "base/result.h"
-#include "config/config.h"
+#include "config/forward.h"
 #include "control/server.h"
 #include "status/reporter.h"
 #include "telemetry/presence.h"

@@ -64,15 +64,15 @@ Generation::~Generation() = default;
 void Generation::begin(pool::Master& master, Orphans& orphans, std::string serves) {
   reporter_ = std::make_unique<status::Reporter>(
       master, common_.table, common_.shared_stats,
-      status::Reporter::About{.serves = std::move(serves),
-                              .configured = !config_.file.empty(),
-                              .listeners = collect(listening_,
-                                                   [](const Listening& each) {
-                                                     return listener_text(each.address, each.kind);
-                                                   }),
-                              .certificates = reported_certificates(config_),
-                              .worker_connections = config::connections_allowed(
-                                  config_.server, process::descriptor_limit())});
+      status::Reporter::About{
+          .serves = std::move(serves),
+          .configured = !config_.file.empty(),
+          .listeners = collect(
+              listening_,
+              [](const Listening& each) { return listener_text(each.address, *each.options); }),
+          .certificates = reported_certificates(config_),
+          .worker_connections =
+              config::connections_allowed(config_.server, process::descriptor_limit())});
   if (config::wants_zygote_manager(config_))
     zygote_manager_.emplace(master, config_, privileges_, common_.descriptors, orphans,
                             common_.table, number_, [this] { enter_cgroup(); });
@@ -140,7 +140,7 @@ std::unique_ptr<pool::Service> Generation::make_service(pool::Worker& worker) {
           .table = common_.table,
           .access_log = access_log_,
           .descriptors = common_.descriptors,
-          .listeners = collect(listening_, &Listening::kind),
+          .listeners = collect(listening_, &Listening::options),
           .contexts = contexts_->get(),
           .cgroups = common_.cgroups ? &*common_.cgroups : nullptr,
           .zygote_manager = zygote_manager_ ? zygote_manager_->workers_end() : -1,

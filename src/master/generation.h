@@ -41,12 +41,11 @@ struct Common {
   std::uint32_t generations = 0;  // number of generations so far
 };
 
-// A listener, and its configuration: several can have one name.
+// A socket that listens. Several can be of one [[listen]], such as those of "fd:web".
 struct Listening {
-  std::string configured;  // "127.0.0.1:0", "fd:web"
   net::Address address;
-  bool activated = false;  // by a service manager
-  worker::ListenerKind kind{};
+  bool activated = false;                            // by a service manager
+  const config::ListenerOptions* options = nullptr;  // of the generation's configuration
 };
 
 // Of the admin process; each may be absent.

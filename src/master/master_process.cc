@@ -344,7 +344,8 @@ void MasterProcess::upgrade(control::Reply reply) {
                 "another\n"}));
   Upgrade::Listeners listeners;
   for (std::size_t i = 0; i < current_->listening().size(); ++i)
-    listeners.emplace_back(current_->listening()[i].configured, master_->listeners()[i].get());
+    listeners.emplace_back(current_->listening()[i].options->address,
+                           master_->listeners()[i].get());
   if (const auto* admin = current_->admin())
     listeners.emplace_back(admin_name(config().admin.listen), admin->socket.get());
   if (const auto* agent = current_->agent())

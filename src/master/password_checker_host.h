@@ -4,7 +4,7 @@
 #include <cgisrv/parent_only.h>
 #include <cgisrv/pool.h>
 
-#include "config/config.h"
+#include "config/forward.h"
 #include "master/helper_process.h"
 
 namespace cgisrv::master {

@@ -22,10 +22,8 @@ namespace {
 // Its listeners, and those of its admin process.
 std::vector<Listening> all_of(const Generation& generation) {
   std::vector<Listening> all = generation.listening();
-  if (const auto* admin = generation.admin())
-    all.push_back({generation.config().admin.listen, admin->address, admin->activated});
-  if (const auto* agent = generation.agent())
-    all.push_back({generation.config().admin.agent, agent->address, agent->activated});
+  if (const auto* admin = generation.admin()) all.push_back({admin->address, admin->activated});
+  if (const auto* agent = generation.agent()) all.push_back({agent->address, agent->activated});
   return all;
 }
 
@@ -38,7 +36,7 @@ bool listens_at(const Generation& generation, const net::Address& address) {
 // The listener at that port, in its own notation; empty: the server does not listen there.
 std::string held_at(const Generation& generation, const std::string& wanted) {
   const auto address = net::parse_address(wanted);
-  if (!address || address->family() == AF_UNIX) return {};
+  if (!address || address->is_unix()) return {};
   const auto is_it = [&](const net::Address& own) {
     return own.port() == address->port() &&
            (own.every_interface() || address->every_interface() || own.host() == address->host());
@@ -108,7 +106,7 @@ Result<LoadedResources> ResourceLoader::open_all(config::Config config) {
     return std::unexpected(found.error());
   LoadedResources loaded;
   std::vector<Listening> listening;
-  for (const config::Listen& listen : config.listen) {
+  for (const config::ListenerOptions& listen : config.listen) {
     auto kept = kept_listeners(listen.address);
     if (!kept) return std::unexpected(kept.error());
     const auto rights = config::socket_rights(listen, config.server);
@@ -117,16 +115,7 @@ Result<LoadedResources> ResourceLoader::open_all(config::Config config) {
       return std::unexpected(told(listeners.error(), config, listen.option, "[[listen]]"));
     for (net::Listener& each : *listeners) {
       loaded.sockets.push_back(std::move(each.socket));
-      listening.push_back(
-          {.configured = listen.address,
-           .address = each.address,
-           .activated = each.activated,
-           .kind = {.proxy_protocol = listen.proxy_protocol,
-                    .request_ids = listen.request_ids,
-                    .tls = listen.tls,
-                    .http2 = listen.speaks_http2(),
-                    .configured = static_cast<std::size_t>(&listen - config.listen.data()),
-                    .protocol = listen.protocol}});
+      listening.push_back({each.address, each.activated, &listen});  // it moves with its vector
     }
   }
   if (listening.size() > pool::listeners_max)
@@ -180,7 +169,7 @@ Result<std::vector<net::Listener>> ResourceLoader::open_listeners(const std::str
                      address, held);
   if (!listener) return std::unexpected(listener.error());
   made_.push_back(listener->address);
-  if (listener->address.family() == AF_UNIX)
+  if (listener->address.is_unix())
     for (const std::string& closed : config::closed_folders(listener->address.host()))
       log::line(log::Level::warn, "{}", closed);
   listeners.push_back(std::move(*listener));
@@ -224,7 +213,7 @@ Result<std::vector<Fd>> ResourceLoader::kept_listeners(const std::string& addres
   // Of two with one configured address, "127.0.0.1:0", each is kept once.
   const bool all = address.starts_with(net::activation_prefix);
   for (std::size_t i = 0; i < listening.size() && (all || found.empty()); ++i)
-    if (listening[i].configured == address && kept_.insert(i).second)
+    if (listening[i].options->address == address && kept_.insert(i).second)
       if (!add_duplicate(found, sockets[i])) return fail_errno(errno, "keeping {}", address);
   return found;
 }

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/packet.h"
+#include "config/config.h"
 #include "config/warm_programs.h"
 
 namespace cgisrv::master {

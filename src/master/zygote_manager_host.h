@@ -9,7 +9,7 @@
 #include <optional>
 
 #include "admission/table.h"
-#include "config/config.h"
+#include "config/forward.h"
 #include "master/helper_process.h"
 #include "master/orphans.h"
 #include "warm/zygote_manager.h"

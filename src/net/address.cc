@@ -145,7 +145,7 @@ bool Address::every_interface() const {
 }
 
 bool overlap(const Address& a, const Address& b) {
-  if (a.family() == AF_UNIX || b.family() == AF_UNIX) return a.text() == b.text();
+  if (a.is_unix() || b.is_unix()) return a.text() == b.text();
   if (a.port() != b.port() || a.port() == 0) return false;  // 0: any free port
   const auto includes = [](const Address& whole, const Address& part) {
     const std::string host = whole.host();

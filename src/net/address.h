@@ -20,6 +20,7 @@ class Address {
   const sockaddr* data() const { return reinterpret_cast<const sockaddr*>(&storage_); }
   socklen_t size() const { return length_; }
   int family() const { return storage_.ss_family; }
+  bool is_unix() const { return family() == AF_UNIX; }
 
   std::string host() const;      // "127.0.0.1", "::1" (IPv4 in IPv6 form as IPv4); unix: the path
   std::uint16_t port() const;    // 0 for unix

@@ -25,13 +25,12 @@ bool Output::copy_file(int file, std::uint64_t offset, std::size_t length) {
   return false;
 }
 
-Io::Status Output::flush(Stream& stream, std::uint64_t& sent, std::size_t budget) {
+Io::Status Output::flush(Stream& stream, std::size_t budget) {
   while (!empty() && budget > 0) {
     const bool bytes_first = !bytes_.empty();
     const Io io = bytes_first ? stream.write(bytes_.view(), file_left_ > 0)
                               : stream.send_file(file_, file_offset_, file_left_);
     if (io.status != Io::Status::ok) return io.status;
-    sent += io.bytes;
     budget -= std::min(budget, io.bytes);
     if (bytes_first) {
       bytes_.drop(io.bytes);

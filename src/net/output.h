@@ -29,8 +29,8 @@ class Output {
   void append_file(int file, std::uint64_t offset, std::uint64_t length);
 
   // Sends what the stream takes, at most `budget` bytes. ok: everything or the budget was sent;
-  // blocked: wait until it is writable; failed. Adds to `sent`.
-  Io::Status flush(Stream& stream, std::uint64_t& sent, std::size_t budget = 4 << 20);
+  // blocked: wait until it is writable; failed.
+  Io::Status flush(Stream& stream, std::size_t budget = 4 << 20);
 
  private:
   bool copy_file(int file, std::uint64_t offset, std::size_t length);

@@ -25,23 +25,35 @@ Io Stream::read(std::span<char> into) {
 }
 
 Io Stream::write(std::string_view bytes, bool more) {
-  if (transport_) return transport_->write(bytes, more);
+  if (transport_) return wrote(transport_->write(bytes, more));
   const int flags = MSG_NOSIGNAL | (more ? MSG_MORE : 0);
-  return outcome(::send(fd(), bytes.data(), bytes.size(), flags), Io::Status::blocked);
+  return wrote(outcome(::send(fd(), bytes.data(), bytes.size(), flags), Io::Status::blocked));
+}
+
+Io Stream::wrote(Io io) {
+  written_ += io.bytes;
+  return io;
 }
 
 Io Stream::send_file(int file, std::uint64_t offset, std::uint64_t length) {
-  if (transport_) return transport_->send_file(file, offset, length);
+  if (transport_) return wrote(transport_->send_file(file, offset, length));
   constexpr std::uint64_t most = 1 << 20;  // a turn's share, so that one download is not all we do
   auto position = static_cast<off_t>(offset);
-  return outcome(
-      ::sendfile(fd(), file, &position, static_cast<std::size_t>(std::min(length, most))),
-      Io::Status::failed);
+  return wrote(
+      outcome(::sendfile(fd(), file, &position, static_cast<std::size_t>(std::min(length, most))),
+              Io::Status::failed));
 }
 
 std::uint64_t Stream::unacknowledged() const {
   int bytes = 0;
   return ::ioctl(fd(), SIOCOUTQ, &bytes) == 0 ? static_cast<std::uint64_t>(bytes) : UINT64_MAX;
+}
+
+std::uint64_t Stream::newly_acknowledged() {
+  const std::uint64_t all = written_ - std::min(written_, unacknowledged());
+  const std::uint64_t before = acknowledged_;
+  acknowledged_ = std::max(all, before);
+  return acknowledged_ - before;
 }
 
 void Stream::reset_on_close() {

@@ -32,6 +32,11 @@ class Stream {
   // the transport gives them. On a unix socket: bytes that the peer has not read, plus the kernel's
   // overhead.
   std::uint64_t unacknowledged() const;
+  // Bytes that write() and send_file() have taken.
+  std::uint64_t written() const { return written_; }
+  // Of those, how many the peer's kernel has acknowledged since the last call: bytes on their way
+  // do not count.
+  std::uint64_t newly_acknowledged();
   void finish_writing();  // the peer sees the end of what we send
   // That end has not left yet: read() sends it once the socket is writable.
   bool has_unsent_end() const { return transport_ && transport_->has_unsent_end(); }
@@ -46,8 +51,12 @@ class Stream {
   bool is_in_the_clear() const { return transport_ && transport_->security() == nullptr; }
 
  private:
+  Io wrote(Io io);
+
   Fd socket_;
   std::unique_ptr<Transport> transport_;
+  std::uint64_t written_ = 0;
+  std::uint64_t acknowledged_ = 0;  // when last asked
   bool is_incomplete_ = false;
 };
 

@@ -18,7 +18,6 @@ namespace cgisrv::pool {
 namespace {
 constexpr auto recovery_delay = std::chrono::milliseconds(100);
 constexpr auto crowd_interval = std::chrono::seconds(1);
-constexpr auto starvation_interval = std::chrono::minutes(1);
 constexpr unsigned accepts_per_event =
     16;  // dispatch = kernel, and listeners with an unknown backlog
 
@@ -144,11 +143,9 @@ bool WorkerProcess::accept_one(unsigned listener) {
 // the backlog, for another worker or for better times.
 void WorkerProcess::accept_failed(int code) {
   row_.starved = true;
-  if (loop_.now() >= starvation_told_again_) {
+  if (starvation_.pass(loop_.now()))
     log::line(log::Level::warn, "worker {}: cannot accept a connection: {}; it waits",
               assignment_.slot, errno_text(code));
-    starvation_told_again_ = loop_.now() + starvation_interval;
-  }
   was_full_ = true;
   if (is_shortage_of_descriptors(code)) service_->crowded();
   recovery_.arm_after(recovery_delay);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/own_limits.h"
+#include "base/rare_lines.h"
 #include "event/signals.h"
 #include "pool/channel.h"
 #include "pool/protocol.h"
@@ -73,7 +74,7 @@ class WorkerProcess final : public Worker {
   Timer crowd_;
   std::unique_ptr<Service> service_;
   bool was_full_ = false;
-  TimePoint starvation_told_again_{};  // not before
+  log::RareLines starvation_{std::chrono::minutes(1)};
   bool draining_ = false;
   std::optional<OwnLimits> limits_;            // set from the first heartbeat on
   std::chrono::nanoseconds processor_time_{};  // at the last heartbeat

@@ -44,7 +44,7 @@ Child& Child::operator=(Child&& other) noexcept {
   pidfd_ = std::move(other.pidfd_);
   report_ = std::move(other.report_);
   pid_slot_ = std::move(other.pid_slot_);
-  exit_listener_ = std::move(other.exit_listener_);
+  exit_hook_ = std::move(other.exit_hook_);
   cgroup_ = std::move(other.cgroup_);
   return *this;
 }
@@ -76,7 +76,7 @@ std::optional<Exit> Child::try_wait() {
   pidfd_.reset();
   report_.reset();
   pid_slot_.reset();
-  if (const auto held = std::exchange(exit_listener_, nullptr)) held->on_exit(*exit);
+  if (const auto held = std::exchange(exit_hook_, nullptr)) held->on_exit(*exit);
   return exit;
 }
 

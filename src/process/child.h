@@ -34,9 +34,9 @@ struct Exit {
 Exit exit_of(int status, const rusage& usage);
 
 // Resources that a process holds while it lives.
-class ExitListener {
+class ExitHook {
  public:
-  virtual ~ExitListener() = default;
+  virtual ~ExitHook() = default;
   // The process has been reaped; the last call.
   virtual void on_exit(const Exit&) {}
 };
@@ -82,9 +82,7 @@ class Child {
   void enlist(PidSlotOwner pid_slot);
 
   // Kept until it is reaped.
-  void set_exit_listener(std::unique_ptr<ExitListener> listener) {
-    exit_listener_ = std::move(listener);
-  }
+  void set_exit_hook(std::unique_ptr<ExitHook> hook) { exit_hook_ = std::move(hook); }
 
   // The cgroup of the process and all that it starts.
   void confine(Cgroup cgroup) { cgroup_ = std::move(cgroup); }
@@ -104,7 +102,7 @@ class Child {
   Fd pidfd_;                            // opened on first use
   std::shared_ptr<ExitNotice> report_;  // used instead of the pidfd
   PidSlotOwner pid_slot_;
-  std::unique_ptr<ExitListener> exit_listener_;
+  std::unique_ptr<ExitHook> exit_hook_;
   Cgroup cgroup_;
 };
 

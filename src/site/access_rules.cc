@@ -9,6 +9,7 @@
 #include "base/result.h"
 #include "base/text.h"
 #include "base/tree.h"
+#include "config/config.h"
 #include "config/key_lines.h"
 #include "config/value_check.h"
 #include "site/mapping.h"

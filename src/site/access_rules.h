@@ -8,7 +8,8 @@
 #include <vector>
 
 #include "access/peer.h"
-#include "config/config.h"
+#include "auth/options.h"
+#include "config/forward.h"
 #include "http/target.h"
 #include "site/locate.h"
 

@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "base/tree.h"
+#include "config/config.h"
 #include "pattern/budget.h"
 #include "site/access_rules.h"
 #include "site/program_source.h"

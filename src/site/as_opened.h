@@ -9,7 +9,7 @@
 
 #include "access/peer.h"
 #include "auth/options.h"
-#include "config/config.h"
+#include "config/forward.h"
 #include "http/target.h"
 #include "site/locate.h"
 

@@ -11,6 +11,7 @@
 
 #include "base/text.h"
 #include "base/tree.h"
+#include "config/config.h"
 #include "config/key_lines.h"
 #include "config/value_check.h"
 #include "encoding/coding.h"
@@ -313,7 +314,7 @@ void add_outcome(Page& page, const config::Config& config, const config::Site& s
 
 // At a listener of web servers the program is the one that they name, whatever the path leads to.
 void add_gateways(Page& page, const config::Config& config, const Located& located) {
-  for (const config::Listen& listen : config.listen) {
+  for (const config::ListenerOptions& listen : config.listen) {
     if (!listen.is_gateway()) continue;
     const auto& programs = listen.programs;
     page.add(find_line(listen.lines, {"programs", "address"}),
@@ -335,8 +336,9 @@ void add_gateways(Page& page, const config::Config& config, const Located& locat
 }  // namespace
 
 access::Peer administrator_of(const config::Config& config) {
-  const bool has_unix = std::ranges::any_of(
-      config.listen, [](const config::Listen& each) { return each.address.starts_with("unix:"); });
+  const bool has_unix = std::ranges::any_of(config.listen, [](const config::ListenerOptions& each) {
+    return each.address.starts_with("unix:");
+  });
   const auto loopback = access::Peer::parse("local");
   return has_unix || !loopback ? access::Peer::local() : *loopback;
 }

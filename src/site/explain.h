@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "access/peer.h"
-#include "config/config.h"
+#include "config/forward.h"
 
 namespace cgisrv::site {
 

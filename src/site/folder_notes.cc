@@ -9,6 +9,7 @@
 
 #include "base/regular_file.h"
 #include "base/text.h"
+#include "config/config.h"
 #include "config/key_lines.h"
 #include "config/value_check.h"
 #include "site/locate.h"

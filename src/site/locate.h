@@ -8,7 +8,7 @@
 #include "access/peer.h"
 #include "base/tree.h"
 #include "cgi/script.h"
-#include "config/config.h"
+#include "config/forward.h"
 #include "http/target.h"
 
 namespace cgisrv::site {

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "config/config.h"
+#include "config/site.h"
 #include "site/router.h"
 
 namespace cgisrv::site {

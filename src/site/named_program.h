@@ -6,7 +6,7 @@
 #include <string>
 
 #include "access/peer.h"
-#include "config/config.h"
+#include "config/forward.h"
 #include "http/target.h"
 #include "site/locate.h"
 

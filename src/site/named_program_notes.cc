@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "config/config.h"
 #include "config/key_lines.h"
 #include "config/value_check.h"
 #include "site/access_rules.h"

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/text.h"
+#include "config/config.h"
 #include "config/key_lines.h"
 #include "config/value_check.h"
 #include "site/router.h"

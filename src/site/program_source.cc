@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "base/tree.h"
+#include "config/config.h"
 #include "site/mapping.h"
 
 namespace cgisrv::site {

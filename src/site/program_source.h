@@ -6,7 +6,7 @@
 
 #include "base/result.h"
 #include "base/tree.h"
-#include "config/config.h"
+#include "config/forward.h"
 #include "site/router.h"
 
 namespace cgisrv::site {

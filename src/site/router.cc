@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/text.h"
+#include "config/config.h"
 #include "pattern/pattern.h"
 
 namespace cgisrv::site {

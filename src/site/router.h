@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "config/config.h"
+#include "config/forward.h"
 #include "http/target.h"
 #include "pattern/pattern.h"
 

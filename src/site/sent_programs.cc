@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "config/config.h"
 #include "config/value_check.h"
 
 namespace cgisrv::site {

@@ -6,7 +6,7 @@
 #include <string>
 #include <unordered_set>
 
-#include "config/config.h"
+#include "config/forward.h"
 
 namespace cgisrv::site {
 

@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "base/tree.h"
+#include "config/config.h"
 #include "config/key_lines.h"
 #include "config/value_check.h"
 #include "site/access_rules.h"
@@ -92,7 +93,8 @@ void note_programs_in_common(const config::Site& site, const config::Site& other
 // Whoever stands in front on a unix socket is of this machine, and so are all its clients.
 void note_unix_listeners(const config::Config& config, std::vector<std::string>& notes) {
   const auto unix_listener = std::ranges::find_if(
-      config.listen, [](const config::Listen& each) { return each.address.starts_with("unix:"); });
+      config.listen,
+      [](const config::ListenerOptions& each) { return each.address.starts_with("unix:"); });
   const auto& trusted = config.server.trusted_proxies;
   const auto by_allow = [](const config::AccessRules& rules) {
     return rules.allow && (rules.allow->has("local") || rules.allow->has("unix"));

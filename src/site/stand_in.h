@@ -6,7 +6,7 @@
 
 #include "access/peer.h"
 #include "base/tree.h"
-#include "config/config.h"
+#include "config/forward.h"
 #include "http/target.h"
 #include "site/locate.h"
 

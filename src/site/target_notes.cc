@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "base/text.h"
+#include "config/config.h"
 #include "config/key_lines.h"
 #include "http/target.h"
 #include "site/error_page.h"

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string>
 
-#include "config/config.h"
+#include "config/forward.h"
 #include "site/router.h"
 
 namespace cgisrv::site {

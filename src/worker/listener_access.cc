@@ -1,14 +1,12 @@
 #include "worker/listener_access.h"
 
-#include <string>
-#include <utility>
-
 #include "base/log.h"
+#include "config/listener_options.h"
 
 namespace cgisrv::worker {
 
-bool ListenerAccess::lets_in(const config::Listen& listen, const pool::Connection& connection,
-                             TimePoint now) {
+bool ListenerAccess::lets_in(const config::ListenerOptions& listen,
+                             const pool::Connection& connection, TimePoint now) {
   if (!listen.allow && !listen.proxy_protocol) return true;
   const auto peer = access::Peer::from_kernel(connection.peer);
   const bool is_allowed = !listen.allow || listen.allow->contains(peer);
@@ -20,18 +18,11 @@ bool ListenerAccess::lets_in(const config::Listen& listen, const pool::Connectio
   return false;
 }
 
-void ListenerAccess::tell(const config::Listen& listen, const access::Peer& peer,
+void ListenerAccess::tell(const config::ListenerOptions& listen, const access::Peer& peer,
                           std::string_view list, TimePoint now) {
-  if (now < told_again_) {
-    ++untold_;
-    return;
-  }
-  told_again_ = now + interval;
-  const auto others = std::exchange(untold_, 0);
-  log::line(
-      log::Level::info, "{} connected to {} and is not in {}; its connection is closed{}",
-      peer.text(), listen.address, list,
-      others == 0 ? std::string() : fmt::format(", like {} more since the last such line", others));
+  if (!lines_.pass(now)) return;
+  log::line(log::Level::info, "{} connected to {} and is not in {}; its connection is closed{}",
+            peer.text(), listen.address, list, lines_.left_out());
 }
 
 }  // namespace cgisrv::worker

@@ -6,34 +6,31 @@
 #include <cgisrv/pool.h>
 
 #include <chrono>
-#include <cstdint>
 #include <string_view>
 
 #include "access/address_set.h"
 #include "access/peer.h"
-#include "config/config.h"
+#include "base/rare_lines.h"
+#include "config/forward.h"
 
 namespace cgisrv::worker {
 
 class ListenerAccess {
  public:
-  static constexpr auto interval = std::chrono::seconds(10);
-
   // `trusted_proxies` outlives it.
   explicit ListenerAccess(const access::AddressSet& trusted_proxies)
       : trusted_proxies_(trusted_proxies) {}
 
-  // Whether whoever has connected may; behind a proxy this is the proxy. The log names who may not,
-  // once in each interval, and says how many others there were.
-  bool lets_in(const config::Listen& listen, const pool::Connection& connection, TimePoint now);
+  // Whether whoever has connected may; behind a proxy this is the proxy. The log names who may not.
+  bool lets_in(const config::ListenerOptions& listen, const pool::Connection& connection,
+               TimePoint now);
 
  private:
-  void tell(const config::Listen& listen, const access::Peer& peer, std::string_view list,
+  void tell(const config::ListenerOptions& listen, const access::Peer& peer, std::string_view list,
             TimePoint now);
 
   const access::AddressSet& trusted_proxies_;
-  TimePoint told_again_{};  // not before
-  std::uint64_t untold_ = 0;
+  log::RareLines lines_{std::chrono::seconds(10)};
 };
 
 }  // namespace cgisrv::worker

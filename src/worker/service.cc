@@ -18,10 +18,10 @@ constexpr auto hurried_grace = std::chrono::milliseconds(1000);
 constexpr auto follow_interval = std::chrono::seconds(5);
 
 // That of the first listener with TLS; without one, that of the proxy which has it.
-std::uint16_t https_port(const std::vector<ListenerKind>& kinds,
+std::uint16_t https_port(const std::vector<const config::ListenerOptions*>& listeners,
                          const std::vector<net::Address>& addresses) {
-  for (std::size_t i = 0; i < kinds.size(); ++i)
-    if (kinds[i].tls && addresses[i].port() != 0) return addresses[i].port();
+  for (std::size_t i = 0; i < listeners.size(); ++i)
+    if (listeners[i]->tls && addresses[i].port() != 0) return addresses[i].port();
   return 443;
 }
 }  // namespace
@@ -39,16 +39,16 @@ Service::Service(pool::Worker& worker, const config::Config& config, Dependencie
       connections_(worker, sites_, given.addresses, scratch_),
       listeners_(std::move(given.listeners)),
       listener_access_(config.server.trusted_proxies),
-      proxy_listener_(worker.loop(), config,
-                      [this](pool::Connection connection, std::unique_ptr<proxy::Proxied> proxied) {
-                        accepted_by_proxy(std::move(connection), std::move(proxied));
-                      }),
-      tls_listener_(worker.loop(), config, given.contexts,
-                    given.shared_stats != nullptr ? &given.shared_stats->handshakes() : nullptr,
-                    [this](pool::Connection connection, std::unique_ptr<net::Transport> transport,
-                           std::unique_ptr<proxy::Proxied> proxied) {
-                      begin(std::move(connection), std::move(transport), std::move(proxied));
-                    }) {
+      proxy_stage_(worker.loop(), config,
+                   [this](pool::Connection connection, std::unique_ptr<proxy::Proxied> proxied) {
+                     accepted_by_proxy(std::move(connection), std::move(proxied));
+                   }),
+      tls_stage_(worker.loop(), config, given.contexts,
+                 given.shared_stats != nullptr ? &given.shared_stats->handshakes() : nullptr,
+                 [this](pool::Connection connection, std::unique_ptr<net::Transport> transport,
+                        std::unique_ptr<proxy::Proxied> proxied) {
+                   begin(std::move(connection), std::move(transport), std::move(proxied));
+                 }) {
   static_assert(pool::slots_max <= admission::workers_max);
   run_context_.spool_memory = cgi::SpoolMemory(config.server.worker_body_memory);
   if (!process::prepare_to_spawn()) cannot_begin("opening /dev/null");
@@ -60,7 +60,9 @@ Service::Service(pool::Worker& worker, const config::Config& config, Dependencie
   if (given.password_checker >= 0)
     sites_.use_verifier(verifier_.emplace(worker.loop(), given.password_checker, config.auth));
   connections_.hand_over_http2(
-      [this](unsigned listener) { return kind_of(listener).http2 && !kind_of(listener).tls; },
+      [this](unsigned listener) {
+        return options_of(listener).speaks_http2() && !options_of(listener).tls;
+      },
       [this](connection::Client client, std::string_view read) {
         http2::serve(connections_, std::move(client), read);
       });
@@ -71,27 +73,22 @@ Service::Service(pool::Worker& worker, const config::Config& config, Dependencie
 }
 
 void Service::accepted(pool::Connection connection) {
-  const ListenerKind& kind = kind_of(connection.listener);
-  const config::Listen& listen = sites_.config().listen[kind.configured];
+  const config::ListenerOptions& listen = options_of(connection.listener);
   if (!listener_access_.lets_in(listen, connection, connections_.loop().now())) return;
-  if (kind.proxy_protocol) return proxy_listener_.accepted(std::move(connection));
-  if (kind.tls) return tls_listener_.accepted(std::move(connection), {}, kind.http2);
-  if (listen.is_gateway()) return accepted_by_gateway(std::move(connection), listen);
-  connections_.accepted(std::move(connection));
+  if (listen.proxy_protocol) return proxy_stage_.accepted(std::move(connection));
+  if (listen.tls) return tls_stage_.accepted(std::move(connection), {}, listen.speaks_http2());
+  if (!listen.is_gateway()) return connections_.accepted(std::move(connection));
+  sites_.connection_accepted();
+  gateway::serve(connections_, connection::Client(std::move(connection), {}, {}), listen);
 }
 
 void Service::accepted_by_proxy(pool::Connection connection,
                                 std::unique_ptr<proxy::Proxied> proxied) {
-  const ListenerKind& kind = kind_of(connection.listener);
-  proxied->names_requests = kind.request_ids;
-  if (kind.tls)
-    return tls_listener_.accepted(std::move(connection), std::move(proxied), kind.http2);
+  const config::ListenerOptions& listen = options_of(connection.listener);
+  proxied->names_requests = listen.request_ids;
+  if (listen.tls)
+    return tls_stage_.accepted(std::move(connection), std::move(proxied), listen.speaks_http2());
   begin(std::move(connection), {}, std::move(proxied));
-}
-
-void Service::accepted_by_gateway(pool::Connection connection, const config::Listen& listen) {
-  sites_.connection_accepted();
-  gateway::serve(connections_, connection::Client(std::move(connection), {}, {}), listen);
 }
 
 void Service::begin(pool::Connection connection, std::unique_ptr<net::Transport> transport,
@@ -108,16 +105,16 @@ void Service::begin(pool::Connection connection, std::unique_ptr<net::Transport>
 }
 
 void Service::crowded() {
-  proxy_listener_.make_room();
-  tls_listener_.make_room();
+  proxy_stage_.make_room();
+  tls_stage_.make_room();
   connections_.crowded();
   sites_.close_idle_backends();
 }
 
 void Service::drain() {
   sites_.close_idle_backends();
-  tls_listener_.drain();
-  proxy_listener_.drain();
+  tls_stage_.drain();
+  proxy_stage_.drain();
   connections_.drain();
 }
 
@@ -127,8 +124,8 @@ void Service::replaced() {
 
 void Service::stop() {
   run_context_.stopping = true;
-  proxy_listener_.close_all();
-  tls_listener_.close_all();
+  proxy_stage_.close_all();
+  tls_stage_.close_all();
   connections_.close_all();
   sites_.end_detached();
   reaper_.hurry(hurried_grace);

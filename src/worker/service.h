@@ -22,20 +22,10 @@
 #include "tls/contexts.h"
 #include "warm/zygotes.h"
 #include "worker/listener_access.h"
-#include "worker/proxy_listener.h"
-#include "worker/tls_listener.h"
+#include "worker/proxy_stage.h"
+#include "worker/tls_stage.h"
 
 namespace cgisrv::worker {
-
-// How the connections of a listener begin.
-struct ListenerKind {
-  bool proxy_protocol = false;  // with a header of the PROXY protocol
-  bool request_ids = false;     // whose proxy names each request
-  bool tls = false;             // after that, with a handshake
-  bool http2 = false;           // HTTP/2 is offered; in the clear: to whom begins with it
-  std::size_t configured = 0;   // which [[listen]] of the configuration
-  config::Protocol protocol = config::Protocol::http;
-};
 
 // What a worker is given by its master. All that is referred to outlives the service.
 struct Dependencies {
@@ -43,8 +33,9 @@ struct Dependencies {
   process::PidTable& pid_table;
   admission::Table& table;
   accesslog::AccessLog& access_log;
-  rlimit descriptors;                              // of programs
-  std::vector<ListenerKind> listeners;             // of each of them
+  rlimit descriptors;  // of programs
+  // Of each listener; several can share one.
+  std::vector<const config::ListenerOptions*> listeners;
   tls::Contexts* contexts = nullptr;               // null: no listener has TLS
   process::Cgroups* cgroups = nullptr;             // null: programs have none
   int zygote_manager = -1;                         // the workers' end; -1: none
@@ -67,9 +58,10 @@ class Service final : public pool::Service {
   static constexpr std::size_t scratch_bytes = 64 * 1024;
 
  private:
-  const ListenerKind& kind_of(unsigned listener) const { return listeners_[listener]; }
+  const config::ListenerOptions& options_of(unsigned listener) const {
+    return *listeners_[listener];
+  }
   void accepted_by_proxy(pool::Connection connection, std::unique_ptr<proxy::Proxied> proxied);
-  void accepted_by_gateway(pool::Connection connection, const config::Listen& listen);
   void begin(pool::Connection connection, std::unique_ptr<net::Transport> transport,
              std::unique_ptr<proxy::Proxied> proxied);
   void follow_logs();
@@ -84,10 +76,10 @@ class Service final : public pool::Service {
   std::optional<auth::Verifier> verifier_;
   exchange::Sites sites_;
   http1::Server connections_;  // what runs for a client needs all of the others
-  const std::vector<ListenerKind> listeners_;
+  const std::vector<const config::ListenerOptions*> listeners_;
   ListenerAccess listener_access_;
-  ProxyListener proxy_listener_;
-  TlsListener tls_listener_;
+  ProxyStage proxy_stage_;
+  TlsStage tls_stage_;
 };
 
 }  // namespace cgisrv::worker

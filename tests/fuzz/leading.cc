@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "config/config.h"
 #include "config/value_check.h"
 #include "fuzz.h"
 #include "site/explain.h"

@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "config/config.h"
 #include "fuzz.h"
 #include "site/router.h"
 

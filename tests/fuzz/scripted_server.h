@@ -16,6 +16,7 @@
 
 #include "base/log.h"
 #include "clock.h"
+#include "config/config.h"
 #include "connection/connections.h"
 #include "exchange/exchange.h"
 #include "exchange/host.h"

@@ -383,30 +383,6 @@ TEST_F(ConfigFaultsTest, FindsWhatStandsTwice) {
               ElementsAre(HasSubstr("3:1: only the first [[site]] answers for every host")));
 }
 
-TEST_F(ConfigFaultsTest, FindsListenersThatExcludeEachOther) {
-  const auto second = [&](const std::string& first, const std::string& other) {
-    return faults_before_site(
-        fmt::format("[[listen]]\naddress = '{}'\n[[listen]]\naddress = '{}'", first, other));
-  };
-  EXPECT_THAT(second("127.0.0.1:80", "127.0.0.1:80"),
-              ElementsAre("4:11: 'address': 127.0.0.1:80 stands on line 2 already; remove one"));
-  EXPECT_THAT(second("127.0.0.1:80", ":80"),
-              ElementsAre("4:11: 'address': :80 and 127.0.0.1:80 of line 2 include each other; "
-                          "remove one"));
-  for (const std::string one : {"80", "[::]:80", "*:80", "0.0.0.0:80", "localhost:80"})
-    EXPECT_EQ(second(one, "127.0.0.1:80").size(), 1) << one;
-  EXPECT_EQ(second("unix:/a", "unix:/a").size(), 1);
-  EXPECT_EQ(second("fd:a", "fd:a").size(), 1);
-  for (const std::string one :
-       {"127.0.0.1:0", "127.0.0.2:80", "[::1]:80", ":81", "unix:/a", "fd:a"})
-    EXPECT_THAT(second(one, "127.0.0.1:80"), ElementsAre()) << one;
-  EXPECT_THAT(second("127.0.0.1:0", "127.0.0.1:0"), ElementsAre());
-  EXPECT_THAT(second("0.0.0.0:80", "[::1]:80"), ElementsAre());
-  EXPECT_THAT(faults_before_site("[admin]\nlisten = '127.0.0.1:80'\n[[listen]]\naddress = ':80'"),
-              ElementsAre("2:10: 'listen': 127.0.0.1:80 and :80 of line 4 include each other; "
-                          "remove one"));
-}
-
 TEST_F(ConfigFaultsTest, ChecksWhoIsLetIn) {
   EXPECT_THAT(location_faults("match = '/a/'\nallow = ['10.0.0.1/8', 'localhost', 'all']"),
               ElementsAre("5:10: 'allow': \"10.0.0.1/8\" has bits beyond its first 8; write "

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "config/server_options.h"
+
 namespace cgisrv::config {
 namespace {
 

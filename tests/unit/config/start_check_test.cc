@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "../temporary_directory.h"
+#include "config/config.h"
 
 namespace cgisrv::config {
 namespace {

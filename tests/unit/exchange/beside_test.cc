@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "../temporary_directory.h"
+#include "config/site.h"
 
 namespace cgisrv::exchange {
 namespace {

@@ -8,6 +8,7 @@
 
 #include "../encoding/decode.h"
 #include "../temporary_directory.h"
+#include "config/site.h"
 #include "encoding/encoder.h"
 #include "exchange/encoded_body.h"
 #include "exchange_fixture.h"

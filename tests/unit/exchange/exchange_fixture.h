@@ -11,6 +11,7 @@
 
 #include "../run_until.h"
 #include "base/log.h"
+#include "config/config.h"
 #include "exchange/exchange.h"
 #include "scripted_wire.h"
 

@@ -96,7 +96,7 @@ class ScriptedWire final : public Wire {
   static constexpr std::size_t taken_each_turn = 5000;
 
   const cgi::Endpoints& endpoints() override { return endpoints_; }
-  Listener listener() const override { return {.loopback = true, .unix_socket = true}; }
+  Reach reach() const override { return {.loopback = true, .unix_socket = true}; }
   access::Peer peer() const override { return {access::Peer::Kind::unix_socket, {}, true}; }
 
   void open_body() override {}

@@ -47,16 +47,5 @@ TEST(OtherProtocol, IsToldWithTheRemedy) {
   EXPECT_THAT(why_not_understood("what?", Protocol::fastcgi, "x"), IsEmpty());
 }
 
-TEST(RareLines, TellHowManyWereLeftOut) {
-  RareLines lines;
-  const TimePoint now = Clock::now();
-  EXPECT_EQ(lines.pass(now, "first"), "first");
-  EXPECT_THAT(lines.pass(now, "second"), IsEmpty());
-  EXPECT_THAT(lines.pass(now + RareLines::interval / 2, "third"), IsEmpty());
-  EXPECT_EQ(lines.pass(now + RareLines::interval, "fourth"),
-            "fourth (and 2 such lines before it that were not logged)");
-  EXPECT_EQ(lines.pass(now + 2 * RareLines::interval, "fifth"), "fifth");
-}
-
 }  // namespace
 }  // namespace cgisrv::gateway

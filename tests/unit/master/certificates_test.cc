@@ -7,6 +7,7 @@
 #include "../no_descriptors.h"
 #include "../temporary_directory.h"
 #include "base/log.h"
+#include "config/config.h"
 #include "tls/certificate.h"
 
 namespace cgisrv::master {

@@ -9,6 +9,7 @@
 
 #include "../temporary_directory.h"
 #include "base/check.h"
+#include "config/config.h"
 #include "site/as_opened.h"
 #include "site/locate.h"
 

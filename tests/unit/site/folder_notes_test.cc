@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "../temporary_directory.h"
+#include "config/config.h"
 #include "config/value_check.h"
 
 namespace cgisrv::site {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "config/site.h"
 #include "locate_fixture.h"
 #include "pattern/budget.h"
 #include "site/access_rules.h"

@@ -1,4 +1,5 @@
 // What is denied, and files that are elsewhere than below the root.
+#include "config/site.h"
 #include "locate_fixture.h"
 
 namespace cgisrv::site {

@@ -5,6 +5,7 @@
 
 #include "../temporary_directory.h"
 #include "base/check.h"
+#include "config/config.h"
 #include "site/locate.h"
 
 namespace cgisrv::site {

@@ -3,6 +3,7 @@
 
 #include "../temporary_directory.h"
 #include "base/check.h"
+#include "config/config.h"
 #include "config/value_check.h"
 #include "site/access_rules.h"
 #include "site/explain.h"

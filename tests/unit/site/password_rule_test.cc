@@ -4,6 +4,7 @@
 
 #include "../temporary_directory.h"
 #include "base/check.h"
+#include "config/config.h"
 #include "site/access_rules.h"
 #include "site/locate.h"
 

@@ -4,6 +4,7 @@
 
 #include <cerrno>
 
+#include "config/config.h"
 #include "config/value_check.h"
 
 namespace cgisrv::site {

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "../temporary_directory.h"
+#include "config/config.h"
 
 namespace cgisrv::site {
 namespace {

@@ -131,12 +131,12 @@ class ConnectionTest : public testing::Test {
   TemporaryDirectory directory;
   FakeWorker worker;
   config::Config config = make_config(directory);
+  config::ListenerOptions listen;
   std::vector<net::Address> addresses{*net::parse_address("unix:/test")};
   process::PidTable pid_table{1, 8};
   accesslog::AccessLog access_log = *accesslog::AccessLog::open(config.access_log);
-  Service service{worker,
-                  config,
-                  {addresses, pid_table, worker.table, access_log, {256, 256}, {ListenerKind()}}};
+  Service service{
+      worker, config, {addresses, pid_table, worker.table, access_log, {256, 256}, {&listen}}};
   Fd client;
   std::string received;
 };

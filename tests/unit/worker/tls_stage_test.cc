@@ -1,4 +1,4 @@
-#include "worker/tls_listener.h"
+#include "worker/tls_stage.h"
 
 #include <cgisrv/fd.h>
 #include <gmock/gmock.h>
@@ -13,6 +13,7 @@
 #include "../run_until.h"
 #include "../temporary_directory.h"
 #include "../tls/authority.h"
+#include "config/config.h"
 
 namespace cgisrv::worker {
 namespace {
@@ -20,9 +21,9 @@ namespace {
 using testing::ElementsAre;
 
 // Clients that speak in the clear: that ends a handshake at once, and `ready` is as slow as one.
-class TlsListenerTest : public testing::Test {
+class TlsStageTest : public testing::Test {
  protected:
-  TlsListenerTest() {
+  TlsStageTest() {
     keys.rotate();
     const tls::Authority authority("an authority");
     const tls::Key key = tls::new_ecdsa_key();
@@ -45,7 +46,7 @@ class TlsListenerTest : public testing::Test {
   }
   void handed_over() {
     done.push_back(turn);
-    for (const TimePoint end = Clock::now() + TlsListener::share; Clock::now() < end;) {
+    for (const TimePoint end = Clock::now() + TlsStage::share; Clock::now() < end;) {
     }
   }
 
@@ -60,13 +61,13 @@ class TlsListenerTest : public testing::Test {
   void serve() { ++turn; }
   // What else is served in each: a descriptor that is always ready.
   WatchedFd other{loop, Fd(::eventfd(1, EFD_CLOEXEC)), EPOLLIN,
-                  WatchCallback::of<&TlsListenerTest::serve>(*this)};
-  std::unique_ptr<TlsListener> listener;
+                  WatchCallback::of<&TlsStageTest::serve>(*this)};
+  std::unique_ptr<TlsStage> listener;
 };
 
-TEST_F(TlsListenerTest, OthersAreServedBetweenHandshakes) {
-  listener = std::make_unique<TlsListener>(loop, config, contexts.get(), nullptr,
-                                           [this](auto&&...) { handed_over(); });
+TEST_F(TlsStageTest, OthersAreServedBetweenHandshakes) {
+  listener = std::make_unique<TlsStage>(loop, config, contexts.get(), nullptr,
+                                        [this](auto&&...) { handed_over(); });
   for (int i = 0; i < 3; ++i)
     connect("GET / HTTP/1.1\r\nHost: a.example\r\n\r\n");
   ASSERT_TRUE(run_until(loop, [&] { return done.size() == 3; }));

@@ -1,4 +1,4 @@
-#include "worker/proxy_listener.h"
+#include "worker/proxy_stage.h"
 
 #include <sys/socket.h>
 
@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "config/config.h"
 
 namespace cgisrv::worker {
 
@@ -17,9 +18,9 @@ constexpr auto silence_min = std::chrono::seconds(1);  // even where connections
 }  // namespace
 
 // One connection whose header has not come yet.
-class ProxyListener::Waiting {
+class ProxyStage::Waiting {
  public:
-  Waiting(ProxyListener& owner, pool::Connection connection)
+  Waiting(ProxyStage& owner, pool::Connection connection)
       : owner_(owner),
         connection_(std::move(connection)),
         proxy_(access::Peer::from_kernel(connection_.peer)),
@@ -82,7 +83,7 @@ class ProxyListener::Waiting {
     end();
     auto proxied = std::make_unique<proxy::Proxied>(proxy::proxied_by(proxy_, header));
     pool::Connection connection = std::move(connection_);
-    ProxyListener& owner = owner_;
+    ProxyStage& owner = owner_;
     owner.forget(*this);
     owner.ready_(std::move(connection), std::move(proxied));
   }
@@ -92,7 +93,7 @@ class ProxyListener::Waiting {
     deadline_.disarm();
   }
 
-  ProxyListener& owner_;
+  ProxyStage& owner_;
   pool::Connection connection_;
   const access::Peer proxy_;
   const TimePoint since_;
@@ -101,36 +102,36 @@ class ProxyListener::Waiting {
   Timer deadline_;
 };
 
-ProxyListener::ProxyListener(Loop& loop, const config::Config& config, Ready ready)
+ProxyStage::ProxyStage(Loop& loop, const config::Config& config, Ready ready)
     : loop_(loop), config_(config), ready_(std::move(ready)) {}
 
-ProxyListener::~ProxyListener() = default;
+ProxyStage::~ProxyStage() = default;
 
-void ProxyListener::accepted(pool::Connection connection) {
+void ProxyStage::accepted(pool::Connection connection) {
   waiting_.push_back(std::make_unique<Waiting>(*this, std::move(connection)));
   Waiting& made = *waiting_.back();
   made.set_position(std::prev(waiting_.end()));
   made.start();
 }
 
-void ProxyListener::forget(Waiting& waiting) {
+void ProxyStage::forget(Waiting& waiting) {
   const Position position = waiting.position();
   loop_.dispose(std::move(*position));  // it may be on the stack
   waiting_.erase(position);
 }
 
-void ProxyListener::drain() {
+void ProxyStage::drain() {
   for (auto next = waiting_.begin(); next != waiting_.end();)
     (*next++)->readable();
   close_all();
 }
 
-void ProxyListener::close_all() {
+void ProxyStage::close_all() {
   while (!waiting_.empty())
     waiting_.front()->close();
 }
 
-void ProxyListener::make_room() {
+void ProxyStage::make_room() {
   if (!waiting_.empty() && loop_.now() - waiting_.front()->since() >= silence_min)
     waiting_.front()->close();
 }

@@ -1,4 +1,4 @@
-// The connections of listeners with TLS, until their handshake is done.
+// The stage before a connection's session, at listeners with TLS: until its handshake is done.
 //
 //                      ready: something has come
 //     waiting  <------------------------------------>  due  ---> handed over
@@ -16,7 +16,7 @@
 #include <list>
 #include <memory>
 
-#include "config/config.h"
+#include "config/forward.h"
 #include "event/turn_queue.h"
 #include "net/transport.h"
 #include "proxy/proxy_header.h"
@@ -25,7 +25,7 @@
 
 namespace cgisrv::worker {
 
-class TlsListener {
+class TlsStage {
  public:
   // A connection, and what encrypts it; or what says that its client speaks in the clear.
   using Ready = std::function<void(pool::Connection, std::unique_ptr<net::Transport>,
@@ -33,9 +33,9 @@ class TlsListener {
 
   // All outlive it. `contexts`: null if no listener has TLS; `count`: null for none. Without sites,
   // all hosts see the only certificate.
-  TlsListener(Loop& loop, const config::Config& config, tls::Contexts* contexts,
-              telemetry::Handshakes* count, Ready ready);
-  ~TlsListener();
+  TlsStage(Loop& loop, const config::Config& config, tls::Contexts* contexts,
+           telemetry::Handshakes* count, Ready ready);
+  ~TlsStage();
 
   static constexpr std::chrono::microseconds share{300};  // of a turn
 

@@ -1,4 +1,4 @@
-#include "worker/tls_listener.h"
+#include "worker/tls_stage.h"
 
 #include <algorithm>
 #include <iterator>
@@ -8,6 +8,7 @@
 #include "access/peer.h"
 #include "base/collect.h"
 #include "base/log.h"
+#include "config/config.h"
 #include "site/router.h"
 
 namespace cgisrv::worker {
@@ -32,9 +33,9 @@ tls::Contexts::Choose choose_by_site(const config::Config& config) {
 }  // namespace
 
 // One connection whose handshake is not done.
-class TlsListener::Opening {
+class TlsStage::Opening {
  public:
-  Opening(TlsListener& owner, pool::Connection connection, std::unique_ptr<proxy::Proxied> proxied,
+  Opening(TlsStage& owner, pool::Connection connection, std::unique_ptr<proxy::Proxied> proxied,
           bool offers_http2)
       : owner_(owner),
         connection_(std::move(connection)),
@@ -123,7 +124,7 @@ class TlsListener::Opening {
     pool::Connection connection = std::move(connection_);
     auto proxied = std::move(proxied_);
     auto session = std::move(session_);
-    TlsListener& owner = owner_;
+    TlsStage& owner = owner_;
     owner.forget(*this);
     owner.ready_(std::move(connection), std::move(session), std::move(proxied));
   }
@@ -134,7 +135,7 @@ class TlsListener::Opening {
     deadline_.disarm();
   }
 
-  TlsListener& owner_;
+  TlsStage& owner_;
   pool::Connection connection_;
   std::unique_ptr<proxy::Proxied> proxied_;
   std::unique_ptr<tls::Session> session_;
@@ -145,8 +146,8 @@ class TlsListener::Opening {
   Timer deadline_;
 };
 
-TlsListener::TlsListener(Loop& loop, const config::Config& config, tls::Contexts* contexts,
-                         telemetry::Handshakes* count, Ready ready)
+TlsStage::TlsStage(Loop& loop, const config::Config& config, tls::Contexts* contexts,
+                   telemetry::Handshakes* count, Ready ready)
     : loop_(loop),
       config_(config),
       contexts_(contexts),
@@ -156,10 +157,10 @@ TlsListener::TlsListener(Loop& loop, const config::Config& config, tls::Contexts
   if (contexts_ != nullptr && !config.sites.empty()) contexts_->choose_by(choose_by_site(config));
 }
 
-TlsListener::~TlsListener() = default;
+TlsStage::~TlsStage() = default;
 
-void TlsListener::accepted(pool::Connection connection, std::unique_ptr<proxy::Proxied> proxied,
-                           bool offers_http2) {
+void TlsStage::accepted(pool::Connection connection, std::unique_ptr<proxy::Proxied> proxied,
+                        bool offers_http2) {
   openings_.push_back(
       std::make_unique<Opening>(*this, std::move(connection), std::move(proxied), offers_http2));
   Opening& made = *openings_.back();
@@ -168,30 +169,30 @@ void TlsListener::accepted(pool::Connection connection, std::unique_ptr<proxy::P
   made.start();
 }
 
-void TlsListener::drain() {
+void TlsStage::drain() {
   is_draining_ = true;
   for (const auto& opening : openings_)
     opening->hurry();
 }
 
-void TlsListener::move_back(Opening& opening) {
+void TlsStage::move_back(Opening& opening) {
   openings_.splice(openings_.end(), openings_, opening.position);
   opening.since = loop_.now();
 }
 
-void TlsListener::forget(Opening& opening) {
+void TlsStage::forget(Opening& opening) {
   const auto position = opening.position;
   loop_.dispose(std::move(*position));  // it may be on the stack
   openings_.erase(position);
 }
 
-void TlsListener::close_all() {
+void TlsStage::close_all() {
   while (!openings_.empty())
     openings_.front()->close();
 }
 
 // Who is due waits for us, and all behind have gone on later.
-void TlsListener::make_room() {
+void TlsStage::make_room() {
   if (openings_.empty()) return;
   Opening& first = *openings_.front();
   if (!first.is_due() && loop_.now() - first.since >= pause_min) first.close();

@@ -1,4 +1,4 @@
-#include "admin/agent_listener.h"
+#include "admin/one_line_server.h"
 
 #include <sys/socket.h>
 
@@ -12,35 +12,35 @@ constexpr auto retry_delay = std::chrono::milliseconds(100);
 constexpr auto linger_timeout = std::chrono::seconds(1);
 }  // namespace
 
-AgentListener::Client::Client(AgentListener& owner, Fd connection)
-    : listener(owner),
-      socket(owner.loop_, std::move(connection), EPOLLIN,
+OneLineServer::Client::Client(OneLineServer& server, Fd connection)
+    : owner(server),
+      socket(server.loop_, std::move(connection), EPOLLIN,
              WatchCallback::of<&Client::readable>(*this)),
-      since(owner.loop_.now()) {}
+      since(server.loop_.now()) {}
 
-void AgentListener::Client::readable() {
+void OneLineServer::Client::readable() {
   std::array<char, 1024> dropped;
   const ssize_t size = ::recv(socket.get(), dropped.data(), dropped.size(), MSG_DONTWAIT);
   if (size > 0 || (size < 0 && (errno == EAGAIN || errno == EINTR))) return;
-  listener.clients_.erase(self);
+  owner.clients_.erase(self);
 }
 
-AgentListener::AgentListener(Loop& loop, Fd listener, std::function<std::string()> line)
+OneLineServer::OneLineServer(Loop& loop, Fd listener, std::function<std::string()> line)
     : loop_(loop),
       listener_(std::move(listener)),
       line_(std::move(line)),
-      again_(loop, Callback::of<&AgentListener::watch>(*this)),
-      patience_(loop, Callback::of<&AgentListener::let_go>(*this)) {
+      again_(loop, Callback::of<&OneLineServer::watch>(*this)),
+      patience_(loop, Callback::of<&OneLineServer::let_go>(*this)) {
   watch();
 }
 
-void AgentListener::watch() {
+void OneLineServer::watch() {
   listener_watch_ = Watch(loop_, listener_.get(), EPOLLIN,
-                          WatchCallback::of<&AgentListener::connection_waits>(*this));
+                          WatchCallback::of<&OneLineServer::connection_waits>(*this));
   if (!listener_watch_) again_.arm_after(retry_delay);
 }
 
-void AgentListener::connection_waits() {
+void OneLineServer::connection_waits() {
   Fd socket(::accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
   if (!socket) {
     if (errno == EAGAIN || errno == ECONNABORTED || errno == EINTR) return;
@@ -58,7 +58,7 @@ void AgentListener::connection_waits() {
   if (!patience_.armed()) patience_.arm_after(linger_timeout);
 }
 
-void AgentListener::let_go() {
+void OneLineServer::let_go() {
   while (!clients_.empty() && loop_.now() - clients_.front().since >= linger_timeout)
     clients_.pop_front();
   if (!clients_.empty()) patience_.arm(clients_.front().since + linger_timeout);

@@ -1,4 +1,4 @@
-// A listener that says one line to whoever connects, and closes.
+// Says one line to whoever connects to a listener, and closes.
 //
 //   accept --> the line is sent, and our side shut --> the client closes, or a second has passed
 //
@@ -14,18 +14,18 @@
 
 namespace cgisrv::admin {
 
-class AgentListener {
+class OneLineServer {
  public:
   static constexpr std::size_t clients_max = 32;  // a further one replaces the oldest
 
   // `line` makes what is said, without the end of the line.
-  AgentListener(Loop& loop, Fd listener, std::function<std::string()> line);
+  OneLineServer(Loop& loop, Fd listener, std::function<std::string()> line);
 
  private:
   struct Client {
-    Client(AgentListener& owner, Fd connection);
+    Client(OneLineServer& server, Fd connection);
     void readable();
-    AgentListener& listener;
+    OneLineServer& owner;
     WatchedFd socket;
     TimePoint since;
     std::list<Client>::iterator self;

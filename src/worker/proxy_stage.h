@@ -1,6 +1,6 @@
-// The connections of listeners with proxy_protocol, until their first bytes have said for whom they
-// are. Only what belongs to the header is taken from the socket, so that whatever comes after it,
-// of any protocol, is still there.
+// The stage before a connection's session, at listeners with proxy_protocol: until its first bytes
+// have said for whom it is. Only what belongs to the header is taken from the socket, so that
+// whatever comes after it, of any protocol, is still there.
 #pragma once
 
 #include <cgisrv/loop.h>
@@ -11,19 +11,19 @@
 #include <memory>
 #include <vector>
 
-#include "config/config.h"
+#include "config/forward.h"
 #include "proxy/proxy_header.h"
 
 namespace cgisrv::worker {
 
-class ProxyListener {
+class ProxyStage {
  public:
   // Called with each connection whose header is whole.
   using Ready = std::function<void(pool::Connection, std::unique_ptr<proxy::Proxied>)>;
 
   // `config` outlives it.
-  ProxyListener(Loop& loop, const config::Config& config, Ready ready);
-  ~ProxyListener();
+  ProxyStage(Loop& loop, const config::Config& config, Ready ready);
+  ~ProxyStage();
 
   // One of a listener that has proxy_protocol, by who may speak it. Closed if the header is
   // malformed or takes longer than header_timeout.
