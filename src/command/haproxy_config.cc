@@ -23,7 +23,8 @@ using config::Config;
 using config::Duration;
 using config::Location;
 
-constexpr Duration beyond{5'000};  // HAProxy waits longer than the server itself by this
+constexpr Duration beyond{5'000};         // HAProxy waits longer than the server itself by this
+constexpr Duration notices_after{4'000};  // as its checks are written here
 
 std::string time_text(Duration duration) {
   return format_duration(static_cast<std::uint64_t>(duration.count()));
@@ -230,6 +231,11 @@ void Writer::health() {
   if (!port->host.empty()) checks_ += " addr " + in_brackets(port->host);
   checks_ += fmt::format(" port {}", port->number);
   if (!admin.tls.empty()) checks_ += listen_.tls ? " check-ssl" : " check-ssl verify none";
+  if (config_.server.drain_delay <= notices_after)
+    note(
+        "HAProxy notices after {} that this server is to end, and sends requests until then; write "
+        "drain_delay = \"10s\" under [server]",
+        time_text(notices_after));
   agent();
 }
 
@@ -265,7 +271,13 @@ void Writer::client_fields() {
         "dropped.");
     line("http-request set-header X-Request-ID %[unique-id]");
   }
-  if (listen_.proxy_protocol) return;
+  if (listen_.proxy_protocol) {
+    if (!listen_.request_ids)
+      note(
+          "logs here and HAProxy's have nothing in common to search for; write request_ids = true "
+          "under [[listen]], and this command writes a line more");
+    return;
+  }
   line(
       "# Who the client is. The server believes its trusted_proxies; clients' own word is "
       "dropped.");

@@ -65,6 +65,9 @@ constexpr Habit habits[] = {
      "[log.error]"},
     {"--timeout --cgi-timeout --request-timeout",
      "a configuration has it: timeout, header_timeout and idle_timeout under [cgi]"},
+    {"--agent", "a configuration has it, for HAProxy: agent = \":{}\" under [admin]", "9181"},
+    {"--drain --drain-delay",
+     "did you mean: cgisrv drain; a configuration has drain_delay, under [server]"},
     {"--status --stats", "did you mean: --admin 127.0.0.1:9180, or cgisrv status"},
 };
 

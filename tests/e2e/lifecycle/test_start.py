@@ -70,6 +70,7 @@ def test_unknown_flag_is_a_usage_error_64(run):
     ("--cgi-bin=/usr/lib/cgi-bin", '[[site.location]] with match = "/cgi-bin/" and cgi = '
                                    '"/usr/lib/cgi-bin/"'),
     ("--verbose", r'level = "debug" in [log.error]'),
+    ("--agent", 'agent = ":9181" under [admin]'), ("--drain", "cgisrv drain"),
     ("--timeout 5", r"timeout, header_timeout and idle_timeout under [cgi]"),
     ("serve .", "there is no command or directory serve; leave it out: cgisrv [DIR]"),
     (". 8000", "8000 is one word too many; did you mean: -l 127.0.0.1:8000$"),

@@ -153,10 +153,10 @@ TRUSTED = 'trusted_proxies = ["127.0.0.1"]\n'
 
 
 def configuration(folder: Path, *, server: str = "", listen: str = 'address = ":8080"', admin: str = ADMIN,
-                  location: str = "") -> Path:
+                  location: str = "", drain_delay: str = "10s") -> Path:
     (folder / "site").mkdir(exist_ok=True)
     file = folder / "cgisrv.toml"
-    file.write_text(f'[server]\n{server}\n[[listen]]\n{listen}\n{admin}\n[[site]]\nroot = "{folder}/site"\n'
+    file.write_text(f'[server]\ndrain_delay = "{drain_delay}"\n{server}\n[[listen]]\n{listen}\n{admin}\n[[site]]\nroot = "{folder}/site"\n'
                     f'[[site.location]]\nmatch = "*.cgi"\ncgi = true\n{location}\n')
     return file
 
@@ -180,7 +180,10 @@ CASES = {
     "without a queue": ({"server": TRUSTED, "location": "max_running = 8\nqueue = { size = 0 }"},
                         "maxconn 8 ", []),
     "a proxy's header": ({"server": TRUSTED, "listen": 'address = ":8080"\nproxy_protocol = true'},
-                         " send-proxy-v2", []),
+                         " send-proxy-v2", ["request_ids = true"]),
+    "a proxy that names requests": ({"server": TRUSTED, "listen": 'address = ":8080"\nproxy_protocol = true\n'
+                                                                  'request_ids = true'}, " send-proxy-v2", []),
+    "gone before HAProxy notices": ({"server": TRUSTED, "drain_delay": "4s"}, "one ", ['drain_delay = "10s"']),
     "without anybody to ask": ({"server": TRUSTED, "admin": ""}, "check inter 2s fall 2 rise 1",
                                ['listen = ":9180"', 'agent = ":9181"']),
     "nobody trusted": ({}, "one ", ["trusted_proxies ="]),
