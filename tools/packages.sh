@@ -13,7 +13,7 @@ test_packages="libgtest-dev libgmock-dev libboost-dev python3 python3-pytest pyt
   apache2-utils openssl brotli zstd python3-cryptography certbot pebble testssl.sh
   python3-h2 nghttp2-client wget iproute2"
 package_packages="scdoc man-db pkg-config bash-completion zsh fish systemd
-  build-essential dpkg-dev debhelper lintian iproute2 busybox xz-utils g++-aarch64-linux-gnu"
+  build-essential dpkg-dev debhelper lintian iproute2 busybox xz-utils g++-aarch64-linux-gnu qemu-user"
 # kubectl, which may be there from elsewhere.
 command -v kubectl >/dev/null || package_packages="$package_packages kubernetes-client"
 # Kubernetes' schema. Every Python program loads a file of theirs as it starts, which bench/counts would

@@ -99,13 +99,15 @@ void WorkerGroup::hand_out() {
     hand_out(listener);
 }
 
-// Connections in the backlog. For TCP the kernel counts them. For a unix socket it only says
-// whether there is one, and the worker that gets the ticket accepts all it finds.
+// Connections in the backlog. For TCP the kernel counts them. Of a unix socket, and under emulation
+// as by qemu-user, it only says whether there is one, and the worker that gets the ticket accepts
+// all it finds.
 std::uint32_t WorkerGroup::pending(unsigned listener) const {
   const int fd = (*listeners_)[listener].get();
   tcp_info info{};
   socklen_t size = sizeof info;
-  if (::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0) return info.tcpi_unacked;
+  const bool is_counted = ::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0;
+  if (is_counted && info.tcpi_unacked > 0) return info.tcpi_unacked;
   pollfd readable{.fd = fd, .events = POLLIN, .revents = 0};
   return ::poll(&readable, 1, 0) == 1 ? 1 : 0;
 }
