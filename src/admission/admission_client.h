@@ -129,8 +129,6 @@ class PendingAdmission {
       : admission_client_(admission_client),
         decided_(decided),
         timer_(admission_client.loop_, Callback::of<&PendingAdmission::timer_due>(*this)) {}
-  PendingAdmission(const PendingAdmission&) = delete;
-  PendingAdmission& operator=(const PendingAdmission&) = delete;
   ~PendingAdmission() { leave(); }
 
   State enter(const AdmissionRequest& request);

@@ -31,8 +31,6 @@ class Checker {
   // `workers`: the socket that all workers share. It ends when all other ends of `lifeline` are
   // closed. `rules`, by their numbers, outlive it.
   Checker(Fd workers, Fd lifeline, std::vector<const Options*> rules, const Limits& limits);
-  Checker(const Checker&) = delete;
-  Checker& operator=(const Checker&) = delete;
   ~Checker();
 
   Loop& loop() { return loop_; }

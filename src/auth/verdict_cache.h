@@ -22,8 +22,6 @@ class VerdictCache {
   // `lifetime` 0: nothing is kept.
   explicit VerdictCache(Clock::duration lifetime, std::size_t entries_max = 1024);
   ~VerdictCache();
-  VerdictCache(const VerdictCache&) = delete;
-  VerdictCache& operator=(const VerdictCache&) = delete;
 
   // `rule`: its number. `client`: net::Address::client(); what one has proved lets no other guess.
   Digest key_of(std::uint32_t rule, std::uint64_t client, std::string_view user,

@@ -24,8 +24,6 @@ class Verifier {
  public:
   // `checker`: the socket to it that all workers share; the caller keeps it.
   Verifier(Loop& loop, int checker, const Limits& limits);
-  Verifier(const Verifier&) = delete;
-  Verifier& operator=(const Verifier&) = delete;
 
  private:
   friend class PendingCheck;

@@ -28,8 +28,6 @@ class IdleConnections {
 
   explicit IdleConnections(Loop& loop)
       : loop_(loop), timer_(loop, Callback::of<&IdleConnections::close_old>(*this)) {}
-  IdleConnections(const IdleConnections&) = delete;
-  IdleConnections& operator=(const IdleConnections&) = delete;
 
   // The one that was used last, if its server has not closed it. No socket: there is none.
   Connected take(const std::string& address);

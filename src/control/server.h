@@ -34,8 +34,6 @@ class Server final : private ClosedInChild {
   static Result<std::unique_ptr<Server>> open(Loop& loop, const std::string& directory,
                                               Handler handler);
   ~Server();  // removes the socket
-  Server(const Server&) = delete;
-  Server& operator=(const Server&) = delete;
 
   const std::string& path() const { return path_; }
 

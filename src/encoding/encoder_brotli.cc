@@ -28,8 +28,6 @@ class Brotli final : public Encoder {
     ::BrotliEncoderSetParameter(state_, BROTLI_PARAM_QUALITY, 3);
     ::BrotliEncoderSetParameter(state_, BROTLI_PARAM_LGWIN, 17);  // 128 KiB
   }
-  Brotli(const Brotli&) = delete;
-  Brotli& operator=(const Brotli&) = delete;
   ~Brotli() override { ::BrotliEncoderDestroyInstance(state_); }
 
   void encode(std::string_view bytes, Then then, std::string& out) override {

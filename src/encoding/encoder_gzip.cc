@@ -26,8 +26,6 @@ class Gzip final : public Encoder {
     is_ready_ = ::deflateInit2(&stream_, level, Z_DEFLATED, window_of_gzip, memory,
                                Z_DEFAULT_STRATEGY) == Z_OK;
   }
-  Gzip(const Gzip&) = delete;
-  Gzip& operator=(const Gzip&) = delete;
   ~Gzip() override { ::deflateEnd(&stream_); }
   bool is_ready() const { return is_ready_; }
 

@@ -29,8 +29,6 @@ class Zstd final : public Encoder {
     std::string nothing;
     is_ready_ = compress({}, ZSTD_e_continue, nothing);  // takes all the memory that it will need
   }
-  Zstd(const Zstd&) = delete;
-  Zstd& operator=(const Zstd&) = delete;
   ~Zstd() override { ::ZSTD_freeCCtx(context_); }
   bool is_ready() const { return is_ready_; }
 

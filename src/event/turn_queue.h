@@ -31,8 +31,6 @@ class TurnQueue {
 
   TurnQueue(Loop& loop, Clock::duration share)
       : share_(share), next_turn_(loop, Callback::of<&TurnQueue::take_turn>(*this)) {}
-  TurnQueue(const TurnQueue&) = delete;
-  TurnQueue& operator=(const TurnQueue&) = delete;
   ~TurnQueue();
 
   // Done before it returns, if nobody waits and this turn has time left. It must not wait already.

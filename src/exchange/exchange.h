@@ -46,8 +46,6 @@ class Exchange final : public handler::Exchange {
   // All three outlive the exchange; wire and request only up to delivered() or client_gone(). A
   // local redirect changes the request.
   Exchange(Host& host, Wire& wire, http::Request& request);
-  Exchange(const Exchange&) = delete;
-  Exchange& operator=(const Exchange&) = delete;
   ~Exchange() override;
 
   // ---- called by the wire, never with a handler on the stack, except body_failed()

@@ -18,8 +18,6 @@ class ZygoteManagerProcess {
   ZygoteManagerProcess(const config::Config& config, const rlimit& descriptors);
   // Lets it end its zygotes, and waits for it, but not for ever. If we die, it ends by itself.
   ~ZygoteManagerProcess();
-  ZygoteManagerProcess(const ZygoteManagerProcess&) = delete;
-  ZygoteManagerProcess& operator=(const ZygoteManagerProcess&) = delete;
 
   // The workers' end of the channel to it.
   int channel() const { return channel_.get(); }

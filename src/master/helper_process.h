@@ -38,8 +38,6 @@ class HelperProcess {
   // `privileges` outlive it.
   HelperProcess(pool::Master& master, const process::Privileges& privileges, Role role);
   ~HelperProcess() { end(); }
-  HelperProcess(const HelperProcess&) = delete;
-  HelperProcess& operator=(const HelperProcess&) = delete;
 
   void start();
   // 0: none runs just now.

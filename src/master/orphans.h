@@ -24,8 +24,6 @@ class Orphans {
   explicit Orphans(Loop& loop, std::chrono::milliseconds interval = std::chrono::seconds(1));
   // Kills what is left: nobody will ask anything of it any more.
   ~Orphans();
-  Orphans(const Orphans&) = delete;
-  Orphans& operator=(const Orphans&) = delete;
 
   // Takes a dead zygote manager's zygotes out of its table.
   void adopt(warm::ZygoteTable& table);

@@ -13,8 +13,6 @@ class PasswordCheckerHost {
  public:
   PasswordCheckerHost(pool::Master& master, const config::Config& config,
                       const process::Privileges& privileges);
-  PasswordCheckerHost(const PasswordCheckerHost&) = delete;
-  PasswordCheckerHost& operator=(const PasswordCheckerHost&) = delete;
 
   // The end that all workers share.
   int workers_end() const { return workers_end_->get(); }

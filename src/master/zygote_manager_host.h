@@ -27,8 +27,6 @@ class ZygoteManagerHost {
                     std::function<void()> prepare);
   // Ends it, and its zygotes.
   ~ZygoteManagerHost();
-  ZygoteManagerHost(const ZygoteManagerHost&) = delete;
-  ZygoteManagerHost& operator=(const ZygoteManagerHost&) = delete;
 
   // The end of the channel to the zygote manager that all workers share.
   int workers_end() const { return workers_end_->get(); }

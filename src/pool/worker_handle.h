@@ -38,8 +38,6 @@ struct WorkerHandle {
   WorkerHandle(WorkerEvents& owner, Loop& loop, WorkerGroup& group, unsigned slot, unsigned ordinal,
                WorkerRow& row);
   ~WorkerHandle();
-  WorkerHandle(const WorkerHandle&) = delete;
-  WorkerHandle& operator=(const WorkerHandle&) = delete;
 
   // Also cancels the timer of the state before.
   void enter(State next);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "access/peer.h"
+#include "auth/options.h"
 #include "base/tree.h"
 #include "config/forward.h"
 #include "http/target.h"

@@ -32,10 +32,6 @@ void Exposition::family(std::string_view name, std::string_view type, std::strin
   fmt::format_to(std::back_inserter(text_), "# HELP {0} {2}\n# TYPE {0} {1}\n", name, type, help);
 }
 
-void Exposition::sample(Labels labels, double value) {
-  line("", labels, "", value);
-}
-
 void Exposition::histogram(Labels labels, const account::Histogram::Counts& counts,
                            std::chrono::microseconds sum) {
   auto bound = first_bound;

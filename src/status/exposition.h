@@ -19,7 +19,16 @@ class Exposition {
 
   // The following samples belong to this metric. `type`: "counter", "gauge", "histogram".
   void family(std::string_view name, std::string_view type, std::string_view help);
-  void sample(Labels labels, double value);
+  template <typename Number>
+  void sample(Labels labels, Number value) {
+    line("", labels, "", static_cast<double>(value));
+  }
+  // A metric of one sample.
+  template <typename Number>
+  void single(std::string_view name, std::string_view type, Number value, std::string_view help) {
+    family(name, type, help);
+    sample({}, value);
+  }
   // With ten buckets, each four times as long as the one before, from 256 microseconds on.
   void histogram(Labels labels, const account::Histogram::Counts& counts,
                  std::chrono::microseconds sum);

@@ -20,72 +20,63 @@ void add_tls(Exposition& out, const Report& report) {
   const Report::Totals& totals = report.totals;
   out.family("cgisrv_tls_handshakes_total", "counter",
              "Handshakes of TLS: in full, resumed, or begun and not completed.");
-  out.sample({{"result", "full"}}, static_cast<double>(totals.tls_handshakes));
-  out.sample({{"result", "resumed"}}, static_cast<double>(totals.tls_resumed));
-  out.sample({{"result", "failed"}}, static_cast<double>(totals.tls_failed));
+  out.sample({{"result", "full"}}, totals.tls_handshakes);
+  out.sample({{"result", "resumed"}}, totals.tls_resumed);
+  out.sample({{"result", "failed"}}, totals.tls_failed);
   out.family("cgisrv_certificate_not_after_seconds", "gauge",
              "Until when a certificate is valid, in Unix time.");
   for (const Report::Certificate& each : report.certificates)
-    out.sample({{"site", each.site}, {"file", each.file}}, static_cast<double>(each.not_after));
+    out.sample({{"site", each.site}, {"file", each.file}}, each.not_after);
 }
 
 // Nothing where nobody has spoken it.
 void add_http2(Exposition& out, const Report& report) {
   const Report::Totals& totals = report.totals;
   if (totals.http2_connections == 0) return;
-  const auto counter = [&](std::string_view name, std::uint64_t value, std::string_view help) {
-    out.family(name, "counter", help);
-    out.sample({}, static_cast<double>(value));
-  };
-  counter("cgisrv_http2_connections_total", totals.http2_connections, "Connections of HTTP/2.");
-  counter("cgisrv_http2_streams_total", totals.http2_streams, "Requests by HTTP/2.");
-  counter("cgisrv_http2_resets_total", totals.http2_resets,
-          "Streams that a client has reset, or that were reset for what it did.");
-  counter("cgisrv_http2_refused_total", totals.http2_refused,
-          "Connections of HTTP/2 that were ended for what their clients did.");
+  out.single("cgisrv_http2_connections_total", "counter", totals.http2_connections,
+             "Connections of HTTP/2.");
+  out.single("cgisrv_http2_streams_total", "counter", totals.http2_streams, "Requests by HTTP/2.");
+  out.single("cgisrv_http2_resets_total", "counter", totals.http2_resets,
+             "Streams that a client has reset, or that were reset for what it did.");
+  out.single("cgisrv_http2_refused_total", "counter", totals.http2_refused,
+             "Connections of HTTP/2 that were ended for what their clients did.");
 }
 
 void add_server(Exposition& out, const Report& report) {
   const Report::Server& server = report.server;
   const Report::Totals& totals = report.totals;
-  const auto counter = [&](std::string_view name, std::uint64_t value, std::string_view help) {
-    out.family(name, "counter", help);
-    out.sample({}, static_cast<double>(value));
-  };
-  const auto gauge = [&](std::string_view name, double value, std::string_view help) {
-    out.family(name, "gauge", help);
-    out.sample({}, value);
-  };
   out.family("cgisrv_build_info", "gauge", "Which server this is; always 1.");
   out.sample({{"version", server.version}}, 1);
-  gauge("cgisrv_ready", why_not_ready(report).empty() ? 1 : 0,
-        "Whether it wants requests: 1 while /readyz says 200, else 0.");
-  gauge("cgisrv_uptime_seconds", server.uptime_seconds, "Since the server was started.");
-  gauge("cgisrv_generation", server.generation,
-        "Which configuration serves: 1 at the start, one more for each that took its place.");
-  gauge("cgisrv_drained", server.is_drained() ? 1 : 0,
-        "1 while the administrator has drained the server: load balancers send it nothing new.");
-  counter("cgisrv_connections_accepted_total", totals.connections_accepted,
-          "Connections that workers have accepted.");
-  counter("cgisrv_worker_deaths_total", totals.worker_deaths,
-          "Workers that ended without being told to.");
-  counter("cgisrv_worker_retirements_total", totals.worker_retirements,
-          "Workers that were replaced, since they had served enough.");
+  out.single("cgisrv_ready", "gauge", why_not_ready(report).empty() ? 1 : 0,
+             "Whether it wants requests: 1 while /readyz says 200, else 0.");
+  out.single("cgisrv_uptime_seconds", "gauge", server.uptime_seconds,
+             "Since the server was started.");
+  out.single("cgisrv_generation", "gauge", server.generation,
+             "Which configuration serves: 1 at the start, one more for each that took its place.");
+  out.single(
+      "cgisrv_drained", "gauge", server.is_drained() ? 1 : 0,
+      "1 while the administrator has drained the server: load balancers send it nothing new.");
+  out.single("cgisrv_connections_accepted_total", "counter", totals.connections_accepted,
+             "Connections that workers have accepted.");
+  out.single("cgisrv_worker_deaths_total", "counter", totals.worker_deaths,
+             "Workers that ended without being told to.");
+  out.single("cgisrv_worker_retirements_total", "counter", totals.worker_retirements,
+             "Workers that were replaced, since they had served enough.");
   out.family("cgisrv_lost_log_lines_total", "counter",
              "Lines that no log took: its disk was full, or its reader slow.");
-  out.sample({{"log", "access"}}, static_cast<double>(log::lost(log::Kind::access)));
-  out.sample({{"log", "error"}}, static_cast<double>(log::lost(log::Kind::error)));
+  out.sample({{"log", "access"}}, log::lost(log::Kind::access));
+  out.sample({{"log", "error"}}, log::lost(log::Kind::error));
   out.family("cgisrv_reloads_total", "counter", "Reloads of the configuration.");
-  out.sample({{"result", "done"}}, static_cast<double>(totals.reloads));
-  out.sample({{"result", "failed"}}, static_cast<double>(totals.reloads_failed));
+  out.sample({{"result", "done"}}, totals.reloads);
+  out.sample({{"result", "failed"}}, totals.reloads_failed);
   add_tls(out, report);
   add_http2(out, report);
-  gauge("cgisrv_programs_running", static_cast<double>(report.admission.running),
-        "Programs that run now.");
-  gauge("cgisrv_programs_running_max", static_cast<double>(report.admission.limit),
-        "How many programs may run now.");
-  gauge("cgisrv_requests_waiting", static_cast<double>(report.admission.waiting),
-        "Requests that wait for a place to run in.");
+  out.single("cgisrv_programs_running", "gauge", report.admission.running,
+             "Programs that run now.");
+  out.single("cgisrv_programs_running_max", "gauge", report.admission.limit,
+             "How many programs may run now.");
+  out.single("cgisrv_requests_waiting", "gauge", report.admission.waiting,
+             "Requests that wait for a place to run in.");
 }
 
 void add_workers(Exposition& out, const Report& report) {
@@ -99,7 +90,7 @@ void add_workers(Exposition& out, const Report& report) {
   const auto of_each = [&](std::string_view name, std::string_view help, auto value) {
     out.family(name, "gauge", help);
     for (const Worker& worker : report.workers)
-      out.sample({{"worker", fmt::to_string(worker.index)}}, static_cast<double>(worker.*value));
+      out.sample({{"worker", fmt::to_string(worker.index)}}, worker.*value);
   };
   of_each("cgisrv_worker_connections", "Connections that are open.", &Worker::connections);
   of_each("cgisrv_worker_connections_max", "How many connections it may hold.",
@@ -116,7 +107,7 @@ void add_requests(Exposition& out, const telemetry::Traffic& traffic) {
         out.sample({{"site", row.site()},
                     {"location", row.location()},
                     {"status", fmt::to_string(status)}},
-                   static_cast<double>(count));
+                   count);
   });
   out.family("cgisrv_request_duration_seconds", "histogram",
              "From the request's head to the end of its response, over all sites.");
@@ -147,7 +138,7 @@ class Programs {
   template <typename Value>
   void one(std::string_view name, std::string_view type, std::string_view help, Value value) {
     each(name, type, help, [&](const Program& program, const std::string& id) {
-      out_.sample({{"program", program.file}, {"id", id}}, static_cast<double>(program.*value));
+      out_.sample({{"program", program.file}, {"id", id}}, program.*value);
     });
   }
 
@@ -155,8 +146,7 @@ class Programs {
     each("cgisrv_program_requests_total", "counter", "Requests for the program, by how they ended.",
          [&](const Program& program, const std::string& id) {
            for (const auto& [outcome, count] : program.outcomes)
-             out_.sample({{"program", program.file}, {"id", id}, {"outcome", outcome}},
-                         static_cast<double>(count));
+             out_.sample({{"program", program.file}, {"id", id}, {"outcome", outcome}}, count);
          });
   }
   void starts() {
@@ -164,9 +154,9 @@ class Programs {
          "How its processes came to be: executed (cold), or forked from a zygote (warm).",
          [&](const Program& program, const std::string& id) {
            out_.sample({{"program", program.file}, {"id", id}, {"start", "cold"}},
-                       static_cast<double>(program.cold_starts));
+                       program.cold_starts);
            out_.sample({{"program", program.file}, {"id", id}, {"start", "warm"}},
-                       static_cast<double>(program.warm_starts));
+                       program.warm_starts);
          });
   }
   void histogram(std::string_view name, std::string_view help,

@@ -34,8 +34,6 @@ class Contexts {
   // certificates and authorities are the same, and nowhere else.
   static Result<std::unique_ptr<Contexts>> make(const std::vector<Site>& sites,
                                                 const TicketKeys& keys);
-  Contexts(const Contexts&) = delete;
-  Contexts& operator=(const Contexts&) = delete;
   ~Contexts();
 
   void choose_by(Choose choose);

@@ -50,8 +50,6 @@ class Zygotes {
   // number.
   Zygotes(Loop& loop, int manager, unsigned worker);
   ~Zygotes();
-  Zygotes(const Zygotes&) = delete;
-  Zygotes& operator=(const Zygotes&) = delete;
 
   // Which of a program's zygotes this worker asks.
   std::uint32_t number(const Options& options) const {
@@ -163,8 +161,6 @@ class PendingFork {
   PendingFork(Zygotes& zygotes, Callback decided);
   // Takes back a request that has only been asked for; if it has begun, ends it.
   ~PendingFork();
-  PendingFork(const PendingFork&) = delete;
-  PendingFork& operator=(const PendingFork&) = delete;
 
   // Asks. Returns why it was not even sent, in a word: start it cold. Empty: it was.
   std::string_view ask(const ForkRequest& request) { return zygotes_.send(request, *this); }
