@@ -35,6 +35,7 @@ struct QueueOptions {
   unsigned size = 256;
   unsigned per_client = 0;  // 0: see waiting_per_client()
   std::chrono::milliseconds timeout{30'000};
+  std::optional<std::uint64_t> retry_after_s;  // of who is refused; not set: as of any other 503
 };
 
 // [cgi], and again in each location. Duration::max() stands for "unlimited".

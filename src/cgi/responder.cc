@@ -240,6 +240,8 @@ void Responder::fail(Outcome outcome, int status, std::string reason, std::strin
                            .exit = {},
                            .stderr_tail = stderr_log_.tail(),
                            .output_head = std::move(printed)};
+  if (outcome == Outcome::refused && options_.queue.retry_after_s)
+    failure.fields.push_back({"Retry-After", std::to_string(*options_.queue.retry_after_s)});
   add_to(failure);
   close(outcome, failure.reason);
   exchange_.fail(std::move(failure));

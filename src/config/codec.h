@@ -138,8 +138,8 @@ Number size(Range range, Word word = {});      // "10m"
 Number duration(Range range, Word word = {});  // "5s"
 // A number, "auto", or "auto up to N".
 Codec<admission::MaxRunning> max_running(Range range);
-// A duration in whole seconds, as the kernel counts processor time.
-Codec<std::optional<std::uint64_t>> whole_seconds(Range range, Word word);
+// A duration in whole seconds, rounded up: as the kernel counts processor time, and HTTP says it.
+Codec<std::optional<std::uint64_t>> whole_seconds(Range range, Word word = {});
 
 // One of several words: gives the enumerator of its index, false or true, or the text itself.
 struct Choice {

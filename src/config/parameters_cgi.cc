@@ -22,6 +22,9 @@ struct CgiTables {
        "`size` where `max_running_per_client` is set, else all."},
       {"timeout", &QueueOptions::timeout, duration({0, hour}),
        "How long a request waits; answers 503 past it."},
+      {"retry_after", &QueueOptions::retry_after_s, whole_seconds({second, day}), unset("`\"5s\"`"),
+       "What a request that finds no place, here or at its backend, is told in `Retry-After`, in whole "
+       "seconds: when to come again. Any other 503 says 5 seconds."},
   }};
 
   SectionOf<WarmOptions> warm{

@@ -43,8 +43,7 @@ constexpr auto texts = std::to_array<ErrorText>({
     {502, "The program behind this page failed.",
      "Try again. If it stays so, tell whoever runs this site the request id: the server's log has "
      "the reason beside it."},
-    {503, "The server has all the work it can take.",
-     "Wait a few seconds, then load the page again."},
+    {503, "The server has all the work it can take.", "Wait a little, then load the page again."},
     {504, "The program behind this page took too long.",
      "Try again later or ask for less at once. If it stays so, tell whoever runs this site the "
      "request id."},

@@ -203,6 +203,9 @@ void add_program(Page& page, const Located& located) {
   for (const auto& [name, value] : variables)
     if (!value.empty()) page.add(nullptr, "  {} = {}", name, value);
   page.add(nullptr, "  methods: all but CONNECT and TRACE, which are 405");
+  if (const auto seconds = located.location->cgi.queue.retry_after_s)
+    page.add(nullptr, "  503 with Retry-After: {}, if it finds no place (queue.retry_after)",
+             *seconds);
 }
 
 // `query`: of the URL, with its question mark; it goes along.

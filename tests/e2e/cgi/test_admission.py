@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import struct
@@ -156,6 +157,27 @@ def test_no_queue_at_all(server, site):
     assert refused.status == 503 and refused.header("Retry-After")
     go(site)
     assert first.read_response().status == 200
+
+
+def test_who_is_refused_is_told_when_to_come_again(start, site):
+    """What a location says goes before what the server says; with neither it is 5 seconds."""
+    site.c_program("counted.cgi", COUNTED)
+    for name in ("ours", "all"):
+        (site.root / name).mkdir()
+        shutil.copy(site.root / "counted.cgi", site.root / name)
+    ours = 'queue = { retry_after = "90s" }'
+    locations = f'[[site.location]]\nmatch = "/ours/"\ncgi = true\n{ours}\n'
+    for cgi, common in (("", "5"), (', retry_after = "2m"', "120")):
+        running = start(config=cgi_site(
+            site.root, locations, cgi=f"max_running = 1\nqueue = {{ size = 0{cgi} }}"))
+        for path, expected in (("/ours/counted.cgi", "90"), ("/all/counted.cgi", common)):
+            first = running.connect()
+            first.send(head("GET", path))
+            assert until(lambda: admission(running)[0] == 1)
+            refused = running.get(path)
+            assert refused.status == 503 and refused.header("Retry-After") == expected
+            first.close()
+            assert until(lambda: admission(running)[0] == 0)
 
 
 def test_waiting_has_a_deadline(server, site):

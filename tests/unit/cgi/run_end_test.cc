@@ -156,6 +156,22 @@ TEST_F(EndOfRun, PastAsManyProgramsAsAreToldApartFewerAreToWait) {
   run.reset();
 }
 
+TEST_F(EndOfRun, WhoFindsNoPlaceIsToldWhenToComeAgain) {
+  admission::Table table;
+  admission::Message asked{};
+  admission::AdmissionClient admission_client(
+      loop, table, 0, [&](const admission::Message& message) { asked = message; });
+  context.admission_client = &admission_client;
+  options.queue.retry_after_s = 90;
+  start("");
+  admission_client.on_message(
+      {.kind = admission::Message::Kind::crowded, .request = asked.request});
+  ASSERT_EQ(exchange.failure.fields.size(), 1U);
+  EXPECT_EQ(exchange.failure.fields[0].name, "Retry-After");
+  EXPECT_EQ(exchange.failure.fields[0].value, "90");
+  run.reset();
+}
+
 // Its program is known from earlier runs.
 TEST_F(EndOfRun, ABodyThatCannotBeKeptIsInItsProgramsFigures) {
   admission::Table table;

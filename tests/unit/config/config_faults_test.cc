@@ -183,6 +183,11 @@ TEST_F(ConfigFaultsTest, ChecksTypesAndRanges) {
                            HasSubstr("unknown key 'zygote' in [cgi.warm]")));
   EXPECT_THAT(faults_before_site("[cgi]\nwarm = { preload = 'standart' }"),
               ElementsAre(HasSubstr("did you mean \"standard\"?")));
+  for (const auto* time : {"'0s'", "'2d'", "30", "'off'"})
+    EXPECT_THAT(faults_before_site(fmt::format("[cgi]\nqueue = {{ retry_after = {} }}", time)),
+                ElementsAre(HasSubstr(
+                    "'retry_after' must be a duration such as \"10s\": \"1s\" to \"1d\"")))
+        << time;
   for (const auto* name : {"", "a b", "a.", ".a", "a..b", "A:B", "A::", "1a", "a.1", "a,b", "a\""})
     EXPECT_THAT(faults_before_site(fmt::format("[cgi]\nwarm = {{ preload = ['a', '{}'] }}", name)),
                 ElementsAre(HasSubstr("is no name of a module")))

@@ -172,6 +172,23 @@ body_size = "1k")");
   EXPECT_EQ(location.cgi.rlimits.processes, std::nullopt);
 }
 
+TEST_F(ConfigTest, ReadsWhenTheRefusedAreToComeAgain) {
+  const Config config = good(R"([[site]]
+root = "www"
+[[site.location]]
+match = "/a/"
+queue = { retry_after = "1500ms" }
+[[site.location]]
+match = "/b/"
+queue = { size = 3 }
+[cgi]
+queue = { retry_after = "2m" })");
+  EXPECT_EQ(config.sites[0].fallback.cgi.queue.retry_after_s, 120);
+  EXPECT_EQ(config.sites[0].locations[0].cgi.queue.retry_after_s, 2) << "rounded up";
+  EXPECT_EQ(config.sites[0].locations[1].cgi.queue.retry_after_s, 120) << "inherited";
+  EXPECT_EQ(with_site("").cgi.queue.retry_after_s, std::nullopt);
+}
+
 TEST_F(ConfigTest, ReadsWhoIsLetIn) {
   const auto config = good(
       "[[site]]\nroot = 'www'\nallow = ['192.0.2.0/24', 'local']\n"

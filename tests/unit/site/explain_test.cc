@@ -90,6 +90,14 @@ TEST_F(Explain, SaysWhatAWebServerMayName) {
   EXPECT_THAT(explained(site, "/nph-x.cgi"), Not(HasSubstr("web server")));
 }
 
+TEST_F(Explain, SaysWhenWhoFindsNoPlaceIsToComeAgain) {
+  const std::string site = "[[site.location]]\nmatch = \"*.cgi\"\ncgi = true\n";
+  EXPECT_THAT(
+      explained(site + "queue = { retry_after = \"2m\" }\n", "/nph-x.cgi"),
+      HasSubstr("\n  503 with Retry-After: 120, if it finds no place (queue.retry_after)\n"));
+  EXPECT_THAT(explained(site, "/nph-x.cgi"), Not(HasSubstr("Retry-After")));
+}
+
 TEST_F(Explain, SaysHowAPathBegins) {
   EXPECT_THAT(explained("", "/a/../../b"), HasSubstr("400: the path /a/../../b is broken"));
 }
