@@ -24,7 +24,8 @@ struct Failure {
   std::string exit;         // of a program: "exit status 3"; empty where it does not apply
   std::string stderr_tail;  // of a program, raw
   std::string output_head;  // of a program, raw; set where its output is at fault
-  // What the client itself did wrong. Shown to every client: it reveals nothing of the server.
+  // What the client itself did wrong. Shown to every client: it reveals nothing of the server. With
+  // it a 5xx is no fault of the server either: it is logged as information, and not as an error.
   std::string told{};
   // They go with the page, whichever that is: Allow, WWW-Authenticate, Retry-After. A 503 without
   // Retry-After gets that of the exchange.

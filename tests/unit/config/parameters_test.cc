@@ -8,6 +8,7 @@
 #include <fstream>
 #include <iterator>
 #include <set>
+#include <string>
 
 #include "config/reference.h"
 
@@ -53,6 +54,14 @@ TEST(Parameters, KnowWhereAKeyBelongs) {
   EXPECT_THAT(sections_with("grace"), ElementsAre("[cgi]", "[[site.location]]"));
   EXPECT_THAT(sections_with("start"), ElementsAre("[cgi]", "[[site.location]]"));
   EXPECT_THAT(sections_with("no_such_key"), ElementsAre());
+}
+
+TEST(Parameters, AreWordsOfTheFuzzer) {
+  std::ifstream stream(CGISRV_SOURCE_DIR "/tests/fuzz/dictionary/config.dict");
+  const std::set<std::string> words{std::istream_iterator<std::string>(stream), {}};
+  for_each_row([&](const Section&, const Parameter& row) {
+    EXPECT_TRUE(words.contains(fmt::format("\"{}\"", row.key))) << row.key;
+  });
 }
 
 TEST(Reference, ListsTheFieldsOfTheAccessLog) {
