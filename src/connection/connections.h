@@ -57,6 +57,8 @@ class Connections {
   // Whether a request may run beside others of its connection. Each that may ends by end_beside().
   bool begin_beside();
   void end_beside() { --beside_; }
+  // Lines of what clients have done wrong.
+  log::RareLines& client_faults() { return client_faults_; }
 
  private:
   std::size_t let_go(Connection::Use use, std::size_t most);
@@ -78,6 +80,7 @@ class Connections {
   std::size_t let_go_ = 0;   // closed, and not yet reported
   log::RareLines crowds_{std::chrono::minutes(1)};
   log::RareLines refusals_{std::chrono::minutes(1)};
+  log::RareLines client_faults_{std::chrono::seconds(10)};
   bool is_in_lists_ = false;  // iterating over them: nothing else may be closed
 };
 

@@ -26,9 +26,11 @@ Signals::Signals(Loop& loop, std::initializer_list<int> signals, SignalCallback 
   if (!*fd_) cannot_begin("watching signals");
 }
 
+// One in each turn of the loop: whoever sends them faster than they are carried out holds up
+// nothing.
 void Signals::ready() {
   signalfd_siginfo info;
-  while (::read(fd_->get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info))
+  if (::read(fd_->get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info))
     handler_(static_cast<int>(info.ssi_signo));
 }
 

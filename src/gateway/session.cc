@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "base/log.h"
-#include "base/rare_lines.h"
 #include "connection/connections.h"
 #include "gateway/other_protocol.h"
 
@@ -108,12 +107,11 @@ void Session::received(std::string_view bytes) {
 
 // `first`: what a connection has begun with.
 void Session::note(std::string_view problem, std::string_view first) {
-  static log::RareLines lines(std::chrono::seconds(10));
-  if (!lines.pass(loop().now())) return;
+  if (!connections_.client_faults().pass(loop().now())) return;
   std::string line = why_not_understood(first, listen_.protocol, address().text());
   if (line.empty())
     line = fmt::format("{} has sent {}; its connection is closed", client_.peer().text(), problem);
-  log::line(log::Level::notice, "{}{}", line, lines.left_out());
+  log::line(log::Level::notice, "{}{}", line, connections_.client_faults().left_out());
 }
 
 // Each in its turn: who has just been told is told last the next time.
@@ -133,9 +131,11 @@ void Session::input_due() {
 }
 
 void Session::head_due() {
-  log::line(log::Level::notice,
-            "{} has not sent a whole request in time (header_timeout); its connection is closed",
-            client_.peer().text());
+  if (connections_.client_faults().pass(loop().now()))
+    log::line(
+        log::Level::notice,
+        "{} has not sent a whole request in time (header_timeout); its connection is closed{}",
+        client_.peer().text(), connections_.client_faults().left_out());
   close();
 }
 

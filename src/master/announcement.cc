@@ -39,7 +39,7 @@ void announce(const std::string& what, const Generation& generation) {
 std::string addresses_of(const Generation& generation) {
   std::string all;
   for (const Listening& each : generation.listening())
-    all += (all.empty() ? "" : ", ") + address_url(each.address, each.options->tls);
+    all += (all.empty() ? "" : ", ") + listener_text(each.address, *each.options);
   return all;
 }
 

@@ -17,8 +17,9 @@ namespace cgisrv::master {
 namespace {
 
 constexpr auto restart_delay = std::chrono::seconds(1);
-constexpr int stop_timeout_ms = 2000;
-constexpr int kill_patience_ms = 1000;  // for an uninterruptible process, we do not wait
+// The master does nothing else meanwhile. A process of the server's user may keep one from ending.
+constexpr int stop_timeout_ms = 500;
+constexpr int kill_patience_ms = 100;  // for an uninterruptible process, we do not wait
 
 }  // namespace
 

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "base/units.h"
+#include "config/backend_names.h"
 #include "config/password_rules.h"
 #include "master/announcement.h"
 #include "master/pid_file.h"
@@ -206,6 +207,7 @@ void MasterProcess::end() {
   hang_up_again_.reset();
   drain_delay_.reset();
   upgrade_.reset();
+  lookup_.reset();
   generations_.remove_if([this](const auto& each) { return each.get() != current_; });
   current_->end();
   orphans_.reset();
@@ -217,7 +219,7 @@ void MasterProcess::end() {
 // ---- reload ------------------------------------------------------------------------------------
 
 bool MasterProcess::is_busy() const {
-  return !is_ready_ || is_leaving_ || is_ending_ || next_ != nullptr || upgrade_;
+  return !is_ready_ || is_leaving_ || is_ending_ || next_ != nullptr || upgrade_ || lookup_;
 }
 
 // A signal's sender sees no refusal, so it is carried out when possible.
@@ -240,7 +242,23 @@ void MasterProcess::reload(control::Reply reply) {
                          text + "nothing was changed: the server goes on as it is configured\n"}));
   }
   std::string notes = keep_what_needs_a_restart(this->config(), *config);
-  reload_with(std::move(*config), std::move(notes), reply);
+  look_up(std::move(*config), std::move(notes), std::move(reply));
+}
+
+// Names may take seconds. Whatever ends the server meanwhile ends that, too.
+void MasterProcess::look_up(config::Config next, std::string notes, control::Reply reply) {
+  if (config::unknown_backends(next).empty())
+    return reload_with(std::move(next), std::move(notes), reply);
+  lookup_ = std::make_unique<BackendLookup>(
+      master_->loop(), std::move(next),
+      [this, notes = std::move(notes), reply = std::move(reply)](Result<config::Config> found) {
+        const auto lookup = std::exchange(lookup_, nullptr);
+        if (is_leaving_ || is_ending_)
+          return reply(logged({exit_status::unavailable, std::string(busy)}));
+        if (!found) return not_reloaded(found.error(), reply);
+        reload_with(std::move(*found), notes, reply);
+      });
+  lookup_->begin();
 }
 
 // The configuration stays as it is: its file may be in an editor.
@@ -253,12 +271,15 @@ void MasterProcess::certificates_replaced() {
 void MasterProcess::reload_with(config::Config next, std::string notes,
                                 const control::Reply& reply) {
   const auto begun = begin_reload(std::move(next), std::move(notes), reply);
-  if (begun) return;
+  if (!begun) not_reloaded(begun.error(), reply);
+}
+
+void MasterProcess::not_reloaded(const Error& why, const control::Reply& reply) {
   common_.shared_stats.count_reload(false);
   state_->ready();
-  reply(logged({exit_status_of(begun.error()),
+  reply(logged({exit_status_of(why),
                 fmt::format("{}\nnothing was changed: the server goes on as it is configured\n",
-                            begun.error().what)}));
+                            why.what)}));
 }
 
 Result<void> MasterProcess::begin_reload(config::Config config, std::string notes,

@@ -13,6 +13,7 @@
 
 #include "admission/admission_scheduler.h"
 #include "admission/psi_monitor.h"
+#include "master/backend_lookup.h"
 #include "master/certificates.h"
 #include "master/control_commands.h"
 #include "master/generation.h"
@@ -59,7 +60,9 @@ class MasterProcess final : public ServerControl {
   void note_life(std::string_view what) const;
   void end();
 
+  void look_up(config::Config next, std::string notes, control::Reply reply);
   void reload_with(config::Config next, std::string notes, const control::Reply& reply);
+  void not_reloaded(const Error& why, const control::Reply& reply);
   void certificates_replaced();
   Result<void> begin_reload(config::Config config, std::string notes, const control::Reply& reply);
   void reloaded(const std::string& problem, const std::string& notes, const control::Reply& reply);
@@ -86,6 +89,7 @@ class MasterProcess final : public ServerControl {
   std::unique_ptr<Admitting> admitting_;
   std::unique_ptr<ControlCommands> control_commands_;
   std::unique_ptr<Upgrade> upgrade_;
+  std::unique_ptr<BackendLookup> lookup_;  // of a reload that is under way
   std::unique_ptr<CertificateWatch> certificate_watch_;
   std::unique_ptr<ServiceState> state_;
   std::unique_ptr<Timer> hang_up_again_;

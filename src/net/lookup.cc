@@ -3,7 +3,6 @@
 #include <cgisrv/fd.h>
 #include <fcntl.h>
 #include <netdb.h>
-#include <poll.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -21,19 +20,17 @@ namespace cgisrv::net {
 
 namespace {
 
-using std::chrono::milliseconds;
-using std::chrono::steady_clock;
-
 constexpr std::string_view failed = "!";  // begins the line that says why
+constexpr std::size_t answer_bytes_max = 1 << 20;
 
-// The child's answer: a line for each address, or why there is none.
+// A line for each address, or one that says why there is none; then an empty line.
 std::string ask(const HostPort& wanted) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* list = nullptr;
   const int error = ::getaddrinfo(wanted.host.c_str(), nullptr, &hints, &list);
   if (error != 0)
-    return fmt::format("{}{}\n", failed,
+    return fmt::format("{}{}\n\n", failed,
                        error == EAI_SYSTEM ? errno_text(errno) : ::gai_strerror(error));
   std::string answer;
   std::size_t count = 0;
@@ -48,47 +45,44 @@ std::string ask(const HostPort& wanted) {
                           host.contains(':') ? "]" : "", wanted.port);
     ++count;
   }
-  return answer;  // not freed: the process ends
+  return answer + '\n';  // the list is not freed: the process ends
 }
 
 // It keeps nothing of its parent's but the pipe, and ends with it.
-[[noreturn]] void become(const HostPort& wanted, int pipe, const process::Privileges& privileges) {
+[[noreturn]] void become(const std::vector<HostPort>& wanted, int pipe,
+                         const process::Privileges& privileges) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   ::prctl(PR_SET_NAME, "cgisrv-lookup");
   constexpr int kept = STDERR_FILENO + 1;
   if (::dup2(pipe, kept) != kept || ::close_range(kept + 1, ~0U, 0) != 0) ::_exit(1);
   if (!process::drop_privileges(privileges)) ::_exit(1);
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // a change of user has cleared it
-  const std::string answer = ask(wanted);
-  ::_exit(::write(kept, answer.data(), answer.size()) < 0 ? 1
-                                                          : 0);  // one piece: less than PIPE_BUF
-}
-
-// Empty: the child has ended without an answer. Nothing: it has taken too long.
-std::optional<std::string> read_within(int pipe, milliseconds time) {
-  const auto end = steady_clock::now() + time;
-  for (;;) {
-    const auto left = std::chrono::ceil<milliseconds>(end - steady_clock::now());
-    pollfd waiting{pipe, POLLIN, 0};
-    const int ready =
-        ::poll(&waiting, 1, static_cast<int>(std::max(left, milliseconds(0)).count()));
-    if (ready < 0 && errno == EINTR) continue;
-    if (ready == 0) return std::nullopt;
-    std::array<char, 4096> buffer;
-    const ssize_t size = ::read(pipe, buffer.data(), buffer.size());
-    return size > 0 ? std::string(buffer.data(), static_cast<std::size_t>(size)) : std::string();
+  for (const HostPort& each : wanted) {
+    const std::string answer = ask(each);  // one piece: less than PIPE_BUF
+    if (::write(kept, answer.data(), answer.size()) < 0) ::_exit(1);
   }
+  ::_exit(0);
 }
 
-Result<std::vector<std::string>> addresses_in(std::string_view answer) {
+// The child reads what is foreign: its word is, too.
+bool is_address_of(const HostPort& wanted, std::string_view line) {
+  const auto address = parse_address(line);
+  return address && !address->is_unix() && address->port() == wanted.port;
+}
+
+// Takes the lines of one name from `answer`.
+Addresses take_addresses(const HostPort& wanted, std::string_view& answer) {
   std::vector<std::string> addresses;
+  std::string why;
   while (!answer.empty()) {
     const std::string_view line = text::take_until(answer, '\n');
-    if (line.starts_with(failed)) return fail("{}", text::printable(line.substr(1), 200));
-    if (addresses.size() < addresses_max && parse_address(line)) addresses.emplace_back(line);
+    if (line.empty()) break;
+    if (line.starts_with(failed)) why = text::printable(line.substr(1), 200);
+    if (addresses.size() < addresses_max && is_address_of(wanted, line))
+      addresses.emplace_back(line);
   }
-  if (addresses.empty()) return fail("it has no address");
-  return addresses;
+  if (!addresses.empty()) return addresses;
+  return fail("{}", why.empty() ? "it has no address" : why);
 }
 
 }  // namespace
@@ -109,25 +103,45 @@ std::optional<HostPort> parse_host_port(std::string_view text) {
   return HostPort{std::string(host), *port};
 }
 
-Result<std::vector<std::string>> look_up(const HostPort& wanted, milliseconds time,
-                                         const process::Privileges& privileges) {
+Result<Lookup> Lookup::begin(std::vector<HostPort> wanted, const process::Privileges& privileges) {
   std::array<int, 2> ends{-1, -1};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) return fail_errno(errno, "no pipe");
-  const Fd mine(ends[0]);
-  Fd theirs(ends[1]);
+  Fd mine(ends[0]);
+  const Fd theirs(ends[1]);
+  ::fcntl(mine.get(), F_SETFL, O_NONBLOCK);
   const pid_t child = ::fork();
   if (child == 0) become(wanted, theirs.get(), privileges);
   if (child < 0) return fail_errno(errno, "no process to ask");
-  theirs.reset();
-  const auto answer = read_within(mine.get(), time);
-  ::kill(child, SIGKILL);  // it is not reaped yet
-  while (::waitpid(child, nullptr, 0) < 0 && errno == EINTR) {
+  return Lookup(std::move(wanted), std::move(mine), child);
+}
+
+bool Lookup::read() {
+  std::array<char, 4096> buffer;
+  while (!is_whole_) {
+    const ssize_t size = ::read(pipe_.get(), buffer.data(), buffer.size());
+    if (size < 0 && errno == EINTR) continue;
+    if (size < 0 && errno == EAGAIN) return false;
+    const bool is_too_much = answer_.size() > answer_bytes_max;
+    is_whole_ = size <= 0 || is_too_much;
+    if (!is_whole_) answer_.append(buffer.data(), static_cast<std::size_t>(size));
   }
-  if (!answer)
-    return fail_as(ETIMEDOUT, "no answer within {} s",
-                   std::chrono::ceil<std::chrono::seconds>(time).count());
-  if (answer->empty()) return fail("the lookup broke off");
-  return addresses_in(*answer);
+  return true;
+}
+
+std::vector<Addresses> Lookup::end() {
+  if (!pipe_) return {};
+  ::kill(child_, SIGKILL);  // it is not reaped yet
+  while (::waitpid(child_, nullptr, 0) < 0 && errno == EINTR) {
+  }
+  read();
+  pipe_.reset();
+  std::vector<Addresses> found;
+  std::string_view answer = answer_;
+  for (const HostPort& each : wanted_)
+    found.push_back(!answer.contains("\n\n") && !answer.starts_with('\n')
+                        ? Addresses(fail("there was no answer in time"))
+                        : take_addresses(each, answer));
+  return found;
 }
 
 }  // namespace cgisrv::net

@@ -1,11 +1,14 @@
 // Looks up the name of a host: in /etc/hosts, by DNS, and where else nsswitch.conf(5) says.
 #pragma once
 
-#include <chrono>
+#include <cgisrv/fd.h>
+#include <sys/types.h>
+
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -16,17 +19,44 @@ namespace cgisrv::net {
 struct HostPort {
   std::string host;
   std::uint16_t port = 0;
+
+  bool operator==(const HostPort&) const = default;
 };
 
 // "php:9000". Nothing: that is no name of a host with a port. The last part of a name has a letter,
 // so that 10.0.1 stays what it is, a mistake.
 std::optional<HostPort> parse_host_port(std::string_view text);
 
-// Its addresses, best first (RFC 6724), at most `addresses_max` of them, as parse_address() reads
-// them. Blocks for `time` at most: libc itself may take much longer. So a child process asks, with
-// those rights, since it reads what comes from the network. Only for a process that has no threads.
+// As parse_address() reads them, best first (RFC 6724); or why there are none.
 inline constexpr std::size_t addresses_max = 8;
-Result<std::vector<std::string>> look_up(const HostPort& wanted, std::chrono::milliseconds time,
-                                         const process::Privileges& privileges);
+using Addresses = Result<std::vector<std::string>>;
+
+// A child process that asks for names: libc blocks for as long as it likes, and reads what comes
+// from the network. Only for a process that has no threads.
+class Lookup {
+ public:
+  // The child has those rights.
+  static Result<Lookup> begin(std::vector<HostPort> wanted, const process::Privileges& privileges);
+  Lookup(Lookup&&) noexcept = default;
+  Lookup& operator=(Lookup&&) = delete;
+  ~Lookup() { end(); }
+
+  // Readable when there is something to read().
+  int fd() const { return pipe_.get(); }
+  // Reads what is there, and never waits. True: that is all that will come.
+  bool read();
+  // Ends the child. Of each name in the order of `wanted`, as far as answers have come.
+  std::vector<Addresses> end();
+
+ private:
+  Lookup(std::vector<HostPort> wanted, Fd pipe, pid_t child)
+      : wanted_(std::move(wanted)), pipe_(std::move(pipe)), child_(child) {}
+
+  std::vector<HostPort> wanted_;
+  Fd pipe_;
+  pid_t child_;
+  std::string answer_;
+  bool is_whole_ = false;
+};
 
 }  // namespace cgisrv::net

@@ -19,13 +19,16 @@ constexpr double went_on_min = 0.01;
 
 }  // namespace
 
-// Places are those of programs that are in use: no other program can lend its own.
+// Places are those of programs that are in use: no other program can lend its own. Who waits where
+// places are free waits for a bound of his own (max_running_per_client), at whatever server.
 double demand_of(const Report& report) {
+  const bool is_full = report.admission.running >= report.admission.limit;
   std::uint64_t wanted = 0;
   std::uint64_t places = 0;
   for (const Report::Program& program : report.programs) {
     if (program.running + program.waiting == 0) continue;
-    wanted += program.running + program.waiting;
+    const bool is_short = is_full || program.running >= program.limit;
+    wanted += program.running + (is_short ? program.waiting : 0);
     places += std::max(program.limit, program.running);
   }
   places = std::min(places, std::max(report.admission.limit, report.admission.running));

@@ -1,6 +1,10 @@
 #include "net/lookup.h"
 
 #include <gmock/gmock.h>
+#include <poll.h>
+
+#include <string>
+#include <utility>
 
 #include "net/address.h"
 
@@ -25,12 +29,29 @@ TEST(Lookup, KnowsANameFromWhatIsNone) {
 }
 
 TEST(Lookup, LooksUp) {
-  const auto found = look_up({"localhost", 9000}, std::chrono::minutes(1), {});
-  ASSERT_TRUE(found) << found.error().what;
-  EXPECT_THAT(*found, Not(IsEmpty()));
-  EXPECT_THAT(*found, Each(EndsWith(":9000")));
-  for (const auto& each : *found)
-    EXPECT_TRUE(parse_address(each)->loopback()) << each;
+  auto lookup = Lookup::begin({{"localhost", 9000}, {"localhost", 80}}, {});
+  ASSERT_TRUE(lookup) << lookup.error().what;
+  pollfd waiting{lookup->fd(), POLLIN, 0};
+  while (!lookup->read())
+    ASSERT_EQ(::poll(&waiting, 1, 60'000), 1);
+  const auto found = lookup->end();
+  ASSERT_EQ(found.size(), 2U);
+  for (const auto& [addresses, port] :
+       {std::pair(found[0], std::string(":9000")), {found[1], ":80"}}) {
+    ASSERT_TRUE(addresses) << addresses.error().what;
+    EXPECT_THAT(*addresses, Not(IsEmpty()));
+    EXPECT_THAT(*addresses, Each(EndsWith(port)));
+    for (const auto& each : *addresses)
+      EXPECT_TRUE(parse_address(each)->loopback()) << each;
+  }
+}
+
+TEST(Lookup, ThatIsEndedSaysSoOfEachName) {
+  auto lookup = Lookup::begin({{"a.invalid", 1}, {"b.invalid", 2}}, {});
+  ASSERT_TRUE(lookup) << lookup.error().what;
+  const auto found = lookup->end();
+  ASSERT_EQ(found.size(), 2U);
+  EXPECT_FALSE(found[0] || found[1]);
 }
 
 }  // namespace

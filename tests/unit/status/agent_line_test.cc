@@ -66,6 +66,11 @@ TEST(Demand, KnowsThatPlacesAreBoundedAllTogether) {
   EXPECT_EQ(demand_of(with({program(8, 0, 2)}, 4)), 1);
 }
 
+TEST(Demand, IsNotWhatWaitsForABoundOfItsClient) {
+  EXPECT_EQ(demand_of(with({program(2, 64, 8)})), 0.25);
+  EXPECT_EQ(demand_of(with({program(2, 6, 8)}, 2)), 4) << "no place is left for anybody";
+}
+
 TEST(Warmth, GrowsAsZygotesCome) {
   Report report = with({{.start = "warm", .zygotes = 0},
                         {.start = "warm", .zygotes = 2},
