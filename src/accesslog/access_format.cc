@@ -276,6 +276,17 @@ Result<AccessFormat> AccessFormat::parse(std::string_view text) {
   return format;
 }
 
+namespace {
+
+std::string one_column(std::string_view value) {
+  std::string column;
+  for (const char c : value)
+    c == ' ' ? column.append("\\x20") : column.append(1, c);
+  return column;
+}
+
+}  // namespace
+
 std::string AccessFormat::line(const AccessEntry& entry, std::time_t now) const {
   if (json_) return json_line(entry, now);
   std::string line;
@@ -285,8 +296,10 @@ std::string AccessFormat::line(const AccessEntry& entry, std::time_t now) const 
     const Field& field = fields[piece.field];
     const auto value = value_of(field, entry, now);
     const std::string_view shown = value.empty() ? std::string_view("-") : value;
-    for (const char c : shown)
-      c == ' ' && field.kind == column ? line.append("\\x20") : line.append(1, c);
+    if (field.kind == column && shown.contains(' '))
+      line += one_column(shown);
+    else
+      line.append(shown);
   }
   return line;
 }

@@ -77,15 +77,18 @@ std::string counted(std::uint64_t number, std::string_view noun) {
   return fmt::format("{} {}{}", number, noun, number == 1 ? "" : "s");
 }
 
+// Mostly nothing is to be escaped: what is plain is copied in one piece.
 std::string escape(std::string_view s, std::size_t bytes_max) {
+  const auto is_plain = [](char c) { return c >= 0x20 && c <= 0x7e && c != '"' && c != '\\'; };
+  std::string_view left = s.substr(0, bytes_max);
   std::string out;
-  for (const char c : s.substr(0, bytes_max)) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte > 0x7e || c == '"' || c == '\\') {
-      fmt::format_to(std::back_inserter(out), "\\x{:02x}", byte);
-    } else {
-      out.push_back(c);
-    }
+  while (!left.empty()) {
+    const auto plain = std::ranges::find_if_not(left, is_plain) - left.begin();
+    out.append(left.substr(0, static_cast<std::size_t>(plain)));
+    left.remove_prefix(static_cast<std::size_t>(plain));
+    if (left.empty()) break;
+    fmt::format_to(std::back_inserter(out), "\\x{:02x}", static_cast<unsigned char>(left[0]));
+    left.remove_prefix(1);
   }
   if (s.size() > bytes_max) out.append("...");
   return out;
