@@ -68,6 +68,19 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     running.server.stdout.close()
 
 
+def test_an_earlier_program_is_no_answer_to_a_build_that_fails(tmp_path: Path):
+    for name in ("run", "tools", "CMakePresets.json"):
+        copy = shutil.copytree if (REPOSITORY / name).is_dir() else shutil.copy
+        copy(REPOSITORY / name, tmp_path / name)
+    (tmp_path / "CMakeLists.txt").write_text('message(FATAL_ERROR "broken")\n')
+    earlier = tmp_path / "build/release/cgisrv"
+    earlier.parent.mkdir(parents=True)
+    shutil.copy("/bin/true", earlier)
+    done = subprocess.run([tmp_path / "run", "--version"], capture_output=True, text=True)
+    assert done.returncode == 70 and "The build has failed; its messages are above.\n" in done.stderr, done
+    assert "broken" in done.stderr and not done.stdout
+
+
 @pytest.mark.fresh
 @pytest.mark.slow
 @pytest.mark.fault("1")
