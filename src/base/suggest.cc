@@ -17,6 +17,20 @@ std::string in_small_letters(std::string_view word) {
   return lowered;
 }
 
+// "status" for "stat"; not for less than three letters.
+std::optional<std::string_view> only_one_that_begins(std::string_view word,
+                                                     std::span<const std::string_view> candidates) {
+  std::optional<std::string_view> found;
+  const auto dashes = std::min(word.find_first_not_of('-'), word.size());
+  if (word.size() < dashes + 3) return found;
+  for (const std::string_view candidate : candidates) {
+    if (!in_small_letters(candidate).starts_with(word)) continue;
+    if (found && *found != candidate) return {};
+    found = candidate;
+  }
+  return found;
+}
+
 }  // namespace
 
 std::size_t edit_distance(std::string_view a, std::string_view b) {
@@ -48,7 +62,7 @@ std::optional<std::string_view> nearest(std::string_view word,
     best = candidate;
     allowed = distance;
   }
-  return best;
+  return best ? best : only_one_that_begins(small, candidates);
 }
 
 }  // namespace cgisrv

@@ -36,6 +36,17 @@ std::optional<std::uint64_t> parse(std::string_view text, std::span<const Unit> 
   return {};
 }
 
+// "10m" for "10mb" and "10MiB"; "10b" has no unit to which the b belongs.
+std::string_view without_byte(std::string_view text) {
+  for (const std::string_view byte : {"ib", "b"}) {
+    if (text.size() <= byte.size()) continue;
+    const auto rest = text.substr(0, text.size() - byte.size());
+    if (text::is_alpha(rest.back()) && text::equals_ignoring_case(text.substr(rest.size()), byte))
+      return rest;
+  }
+  return text;
+}
+
 std::string format(std::uint64_t number, std::span<const Unit> units) {
   if (number == 0) return "0";
   for (const Unit& unit : units) {
@@ -47,7 +58,7 @@ std::string format(std::uint64_t number, std::span<const Unit> units) {
 }  // namespace
 
 std::optional<std::uint64_t> parse_size(std::string_view text) {
-  return parse(text, size_units);
+  return parse(without_byte(text), size_units);
 }
 
 std::optional<std::uint64_t> parse_duration(std::string_view text) {
@@ -56,6 +67,11 @@ std::optional<std::uint64_t> parse_duration(std::string_view text) {
 
 std::string format_size(std::uint64_t bytes) {
   return format(bytes, size_units);
+}
+
+std::string size_text(std::uint64_t bytes) {
+  const std::string text = format_size(bytes);
+  return text::is_digit(text.back()) ? text + " bytes" : text;
 }
 
 std::string format_duration(std::uint64_t milliseconds) {

@@ -74,7 +74,45 @@ std::string explain_denied(const std::string& file) {
   return fmt::format("{}: its interpreter {}", file, why_not_executable(shebang.program));
 }
 
-// How a text begins that is no script, and what would run it, by its ending.
+// The line, from 1, of a "#!" that only blanks and comments precede; 0: there is none.
+unsigned line_of_late_shebang(std::string_view bytes) {
+  for (unsigned number = 1; !bytes.empty(); ++number) {
+    const auto line = text::trim(text::take_until(bytes, '\n'));
+    if (line.starts_with("#!")) return line.size() > 2 ? number : 0;
+    if (!line.empty() && line != "\r" && line.front() != '#') return 0;
+  }
+  return 0;
+}
+
+// The first line that a text may lack, by its file's ending, or by how its lines begin.
+std::string_view usual_first_line(const std::string& file, std::string_view bytes) {
+  constexpr std::string_view python = "#!/usr/bin/python3";
+  constexpr std::string_view perl = "#!/usr/bin/perl";
+  constexpr std::string_view php = "#!/usr/bin/php-cgi";
+  using Pair = std::array<std::string_view, 2>;
+  constexpr std::array<Pair, 5> endings = {{{".py", python},
+                                            {".pl", perl},
+                                            {".rb", "#!/usr/bin/ruby"},
+                                            {".php", php},
+                                            {".lua", "#!/usr/bin/lua"}}};
+  constexpr std::array<Pair, 7> beginnings = {{{"import ", python},
+                                               {"from ", python},
+                                               {"def ", python},
+                                               {"print(", python},
+                                               {"use ", perl},
+                                               {"my $", perl},
+                                               {"<?php", php}}};
+  for (const auto& [ending, line] : endings)
+    if (file.ends_with(ending)) return line;
+  while (!bytes.empty()) {
+    const auto line = text::take_until(bytes, '\n');
+    for (const auto& [beginning, interpreter] : beginnings)
+      if (line.starts_with(beginning)) return interpreter;
+  }
+  return "#!/bin/sh";
+}
+
+// How a text begins that is no script, and what would run it.
 std::string explain_text(const std::string& file, std::string_view bytes) {
   if (bytes.empty()) return fmt::format("{} is empty; was it copied in whole?", file);
   if (bytes.starts_with("\xef\xbb\xbf#!"))
@@ -86,17 +124,13 @@ std::string explain_text(const std::string& file, std::string_view bytes) {
   if (bytes.starts_with("\xcf\xfa\xed\xfe") || bytes.starts_with("\xca\xfe\xba\xbe"))
     return fmt::format("{} is a program for macOS; build it for this machine", file);
   if (auto data = no_program(file, bytes); !data.empty()) return data;
-  constexpr std::array<std::array<std::string_view, 2>, 5> usual = {{{".py", "#!/usr/bin/python3"},
-                                                                     {".pl", "#!/usr/bin/perl"},
-                                                                     {".rb", "#!/usr/bin/ruby"},
-                                                                     {".php", "#!/usr/bin/php-cgi"},
-                                                                     {".lua", "#!/usr/bin/lua"}}};
-  std::string_view line = "#!/bin/sh";
-  for (const auto& [ending, interpreter] : usual)
-    if (file.ends_with(ending)) line = interpreter;
+  if (const unsigned line = line_of_late_shebang(bytes); line == 1)
+    return fmt::format("{} has blanks before its #!; delete them", file);
+  else if (line > 1)
+    return fmt::format("{}: its #! is on line {}; delete what stands before it", file, line);
   return fmt::format(
       "{} has no interpreter line; let it begin with #! and the path of one, such as {}", file,
-      line);
+      usual_first_line(file, bytes));
 }
 
 std::string explain_format(const std::string& file) {

@@ -20,12 +20,6 @@ namespace cgisrv::cgi {
 
 namespace {
 
-// "512m": as in a configuration.
-std::string size_text(std::uint64_t bytes) {
-  const std::string text = format_size(bytes);
-  return text::is_digit(text.back()) ? text + " bytes" : text;
-}
-
 std::string explain_processor_time(std::uint64_t seconds) {
   return fmt::format(
       "it used more than {} s of processor time; raise cpu in rlimits if it needs "
@@ -40,17 +34,22 @@ std::string explain_kill(const Ending& ending) {
   if (ending.memory_ran_out)
     return fmt::format(
         "the kernel ran out of memory meanwhile and killed a process, probably this one, which had "
-        "{} MB; give the machine or its cgroup more, or bound programs with as in rlimits and "
-        "max_running",
-        ending.exit.usage.ru_maxrss / 1024);
+        "{} MB; give the machine or its cgroup more, or {} as in rlimits and max_running",
+        ending.exit.usage.ru_maxrss / 1024,
+        ending.options.by_file ? "bound programs with"
+                               : "serve by a configuration that bounds programs, with");
   return "not by this server; somebody or something else sent it";
 }
 
-std::string explain_crash(const ResourceLimits& limits) {
+std::string explain_crash(const Ending& ending) {
+  const ResourceLimits& limits = ending.options.rlimits;
   if (limits.address_space)
     return fmt::format(
         "a fault in it, or it had not enough memory; raise as in rlimits, which is {}, to know",
         size_text(*limits.address_space));
+  if (!ending.options.by_file)
+    return fmt::format("a fault in it; run it by hand: cgisrv exec {}",
+                       text::shell_word(text::escape(ending.script.filename)));
   return "a fault in it; run it by hand, or let it dump core: core in rlimits";
 }
 
@@ -70,7 +69,7 @@ std::string explain_signal(const Ending& ending) {
     case SIGSEGV:
     case SIGBUS:
     case SIGABRT:
-      return explain_crash(limits);
+      return explain_crash(ending);
     case SIGSYS:
       return "it made a system call that a filter forbids (seccomp); allow it where the server is "
              "started, for example in SystemCallFilter";
@@ -105,6 +104,19 @@ struct Executed {
   process::Shebang shebang;
 };
 
+// "-S python3 -u" for "-S python -u", where only python3 is in that PATH. Empty: nothing like it
+// is.
+std::string installed_name(std::string_view argument, std::string_view path) {
+  constexpr std::string_view split = "-S ";
+  const std::string_view before = argument.starts_with(split) ? split : "";
+  const auto rest = text::trim(argument.substr(before.size()));
+  const auto name = rest.substr(0, rest.find_first_of(" \t"));
+  for (const std::string& usual : process::usual_names(name))
+    if (usual != name && !process::find_in_path(usual, path).empty())
+      return text::escape(fmt::format("{}{}{}", before, usual, rest.substr(name.size())), 200);
+  return {};
+}
+
 // "env: 'python9': No such file or directory": what env(1) looked for in PATH.
 std::string explain_env(const Ending& ending, const Executed& executed) {
   const process::Shebang& shebang = executed.shebang;
@@ -120,10 +132,15 @@ std::string explain_env(const Ending& ending, const Executed& executed) {
   std::string_view path = process::default_path;
   for (const auto& [variable, value] : env)
     if (variable == "PATH") path = value;
-  return fmt::format(
-      "{} has env look for '{}', which is not in its PATH, {}; install it, or set PATH {}", whose,
-      name, text::escape(path, 200),
-      ending.options.by_file ? "in env" : "when you start the server: -E PATH");
+  const std::string set_path =
+      fmt::format("install it, or set PATH {}",
+                  ending.options.by_file ? "in env" : "when you start the server: -E PATH");
+  const std::string better = installed_name(shebang.argument, path);
+  return fmt::format("{} has env look for '{}', which is not in its PATH, {}; {}", whose, name,
+                     text::escape(path, 200),
+                     better.empty() ? set_path
+                                    : fmt::format("correct it to #!{} {}",
+                                                  text::escape(shebang.program, 100), better));
 }
 
 // The program that env(1) did not find because a script's lines end as in Windows: "sh" for "env:

@@ -117,6 +117,11 @@ std::string why_not_run(const std::string& file) {
 std::string why_unreachable(const std::string& file) {
   const std::string folder = closed_folder(file);
   const bool by_link = !file.starts_with(folder + "/");
+  if (process::is_home(folder))
+    return fmt::format(
+        "{} cannot be reached: user {} may not enter {}, a home; move the program "
+        "elsewhere",
+        text::escape(file), process::own_user_name(), text::escape(folder));
   return fmt::format(
       "{} cannot be reached: user {} may not enter {}{} run: chmod a+x {}", text::escape(file),
       process::own_user_name(), text::escape(folder),

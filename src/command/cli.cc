@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdlib>
+#include <filesystem>
 #include <iostream>
 
 #include "auth/password_file.h"
@@ -337,9 +338,31 @@ Command haproxy_command(Command command) {
   return command;
 }
 
+// The words of the command line, with "passwd --help" for "help passwd", unless there is a
+// directory of that name.
+std::vector<char*> words_of(int argc, char** argv, bool& help_by_word) {
+  static std::string option = "--help";
+  std::vector<char*> words(argv, argv + argc);
+  std::error_code ignored;
+  help_by_word = (argc == 2 || argc == 3) && std::string_view(words[1]) == "help" &&
+                 words.back()[0] != '-' && !std::filesystem::is_directory("help", ignored);
+  if (help_by_word) {
+    words.erase(words.begin() + 1);
+    words.push_back(option.data());
+  }
+  return words;
+}
+
+std::string no_command(const CLI::App& app, const std::string& word) {
+  const auto hint = hint_for_operand(app, word);
+  return hint.empty() ? fmt::format("there is no command {}", text::printable(word, 200)) : hint;
+}
+
 }  // namespace
 
 Command parse_command_line(int argc, char** argv) {
+  bool help_by_word = false;
+  std::vector<char*> words = words_of(argc, argv, help_by_word);
   Command command;
   CLI::App app(usage);
   app.footer(endings);
@@ -373,11 +396,12 @@ Command parse_command_line(int argc, char** argv) {
   std::string shell;
   completes->add_option("SHELL", shell)->required()->check(CLI::IsMember({"bash", "zsh", "fish"}));
   try {
-    app.parse(argc, argv);
+    app.parse(static_cast<int>(words.size()), words.data());
   } catch (const CLI::ParseError& error) {
     return refuse(unexpected_word(app, error, command.directory, argc, argv));
   }
   if (has_two_files(app)) return refuse("--config may stand once only");
+  if (help_by_word && *directory) return refuse(no_command(app, command.directory));
   if (wants_help || wants_version) {
     std::cout << (wants_help ? help(app) : version);
     return {.kind = Command::Kind::done};

@@ -156,8 +156,14 @@ std::expected<Config, std::vector<ConfigError>> parse_config(std::string_view te
 
 Result<Config> directory_config(const std::string& directory, const DirectoryOptions& options) {
   const std::string real = real_path(directory);
+  const int error = errno;
+  std::error_code no_absolute;
+  const auto absolute = std::filesystem::absolute(directory, no_absolute).lexically_normal();
+  if (const auto closed = closed_directory(real.empty() ? absolute.string() : real);
+      !closed.empty())
+    return fail("cannot serve {}: {}", directory, closed);
   if (real.empty())
-    return fail_errno(errno, "cannot serve {}; name a directory that exists", directory);
+    return fail_errno(error, "cannot serve {}; name a directory that exists", directory);
   if (const auto problem = check_directory(real); !problem.empty())
     return fail("cannot serve {}: {}", directory, problem);
 

@@ -134,6 +134,27 @@ constexpr Habit habits_of_limits[] = {
 constexpr Habit habits_of_locations[] = {
     {"path url uri prefix pattern", "did you mean 'match'?"},
     {"fcgi fast_cgi fast-cgi php_fpm php-fpm", "did you mean 'fastcgi'?"},
+    {"alias Alias alias.url document_root documentroot DocumentRoot doc_root docroot webroot dir "
+     "directory",
+     "write files = \"/path/\" in its place"},
+    {"AliasMatch ScriptAliasMatch",
+     "write match = \"~^/~([a-z]+)/(.*)$\" and files = \"/home/{1}/public_html/{2}\" in its place; "
+     "with cgi = true too for programs"},
+    {"script_alias scriptalias ScriptAlias cgi_bin cgi-bin cgi_dir cgi_assign cgi_pass",
+     "write cgi = \"/path/\" in its place"},
+    {"fastcgi_pass fastcgi.server", "write fastcgi = \"unix:/path\" in its place"},
+    {"scgi_pass scgi.server", "write scgi = \"unix:/path\" in its place"},
+    {"Redirect RedirectPermanent RedirectMatch rewrite return url.redirect",
+     "write redirect = { to = \"/new/\", status = 301 } in its place"},
+    {"RewriteRule RewriteCond RewriteEngine RewriteBase FallbackResource try_files url.rewrite",
+     "write redirect = \"/new\", or try = [\"file\", \"directory\", \"/index.php\"], in its place; "
+     "docs/from-apache.md has what stands for each form"},
+    {"Options Indexes", "write listing = true for Indexes, and cgi = true for ExecCGI"},
+    {"AddHandler SetHandler Action ExecCGI",
+     "write cgi = true in its place; with interpreter = \"/usr/bin/php-cgi\" for files that are "
+     "not "
+     "executable"},
+    {"Deny deny_from", "write deny = true, or allow = [\"192.0.2.0/24\"], in its place"},
     {"user users passwords",
      "write auth = { passwords = \"/path\", users = [\"alice\"] } for who is let in; programs run "
      "as user under [server]"},

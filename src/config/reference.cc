@@ -19,8 +19,8 @@ constexpr std::string_view introduction = R"(# Configuration reference
 every fault in it with line and column. An unknown key is a fault; what is not set has the default
 given here.
 
-- A **size** is a text such as `"16k"`, `"10m"` or `"1g"` (powers of 1024), or a plain number of
-  bytes.
+- A **size** is a text such as `"16k"`, `"10m"` or `"1g"` (powers of 1024; `"10MB"` and `"10MiB"`
+  are `"10m"` too), or a plain number of bytes.
 - A **duration** is a text with its unit: `"500ms"`, `"10s"`, `"5m"`, `"1h"` or `"1d"`.
 - A **path** that is relative begins at the folder of the configuration file; that of `cgi` begins
   at the site's `root`.
@@ -118,7 +118,8 @@ cgisrv.toml - configuration of the CGI server cgisrv
 reports every fault in it with line and column. An unknown key is a fault; what is not set has the
 default given here.
 
-A _size_ is a text such as *"16k"*, *"10m"* or *"1g"* (powers of 1024), or a plain number of bytes.
+A _size_ is a text such as *"16k"*, *"10m"* or *"1g"* (powers of 1024; *"10MB"* and
+*"10MiB"* are *"10m"* too), or a plain number of bytes.
 A _duration_ is a text with its unit: *"500ms"*, *"10s"*, *"5m"*, *"1h"* or *"1d"*. A _path_ that is
 relative begins at the folder of the configuration file; that of *cgi* begins at the site's *root*.
 )";

@@ -1,5 +1,6 @@
 #include "config/start_check.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -59,7 +60,7 @@ void look_for_folders(const Config& config, StartCheck& check) {
 
 // Of a folder that root sees, groups and modes alone are looked at.
 bool may_enter(const ServerOptions& server, const std::string& folder) {
-  if (::geteuid() != 0) return ::access(folder.c_str(), X_OK) == 0;
+  if (::geteuid() != 0) return ::faccessat(AT_FDCWD, folder.c_str(), X_OK, AT_EACCESS) == 0;
   struct stat status {};
   return ::stat(folder.c_str(), &status) != 0 ||
          process::may(S_IXOTH, server.user, server.group, status);
@@ -72,6 +73,11 @@ std::string closed_to(const ServerOptions& server, const std::filesystem::path& 
   for (auto folder = directory; folder.has_relative_path(); folder = folder.parent_path())
     if (!may_enter(server, folder.string())) closed = folder.string();
   return closed;
+}
+
+std::string or_open(const std::string& folder) {
+  if (process::is_home(folder)) return {};
+  return fmt::format(", or run: chmod a+x {}", text::shell_word(folder));
 }
 
 // Whether an address can be had, and a port below 1024 is ours to open, is found by asking for it:
@@ -130,9 +136,9 @@ std::vector<std::string> closed_roots(const Config& config) {
         directory.empty() ? std::string() : closed_to(config.server, directory);
     if (!folder.empty())
       closed.push_back(
-          fmt::format("the user {} may not enter {}, and finds nothing of {} = \"{}\"; run: chmod "
-                      "a+x {}, or serve another folder",
-                      user, folder, key, directory, text::shell_word(folder)));
+          fmt::format("the user {} may not enter {}, and finds nothing of {} = \"{}\"; serve "
+                      "another folder{}",
+                      user, folder, key, directory, or_open(folder)));
   };
   for (const Site& site : config.sites) {
     look("root", site.root);
@@ -144,6 +150,14 @@ std::vector<std::string> closed_roots(const Config& config) {
     }
   }
   return closed;
+}
+
+std::string closed_directory(const std::string& directory) {
+  if (::geteuid() == 0) return {};
+  const std::string folder = closed_to({}, directory);
+  if (folder.empty()) return {};
+  return fmt::format("user {} may not enter {}; serve another folder{}", process::own_user_name(),
+                     folder, or_open(folder));
 }
 
 std::vector<std::string> closed_backends(const Config& config) {

@@ -39,6 +39,9 @@ std::vector<std::string> folders_lacking(const Config& config);
 // Folders of sites that the server's user may not enter, a sentence each.
 std::vector<std::string> closed_roots(const Config& config);
 
+// Why we may not enter a directory that is served without a configuration; empty: we may.
+std::string closed_directory(const std::string& directory);
+
 // Backends that the server's user could not connect to now, a sentence each.
 std::vector<std::string> closed_backends(const Config& config);
 

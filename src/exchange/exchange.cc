@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "base/units.h"
 #include "config/site.h"
 #include "exchange/answer_fields.h"
 #include "exchange/encoded_body.h"
@@ -151,8 +152,8 @@ handler::HandlerPtr Exchange::refuse_large_body() {
   if (request_.framing != http::Framing::length ||
       request_.content_length <= routing_.body_bytes_max)
     return nullptr;
-  return handler::refuse(*this, 413,
-                         fmt::format("a body of {} bytes {}", request_.content_length, too_much()));
+  return handler::refuse(
+      *this, 413, fmt::format("a body of {} {}", size_text(request_.content_length), too_much()));
 }
 
 void Exchange::open_body() {
@@ -213,9 +214,8 @@ void Exchange::settle_body_fault() {
     return wire_->close();
   }
   handler_.reset();  // at once: it must not see another event
-  auto failure = clients_fault(fault.status, fault.reason);
-  if (fault.status == 413) failure.told.clear();  // the remedy concerns the server's administrator
-  answer(std::make_unique<FailureHandler>(*this, std::move(failure)));
+  if (fault.status == 413) return answer(handler::refuse(*this, 413, fault.reason));
+  answer(std::make_unique<FailureHandler>(*this, clients_fault(fault.status, fault.reason)));
 }
 
 // ---- the response ------------------------------------------------------------------------------

@@ -1,7 +1,10 @@
 // The client and the first request, for the logs and the pages.
 #include <fmt/compile.h>
 
+#include <algorithm>
+
 #include "base/text.h"
+#include "base/units.h"
 #include "config/config.h"
 #include "exchange/exchange.h"
 #include "exchange/gateway.h"
@@ -19,13 +22,21 @@ bool Exchange::shows_failures() const {
          !shows_proxy_;
 }
 
-// "is more than body_size allows for /form.cgi, 1024 bytes; ...": of a body, with the remedy.
+// "is more than body_size allows for /form.cgi, 10m; ...": of a body, with the remedy.
 std::string Exchange::too_much() const {
-  return fmt::format("is more than body_size allows for {}, {} bytes; {}",
-                     text::escape(request_.target.path, 200), routing_.body_bytes_max,
-                     host_.config().file.empty()
-                         ? "start with a larger --body-size if it is to be taken"
-                         : "raise it in its location or under [limits] if it is to be taken");
+  const std::uint64_t allowed = routing_.body_bytes_max;
+  // Doubled until what is announced fits, if that is serious; in chunks nothing is announced.
+  std::uint64_t enough = std::max<std::uint64_t>(allowed, 1) * 2;
+  while (enough < request_.content_length && enough < std::uint64_t{1} << 40)
+    enough *= 2;
+  const std::string size = format_size(enough);
+  return fmt::format(
+      "is more than body_size allows for {}, {}; {} if it is to be taken",
+      text::escape(request_.target.path, 200), size_text(allowed),
+      host_.config().file.empty()
+          ? fmt::format("start with more, such as --body-size {},", size)
+          : fmt::format("write more, such as body_size = \"{}\", in its location or under [limits]",
+                        size));
 }
 
 handler::Failure Exchange::clients_fault(int status, std::string_view reason) const {

@@ -109,6 +109,13 @@ Result<void> drop_privileges(const Privileges& wanted) {
   return {};
 }
 
+bool is_home(const std::string& folder) {
+  struct stat status {};
+  if (::stat(folder.c_str(), &status) != 0) return false;
+  const passwd* const owner = ::getpwuid(status.st_uid);
+  return owner != nullptr && folder == owner->pw_dir;
+}
+
 const std::string& own_user_name() {
   static uid_t known = ::geteuid() + 1;
   static std::string name;

@@ -32,6 +32,9 @@ Result<void> may_become_user(const std::string& user, const std::string& group);
 bool may(mode_t right, const std::string& user, const std::string& group,
          const struct stat& status);
 
+// Whether a folder is the home of its owner, which is not to be opened for a server's sake.
+bool is_home(const std::string& folder);
+
 // The name of the user that we run as, or the uid if it has none. Looked up once.
 const std::string& own_user_name();
 

@@ -38,14 +38,19 @@ std::string file_head(int descriptor) {
   return bytes;
 }
 
-std::string find_program(std::string_view path) {
-  const auto name = path.substr(path.rfind('/') + 1);
+std::vector<std::string> usual_names(std::string_view name) {
   if (name.empty()) return {};
-  for (const std::string_view suffix : {"", "3"})
-    for (const std::string_view folder : {"/usr/local/bin/", "/usr/bin/", "/bin/"}) {
-      const auto file = std::string(folder).append(name).append(suffix);
-      if (::access(file.c_str(), X_OK) == 0) return file;
-    }
+  std::vector<std::string> names = {std::string(name), std::string(name) + "3"};
+  const auto without_minor = name.substr(0, name.rfind('.'));
+  const auto without_version = name.substr(0, name.find_last_not_of("0123456789.") + 1);
+  for (const std::string_view shorter : {without_minor, without_version})
+    if (!shorter.empty() && shorter.size() < name.size()) names.emplace_back(shorter);
+  return names;
+}
+
+std::string find_program(std::string_view path) {
+  for (const std::string& name : usual_names(path.substr(path.rfind('/') + 1)))
+    if (auto file = find_in_path(name, default_path); !file.empty()) return file;
   return {};
 }
 

@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace cgisrv::process {
 
@@ -24,8 +25,12 @@ Shebang read_shebang(std::string_view bytes);
 std::string file_head(const std::string& file);
 std::string file_head(int descriptor);  // which must not block
 
-// Where a program of that name, or that name and a number, is usually installed: "python3" for
-// "/opt/python/bin/python". Empty: nowhere.
+// The name, and others under which that program may be installed: "python" and "python3";
+// "perl5.36", "perl5" and "perl".
+std::vector<std::string> usual_names(std::string_view name);
+
+// Where the program of that path is usually installed, by one of its usual names:
+// "/usr/bin/python3" for "/opt/python/bin/python". Empty: nowhere.
 std::string find_program(std::string_view path);
 
 // What execvp(3) would execute: the first executable of that name in the folders of `path`. Empty:

@@ -29,8 +29,19 @@ bool runs_by_ending(const config::Location& location) {
          location.program != config::ProgramKind::none;
 }
 
+// It says who is let in, and nothing else: its files are those of what lies around it.
+bool only_guards(const config::Location& location) {
+  const auto guards = [](const config::KeyLine& line) {
+    return line.key.empty() || line.key == "match" || line.key == "allow" || line.key == "auth" ||
+           line.key == "deny";
+  };
+  return (location.access.allow || location.access.auth || location.deny != config::Deny::no) &&
+         std::ranges::all_of(location.lines, guards);
+}
+
 // An ending that runs programs, and a prefix for files that may hold some of these.
-void note_endings(const config::Site& site, std::vector<std::string>& notes) {
+void note_endings(const config::Config& config, const config::Site& site,
+                  std::vector<std::string>& notes) {
   std::string matches;
   for (const config::Location& location : site.locations | std::views::filter(runs_by_ending))
     matches += (matches.empty() ? "" : ", ") + config::format_match(location.match);
@@ -38,14 +49,16 @@ void note_endings(const config::Site& site, std::vector<std::string>& notes) {
   for (const config::Location& location : site.locations) {
     if (location.match.kind != config::MatchKind::prefix) continue;
     if (says_what_answers(location) && !location.files_only) continue;
+    if (!location.files_only && only_guards(location)) continue;
     notes.push_back(
-        location.files_only
-            ? fmt::format("cgi = false of location {} goes before {}: there what has such an "
-                          "ending is sent as a file, source and all",
-                          location.match.text, matches)
-            : fmt::format("location {} does not say cgi = false: below it {} is run, as the "
-                          "location of that ending says",
-                          location.match.text, matches));
+        place_text(config, config::find_line(location.lines, {"cgi", "match"})) +
+        (location.files_only
+             ? fmt::format("cgi = false of location {} goes before {}: there what has such an "
+                           "ending is sent as a file, source and all",
+                           location.match.text, matches)
+             : fmt::format("location {} does not say cgi = false: below it {} is run, as the "
+                           "location of that ending says",
+                           location.match.text, matches)));
   }
 }
 
@@ -183,7 +196,7 @@ void note_denied_elsewhere(const config::Config& config, const config::Site& sit
 std::vector<std::string> notes_on_sites(const config::Config& config) {
   std::vector<std::string> notes;
   for (const config::Site& site : config.sites) {
-    note_endings(site, notes);
+    note_endings(config, site, notes);
     for (const config::Site& other : config.sites)
       if (&other != &site) note_programs_in_common(site, other, notes);
     note_unasked(config, site, nullptr, notes);

@@ -32,6 +32,13 @@ C_PAGE = 'puts("Content-Type: text/plain\\n");'
     ("no-shebang", "echo hello\n", "such as #!/bin/sh"),
     ("no-shebang.py", "print('hello')\n", "such as #!/usr/bin/python3"),
     ("no-shebang.pl", "print 'hello'\n", "such as #!/usr/bin/perl"),
+    ("python-by-its-text", "import os\nprint('hello')\n", "such as #!/usr/bin/python3"),
+    ("perl-by-its-text", "# a page\nuse strict;\nprint 'hello';\n", "such as #!/usr/bin/perl"),
+    ("php-by-its-text", "<?php echo 1;\n", "such as #!/usr/bin/php-cgi"),
+    ("empty-line-first", "\n" + PLAIN, "its #! is on line 2; delete what stands before it"),
+    ("blanks-first", "  \r\n\n " + PLAIN, "its #! is on line 3; delete what stands before it"),
+    ("comment-first", "# a page\n" + PLAIN, "its #! is on line 2; delete what stands before it"),
+    ("blank-first", " " + PLAIN, "has blanks before its #!; delete them"),
     ("empty", "", "is empty"),
     ("empty-first-line", "#!\n", "has no interpreter line"),
     ("for-windows.exe", b"MZ\x90\0", "is a program for Windows; build it for this machine"),
@@ -67,12 +74,14 @@ def test_command_in_the_sentence_is_the_remedy(shared, shared_site, name, source
 
 
 @clause("failures-precise-log")
-@pytest.mark.parametrize("line", ["#!/opt/none/sh", "#!/usr/bin/env sh -u"])
+@pytest.mark.parametrize("line", [
+    "#!/opt/none/sh", "#!/opt/none/sh5.1", "#!/usr/bin/env sh -u", "#!/usr/bin/env sh5.1",
+    "#!/usr/bin/env sh5", "#!/usr/bin/env -S sh5 -u"])
 def test_first_line_in_the_sentence_is_the_remedy(shared, shared_site, line):
     source = PLAIN.replace("#!/bin/sh", line)
     shared_site.program("first-line.cgi", source)
     sentence = reason(shared, shared.get("/first-line.cgi"))
-    better = re.search(r"(#!\S+( -S sh -u)?)", sentence)[1]
+    better = re.search(r"(#!\S+(( -S)? sh( -u)?)?)", sentence)[1]
     shared_site.program("first-line.cgi", source.replace(line, better))
     works(shared, "/first-line.cgi")
 
@@ -83,6 +92,25 @@ def test_env_that_finds_nothing(start, site):
     assert server.get("/env.cgi").status == 502
     server.wait_log("has env look for 'no-such-python', which is not in its PATH, "
                     "/opt/none:/usr/bin; install it")
+
+
+@pytest.mark.parametrize("there, line, words", [
+    ("python3", "#!/usr/bin/env python", "correct it to #!/usr/bin/env python3"),
+    ("python3", "#!/usr/bin/env python3.9", "correct it to #!/usr/bin/env python3"),
+    ("perl", "#!/usr/bin/env perl5", "correct it to #!/usr/bin/env perl"),
+    ("python3", "#!/usr/bin/env perl", "install it, or set PATH in env"),
+])
+def test_env_is_told_the_name_that_is_there(start, site, there, line, words):
+    site.program(f"bin/{there}", PLAIN)
+    site.program("env.cgi", f"{line}\n")
+    server = start(config=cgi_site(site.root, cgi=f'env = {{ PATH = "{site.root}/bin" }}'))
+    assert reason(server, server.get("/env.cgi")).endswith(words)
+
+
+def test_crash_of_what_no_configuration_runs(shared, shared_site):
+    shared_site.program("crash.cgi", "#!/bin/sh\nkill -SEGV $$\n")
+    sentence = reason(shared, shared.get("/crash.cgi"))
+    assert sentence.endswith(f"a fault in it; run it by hand: cgisrv exec {shared_site.root}/crash.cgi")
 
 
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"

@@ -260,6 +260,7 @@ FAILING = {
     "has no interpreter line": "echo hello\n",
     "has Windows line ends": "#!/bin/sh\r\necho hello\r\n",
     "does not exist; correct the first line": "#!/usr/bin/no-such-interpreter\n",
+    "delete what stands before it": "\n#!/bin/sh\n",
     "does not begin with a CGI header": "#!/bin/sh\necho hello\n",
     "ended within its header": "#!/bin/sh\necho Content-Type: text/plain\n",
     "begins with an empty line": "#!/bin/sh\necho\necho Content-Type: text/plain\necho\n",

@@ -256,8 +256,8 @@ def test_what_the_server_refuses_is_bad(execute, site, tmp_path):
     config = configure(LIMITED, site, tmp_path)
     result = execute(script, "-c", config, "-X", "POST", body=b"x" * 101)
     assert verdict(result).startswith(
-        "bad: 413: a body of 101 bytes is more than body_size allows for /cgi-bin/p, 100 bytes; raise "
-        "it in its location or under [limits]")
+        "bad: 413: a body of 101 bytes is more than body_size allows for /cgi-bin/p, 100 bytes; write "
+        "more, such as body_size = \"200\", in its location or under [limits]")
     result = execute(script, "-c", config, "/cgi-bin/p?a b")
     assert verdict(result) == ("bad: 400: a space too many in the request line; "
                                '127.0.0.1 sent "GET /cgi-bin/p?a b HTTP/1.1"')

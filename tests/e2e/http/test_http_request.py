@@ -409,10 +409,11 @@ def test_chunked_body_past_the_limit_413(shared, ran):
         if not connection.send_as_far_as_taken(block):
             break
     response = connection.read_response()
-    assert response.status == 413 and "start with a larger --body-size" in response.text
+    assert response.status == 413 and "start with more, such as --body-size 20m" in response.text
+    assert 'sent "POST' not in response.text
     assert connection.ended() and not ran()
-    shared.wait_log("413: a body in chunks is more than body_size allows for /ran.cgi, 10485760 bytes; "
-                    "start with a larger --body-size")
+    shared.wait_log("413: a body in chunks is more than body_size allows for /ran.cgi, 10m; "
+                    "start with more, such as --body-size 20m")
 
 
 # What must be taken.

@@ -195,14 +195,20 @@ cgi = false
 [[site.location]]
 match = "/large/"
 body_size = "1g"
+[[site.location]]
+match = "/guarded/"
+allow = ["local"]
 [[site]]
 server_name = ["files"]
 root = "{site.root}"
 """)
     checked = run("check", "-c", config)
     assert checked.returncode == 0
-    for note in ("note: cgi = false of location /uploads/ goes before *.cgi",
-                 "note: location /large/ does not say cgi = false",
+    lines = config.read_text().splitlines()
+    uploads, large = lines.index("cgi = false") + 1, lines.index('match = "/large/"') + 1
+    assert "/guarded/" not in checked.stderr
+    for note in (f"note: {config}:{uploads}: cgi = false of location /uploads/ goes before *.cgi",
+                 f"note: {config}:{large}: location /large/ does not say cgi = false",
                  "note: the site files has files that location *.cgi of"):
         assert note in checked.stderr
 

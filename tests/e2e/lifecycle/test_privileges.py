@@ -82,6 +82,30 @@ def test_a_root_that_the_user_cannot_enter_is_told(start, site, run):
 
 
 @as_root
+@pytest.mark.parametrize("served, says", [
+    ("closed", "user nobody may not enter {}/closed; serve another folder, or run: chmod a+x {}/closed"),
+    ("closed/in", "user nobody may not enter {}/closed; serve another folder, or run: chmod a+x {}/closed"),
+    ("/root", "user nobody may not enter /root; serve another folder"),
+    ("/root/www", "user nobody may not enter /root; serve another folder"),
+])
+def test_a_directory_that_we_cannot_enter_is_refused(site, reachable_binary, served, says):
+    site.file("closed/in/page.html", "a page")
+    site.path("closed").chmod(0o700)
+    served = site.root / served
+    done = subprocess.run([reachable_binary, served, "-l", "127.0.0.1:0"], user="nobody",
+                          extra_groups=[], capture_output=True, text=True, timeout=30)
+    assert done.returncode == 64, done
+    assert done.stderr == f"cgisrv: cannot serve {served}: {says.replace('{}', str(site.root))}\n"
+
+
+@as_root
+def test_a_home_is_not_to_be_opened(start, site):
+    text = config(site, 'user = "nobody"').replace(f'"{site.root}"', '"/root"')
+    start(config=text).wait_log(
+        'the user nobody may not enter /root, and finds nothing of root = "/root"; serve another folder$')
+
+
+@as_root
 def test_master_is_root_and_all_else_the_configured_user(start, site):
     server = start(config=config(site, 'user = "nobody"'))
     assert status_field(server.pid, "Uid").split() == ["0"] * 4

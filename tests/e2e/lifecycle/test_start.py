@@ -41,6 +41,19 @@ def test_check_has_a_help_of_its_own(run):
     assert "--listen" not in text and max(map(len, text.splitlines())) <= 80
 
 
+@pytest.mark.parametrize("words, same", [
+    ("help", "--help"), ("help passwd", "passwd --help"), ("help exec", "exec --help")])
+def test_help_is_a_word_too(run, words, same):
+    result = run(*words.split())
+    assert result.returncode == 0 and result.stdout == run(*same.split()).stdout, result
+
+
+def test_a_directory_called_help_is_a_directory(run, site, monkeypatch):
+    site.file("help/index.html", "hello")
+    monkeypatch.chdir(site.root)
+    assert "speaks to a server that runs already" in run("help", "status").stderr
+
+
 def test_version(run):
     result = run("--version")
     assert result.returncode == 0
@@ -79,7 +92,8 @@ def test_unknown_flag_is_a_usage_error_64(run):
     ("-V", "cgisrv --version"),
     ("-v", "cgisrv --version"),
     ("version", "cgisrv --version"),
-    ("help", "cgisrv --help"),
+    ("help passwrd", "there is no command or directory passwrd; did you mean: cgisrv passwd$"),
+    ("help nonsense", "there is no command nonsense$"),
     ("-f site.toml", "-c site.toml"),
     ("-t", "cgisrv check -c FILE"),
     ("-s reload", "cgisrv reload, quit or stop"),
@@ -423,7 +437,8 @@ def test_check_of_what_runs_has_no_note_of_its_own_address(start, run, site, tmp
     assert result.returncode == 0 and f"in use by cgisrv (pid {server.pid})" in result.stderr
 
 
-@pytest.mark.parametrize("word, meant", [("statsu", "status"), ("Check", "check")])
+@pytest.mark.parametrize("word, meant", [("statsu", "status"), ("Check", "check"), ("stat", "status"),
+                                         ("undr", "undrain"), ("compl", "completion")])
 def test_a_command_with_a_slip_of_the_hand(run, word, meant):
     result = run(word, "-c", "cgisrv.toml")
     assert result.returncode == 64

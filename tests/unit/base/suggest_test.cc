@@ -21,6 +21,9 @@ TEST(Suggest, OffersOnlyWhatIsNear) {
   EXPECT_EQ(nearest("wokers", words), "workers");
   EXPECT_EQ(nearest("worker_event", words), "worker_events");
   EXPECT_EQ(nearest("usr", words), "user");
+  EXPECT_EQ(nearest("gro", words), "group");
+  EXPECT_EQ(nearest("Worke", words), std::nullopt) << "of two";
+  EXPECT_EQ(nearest("gr", words), std::nullopt);
   EXPECT_EQ(nearest("root", words), std::nullopt);
   EXPECT_EQ(nearest("", words), std::nullopt);
 }

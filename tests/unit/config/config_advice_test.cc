@@ -56,6 +56,25 @@ TEST_F(ConfigAdviceTest, KnowsWhatOtherKeysMeanInALocation) {
               ElementsAre(HasSubstr("write listing = true for Indexes")));
 }
 
+TEST_F(ConfigAdviceTest, ProposesNoOtherLocationWithinOne) {
+  const std::pair<const char*, const char*> keys[] = {
+      {"alias", "write files = \"/path/\" in its place"},
+      {"docroot", "write files = \"/path/\" in its place"},
+      {"AliasMatch", "and files = \"/home/{1}/public_html/{2}\" in its place"},
+      {"ScriptAlias", "write cgi = \"/path/\" in its place"},
+      {"fastcgi_pass", "write fastcgi = \"unix:/path\" in its place"},
+      {"scgi_pass", "write scgi = \"unix:/path\" in its place"},
+      {"return", "write redirect = { to = \"/new/\", status = 301 } in its place"},
+      {"try_files", "write redirect = \"/new\", or try = "},
+      {"AddHandler", "write cgi = true in its place"},
+      {"Deny", "write deny = true"}};
+  for (const auto& [key, advice] : keys)
+    EXPECT_THAT(
+        location_faults(fmt::format("match = '/a/'\n{} = '/x/'", key)),
+        ElementsAre(AllOf(HasSubstr(advice), testing::Not(HasSubstr("write [[site.location]]")))))
+        << key;
+}
+
 TEST_F(ConfigAdviceTest, KnowsHowOthersCallAProtocol) {
   const auto said_of = [&](const std::string& keys) {
     return faults_before_site("[[listen]]\n" + keys);

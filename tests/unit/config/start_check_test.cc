@@ -46,8 +46,9 @@ TEST(StartCheck, TellsOfFoldersThatTheServersUserCannotEnter) {
   tree.file("open/file");
   ::chmod((tree.path() + "/closed").c_str(), 0700);
   const auto names = [&](std::string_view key) {
-    return Contains(AllOf(HasSubstr("the user nobody may not enter " + tree.path() + "/closed,"),
-                          HasSubstr(key), HasSubstr("run: chmod a+x " + tree.path() + "/closed,")));
+    return Contains(AllOf(
+        HasSubstr("the user nobody may not enter " + tree.path() + "/closed,"), HasSubstr(key),
+        HasSubstr("; serve another folder, or run: chmod a+x " + tree.path() + "/closed")));
   };
   const auto shortfalls = check_start(config).shortfalls;
   EXPECT_THAT(shortfalls, names("nothing of root = "));

@@ -100,6 +100,8 @@ TEST(Shebang, WindowsLineEnd) {
 
 TEST(Shebang, WhereAProgramIsInstalled) {
   EXPECT_TRUE(find_program("/opt/none/sh").ends_with("bin/sh"));
+  EXPECT_TRUE(find_program("/opt/none/sh5.1").ends_with("bin/sh"));
+  EXPECT_EQ(find_program("/opt/none/5.1"), "");
   EXPECT_EQ(find_program("/opt/none/frobnicate"), "");
   EXPECT_EQ(find_program("/opt/none/"), "");
 }

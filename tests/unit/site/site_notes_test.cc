@@ -27,8 +27,10 @@ TEST(SiteNotes, TellWhichOfAPrefixAndAnEndingDecides) {
   config::Config config{.sites = {site_at("a", "/srv/a")}};
   auto& locations = config.sites.front().locations;
   locations = {location(config::MatchKind::prefix, "/uploads/"),
-               location(config::MatchKind::prefix, "/pages/")};
+               location(config::MatchKind::prefix, "/pages/"),
+               location(config::MatchKind::prefix, "/guarded/")};
   locations.front().files_only = true;
+  locations.back().access.allow.emplace();
   EXPECT_THAT(notes_on_sites(config), IsEmpty());
   locations.push_back(
       location(config::MatchKind::extension, ".php", config::ProgramKind::in_place));
