@@ -55,8 +55,9 @@ Result<void> end_lookup(Config& config, net::Lookup lookup) {
     for (Location& location : site.locations) {
       backend::Target& target = location.backend;
       const auto wanted = net::parse_host_port(target.address);
-      const auto at = wanted ? std::ranges::find(names, *wanted) : names.end();
-      if (at == names.end() || !target.looked_up.empty()) continue;
+      if (!wanted || !target.looked_up.empty()) continue;
+      const auto at = std::ranges::find(names, *wanted);
+      if (at == names.end()) continue;
       const net::Addresses& addresses = found[static_cast<std::size_t>(at - names.begin())];
       if (!addresses) return unknown(config, location, wanted->host, addresses.error());
       target.looked_up = *addresses;

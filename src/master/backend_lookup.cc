@@ -9,7 +9,7 @@ namespace cgisrv::master {
 void BackendLookup::begin() {
   auto begun = config::begin_lookup(config_);
   if (!begun) return std::exchange(done_, {})(std::unexpected(begun.error()));
-  lookup_.emplace(std::move(*begun));
+  lookup_ = std::make_unique<net::Lookup>(std::move(*begun));
   watch_ = Watch(loop_, lookup_->fd(), EPOLLIN, WatchCallback::of<&BackendLookup::readable>(*this));
   late_.arm_after(config::lookup_timeout);
 }

@@ -4,7 +4,7 @@
 #include <cgisrv/loop.h>
 
 #include <functional>
-#include <optional>
+#include <memory>
 
 #include "base/result.h"
 #include "config/config.h"
@@ -31,7 +31,7 @@ class BackendLookup {
   Loop& loop_;
   config::Config config_;
   Done done_;
-  std::optional<net::Lookup> lookup_;
+  std::unique_ptr<net::Lookup> lookup_;
   Watch watch_;  // ends before what it watches
   Timer late_;
 };

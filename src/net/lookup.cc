@@ -136,6 +136,7 @@ std::vector<Addresses> Lookup::end() {
   read();
   pipe_.reset();
   std::vector<Addresses> found;
+  found.reserve(wanted_.size());
   std::string_view answer = answer_;
   for (const HostPort& each : wanted_)
     found.push_back(!answer.contains("\n\n") && !answer.starts_with('\n')
