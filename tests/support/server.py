@@ -176,6 +176,8 @@ class Server:
     def checkpoint(self, settle: bool = False) -> None:
         """From here on the log is read, and descriptors are counted."""
         self.log_start = self.stderr.stat().st_size if self.stderr.exists() and not settle else 0
+        if settle:
+            until(self.has_one_generation)
         self.baseline = {pid: descriptors(pid) for pid in [self.pid, *self.workers()]}
         deadline = time.monotonic() + SETTLE_SECONDS
         while settle and time.monotonic() < deadline:
@@ -184,6 +186,11 @@ class Server:
             if len(now) > 1 and now == self.baseline:
                 break
             self.baseline = now
+
+    def has_one_generation(self) -> bool:
+        """As many workers as the log named last: those of before a reload are gone."""
+        named = re.findall(r"(?: started:|reloaded .*;) (\d+) workers?", self.log())
+        return not named or len(self.workers()) == int(named[-1])
 
     def settle_warm(self) -> None:
         """Once each worker has its sockets to a zygote, descriptors are counted again."""
