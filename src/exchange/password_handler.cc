@@ -43,6 +43,11 @@ void PasswordHandler::start() {
   exchange_.close_found();
 }
 
+bool PasswordHandler::client_left() {
+  check_.reset();
+  return false;
+}
+
 // RFC 9110 section 15.5.2: also for what is malformed, and for a user who is known, but not let in:
 // another one may be.
 void PasswordHandler::ask_anew(std::string_view why, std::string_view told) {

@@ -24,6 +24,8 @@ class PasswordHandler final : public handler::Handler {
   PasswordHandler(Exchange& exchange, auth::Verifier& verifier,
                   std::vector<const auth::Options*> rules);
   void start() override;
+  // A verdict that comes in the same turn of the loop finds nobody.
+  bool client_left() override;
 
  private:
   void decided(auth::Answer answer);

@@ -7,11 +7,15 @@ import crypt
 import os
 import resource
 import signal
+import time
 from pathlib import Path
 
 import pytest
 
+from support.client import head
 from support.fixtures import Start
+from support.frames import Conversation, request, reset
+from support.http2 import CLEAR
 from support.passwords import ALICE, ENDLESS, QUICK, auth, basic, password_file
 from support.processes import processes
 from support.server import Server
@@ -59,6 +63,42 @@ def test_a_checker_that_is_stopped_is_replaced(start: Start, site: Site, tmp_pat
     assert server.get("/page.txt", ALICE).status == 200
     assert server.password_checker() not in (0, checker)
     server.checkpoint(settle=True)
+
+
+@pytest.mark.parametrize("ends", ["connection", "stream"])
+def test_a_client_that_leaves_together_with_its_verdict_harms_nobody(start: Start, site: Site,
+                                                                     tmp_path: Path, ends: str) -> None:
+    """The worker hears of both in one turn of its loop, and died of a verdict for nobody."""
+    site.file("page.txt", "words")
+    server = start(config=f"""[server]
+workers = 1
+{CLEAR}
+[[site]]
+root = "{site.root}"
+{auth(password_file(tmp_path / "p", alice=QUICK))}
+""")
+    [worker], checker = server.workers(), server.password_checker()
+    assert server.get("/page.txt", ALICE).status == 200
+    for number in range(5):
+        with server.connect() as wire:
+            os.kill(checker, signal.SIGSTOP)
+            fields = basic("alice", f"guess {number}")
+            if ends == "connection":
+                wire.send(head("GET", "/page.txt", fields))
+            else:
+                asked = Conversation(wire)
+                asked.send(request(path="/page.txt", more=[(name.lower(), value) for name, value in fields]))
+            time.sleep(0.1)  # it asks the checker
+            os.kill(worker, signal.SIGSTOP)
+            if ends == "connection":
+                wire.reset()
+            else:
+                asked.send(reset())
+            os.kill(checker, signal.SIGCONT)
+            time.sleep(0.1)  # and that answers
+            os.kill(worker, signal.SIGCONT)
+            assert server.get("/page.txt", ALICE).status == 200
+    assert server.workers() == [worker]
 
 
 @pytest.mark.expect_log("the password checker has died")
