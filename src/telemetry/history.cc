@@ -9,15 +9,22 @@ constexpr auto step = std::chrono::seconds(10);
 }  // namespace
 
 void History::add(const Sample& sample) {
-  const std::uint64_t number = written_.fetch_add(1, std::memory_order_relaxed);
+  const std::uint64_t number = written_.load(std::memory_order_relaxed);
   ring_[number % samples_max].store(sample);
+  written_.store(number + 1, std::memory_order_relaxed);
 }
 
+// From the last one back. Where the clock was set back in between, what is older has a time that is
+// still to come, and is left out.
 std::vector<Sample> History::samples() const {
   std::vector<Sample> found;
-  for (const auto& slot : ring_)
-    if (const auto sample = slot.load()) found.push_back(*sample);
-  std::ranges::sort(found, {}, &Sample::time);
+  found.reserve(samples_max);
+  const std::uint64_t written = written_.load(std::memory_order_relaxed);
+  for (unsigned age = 1; age <= samples_max; ++age) {
+    const auto sample = ring_[(written + samples_max - age) % samples_max].load();
+    if (sample && (found.empty() || sample->time < found.back().time)) found.push_back(*sample);
+  }
+  std::ranges::reverse(found);
   return found;
 }
 

@@ -34,7 +34,8 @@ class History {
   static constexpr unsigned samples_max = 180;
 
   void add(const Sample& sample);
-  std::vector<Sample> samples() const;  // oldest first
+  // The oldest first, each later than the one before it, whatever the clock was set to meanwhile.
+  std::vector<Sample> samples() const;
 
  private:
   std::atomic<std::uint64_t> written_;

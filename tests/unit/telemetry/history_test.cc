@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <vector>
 
 namespace cgisrv::telemetry {
 namespace {
@@ -22,6 +23,23 @@ TEST(History, KeepsTheLastSamplesInOrder) {
   ASSERT_EQ(samples.size(), History::samples_max);
   EXPECT_EQ(samples.front().requests, 6U);
   EXPECT_EQ(samples.back().requests, History::samples_max + 5);
+}
+
+TEST(History, LeavesOutWhatIsLaterThanTheClockThatWasSetBack) {
+  const auto history = std::make_unique<History>();
+  const auto times = [&] {
+    std::vector<double> all;
+    for (const Sample& each : history->samples())
+      all.push_back(each.time);
+    return all;
+  };
+  for (const double time : {100.0, 105.0, 110.0, 50.0})
+    history->add({.time = time});
+  EXPECT_EQ(times(), (std::vector{50.0}));
+  history->add({.time = 55.0});
+  EXPECT_EQ(times(), (std::vector{50.0, 55.0}));
+  history->add({.time = 107.0});  // and it was set on again
+  EXPECT_EQ(times(), (std::vector{50.0, 55.0, 107.0}));
 }
 
 class RecentTest : public testing::Test {
