@@ -11,6 +11,7 @@ namespace cgisrv::tls {
 
 // Clients of that context are asked for a certificate by one of `authorities`. Whatever they show,
 // the handshake goes on: whoever answers the request decides, who can say in words what is wrong.
+// It fails only by a key that takes too long to compute with.
 // False without memory.
 bool ask_for_certificates(SSL_CTX* context, const std::vector<X509Ptr>& authorities);
 // The same for a connection, which may have begun with another context.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import datetime
+import math
 import socket
 import ssl
 import subprocess
@@ -11,7 +13,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from support import client
 from support.configuration import cgi_site
@@ -20,6 +22,32 @@ from support.server import Server
 
 USAGES = {"clientAuth": x509.ExtendedKeyUsageOID.CLIENT_AUTH,
           "serverAuth": x509.ExtendedKeyUsageOID.SERVER_AUTH}
+
+
+class LargeRsaKey:
+    """Of many small primes, since to find two large ones takes minutes. Its form is that of PKCS #1."""
+
+    def __init__(self, bits: int):
+        primes: list[int] = []
+        for _ in range(bits // 2048):
+            numbers = rsa.generate_private_key(65537, 2048).private_numbers()
+            primes += [numbers.p, numbers.q]
+        halves = primes[::2], primes[1::2]
+        p, q = map(math.prod, halves)
+        of_p, of_q = (math.prod(each - 1 for each in half) for half in halves)
+        d = pow(65537, -1, of_p * of_q)
+        self.numbers = (0, p * q, 65537, d, p, q, d % of_p, d % of_q, pow(q, -1, p))
+
+    def public_key(self) -> rsa.RSAPublicKey:
+        return rsa.RSAPublicNumbers(self.numbers[2], self.numbers[1]).public_key()
+
+    def private_bytes(self, *_: object) -> bytes:
+        def der(tag: int, content: bytes) -> bytes:
+            return bytes([tag, 0x82]) + len(content).to_bytes(2, "big") + content
+        integers = (each.to_bytes(each.bit_length() // 8 + 1, "big") for each in self.numbers)
+        whole = der(0x30, b"".join(der(2, each) for each in integers))
+        return (b"-----BEGIN RSA PRIVATE KEY-----\n" + base64.encodebytes(whole)
+                + b"-----END RSA PRIVATE KEY-----\n")
 
 
 class Authority:
@@ -50,11 +78,12 @@ class Authority:
         return made[0].with_suffix(""), made[1].with_suffix("")
 
     def sign_client(self, name: str, *, names: list[str] | None = None, email: str = "",
-                    days: int = 30, usage: str = "clientAuth", signed: bool = True) -> tuple[Path, Path]:
+                    days: int = 30, usage: str = "clientAuth", signed: bool = True,
+                    key: LargeRsaKey | None = None) -> tuple[Path, Path]:
         """Those of a client. `days`: until it is over, which may be before now. `names`: all of its
         common names; `signed`: False for one that has signed itself."""
         now = datetime.datetime.now(datetime.timezone.utc)
-        key = ec.generate_private_key(ec.SECP256R1())
+        key = key or ec.generate_private_key(ec.SECP256R1())
         common = [x509.NameAttribute(x509.NameOID.COMMON_NAME, each) 
                   for each in ([name] if names is None else names)]
         subject = x509.Name(common)

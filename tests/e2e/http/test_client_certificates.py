@@ -14,7 +14,7 @@ from support import client
 from support.clauses import clause
 from support.programs import ENVIRONMENT, environment_of
 from support.site import Site
-from support.tls import Authority, connect, plain_port, site_keys, tls_config
+from support.tls import Authority, LargeRsaKey, connect, plain_port, site_keys, tls_config
 from support.waiting import until
 
 VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
@@ -139,6 +139,17 @@ def test_nobody_is_believed_without_a_good_one(shared, known, strangers, people,
     with client.Connection(("127.0.0.1", plain_port(shared))) as connection:
         assert not told(connection.request("GET", "/env.cgi", forged, host=SITE))
         assert connection.request("GET", "/private/env.cgi", host=SITE).status == 403
+
+
+@pytest.mark.parametrize("bits, is_taken", [(4096, True), (10240, False)])
+def test_a_key_may_not_take_long_to_compute_with(shared, known, bits, is_taken):
+    """The server does, before anybody knows who it is."""
+    context = known(name="large", key=LargeRsaKey(bits))
+    if is_taken:
+        assert told(ask(shared, context))["SSL_CLIENT_VERIFY"] == "SUCCESS"
+    else:
+        with pytest.raises((OSError, client.Closed)):
+            ask(shared, context)
 
 
 @clause("rfc8446-4.4.3-client-verified")
