@@ -111,11 +111,22 @@ void Checker::forget(std::list<Link>::iterator link) {
 }
 
 // A quarter is for one client, so that nobody else is shut out by it.
-bool Checker::is_full_for(std::uint64_t client) const {
-  if (queue_.size() >= limits_.queue) return true;
-  if (client == 0) return false;
-  const auto waiting = std::ranges::count(queue_, client, &Check::client);
-  return static_cast<std::size_t>(waiting) >= std::max(limits_.queue / 4, 1U);
+bool Checker::has_room_for(std::uint64_t client) {
+  const auto waiting = client == 0 ? 0 : std::ranges::count(queue_, client, &Check::client);
+  if (static_cast<std::size_t>(waiting) >= std::max(limits_.queue / 4, 1U)) return false;
+  return queue_.size() < limits_.queue || push_out_for(client);
+}
+
+// Whoever was wrong most gives way to one who was wrong less: so a crowd of guessers, each from an
+// address of its own, shuts out nobody else. False: nobody does.
+bool Checker::push_out_for(std::uint64_t client) {
+  const auto debt = [this](std::uint64_t of) { return guesses_.debt(of, loop_.now()); };
+  const auto last =
+      std::ranges::max_element(queue_, {}, [&](const Check& check) { return debt(check.client); });
+  if (last == queue_.end() || debt(last->client) <= debt(client)) return false;
+  reply(last->link, last->id, {Verdict::busy});
+  queue_.erase(last);
+  return true;
 }
 
 void Checker::take(Link& link, const CheckRequest& request) {
@@ -128,7 +139,7 @@ void Checker::take(Link& link, const CheckRequest& request) {
   if (request.rule >= rules_.size()) return answer({Verdict::unavailable});
   if (const auto wait = guesses_.wait(request.client, loop_.now()); wait.count() > 0)
     return answer({Verdict::guessed, whole_seconds(wait)});
-  if (is_full_for(request.client)) return answer({Verdict::busy});
+  if (!has_room_for(request.client)) return answer({Verdict::busy});
   queue_.push_back({.link = &link,
                     .id = request.id,
                     .client = request.client,

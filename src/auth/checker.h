@@ -74,7 +74,8 @@ class Checker {
   void worker_ready();
   void take(Link& link, const CheckRequest& request);
   void forget(std::list<Link>::iterator link);
-  bool is_full_for(std::uint64_t client) const;
+  bool has_room_for(std::uint64_t client);
+  bool push_out_for(std::uint64_t client);
   void dispatch();
   std::list<Check>::iterator next();
   void begin(Slot& slot, std::list<Check>::iterator check);

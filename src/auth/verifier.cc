@@ -108,7 +108,8 @@ std::optional<Answer> Verifier::ask(PendingCheck& pending, const Options& rule,
   if (const auto known = cache_.find(key, basis, loop_.now())) return Answer{*known};
   Asked* asked = find(key, basis);
   if (asked == nullptr) {
-    if (asked_.size() >= limits_.queue) return Answer{Verdict::busy};
+    // The queue is the checker's: it knows who is to wait, and who has to give way.
+    if (asked_.size() >= 2 * std::size_t{limits_.queue}) return Answer{Verdict::busy};
     auto made = std::make_unique<Asked>(*this, rule, std::move(credentials), client);
     made->key = key;
     made->basis = basis;

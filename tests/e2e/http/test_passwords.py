@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import base64
+import os
 import re
+import signal
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from support import client
 from support.configuration import cgi_site, complete
 from support.fixtures import Start
 from support.passwords import ALICE, ENDLESS, QUICK, auth, basic, htpasswd, password_file
+from support.processes import process
 from support.server import Server
 from support.site import Site
 from support.waiting import until
@@ -384,6 +388,57 @@ root = "{site.root}"
     assert until(refused)
     assert answer.header("Retry-After")
     server.wait_log("503: too many passwords wait")
+
+
+def ticks_of(pid: int) -> int:
+    """Of processor time."""
+    found = process(pid)
+    return found.ticks if found else 0
+
+
+def test_who_has_guessed_gives_way_to_who_has_not(start: Start, site: Site, tmp_path: Path) -> None:
+    """A crowd of guessers, each from an address of its own, had the queue for itself."""
+    site.file("slow/page.txt", "words")
+    site.file("quick/page.txt", "words")
+    server = start(config=f'''[server]
+workers = 1
+[auth]
+timeout = "1h"
+processes = 1
+queue = 4
+[[site]]
+root = "{site.root}"
+[[site.location]]
+match = "/slow/"
+{auth(password_file(tmp_path / "slow", alice=ENDLESS))}
+[[site.location]]
+match = "/quick/"
+{auth(password_file(tmp_path / "quick", alice=QUICK))}
+''')
+
+    def ask(source: str, target: str, password: str) -> client.Connection:
+        there = client.Connection(server.address, source=source)
+        server.connections.append(there)
+        there.send(client.head("GET", target, basic("alice", password)))
+        return there
+    guessers = [f"127.0.0.{number}" for number in range(2, 6)]
+    for each in guessers:
+        assert ask(each, "/quick/page.txt", "guess").read_response().status == 401
+    [hasher] = server.hashers()
+    ticks = ticks_of(hasher)
+    first = ask("127.0.0.10", "/slow/page.txt", "x")
+    assert until(lambda: ticks_of(hasher) > ticks)  # the only hasher computes it, for ever
+    waiting = [ask(each, "/slow/page.txt", "guess") for each in guessers]
+    honest = ask("127.0.0.11", "/quick/page.txt", "wonderland")
+    refused = until(lambda: [each for each in waiting if not each.silent(0.01)])
+    assert [each.read_response().status for each in refused] == [503]
+    for _ in range(2):
+        assert until(server.hashers)
+        [hasher] = server.hashers()
+        os.kill(hasher, signal.SIGKILL)
+        assert until(lambda hasher=hasher: hasher not in server.hashers())
+    assert first.read_response().status == 500
+    assert honest.read_response().status == 200
 
 
 def test_a_client_that_leaves_takes_its_check_back(start: Start, site: Site,

@@ -86,6 +86,25 @@ TEST_F(CheckerTest, TellsRightFromWrong) {
   EXPECT_EQ(verdict_of(4), Verdict::unavailable);
 }
 
+TEST_F(CheckerTest, WhoWasWrongMostGivesWay) {
+  begin({quick, endless}, {.processes = 1, .queue = 4});
+  for (const std::uint64_t client : {1, 2, 3, 4}) {
+    ask(client, "alice", "guess", client);
+    EXPECT_EQ(verdict_of(client), Verdict::wrong);
+  }
+  ask(5, "alice", "guess", 4);
+  EXPECT_EQ(verdict_of(5), Verdict::wrong);
+  ask(9, "alice", "x", 9, 1);  // which the only hasher computes from this turn on
+  ask(10, "alice", "x", 9, 99);
+  EXPECT_EQ(verdict_of(10), Verdict::unavailable);
+  for (const std::uint64_t client : {1, 2, 3, 4})
+    ask(10 + client, "alice", "guess", client, 1);
+  ask(20, "alice", "wonderland", 20);
+  EXPECT_EQ(verdict_of(14), Verdict::busy);  // twice
+  ask(21, "alice", "guess", 4, 1);
+  EXPECT_EQ(verdict_of(21), Verdict::busy);
+}
+
 TEST_F(CheckerTest, TellsWhoIsNotListed) {
   rules.push_back({.users = {"bob"}, .entry = quick});
   begin({});
@@ -324,7 +343,7 @@ TEST_F(VerifierTest, CancelsWhatNobodyWaitsFor) {
 
 TEST_F(VerifierTest, IsBounded) {
   std::vector<std::unique_ptr<PendingCheck>> waiting;
-  for (unsigned i = 0; i < limits.queue; ++i) {
+  for (unsigned i = 0; i < 2 * limits.queue; ++i) {
     waiting.push_back(pending());
     EXPECT_FALSE(waiting.back()->ask(rule, pair("alice", std::to_string(i)), 1));
   }
