@@ -189,7 +189,8 @@ void Session::check_streams() {
   for (const auto& stream : streams_) {
     if (stream->is_closed()) continue;
     has_output |= stream->has_output();
-    stream->note_blocked(writable_ && !is_window_shut && stream->has_output());
+    stream->note_blocked(writable_ && !is_window_shut && stream->has_output() &&
+                         stream->is_window_shut());
     if (stream->waits_for_room()) go_on_later();
   }
   wait_for_client(!writable_ || (is_window_shut && has_output));

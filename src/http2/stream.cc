@@ -224,6 +224,10 @@ void Stream::send_due() {
 }
 
 void Stream::note_blocked(bool by_its_window) {
+bool Stream::is_window_shut() const {
+  return nghttp2_session_get_stream_remote_window_size(session_.protocol(), id_) <= 0;
+}
+
   if (by_its_window)
     send_timer_.wait();
   else

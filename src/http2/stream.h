@@ -88,6 +88,8 @@ class Stream final : public exchange::Wire {
   bool has_output() const {
     return exchange_ && (!output_.empty() || file_left_ > 0 || (has_ended_ && !is_end_framed_));
   }
+  // Its own window, by its client. Without that, what it has waits for other streams.
+  bool is_window_shut() const;
   bool waits_for_room() const { return waits_for_room_ && exchange_ && room() > 0; }
   bool is_closed() const { return is_closed_; }
   bool is_end_framed() const { return is_end_framed_; }

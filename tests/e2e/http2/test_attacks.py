@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from email.utils import parsedate_to_datetime
 
 import pytest
 
+from support.client import Connection
 from support.configuration import cgi_site
 from support.frames import (LARGEST_WINDOW, PREFACE, Conversation, Kind, Setting, is_kind, request,
                             settings, window_update)
@@ -91,6 +93,52 @@ def test_a_page_does_not_wait_for_the_end_of_a_download(start, site):
     there.send(request(path=PAGE, stream=3))
     first = there.until(lambda each: is_kind(each, Kind.DATA, 3) or "END_STREAM" in each.flags)
     assert first.stream_id == 3, "the page came after the whole download"
+
+
+class FastReader:
+    """Takes all that comes of a connection, and looks at heads of frames alone."""
+
+    def __init__(self, wire: Connection):
+        self.wire, self.heads, self.rest = wire, [], bytearray(wire.buffer)
+
+    def take(self, size: int) -> None:
+        """At least so many bytes more; an end is an error."""
+        while size > 0:
+            some = self.wire.socket.recv(1 << 20)
+            assert some, "closed"
+            size -= len(some)
+            self.rest += some
+            at = 0
+            while len(self.rest) >= at + 9:
+                after = at + 9 + int.from_bytes(self.rest[at:at + 3], "big")
+                if after > len(self.rest):
+                    break
+                self.heads.append((self.rest[at + 3], int.from_bytes(self.rest[at + 5:at + 9], "big")))
+                at = after
+            del self.rest[:at]
+
+
+def test_who_waits_for_what_is_more_urgent_is_not_slow(start, site):
+    """A client that takes all that comes was told that it takes one of the streams too slowly."""
+    with open(site.root / "urgent", "wb") as urgent:
+        urgent.truncate(2 << 30)
+    server = served(start, site, limits='send_timeout = "1s"\nsend_rate = "off"')
+    there = Conversation(server.connect(),
+                         PREFACE + settings((Setting.INITIAL_WINDOW_SIZE, LARGEST_WINDOW)))
+    there.send(window_update(LARGEST_WINDOW - 65_535),
+               request(path="/urgent", more=[("priority", "u=0")]))
+    there.until(lambda each: is_kind(each, Kind.DATA, 1))
+    there.send(request(path=PAGE, more=[("priority", "u=7")], stream=3))
+    reader = FastReader(there.wire)
+    for _ in range(6):
+        reader.take(100 << 20)
+        for each in server.workers():  # so that a clock which runs has run out
+            os.kill(each, signal.SIGSTOP)
+        time.sleep(1.2)
+        for each in server.workers():
+            os.kill(each, signal.SIGCONT)
+    assert (Kind.HEADERS, 3) in reader.heads
+    assert (Kind.RST_STREAM, 3) not in reader.heads
 
 
 def test_a_proxy_that_names_its_client_may_have_spoken_tls(start, site):
