@@ -69,10 +69,7 @@ void AdminProcess::watch_listener() {
 }
 
 void AdminProcess::listener_ready() {
-  if (connections_ >= connections_max) {
-    tls_stage_.make_room();
-    clients_.make_room();
-  }
+  if (connections_ >= connections_max && !tls_stage_.make_room()) clients_.make_room();
   pool::Connection connection;
   connection.peer_size = sizeof connection.peer;
   const int socket = ::accept4(listener_.get(), reinterpret_cast<sockaddr*>(&connection.peer),

@@ -81,7 +81,7 @@ void Connections::close_all() {
   for_each_connection([](Connection& connection) { connection.close(); });
 }
 
-void Connections::crowded() {
+void Connections::crowded(bool has_made_room) {
   using Use = Connection::Use;
   if (is_in_lists_) return;
   for (const Use use : {Use::idle, Use::head}) {
@@ -91,7 +91,7 @@ void Connections::crowded() {
     if (list.empty() || may_speak) continue;
     return tell_of_crowd(let_go(use, share_of(list.size())));
   }
-  let_go_of_slow_.arm(loop().now());  // not now: the caller may be one of them
+  if (!has_made_room) let_go_of_slow_.arm(loop().now());  // not now: the caller may be one of them
 }
 
 bool Connections::begin_beside() {

@@ -36,8 +36,9 @@ class Connections {
   void close_after_next();
   void close_all();
   // Closes the connections that have been idle longest, or have been slowest to send a head. If
-  // there are none, the next turn closes those whose clients are slowest to send a body or to read.
-  void crowded();
+  // there are none, the next turn closes those whose clients are slowest to send a body or to read;
+  // but not where one that had not come as far as here `has_made_room`.
+  void crowded(bool has_made_room = false);
   // The same, or else closes the oldest.
   void make_room();
 

@@ -131,9 +131,10 @@ void ProxyStage::close_all() {
     waiting_.front()->close();
 }
 
-void ProxyStage::make_room() {
-  if (!waiting_.empty() && loop_.now() - waiting_.front()->since() >= silence_min)
-    waiting_.front()->close();
+bool ProxyStage::make_room() {
+  if (waiting_.empty() || loop_.now() - waiting_.front()->since() < silence_min) return false;
+  waiting_.front()->close();
+  return true;
 }
 
 }  // namespace cgisrv::worker

@@ -31,8 +31,9 @@ class ProxyStage {
   // A header that is here by now is still read; the other connections are closed.
   void drain();
   void close_all();
-  // Closes the connection that has been silent for longest, if that is a second or more.
-  void make_room();
+  // Closes the connection that has been silent for longest, if that is a second or more. Returns
+  // whether there was one.
+  bool make_room();
 
  private:
   class Waiting;

@@ -105,9 +105,9 @@ void Service::begin(pool::Connection connection, std::unique_ptr<net::Transport>
 }
 
 void Service::crowded() {
-  proxy_stage_.make_room();
-  tls_stage_.make_room();
-  connections_.crowded();
+  const bool is_proxy_let_go = proxy_stage_.make_room();
+  const bool is_handshake_let_go = tls_stage_.make_room();
+  connections_.crowded(is_proxy_let_go || is_handshake_let_go);
   sites_.close_idle_backends();
 }
 

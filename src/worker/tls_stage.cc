@@ -192,10 +192,12 @@ void TlsStage::close_all() {
 }
 
 // Who is due waits for us, and all behind have gone on later.
-void TlsStage::make_room() {
-  if (openings_.empty()) return;
+bool TlsStage::make_room() {
+  if (openings_.empty()) return false;
   Opening& first = *openings_.front();
-  if (!first.is_due() && loop_.now() - first.since >= pause_min) first.close();
+  if (first.is_due() || loop_.now() - first.since < pause_min) return false;
+  first.close();
+  return true;
 }
 
 }  // namespace cgisrv::worker

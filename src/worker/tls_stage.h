@@ -48,7 +48,8 @@ class TlsStage {
   void drain();
   void close_all();
   // Closes the connection whose client has not gone on for longest, if that is a second or more.
-  void make_room();
+  // Returns whether there was one.
+  bool make_room();
 
  private:
   class Opening;

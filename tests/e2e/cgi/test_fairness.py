@@ -17,9 +17,10 @@ from textwrap import dedent
 import pytest
 
 from support.binary import BINARY
-from support.client import LAST_CHUNK, chunk, head
+from support.client import LAST_CHUNK, Connection, chunk, head
 from support.configuration import cgi_site
 from support.programs import CAT, PLAIN
+from support.tls import Authority, site_keys
 from support.waiting import until
 
 STATISTICS = "/proc/{}/io"
@@ -151,6 +152,28 @@ def test_who_is_slow_in_an_exchange_makes_room_at_last(start, site, request_head
     with server.connect(60.0) as connection:
         assert connection.request("GET", "/").body == b"hello"
     server.wait_log("connections or descriptors are short")
+
+
+def test_who_has_not_shaken_hands_makes_room_for_all_others(start, site, tmp_path):
+    """As long as there is one, nobody loses an exchange."""
+    site.file("index.html", "hello")
+    site.file("large", b"x" * 50_000_000)
+    server = start(config=cgi_site(
+        site.root, site=site_keys(Authority(tmp_path).sign("site", "localhost")),
+        server='workers = 1\nworker_connections = 8\n[[listen]]\naddress = "127.0.0.1:0"\n'
+               '[[listen]]\naddress = "127.0.0.1:0"\ntls = true\n',
+        limits='header_timeout = "1h"\nsend_timeout = "1h"'))
+    slow = server.connect()
+    slow.send(head("GET", "/large"))
+    shy = [Connection(("127.0.0.1", server.ports()[1])) for _ in range(7)]
+    for each in shy:
+        each.send(b"\x16\x03\x01\x02\x00\x01")  # the beginning of a record
+    time.sleep(6)  # and by now the one that reads nothing may lose its place
+    for _ in range(3):
+        assert server.get("/").body == b"hello"
+    assert slow.read_response().complete
+    for each in shy:
+        each.close()
 
 
 def test_who_is_being_answered_keeps_its_place(start, site):

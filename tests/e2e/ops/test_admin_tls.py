@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import ssl
+import time
 
 import pytest
 
@@ -12,6 +13,7 @@ from support import client, tls
 from support.control import control
 from support.server import Server
 from support.tls import Authority, site_keys
+from support.waiting import until
 
 CONFIG = """
 [[site]]
@@ -70,6 +72,24 @@ def test_a_replaced_certificate_is_read_by_a_reload(served, context, authority):
     authority.sign("admin", "localhost")
     assert control(served, "reload").returncode == 0
     assert serial() != first
+
+
+CONNECTIONS_MAX = 64  # of the admin listener
+
+
+def test_who_has_not_shaken_hands_makes_room(served, context):
+    """Each silent one beyond those that are held took another one's place, too."""
+    with connect(served, context) as connection:
+        assert connection.request("GET", "/livez").status == 200
+        def silent(count: int) -> list[client.Connection]:
+            return [client.Connection(("127.0.0.1", port_of(served))) for _ in range(count)]
+        first = silent(CONNECTIONS_MAX - 1)
+        time.sleep(1.5)  # from a second on they may go
+        later = silent(3)
+        assert until(lambda: sum(not each.silent(0.01) for each in first) >= 3)
+        assert connection.request("GET", "/livez").status == 200
+    for each in first + later:
+        each.close()
 
 
 @pytest.mark.parametrize("keys, message", [
