@@ -4,7 +4,6 @@
 #include <iterator>
 #include <utility>
 
-#include "base/log.h"
 #include "config/config.h"
 
 namespace cgisrv::connection {
@@ -140,6 +139,10 @@ void Connections::let_go_of_slow() {
   for (std::size_t i = 0; i < count; ++i)
     slow[i].second->close();
   if (count > 0) tell_of_crowd(count);
+}
+
+void Connections::tell_of_client(log::Level level, std::string_view line) {
+  if (client_faults_.pass(loop().now())) log::line(level, "{}{}", line, client_faults_.left_out());
 }
 
 void Connections::tell_of_crowd(std::size_t count) {

@@ -11,8 +11,10 @@
 #include <list>
 #include <memory>
 #include <span>
+#include <string_view>
 #include <vector>
 
+#include "base/log.h"
 #include "base/rare_lines.h"
 #include "config/forward.h"
 #include "connection/connection.h"
@@ -58,8 +60,8 @@ class Connections {
   // Whether a request may run beside others of its connection. Each that may ends by end_beside().
   bool begin_beside();
   void end_beside() { --beside_; }
-  // Lines of what clients have done wrong.
-  log::RareLines& client_faults() { return client_faults_; }
+  // Logs what a client has done wrong, in a line of which each client could cause any number.
+  void tell_of_client(log::Level level, std::string_view line);
 
  private:
   std::size_t let_go(Connection::Use use, std::size_t most);

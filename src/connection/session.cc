@@ -33,6 +33,10 @@ const net::Address& Session::address() const {
   return connections_.address(client_.listener());
 }
 
+void Session::tell_of_client(log::Level level, std::string_view line) {
+  connections_.tell_of_client(level, line);
+}
+
 bool Session::watch_client() {
   watch_ = Watch(loop(), client_.stream.fd(), EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
                  WatchCallback::of<&Session::socket_ready>(*this));

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "base/log.h"
 #include "config/limits.h"
 #include "connection/client.h"
 #include "connection/connection.h"
@@ -34,6 +35,8 @@ class Session : public Connection {
   const net::Address& address() const;  // of the listener
   // Something is to be done that must not be done now.
   void go_on_later();
+  // Logs what its client has done wrong. The next such line of any client may be a while away.
+  void tell_of_client(log::Level level, std::string_view line);
 
  protected:
   static constexpr std::size_t turn_bytes_max = 1 << 20;  // sent in one turn

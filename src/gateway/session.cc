@@ -1,10 +1,11 @@
 #include "gateway/session.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <optional>
 #include <utility>
 
-#include "base/log.h"
 #include "connection/connections.h"
 #include "gateway/other_protocol.h"
 
@@ -107,11 +108,10 @@ void Session::received(std::string_view bytes) {
 
 // `first`: what a connection has begun with.
 void Session::note(std::string_view problem, std::string_view first) {
-  if (!connections_.client_faults().pass(loop().now())) return;
   std::string line = why_not_understood(first, listen_.protocol, address().text());
   if (line.empty())
     line = fmt::format("{} has sent {}; its connection is closed", client_.peer().text(), problem);
-  log::line(log::Level::notice, "{}{}", line, connections_.client_faults().left_out());
+  tell_of_client(log::Level::notice, line);
 }
 
 // Each in its turn: who has just been told is told last the next time.
@@ -131,11 +131,10 @@ void Session::input_due() {
 }
 
 void Session::head_due() {
-  if (connections_.client_faults().pass(loop().now()))
-    log::line(
-        log::Level::notice,
-        "{} has not sent a whole request in time (header_timeout); its connection is closed{}",
-        client_.peer().text(), connections_.client_faults().left_out());
+  tell_of_client(log::Level::notice,
+                 fmt::format("{} has not sent a whole request in time (header_timeout); its "
+                             "connection is closed",
+                             client_.peer().text()));
   close();
 }
 

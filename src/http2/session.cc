@@ -1,10 +1,11 @@
 #include "http2/session.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
 #include "access/peer.h"
-#include "base/log.h"
 #include "connection/connections.h"
 
 namespace cgisrv::http2 {
@@ -258,8 +259,9 @@ void Session::count_reset() {
 void Session::calm(std::string_view problem) {
   if (!is_open()) return;
   count(&telemetry::Http2Counts::refused);
-  log::line(log::Level::notice, "{} has sent {}; its connection of HTTP/2 is ended",
-            client_.peer().text(), problem);
+  tell_of_client(log::Level::notice,
+                 fmt::format("{} has sent {}; its connection of HTTP/2 is ended",
+                             client_.peer().text(), problem));
   say_goodbye(NGHTTP2_ENHANCE_YOUR_CALM, problem);
 }
 

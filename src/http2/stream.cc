@@ -1,5 +1,6 @@
 #include "http2/stream.h"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -7,7 +8,6 @@
 
 #include "access/peer.h"
 #include "base/check.h"
-#include "base/log.h"
 #include "config/config.h"
 #include "http2/priority.h"
 #include "http2/response_head.h"
@@ -216,18 +216,19 @@ void Stream::body_due() {
 }
 
 void Stream::send_due() {
-  log::line(log::Level::info,
-            "{} takes a response too slowly (send_timeout, send_rate); its stream is reset",
-            peer().text());
+  session_.tell_of_client(
+      log::Level::info,
+      fmt::format("{} takes a response too slowly (send_timeout, send_rate); its stream is reset",
+                  peer().text()));
   reset(NGHTTP2_ENHANCE_YOUR_CALM);
   client_gone();
 }
 
-void Stream::note_blocked(bool by_its_window) {
 bool Stream::is_window_shut() const {
   return nghttp2_session_get_stream_remote_window_size(session_.protocol(), id_) <= 0;
 }
 
+void Stream::note_blocked(bool by_its_window) {
   if (by_its_window)
     send_timer_.wait();
   else

@@ -72,10 +72,7 @@ class ProxyStage::Waiting {
   void late() { refuse("it did not come in time (header_timeout)"); }
 
   void refuse(std::string_view problem) {
-    log::line(log::Level::warn,
-              "{} sent no header of the PROXY protocol: {}; its connection is closed. A listener "
-              "with proxy_protocol needs send-proxy, or the like, in the proxy",
-              proxy_.text(), problem);
+    owner_.tell(proxy_, problem);
     close();
   }
 
@@ -112,6 +109,14 @@ void ProxyStage::accepted(pool::Connection connection) {
   Waiting& made = *waiting_.back();
   made.set_position(std::prev(waiting_.end()));
   made.start();
+}
+
+void ProxyStage::tell(const access::Peer& proxy, std::string_view problem) {
+  if (!lines_.pass(loop_.now())) return;
+  log::line(log::Level::warn,
+            "{} sent no header of the PROXY protocol: {}; its connection is closed. A listener "
+            "with proxy_protocol needs send-proxy, or the like, in the proxy{}",
+            proxy.text(), problem, lines_.left_out());
 }
 
 void ProxyStage::forget(Waiting& waiting) {

@@ -6,11 +6,15 @@
 #include <cgisrv/loop.h>
 #include <cgisrv/pool.h>
 
+#include <chrono>
 #include <functional>
 #include <list>
 #include <memory>
+#include <string_view>
 #include <vector>
 
+#include "access/peer.h"
+#include "base/rare_lines.h"
 #include "config/forward.h"
 #include "proxy/proxy_header.h"
 
@@ -40,11 +44,14 @@ class ProxyStage {
   using Position = std::list<std::unique_ptr<Waiting>>::iterator;
 
   void forget(Waiting& waiting);
+  // A proxy that is set up otherwise causes a line with each of its connections.
+  void tell(const access::Peer& proxy, std::string_view problem);
 
   Loop& loop_;
   const config::Config& config_;
   Ready ready_;
   std::list<std::unique_ptr<Waiting>> waiting_;  // the oldest first
+  log::RareLines lines_{std::chrono::seconds(10)};
 };
 
 }  // namespace cgisrv::worker
