@@ -1,14 +1,19 @@
 """The wall clock jumps, as it does when a machine finds its time server late: nothing may care."""
 
+import contextlib
+import ssl
 import time
 from email.utils import parsedate_to_datetime
 
 import pytest
 
+from support import client, tls
 from support.clauses import clause
 from support.client import head
 from support.fault_injection import assert_well, no_spin
+from support.passwords import ALICE, ENDLESS, QUICK, auth, basic, password_file
 from support.stages import STAGES, Stages
+from support.tls import Authority, site_keys
 from support.waiting import until
 
 HOUR = 3600
@@ -44,6 +49,55 @@ def test_jump_in_the_middle_of_everything(serve, faults, site, jump):
     faults.move_wall_clock(0)
     assert_well(server)
     assert held["keep-alive"].request("GET", "/hello.txt").body == b"hello"
+
+
+@clause("faults-clock")
+@pytest.mark.parametrize("jump", [YEAR, -YEAR], ids=str)
+def test_jump_in_handshakes_and_checks_of_passwords(serve, faults, site, tmp_path, jump):
+    """What has begun goes on, and who was let in stays so."""
+    authority = Authority(tmp_path)
+    site.file("quick/page.txt", "quick")
+    site.file("slow/page.txt", "slow")
+    rules = {name: auth(password_file(tmp_path / name, alice=value))
+             for name, value in (("quick", QUICK), ("slow", ENDLESS))}
+    server = serve(of_site=site_keys(authority.sign("site", "localhost")),
+                   server='[[listen]]\naddress = "127.0.0.1:0"\n'
+                          '[[listen]]\naddress = "127.0.0.1:0"\ntls = true\n',
+                   rest="".join(f'[[site.location]]\nmatch = "/{name}/"\n{rule}\n'
+                                for name, rule in rules.items()))
+    secure = ("127.0.0.1", server.ports()[1])
+    context = authority.context()
+    assert server.get("/quick/page.txt", ALICE).status == 200
+    begun = client.Connection(secure)
+    sent, received = ssl.MemoryBIO(), ssl.MemoryBIO()
+    half = context.wrap_bio(received, sent, server_hostname="localhost")
+    with pytest.raises(ssl.SSLWantReadError):
+        half.do_handshake()
+    hello = sent.read()
+    begun.send(hello[:100])
+    waits = server.connect()
+    waits.send(head("GET", "/slow/page.txt", ALICE))
+    with tls.Connection(secure, context) as kept:
+        assert kept.request("GET", "/hello.txt").body == b"hello"
+        session = kept.tls.session
+        faults.move_wall_clock(jump)
+        assert kept.request("GET", "/hello.txt").body == b"hello"
+    with tls.Connection(secure, context, session=session) as again:
+        assert again.request("GET", "/hello.txt").body == b"hello"
+    begun.send(hello[100:])
+    is_done = False
+    while not is_done:
+        received.write(begun.socket.recv(65_536))
+        with contextlib.suppress(ssl.SSLWantReadError):
+            half.do_handshake()
+            is_done = True
+    assert server.get("/quick/page.txt", ALICE).status == 200
+    assert server.get("/quick/page.txt", basic("alice", "guess")).status == 401
+    assert waits.silent(0.5)
+    begun.close()
+    waits.close()
+    faults.move_wall_clock(0)
+    assert_well(server)
 
 
 def test_file_from_the_future(serve, site):
