@@ -165,7 +165,7 @@ bool is_url(const Replacement& to) {
     if (!fixed.starts_with(scheme)) continue;
     const auto path = to.front().find_first_of("/?#", scheme.size());
     const bool has_host = path != scheme.size() && fixed.size() > scheme.size();
-    return has_host && (to.names().empty() || path != std::string_view::npos) &&
+    return has_host && (!to.has_names() || path != std::string_view::npos) &&
            is_url_path("/" + fixed.substr(scheme.size()));
   }
   return false;

@@ -47,6 +47,10 @@ std::vector<std::string_view> Replacement::names() const {
   return found;
 }
 
+bool Replacement::has_names() const {
+  return std::ranges::any_of(pieces_, &Piece::is_name);
+}
+
 std::string_view Replacement::front() const {
   return pieces_.empty() ? std::string_view() : pieces_.front().text;
 }

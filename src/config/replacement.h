@@ -22,6 +22,7 @@ class Replacement {
   bool empty() const { return text_.empty(); }
   const std::string& text() const { return text_; }  // as written
   std::vector<std::string_view> names() const;
+  bool has_names() const;
   // What stands before the first name.
   std::string_view front() const;
   // What stands between the names.

@@ -41,7 +41,6 @@ Exchange::Exchange(Host& host, Wire& wire, http::Request& request)
     : host_(host),
       wire_(&wire),
       request_(request),
-      request_id_(host.next_request_id()),
       began_(host.loop().now()),
       visitor_(wire.peer()),
       asked_method_(request.method),
@@ -49,6 +48,11 @@ Exchange::Exchange(Host& host, Wire& wire, http::Request& request)
       fault_timer_(host.loop(), Callback::of<&Exchange::settle_body_fault>(*this)) {}
 
 Exchange::~Exchange() = default;
+
+std::string_view Exchange::request_id() const {
+  if (request_id_.empty()) request_id_ = host_.next_request_id();
+  return request_id_;
+}
 
 // ---- beginning and end -------------------------------------------------------------------------
 
@@ -210,7 +214,8 @@ void Exchange::settle_body_fault() {
   body_fault_.reset();
   if (handler_) handler_->body_failed();
   if (reply_ != Reply::none) {
-    log::write(log::Level::info, request_id_, fmt::format("{}; the exchange is cut", fault.reason));
+    log::write(log::Level::info, request_id(),
+               fmt::format("{}; the exchange is cut", fault.reason));
     return wire_->close();
   }
   handler_.reset();  // at once: it must not see another event
@@ -335,7 +340,7 @@ void Exchange::abort() {
 
 void Exchange::fail(handler::Failure failure) {
   if (is_detached_)
-    log::write(log::Level::warn, request_id_, failure.reason + "; its client had left before");
+    log::write(log::Level::warn, request_id(), failure.reason + "; its client had left before");
   if (ends_unheard()) return;
   const bool is_ours = is_servers_fault(failure);
   // Who was kept out, and why, is of more interest than what a client got wrong.
@@ -346,7 +351,7 @@ void Exchange::fail(handler::Failure failure) {
                                    : log::Level::info;
   if (!failure.reason.empty()) {
     const std::string text = fmt::format("{}: {}", failure.status, failure.reason);
-    log::write(level, request_id_, text);
+    log::write(level, request_id(), text);
     if (is_ours || is_kept_out || failure.status == 404) tell_web_server(text);
   }
   if (is_ours && diagnosis_.empty()) diagnosis_ = failure.reason;
@@ -385,7 +390,7 @@ void Exchange::send_failure(const handler::Failure& failure) {
   if (may_be_shown && !failure.reason.empty() && shows_failures())
     details = page::Failure{script_name_, script_filename_,    failure.reason,
                             failure.exit, failure.stderr_tail, failure.output_head};
-  page::Page page = page::error_page(failure.status, request_id_, page::wants_html(request_),
+  page::Page page = page::error_page(failure.status, request_id(), page::wants_html(request_),
                                      details, failure.told);
   http::Response response = page::page_response(failure.status, page);
   if (!failed_) {  // else they are among those that are carried

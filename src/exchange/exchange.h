@@ -80,7 +80,7 @@ class Exchange final : public handler::Exchange {
 
   // ---- handler::Exchange
   const http::Request& request() const override { return request_; }
-  std::string_view request_id() const override { return request_id_; }
+  std::string_view request_id() const override;
   std::string_view user() const override { return user_; }
   std::string_view auth_type() const override { return auth_type_; }
   bool is_for_web_server() const override { return gateway() != nullptr; }
@@ -200,7 +200,8 @@ class Exchange final : public handler::Exchange {
   Host& host_;
   Wire* wire_;  // null: the exchange is over, and its calls have no effect
   http::Request& request_;
-  std::string request_id_;  // our own, until a proxy's is taken, before anything has asked for it
+  // A proxy's, or our own, which is made when somebody asks for it: most files need none.
+  mutable std::string request_id_;
   const TimePoint began_;
 
   // ---- the client (exchange_origin.cc)

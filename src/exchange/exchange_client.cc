@@ -50,7 +50,7 @@ handler::Failure Exchange::clients_fault(int status, std::string_view reason) co
 // For its own error log, where its listener has that.
 void Exchange::tell_web_server(std::string_view text) {
   if (is_for_web_server())
-    wire_->complain(fmt::format("[{}] {}\n", request_id_, text::printable_line(text)));
+    wire_->complain(fmt::format("[{}] {}\n", request_id(), text::printable_line(text)));
 }
 
 std::string Exchange::request_line() const {
@@ -111,7 +111,7 @@ void Exchange::describe_request(accesslog::AccessEntry& entry) const {
   entry.host = request_.host;
   entry.referer = field("Referer");
   entry.user_agent = field("User-Agent");
-  entry.request_id = request_id_;
+  entry.request_id = request_id();
   entry.script = script_name_.empty() ? script_filename_ : script_name_;  // empty: a program at /
   entry.program = script_filename_;
   entry.bytes_sent = wire_->content_sent();

@@ -110,7 +110,7 @@ bool Exchange::take_web_servers_id() {
 }
 
 void Exchange::take_request_id(const Result<std::string_view>& said) {
-  if (!said) return log::write(log::Level::info, request_id_, said.error().what);
+  if (!said) return log::write(log::Level::info, request_id(), said.error().what);
   if (!said->empty()) request_id_ = *said;
 }
 

@@ -56,7 +56,7 @@ std::string Host::next_request_id() {
 }
 
 void Host::describe(const http::Request& request) {
-  worker_.describe(fmt::format(FMT_COMPILE("{} {}"), request.method, request.raw_target));
+  worker_.describe(doing_.assign(request.method).append(" ").append(request.raw_target));
 }
 
 void Host::count_answered() {

@@ -106,6 +106,7 @@ class Host {
   std::optional<RequestStats> request_stats_;  // none: nothing is counted
   telemetry::Http2Counts* http2_counts_ = nullptr;
   RandomNumbers request_ids_;
+  std::string doing_;  // of describe(): its memory is reused
   std::uint64_t answered_ = 0;
   std::uint64_t retires_at_;
   std::list<std::unique_ptr<Exchange>> detached_;

@@ -81,14 +81,15 @@ HandlerPtr check_file_method(Exchange& exchange, const std::string& reason = {})
   return refuse(exchange, 501, {});
 }
 
-HandlerPtr redirect_to(Exchange& exchange, int status, const std::string& url,
-                       std::string_view sentence) {
+HandlerPtr redirect_to(Exchange& exchange, int status, std::string url, std::string_view sentence) {
+  std::string body;
+  body.reserve(sentence.size() + url.size() + 3);
+  body.append(sentence).append(": ").append(url).append("\n");
   http::Response response;
   response.status = status;
-  response.add("Location", url);
+  response.add("Location", std::move(url));
   response.add("Content-Type", "text/plain; charset=utf-8");
-  return std::make_unique<PageHandler>(exchange, std::move(response),
-                                       std::string(sentence).append(": ").append(url).append("\n"));
+  return std::make_unique<PageHandler>(exchange, std::move(response), std::move(body));
 }
 
 // The request's query goes along, unless the URL has one of its own.

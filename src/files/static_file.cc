@@ -1,9 +1,11 @@
 #include "files/static_file.h"
 
-#include <fmt/compile.h>
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstdint>
 
 #include "base/random.h"
 #include "http/conditional.h"
@@ -19,14 +21,24 @@ using http::ByteRange;
 // yet.
 constexpr std::time_t settled_seconds = 2;
 
+// Each answer with a file has one, so it is put together by hand.
+std::string entity_tag(const struct stat& file, bool is_settled, std::string_view variant) {
+  std::string tag = is_settled ? "\"" : "W/\"";
+  const auto add = [&tag](std::int64_t number, std::string_view end) {
+    std::array<char, 17> digits;
+    const auto written = std::to_chars(digits.begin(), digits.end(), number, 16);
+    tag.append(digits.data(), written.ptr).append(end);
+  };
+  add(file.st_size, "-");
+  add(file.st_mtim.tv_sec, ".");
+  add(file.st_mtim.tv_nsec, variant);
+  return tag.append("\"");
+}
+
 http::Validators validators_of(const struct stat& file, std::time_t now, std::string_view variant) {
   const bool is_settled = file.st_mtime <= now - settled_seconds;
-  http::Validators validators{
-      .etag = fmt::format(FMT_COMPILE("{}\"{:x}-{:x}.{:x}\""), is_settled ? "" : "W/", file.st_size,
-                          file.st_mtim.tv_sec, file.st_mtim.tv_nsec),
-      .last_modified = std::min(file.st_mtime, now)};  // RFC 9110 section 8.8.2.1
-  if (!variant.empty()) validators.etag.insert(validators.etag.size() - 1, variant);
-  return validators;
+  return {.etag = entity_tag(file, is_settled, variant),
+          .last_modified = std::min(file.st_mtime, now)};  // RFC 9110 section 8.8.2.1
 }
 
 // Nobody can plant it in a file beforehand.

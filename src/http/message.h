@@ -101,9 +101,11 @@ struct Response {
 
   // The first field of that name; empty: none.
   std::string_view field(std::string_view name) const;
-  void add(std::string_view name, std::string_view value) {
+  // Keeps a string that is given away, and copies any other text.
+  template <typename Text>
+  void add(std::string_view name, Text&& value) {
     if (fields.capacity() == 0) fields.reserve(usual_fields);
-    fields.push_back({std::string(name), std::string(value)});
+    fields.push_back({std::string(name), std::string(std::forward<Text>(value))});
   }
 };
 

@@ -1,6 +1,7 @@
 #include "http1/foreign.h"
 
 #include "base/text.h"
+#include "http/octets.h"
 
 namespace cgisrv::http1 {
 namespace {
@@ -28,6 +29,10 @@ constexpr Protocol protocols[] = {
     {"\r\n\r\n\0\r\nQUIT\n"sv, proxy_protocol},
 };
 
+// With which all of them begin, SCGI, HTTP/2 and SSH too, and most requests do not.
+constexpr http::ByteSet first_bytes =
+    http::ByteSet{}.with("\x16\x01\x12PS\r"sv).with_range('0', '9');
+
 // A netstring that begins as SCGI requires: "70:CONTENT_LENGTH\0".
 bool is_scgi(std::string_view bytes) {
   const auto colon = bytes.find_first_not_of("0123456789");
@@ -45,6 +50,7 @@ bool is_ssh(std::string_view bytes) {
 }  // namespace
 
 std::optional<Foreign> foreign_protocol(std::string_view bytes) {
+  if (bytes.empty() || !first_bytes.has(bytes.front())) return {};
   for (const auto& [begins, reason] : protocols)
     if (bytes.starts_with(begins)) return Foreign{.reason = reason};
   if (bytes.starts_with("PRI * HTTP/2.0\r\n"))

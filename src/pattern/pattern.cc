@@ -142,6 +142,7 @@ Result<Matched> Pattern::match_anew(std::string_view text, std::uint64_t& work) 
   const PCRE2_SIZE* const offsets = pcre2_get_ovector_pointer(code_->data);
   matched.matches = true;
   matched.end = offsets[1];
+  matched.captures.reserve(static_cast<std::size_t>(found));
   for (int group = 0; group < found; ++group) {
     const PCRE2_SIZE begin = offsets[2 * group], end = offsets[2 * group + 1];
     if (begin == PCRE2_UNSET || end < begin) continue;

@@ -179,18 +179,17 @@ bool lacks_the_slash(const config::Site& site, const Route& route, const http::P
   });
 }
 
-// What is run or sent by an ending, or by an exact path. Nothing: the path goes on below a
-// directory that has the ending ("/dir.cgi/now.cgi"), and what is there decides.
-std::optional<Located> locate_exactly(const Within& in, const Route& route,
-                                      const http::Path& path) {
+// What is run or sent by an ending, or by an exact path. Without a location: the path goes on below
+// a directory that has the ending ("/dir.cgi/now.cgi"), and what is there decides.
+Located locate_exactly(const Within& in, const Route& route, const http::Path& path) {
   if (route.location.program == config::ProgramKind::none) {
-    if (route.location.match.has_ending() && route.matched < path.text.size()) return std::nullopt;
+    if (route.location.match.has_ending() && route.matched < path.text.size()) return {};
     return locate_static(in, route, path);
   }
   if (has_dotfile(path.text.substr(0, route.matched))) return locate_static(in, route, path);
   auto found = resolve_exactly(route, path, route.matched);
   if (found.found == cgi::Found::directory && route.matched < path.text.size()) {
-    if (route.location.match.has_ending()) return std::nullopt;
+    if (route.location.match.has_ending()) return {};
     return refuse(route.location, 404, path.text.substr(0, route.matched) + " is a directory");
   }
   return run(in, route, path, std::move(found));
@@ -206,16 +205,17 @@ cgi::Resolution pass_all(const Route& route, const http::Path& path) {
                      .path_info = path.text.substr(end)}};
 }
 
-std::optional<Located> locate_by(const Within& in, const Route& route, const http::Path& path) {
+// As locate_exactly().
+Located locate_by(const Within& in, const Route& route, const http::Path& path) {
   const config::Location& location = route.location;
-  if (auto refused = refuse_by_any_spelling(in, location, path)) return refused;
+  if (auto refused = refuse_by_any_spelling(in, location, path)) return std::move(*refused);
   if (auto refusal = refusal_by_path(in.site, path, in.visitor, in.trace); !refusal.empty())
     return keep_out(location, std::move(refusal));
   if (route.failure) return refuse_unknown(route.location, *route.failure, path);
   if (location.deny != config::Deny::no) return refuse_denied(location, location, path);
   if (!location.redirect.to.empty()) return locate_redirect(route, path);
   if (lacks_the_slash(in.site, route, path))
-    return Located{
+    return {
         .kind = Kind::slash, .location = &location, .redirect = http::encode_path(path.text + "/")};
   if (!location.attempts.empty() && !in.without_try) return locate_attempts(in, route, path);
   const bool needs_execute = location.needs_execute();
@@ -271,24 +271,28 @@ Route find_noted(const Within& in, const http::Path& path, Choice choice) {
   return route;
 }
 
+// By the best route whose ending, if it has one, is behind `after`, which becomes that ending's.
+// What it returns is built in its place, for it is large: so are the locate_...() above.
+Located locate_after(const Within& in, const http::Path& path, std::size_t& after) {
+  const Route route = find_noted(in, path, {after, in.without_try});
+  after = route.matched;
+  Located located = locate_by(in, route, path);
+  if (is_by_prefix(route.location) && located.location == &route.location)
+    if (const auto* denying = denying_ending(in.site, name_to_deny(located, path))) {
+      in.note(Step::Kind::denied, denying, name_to_deny(located, path));
+      located = refuse_denied(route.location, *denying, path);
+    }
+  return located;
+}
+
 }  // namespace
 
 Located locate_in(const Within& in, const http::Path& path) {
   std::size_t after = 0;
-  while (true) {
-    const Route route = find_noted(in, path, {after, in.without_try});
-    auto located = locate_by(in, route, path);
-    if (!located) {
-      after = route.matched;
-      continue;
-    }
-    if (is_by_prefix(route.location) && located->location == &route.location)
-      if (const auto* denying = denying_ending(in.site, name_to_deny(*located, path))) {
-        in.note(Step::Kind::denied, denying, name_to_deny(*located, path));
-        located = refuse_denied(route.location, *denying, path);
-      }
-    return std::move(*located);
-  }
+  Located located = locate_after(in, path, after);
+  while (located.location == nullptr)
+    located = locate_after(in, path, after);
+  return located;
 }
 
 Located locate(const config::Config& config, const config::Site& site, const http::Path& path,

@@ -65,7 +65,7 @@ std::optional<Located> locate_path(const Within& in, const Attempt& attempt, con
   found.query = attempt.query.replace([&](std::string_view name, std::string_view) {
     return http::encode(value_of(route, path.text, name), plain_in_query);
   });
-  const bool says_itself = !attempt.path.names().empty() || !attempt.query.empty();
+  const bool says_itself = attempt.path.has_names() || !attempt.query.empty();
   const std::string rest = says_itself ? std::string() : rest_of(route, path);
   if (rest.size() > 1) set_path_info(in.site, found.script, found.script.path_info + rest);
   return found;
@@ -109,7 +109,7 @@ Located locate_redirect(const Route& route, const http::Path& path) {
     if (before == "/") value.erase(0, std::min(value.find_first_not_of('/'), value.size()));
     return http::encode(value, before.contains('?') ? plain_in_query : plain_in_path);
   });
-  const bool is_whole = !redirect.to.names().empty() || url.find_first_of("?#") != url.npos;
+  const bool is_whole = redirect.to.has_names() || url.find_first_of("?#") != url.npos;
   if (const std::string rest = rest_of(route, path); !is_whole && !rest.empty()) {
     if (url.ends_with('/')) url.pop_back();
     url.append("/");

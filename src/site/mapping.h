@@ -56,6 +56,7 @@ bool any_path_to(const config::Site& site, std::string_view root, const std::str
   if (is_below(file, root) && !is_visited && visit(file.substr(root.size()))) return true;
   for (const config::Location& location : site.locations) {
     if (location.match.kind == config::MatchKind::regex) continue;  // its text is no path
+    if (location.files.empty() && location.program != config::ProgramKind::directory) continue;
     std::string_view match = location.match.text;
     if (match.ends_with('/')) match.remove_suffix(1);
     for (const std::string_view files : std::initializer_list<std::string_view>{

@@ -48,7 +48,7 @@ void note_attempts(const config::Config& config, const config::Site& site,
   const Within within{config, site, visitor, nullptr, true};
   for (const config::Location& location : site.locations)
     for (const config::Attempt& attempt : location.attempts) {
-      if (attempt.kind != config::Attempt::Kind::path || !attempt.path.names().empty()) continue;
+      if (attempt.kind != config::Attempt::Kind::path || attempt.path.has_names()) continue;
       const std::string path = attempt.path.fixed();
       const auto problem = why_no_answer(locate_in(within, http::plain_path(path)));
       if (problem.empty()) continue;
