@@ -277,6 +277,7 @@ Refusal read_params(std::span<const Param> params, const ParamLimits& limits, Re
   const auto method = storage.keep(value_of(values, "REQUEST_METHOD"));
   const auto target = storage.keep(target_of(values));
   const auto query = storage.keep(value_of(values, "QUERY_STRING"));
+  const auto server_name = storage.keep(value_of(values, "SERVER_NAME"));
   std::vector<KeptField> fields;
   const auto refusal = keep_fields(params, values, limits, storage, fields);
   storage.move_to(request);
@@ -295,7 +296,7 @@ Refusal read_params(std::span<const Param> params, const ParamLimits& limits, Re
   if (const auto fault =
           read_target(request, storage.part(query), values.contains("QUERY_STRING"), limits))
     return fault;
-  if (const auto fault = read_host(request, value_of(values, "SERVER_NAME"))) return fault;
+  if (const auto fault = read_host(request, storage.part(server_name))) return fault;
   if (const auto fault = read_length(request, value_of(values, "CONTENT_LENGTH"))) return fault;
   read_program(values, gateway);
   read_variables(params, values, gateway);

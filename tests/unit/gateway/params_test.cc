@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -48,6 +49,18 @@ TEST(Params, BecomeARequest) {
   EXPECT_EQ(read.request.field("Content-Type"), "text/plain");
   EXPECT_EQ(read.request.framing, http::Framing::length);
   EXPECT_EQ(read.request.content_length, 12u);
+}
+
+// They are gone by the time that the request is routed.
+TEST(Params, AreNotLookedAtLater) {
+  std::string name = "front.example";
+  http::Request request;
+  exchange::Gateway gateway;
+  ASSERT_FALSE(
+      read_params(Params{{"REQUEST_METHOD", "GET"}, {"REQUEST_URI", "/"}, {"SERVER_NAME", name}},
+                  {}, request, gateway));
+  std::ranges::fill(name, 'x');
+  EXPECT_EQ(request.host, "front.example");
 }
 
 TEST(Params, WithoutATargetHaveTheWebServersReadingOfIt) {
