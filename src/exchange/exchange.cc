@@ -16,7 +16,6 @@
 #include "exchange/negotiation.h"
 #include "handler/handlers.h"
 #include "http/conditional.h"
-#include "page/error_texts.h"
 #include "page/pages.h"
 #include "site/error_page.h"
 
@@ -354,7 +353,7 @@ void Exchange::fail(handler::Failure failure) {
   const bool says_when = std::ranges::any_of(
       failure.fields, [](const http::Field& field) { return field.name == "Retry-After"; });
   if (failure.status == 503 && !says_when)
-    failure.fields.push_back({"Retry-After", std::string(page::retry_after_s)});
+    failure.fields.push_back({"Retry-After", std::string(http::retry_after_s)});
   if (!show_error_page(failure)) send_failure(failed_ ? failed_->failure : failure);
 }
 
