@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "base/packet.h"
+#include "base/write_all.h"
 #include "process/spawn.h"
 
 namespace cgisrv::exec {
