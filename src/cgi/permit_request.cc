@@ -30,12 +30,8 @@ std::string PermitRequest::refused_beforehand() {
 
 void PermitRequest::enter() {
   if (admission_client_ == nullptr) return decided_();
-  pending_.emplace(*admission_client_, Callback::of<&PermitRequest::hear>(*this));
+  pending_.emplace(*admission_client_, decided_);
   if (pending_->enter(request()) != State::waiting) decided_();
-}
-
-void PermitRequest::hear() {
-  decided_();
 }
 
 bool PermitRequest::is_admitted() const {
