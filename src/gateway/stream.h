@@ -8,7 +8,6 @@
 
 #include <cgisrv/loop.h>
 
-#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>

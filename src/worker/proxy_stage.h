@@ -9,7 +9,6 @@
 #include <functional>
 #include <list>
 #include <memory>
-#include <vector>
 
 #include "config/forward.h"
 #include "proxy/proxy_header.h"
