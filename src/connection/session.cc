@@ -29,9 +29,6 @@ exchange::Host& Session::host() const {
 const config::Limits& Session::limits() const {
   return connections_.limits();
 }
-const net::Address& Session::address() const {
-  return connections_.address(client_.listener());
-}
 
 bool Session::watch_client() {
   watch_ = Watch(loop(), client_.stream.fd(), EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,

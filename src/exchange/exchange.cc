@@ -42,7 +42,7 @@ Exchange::Exchange(Host& host, Wire& wire, http::Request& request)
       request_(request),
       request_id_(host.next_request_id()),
       began_(host.loop().now()),
-      visitor_(wire.peer()),
+      visitor_(wire.client().peer()),
       asked_method_(request.method),
       body_has_length_(request.framing != http::Framing::chunked),
       fault_timer_(host.loop(), Callback::of<&Exchange::settle_body_fault>(*this)) {}

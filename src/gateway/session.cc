@@ -108,7 +108,7 @@ void Session::received(std::string_view bytes) {
 // `first`: what a connection has begun with.
 void Session::note(std::string_view problem, std::string_view first) {
   if (!connections_.client_faults().pass(loop().now())) return;
-  std::string line = why_not_understood(first, listen_.protocol, address().text());
+  std::string line = why_not_understood(first, listen_.protocol, client_.listener_address().text());
   if (line.empty())
     line = fmt::format("{} has sent {}; its connection is closed", client_.peer().text(), problem);
   log::line(log::Level::notice, "{}{}", line, connections_.client_faults().left_out());

@@ -76,7 +76,7 @@ void Service::accepted(pool::Connection connection) {
   if (listen.tls) return tls_stage_.accepted(std::move(connection), {}, listen.speaks_http2());
   if (!listen.is_gateway()) return connections_.accepted(std::move(connection));
   sites_.connection_accepted();
-  gateway::serve(connections_, connection::Client(std::move(connection), {}, {}), listen);
+  gateway::serve(connections_, connection::Client(connections_, std::move(connection)), listen);
 }
 
 void Service::accepted_by_proxy(pool::Connection connection,
@@ -93,9 +93,10 @@ void Service::begin(pool::Connection connection, std::unique_ptr<net::Transport>
   const net::Security* const security = transport ? transport->security() : nullptr;
   if (security != nullptr && security->is_http2) {
     sites_.connection_accepted();
-    http2::serve(
-        connections_,
-        connection::Client(std::move(connection), std::move(transport), std::move(proxied)), {});
+    http2::serve(connections_,
+                 connection::Client(connections_, std::move(connection), std::move(transport),
+                                    std::move(proxied)),
+                 {});
   } else {
     connections_.accepted(std::move(connection), std::move(transport), std::move(proxied));
   }
