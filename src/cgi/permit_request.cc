@@ -55,6 +55,8 @@ std::shared_ptr<account::ProgramStats> PermitRequest::stats() const {
   return admission_client_ != nullptr ? admission_client_->stats(request()) : nullptr;
 }
 
+// Decided by AdmissionClient and PendingAdmission, by what they see, or by the master's
+// AdmissionScheduler::ask().
 std::string PermitRequest::why(State state, LimitKind held_by) const {
   using enum State;
   switch (state) {
