@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <cstddef>
 #include <iterator>
 #include <optional>
 
@@ -218,6 +219,8 @@ constexpr std::string_view AccessEntry::*texts[] = {
     &AccessEntry::user_agent,     &AccessEntry::request_id,     &AccessEntry::script,
     &AccessEntry::program,        &AccessEntry::diagnosis,      &AccessEntry::tls_protocol,
     &AccessEntry::tls_cipher};
+static_assert(offsetof(AccessEntry, status) == std::size(texts) * sizeof(std::string_view),
+              "a text of an entry is not in this list, and would not be kept");
 }  // namespace
 
 StoredEntry::StoredEntry(const AccessEntry& entry) : entry_(entry) {

@@ -13,6 +13,7 @@
 
 namespace cgisrv::accesslog {
 
+// First the texts, then all else.
 struct AccessEntry {
   std::string_view remote_address;
   std::string_view client_address;  // the same; "unix", "unknown" where it has no address

@@ -4,7 +4,6 @@
 
 #include <atomic>
 #include <cstdint>
-#include <string_view>
 
 #include "account/account.h"
 #include "account/histogram.h"

@@ -8,7 +8,6 @@
 #include "base/text.h"
 #include "exchange/exchange.h"
 #include "handler/handlers.h"
-#include "page/error_texts.h"
 #include "page/page_frame.h"
 #include "page/pages.h"
 #include "site/router.h"
@@ -50,7 +49,7 @@ Answer health(std::string_view good, const std::string& problem) {
   if (problem.empty()) return {.body = fmt::format("{}\n", good)};
   return {.status = 503,
           .body = problem + "\n",
-          .fields = {{"Retry-After", std::string(page::retry_after_s)}}};
+          .fields = {{"Retry-After", std::string(http::retry_after_s)}}};
 }
 
 bool is_ip_address(std::string_view host) {

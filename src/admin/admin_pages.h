@@ -1,8 +1,6 @@
 // The admin listener's responses: the status page and its data, metrics, and health.
 #pragma once
 
-#include <memory>
-
 #include "admin/status_feed.h"
 #include "config/config.h"
 #include "exchange/host.h"

@@ -8,9 +8,9 @@ namespace {
 
 PendingAdmission::State refusal(Message::Kind kind) {
   switch (kind) {
-    case Message::Kind::refuse:
+    case Message::Kind::full:
       return PendingAdmission::State::full;
-    case Message::Kind::refuse_client:
+    case Message::Kind::greedy:
       return PendingAdmission::State::greedy;
     case Message::Kind::expired:
       return PendingAdmission::State::timed_out;

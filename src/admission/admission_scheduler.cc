@@ -48,8 +48,8 @@ void AdmissionScheduler::on_message(unsigned worker, const Message& message) {
     case Message::Kind::opened:
     case Message::Kind::crowded:
     case Message::Kind::grant:
-    case Message::Kind::refuse:
-    case Message::Kind::refuse_client:
+    case Message::Kind::full:
+    case Message::Kind::greedy:
     case Message::Kind::expired:
       break;
   }
@@ -83,7 +83,7 @@ void AdmissionScheduler::ask(unsigned worker, const Message& request) {
   const bool is_full = queue.size() > std::min(request.limits.queue_size, queue_size_max);
   const bool is_greedy = has_its_share(queue, request);
   if (!still_waits || (!is_full && !is_greedy)) return;
-  const auto kind = is_greedy ? Message::Kind::refuse_client : Message::Kind::refuse;
+  const auto kind = is_greedy ? Message::Kind::greedy : Message::Kind::full;
   // If the refusal cannot be delivered now, the request stays queued, one over the limit, so that
   // it is still answered.
   if (!tell_(worker, {.kind = kind, .request = request.request, .held_by = held_by(request)}))

@@ -10,7 +10,6 @@
 #include <list>
 #include <map>
 #include <set>
-#include <string_view>
 #include <utility>
 #include <vector>
 

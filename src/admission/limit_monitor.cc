@@ -1,10 +1,10 @@
 #include "admission/limit_monitor.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <utility>
 
+#include "base/text.h"
 #include "process/kin.h"
 #include "process/shebang.h"
 
@@ -30,10 +30,8 @@ std::optional<unsigned> read_runnable(std::string_view text) {
     if (space == text.npos) return std::nullopt;
     text.remove_prefix(space + 1);
   }
-  unsigned runnable = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), runnable);
-  if (error != std::errc{} || end == text.data() + text.size() || *end != '/') return std::nullopt;
-  return runnable;
+  const auto slash = text.find('/');
+  return slash == text.npos ? std::nullopt : text::parse_number<unsigned>(text.substr(0, slash));
 }
 
 LimitMonitor::Kernel LimitMonitor::real_kernel() {

@@ -5,15 +5,12 @@
 #include <cgisrv/loop.h>
 #include <sys/types.h>
 
-#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <optional>
 #include <random>
-#include <string>
 #include <string_view>
-#include <vector>
 
 #include "admission/admission_scheduler.h"
 #include "admission/auto_limit.h"

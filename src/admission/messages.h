@@ -49,18 +49,18 @@ struct ProgramKey {
 
 struct Message {
   enum class Kind : std::uint8_t {
-    open,           // worker: needs the row of a program and cannot find it
-    opened,         // master: the program has a row now
-    crowded,        // master: no row is left
-    ask,            // worker: this request wants to run
-    leave,          // worker: it no longer does
-    expire,         // worker: nor does this one, which asks what it has waited for
-    crowd,          // worker: many of this program run at a time, for which it asked nobody
-    freed,          // worker: a permit is free, and somebody may be waiting for it
-    grant,          // master: the request has a permit, already taken for it
-    refuse,         // master: the queue is full
-    refuse_client,  // master: as many of its client wait as may
-    expired,        // master: to expire
+    open,     // worker: needs the row of a program and cannot find it
+    opened,   // master: the program has a row now
+    crowded,  // master: no row is left
+    ask,      // worker: this request wants to run
+    leave,    // worker: it no longer does
+    expire,   // worker: nor does this one, which asks what it has waited for
+    crowd,    // worker: many of this program run at a time, for which it asked nobody
+    freed,    // worker: a permit is free, and somebody may be waiting for it
+    grant,    // master: the request has a permit, already taken for it
+    full,     // master: the queue is full
+    greedy,   // master: as many of its client wait as may
+    expired,  // master: to expire
   };
   Kind kind;
   std::uint32_t request = 0;  // all but crowd and freed: the worker's number for it
@@ -70,7 +70,7 @@ struct Message {
   ProgramKey key;             // open
   std::uint32_t permit = 0;   // grant: of the program
   std::uint32_t total = 0;    // grant: of all programs
-  LimitKind held_by{};        // refuse, refuse_client, expired: why it could not run
+  LimitKind held_by{};        // full, greedy, expired: why it could not run
 };
 
 inline std::string_view bytes_of(const Message& message) {

@@ -6,7 +6,6 @@
 #include <cstring>
 #include <string>
 
-#include "auth/secret.h"
 #include "base/check.h"
 
 namespace cgisrv::auth {

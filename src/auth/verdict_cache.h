@@ -4,7 +4,6 @@
 
 #include <cgisrv/loop.h>
 
-#include <array>
 #include <cstdint>
 #include <list>
 #include <optional>

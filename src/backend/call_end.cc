@@ -1,7 +1,6 @@
 // How a call ends: well, or how it failed, and the message for that.
 #include <fmt/format.h>
 
-#include <cerrno>
 #include <utility>
 
 #include "backend/call.h"

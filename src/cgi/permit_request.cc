@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "base/check.h"
 #include "cgi/ending.h"
 
@@ -30,12 +28,8 @@ std::string PermitRequest::refused_beforehand() {
 
 void PermitRequest::enter() {
   if (admission_client_ == nullptr) return decided_();
-  pending_.emplace(*admission_client_, Callback::of<&PermitRequest::hear>(*this));
+  pending_.emplace(*admission_client_, decided_);
   if (pending_->enter(request()) != State::waiting) decided_();
-}
-
-void PermitRequest::hear() {
-  decided_();
 }
 
 bool PermitRequest::is_admitted() const {
@@ -61,6 +55,8 @@ std::shared_ptr<account::ProgramStats> PermitRequest::stats() const {
   return admission_client_ != nullptr ? admission_client_->stats(request()) : nullptr;
 }
 
+// Decided by AdmissionClient and PendingAdmission, by what they see, or by the master's
+// AdmissionScheduler::ask().
 std::string PermitRequest::why(State state, LimitKind held_by) const {
   using enum State;
   switch (state) {

@@ -45,7 +45,6 @@ class PermitRequest {
   using LimitKind = admission::LimitKind;
 
   admission::AdmissionRequest request() const;
-  void hear();
   std::string why(State state, LimitKind held_by) const;
   std::string why_full(LimitKind held_by) const;
   std::string why_late(LimitKind held_by) const;

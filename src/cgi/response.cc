@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <utility>
 
 #include "base/text.h"
@@ -273,8 +272,7 @@ std::string_view error_in(std::string_view output) {
 int raw_status(std::string_view head) {
   constexpr std::size_t at = std::string_view("HTTP/1.1 ").size();
   if (!head.starts_with("HTTP/") || head.size() < at + 3) return 200;
-  int status = 0;
-  std::from_chars(head.data() + at, head.data() + at + 3, status);
+  const int status = text::parse_number<int>(head.substr(at, 3)).value_or(200);
   return status >= 100 && status < 600 ? status : 200;
 }
 

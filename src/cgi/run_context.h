@@ -4,7 +4,8 @@
 #include <cgisrv/loop.h>
 #include <sys/resource.h>
 
-#include <chrono>
+#include <array>
+#include <cstddef>
 #include <span>
 
 #include "admission/admission_client.h"
@@ -21,11 +22,19 @@
 namespace cgisrv::cgi {
 
 struct RunContext {
+  static constexpr std::size_t scratch_bytes = 64 * 1024;
+
+  // Loop and table outlive it. `worker`: its row of the table. `limit`: for programs whose options
+  // set none. `idle` is called when all that had to be ended is gone.
+  RunContext(Loop& worker_loop, process::PidTable& table, unsigned worker, const rlimit& limit,
+             Callback idle);
+
   Loop& loop;
-  process::Reaper& reaper;
   process::PidTable& pid_table;
-  std::span<char> scratch;                                 // only used during a call
-  rlimit descriptors;                                      // for programs whose options set none
+  process::Reaper reaper;
+  rlimit descriptors;
+  std::array<char, scratch_bytes> scratch_memory;
+  std::span<char> scratch{scratch_memory};                 // only used during a call
   admission::AdmissionClient* admission_client = nullptr;  // null: every program is admitted
   PermissionReview permissions{};
   FieldReview fields{};
@@ -38,7 +47,7 @@ struct RunContext {
   SpoolMemory spool_memory{64 << 20};   // of all runs
   // Starting a program takes longer than anything else that a worker does in one step: many
   // requests at once must not keep the others waiting.
-  TurnQueue starts{loop, std::chrono::microseconds(300)};
+  TurnQueue starts;
 };
 
 }  // namespace cgisrv::cgi

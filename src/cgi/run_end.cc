@@ -1,7 +1,6 @@
 // How a run ends: well, or how it failed, and the message for that.
 #include <sys/ioctl.h>
 
-#include <algorithm>
 #include <csignal>
 
 #include "base/log.h"

@@ -9,6 +9,8 @@
 #include <cerrno>
 #include <cstdlib>
 
+#include "base/write_all.h"
+
 namespace cgisrv::cgi {
 
 namespace {
@@ -62,16 +64,6 @@ std::unexpected<Error> fail_on_disk(int code, std::string_view what, const char*
   return failure;
 }
 
-// Returns an errno value; 0: all is written.
-int write_all(const Fd& file, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(file.get(), bytes.data(), bytes.size());
-    if (written <= 0) return written < 0 ? errno : EIO;
-    bytes.remove_prefix(static_cast<std::size_t>(written));
-  }
-  return 0;
-}
-
 }  // namespace
 
 Result<void> Spool::append(std::string_view bytes) {
@@ -82,7 +74,7 @@ Result<void> Spool::append(std::string_view bytes) {
   } else {
     if (!file_)
       if (auto moved = move_to_disk(); !moved) return moved;
-    if (const int code = write_all(file_, bytes); code != 0)
+    if (const int code = write_all(file_.get(), bytes); code != 0)
       return fail_on_disk(code, "spooling a request body", folder_);
   }
   size_ += bytes.size();
@@ -93,7 +85,7 @@ Result<Fd> Spool::take() {
   if (!file_) {
     file_.reset(::memfd_create("request body", MFD_CLOEXEC));
     if (!file_) return fail_errno(errno, "making room for a request body in memory");
-    if (const int code = write_all(file_, memory_); code != 0)
+    if (const int code = write_all(file_.get(), memory_); code != 0)
       return fail_errno(code, "spooling a request body in memory");
     std::string().swap(memory_);
   }
@@ -131,7 +123,7 @@ Result<void> Spool::move_to_disk() {
     if (disk) folder_ = memory_folder;
   }
   if (!disk) return fail_on_disk(code, "opening a temporary file for a request body", folder_);
-  if (const int failed = write_all(disk, memory_); failed != 0)
+  if (const int failed = write_all(disk.get(), memory_); failed != 0)
     return fail_on_disk(failed, "spooling a request body", folder_);
   file_ = std::move(disk);
   std::string().swap(memory_);

@@ -18,6 +18,7 @@
 #include "base/regular_file.h"
 #include "base/text.h"
 #include "base/tree.h"
+#include "base/write_all.h"
 #include "cgisrv/fd.h"
 #include "command/password_prompt.h"
 
@@ -71,13 +72,8 @@ void give_to_the_servers_group(int file) {
     (void)!::fchown(file, static_cast<uid_t>(-1), entry->gr_gid);
 }
 
-Result<void> write_all_of(int file, std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t size = ::write(file, text.data(), text.size());
-    if (size < 0 && errno == EINTR) continue;
-    if (size < 0) return fail_errno(errno, "cannot write");
-    text.remove_prefix(static_cast<std::size_t>(size));
-  }
+Result<void> write_durably(int file, std::string_view text) {
+  if (const int code = write_all(file, text); code != 0) return fail_errno(code, "cannot write");
   if (::fsync(file) != 0) return fail_errno(errno, "cannot write");
   return {};
 }
@@ -107,7 +103,7 @@ Result<void> replace(const std::string& path, const Present& present, std::strin
     return fail_errno(errno, "no file can be made in {}",
                       std::filesystem::path(path).parent_path().string());
   auto done = dress(file.get(), present);
-  if (done) done = write_all_of(file.get(), text);
+  if (done) done = write_durably(file.get(), text);
   if (done && ::rename(name.c_str(), path.c_str()) != 0)
     done = fail_errno(errno, "cannot replace {}", path);
   if (!done) ::unlink(name.c_str());

@@ -15,6 +15,7 @@
 
 #include "base/exit_status.h"
 #include "base/text.h"
+#include "base/write_all.h"
 
 namespace cgisrv::command {
 
@@ -22,12 +23,7 @@ namespace {
 
 // False if nobody reads any more.
 bool print(std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t written = ::write(STDOUT_FILENO, text.data(), text.size());
-    if (written < 0 && errno != EINTR) return false;
-    text.remove_prefix(static_cast<std::size_t>(std::max<ssize_t>(written, 0)));
-  }
-  return true;
+  return write_all(STDOUT_FILENO, text) == 0;
 }
 
 // The terminal's second screen, without a cursor, for as long as this lives; console_codes(4) and

@@ -4,9 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <array>
 #include <filesystem>
-#include <limits>
 
 #include "base/suggest.h"
 #include "base/text.h"

@@ -110,6 +110,7 @@ std::expected<Config, std::vector<ConfigError>> config_of(const Value& document,
                                                           const std::string& file, Faults faults) {
   Config config = read_config(document, folder_of(file), faults);
   config.file = file;
+  if (const Value* cgi = document.find("cgi")) config.cgi_lines = lines_of(*cgi);
   check_listeners(document, config, faults);
   check_sites(document, config, faults);
   check_password_rules(document, config, faults);

@@ -31,6 +31,7 @@ struct Config {
   auth::Limits auth;                        // [auth]
   std::vector<std::string> password_files;  // and group files: of all rules
   CgiOptions cgi;           // [cgi]; initial value for locations, which hold their own
+  KeyLines cgi_lines;       // of [cgi]
   std::vector<Site> sites;  // the first one answers for unknown hosts
   accesslog::LogTarget access_log;
   std::string error_log = "stderr";

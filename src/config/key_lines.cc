@@ -19,7 +19,7 @@ KeyLines lines_of(const Value& table) {
   KeyLines lines = {{"", table.at.line, file_of(table.at)}};
   if (const auto* entries = table.as<Value::Table>())
     for (const KeyValue& entry : *entries)
-      lines.push_back({entry.key, entry.at.line, file_of(entry.at)});
+      lines.push_back({entry.key, entry.at.line, file_of(entry.at), lines_of(entry.value)});
   return lines;
 }
 

@@ -16,7 +16,8 @@ struct Value;  // document.h
 struct KeyLine {
   std::string key;
   unsigned line = 0;
-  std::string file;  // empty: the configuration's own
+  std::string file;               // empty: the configuration's own
+  std::vector<KeyLine> inside{};  // of a table: where its keys stand
 
   bool operator==(const KeyLine&) const = default;
 };

@@ -33,7 +33,8 @@ struct Parameter {
   // `owner` is the struct of this key's section. Both correspond to the members of Codec.
   std::function<void(const Source&, const Parameter&, const Value&, void* owner)> parse;
   std::function<std::string(const void* owner)> format;
-  std::string initial;  // the default, in the form of format()
+  std::function<const void*(const void* owner)> find;  // the field; of a table: the struct inside
+  std::string initial;                                 // the default, in the form of format()
 
   // The default, in Markdown.
   std::string default_text() const {
@@ -60,6 +61,9 @@ struct Row : Parameter {
                   },
                   [place, format = codec.format](const void* owner) {
                     return format(std::invoke(place, *static_cast<const Owner*>(owner)));
+                  },
+                  [place](const void* owner) -> const void* {
+                    return &std::invoke(place, *static_cast<const Owner*>(owner));
                   },
                   codec.format(std::invoke(place, std::as_const(defaults)))} {}
   template <typename Place,

@@ -2,20 +2,23 @@
 
 #include <utility>
 
+#include "connection/connections.h"
+
 namespace cgisrv::connection {
 
-Client::Client(pool::Connection accepted, std::unique_ptr<net::Transport> transport,
-               std::unique_ptr<proxy::Proxied> proxied)
+Client::Client(const Connections& connections, pool::Connection accepted,
+               std::unique_ptr<net::Transport> transport, std::unique_ptr<proxy::Proxied> proxied)
     : stream(std::move(accepted.socket), std::move(transport)),
+      listener_address_(&connections.address(accepted.listener)),
       accepted_(std::move(accepted)),
       proxied_(std::move(proxied)) {}
 
-const cgi::Endpoints& Client::endpoints(const net::Address& listener) {
+const cgi::Endpoints& Client::endpoints() {
   if (ends_) return *ends_;
   const auto peer = net::Address::from_kernel(accepted_.peer, accepted_.peer_size);
   // A socket may have no address of its own: it is closed, or one of a pair. Its listener has one.
   net::Address server = stream.fd() >= 0 ? net::local_address(stream.fd()) : net::Address();
-  if (server.host().empty()) server = listener;
+  if (server.host().empty()) server = listener_address();
   const bool local = server.is_unix();
   ends_ = std::make_unique<cgi::Endpoints>();
   if (!local) {
@@ -46,8 +49,8 @@ access::Peer Client::peer() const {
   return proxied_ ? proxied_->client : access::Peer::from_kernel(accepted_.peer);
 }
 
-exchange::Reach reach_of(const net::Address& address) {
-  return {.loopback = address.loopback(), .unix_socket = address.is_unix()};
+exchange::Reach Client::reach() const {
+  return {.loopback = listener_address().loopback(), .unix_socket = listener_address().is_unix()};
 }
 
 }  // namespace cgisrv::connection

@@ -29,9 +29,6 @@ exchange::Host& Session::host() const {
 const config::Limits& Session::limits() const {
   return connections_.limits();
 }
-const net::Address& Session::address() const {
-  return connections_.address(client_.listener());
-}
 
 void Session::tell_of_client(log::Level level, std::string_view line) {
   connections_.tell_of_client(level, line);

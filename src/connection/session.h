@@ -32,7 +32,6 @@ class Session : public Connection {
   exchange::Host& host() const;
   const config::Limits& limits() const;
   Client& client() { return client_; }
-  const net::Address& address() const;  // of the listener
   // Something is to be done that must not be done now.
   void go_on_later();
   // Logs what its client has done wrong. The next such line of any client may be a while away.

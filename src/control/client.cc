@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include <array>
-#include <charconv>
 
+#include "base/text.h"
 #include "control/unix_address.h"
 
 namespace cgisrv::control {
@@ -50,11 +50,11 @@ Result<Answer> Client::ask(std::string_view verb, std::chrono::seconds answer_ti
     received.append(bytes.data(), static_cast<std::size_t>(size));
   }
   Answer answer;
-  const char* const end = received.data() + received.size();
-  const auto [rest, error] = std::from_chars(received.data(), end, answer.status);
-  if (error != std::errc{} || rest == end || *rest != '\n')
-    return fail("the server ended before it had answered");
-  answer.text.assign(rest + 1, end);
+  const auto end = received.find('\n');
+  const auto status = text::parse_number<int>(std::string_view(received).substr(0, end));
+  if (end == received.npos || !status) return fail("the server ended before it had answered");
+  answer.status = *status;
+  answer.text = received.substr(end + 1);
   return answer;
 }
 

@@ -4,12 +4,12 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <string_view>
 
+#include "base/text.h"
 #include "control/client.h"
 
 namespace cgisrv::control {
@@ -72,10 +72,9 @@ std::vector<SocketFile> sockets_in(const std::string& directory) {
   std::error_code ignored;
   for (const auto& entry : std::filesystem::directory_iterator(directory, ignored)) {
     const std::string name = entry.path().filename().string();
-    SocketFile file{.path = entry.path().string()};
-    const char* const end = name.data() + name.size();
-    const auto [rest, error] = std::from_chars(name.data(), end, file.pid);
-    if (error == std::errc{} && std::string_view(rest, end) == suffix) found.push_back(file);
+    if (!name.ends_with(suffix)) continue;
+    const auto pid = text::parse_number<pid_t>(name.substr(0, name.size() - suffix.size()));
+    if (pid) found.push_back({.pid = *pid, .path = entry.path().string()});
   }
   std::ranges::sort(found, {}, &SocketFile::pid);
   return found;

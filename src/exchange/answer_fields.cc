@@ -2,8 +2,6 @@
 
 #include <fmt/compile.h>
 
-#include <algorithm>
-
 #include "base/text.h"
 #include "files/mime.h"
 #include "http/date.h"

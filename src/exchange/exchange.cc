@@ -16,7 +16,6 @@
 #include "exchange/negotiation.h"
 #include "handler/handlers.h"
 #include "http/conditional.h"
-#include "page/error_texts.h"
 #include "page/pages.h"
 #include "site/error_page.h"
 
@@ -42,7 +41,7 @@ Exchange::Exchange(Host& host, Wire& wire, http::Request& request)
       wire_(&wire),
       request_(request),
       began_(host.loop().now()),
-      visitor_(wire.peer()),
+      visitor_(wire.client().peer()),
       asked_method_(request.method),
       body_has_length_(request.framing != http::Framing::chunked),
       fault_timer_(host.loop(), Callback::of<&Exchange::settle_body_fault>(*this)) {}
@@ -359,7 +358,7 @@ void Exchange::fail(handler::Failure failure) {
   const bool says_when = std::ranges::any_of(
       failure.fields, [](const http::Field& field) { return field.name == "Retry-After"; });
   if (failure.status == 503 && !says_when)
-    failure.fields.push_back({"Retry-After", std::string(page::retry_after_s)});
+    failure.fields.push_back({"Retry-After", std::string(http::retry_after_s)});
   if (!show_error_page(failure)) send_failure(failed_ ? failed_->failure : failure);
 }
 

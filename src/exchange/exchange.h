@@ -126,19 +126,19 @@ class Exchange final : public handler::Exchange {
   }
   // The client's end may be that which a proxy names, and ours the public one.
   const cgi::Endpoints& endpoints() const;
-  Reach reach() const { return wire_->reach(); }
+  Reach reach() const { return wire_->client().reach(); }
   // Null: no web server has passed the request on.
-  const Gateway* gateway() const { return is_over() ? nullptr : wire_->gateway(); }
+  const Gateway* gateway() const { return is_over() ? nullptr : wire_->client().gateway(); }
   // Who asks, for rules of access.
   const access::Peer& visitor() const { return visitor_; }
   // The client has asked by https: here, or at a trusted proxy, which says so.
   bool is_https() const {
-    return origin_ && origin_->https ? *origin_->https : wire_->endpoints().https;
+    return origin_ && origin_->https ? *origin_->https : wire_->client().endpoints().https;
   }
   // Here: a proxy's TLS does not count.
-  bool has_tls() const { return !wire_->endpoints().tls_protocol.empty(); }
+  bool has_tls() const { return !wire_->client().endpoints().tls_protocol.empty(); }
   // The host that the client has named to TLS; empty: none, or there is no TLS.
-  std::string_view tls_server_name() const { return wire_->endpoints().tls_server_name; }
+  std::string_view tls_server_name() const { return wire_->client().endpoints().tls_server_name; }
   // Null: none was asked for. That of a proxy is not the client's.
   const access::ClientCertificate* client_certificate() const {
     return endpoints().client_certificate.get();

@@ -98,7 +98,7 @@ void Exchange::find_request_id(const access::AddressSet& trusted) {
   Result<std::string_view> id = "";
   if (!trusted.empty())
     id = believed_request_id(request_.fields,
-                             trusted.contains(visitor_) || wire_->proxy_names_requests());
+                             trusted.contains(visitor_) || wire_->client().proxy_names_requests());
   if (!take_web_servers_id()) take_request_id(id);
 }
 
@@ -116,14 +116,14 @@ void Exchange::take_request_id(const Result<std::string_view>& said) {
 
 const cgi::Endpoints& Exchange::endpoints() const {
   if (!std::exchange(are_ends_found_, true)) find_ends();
-  return ends_ ? *ends_ : wire_->endpoints();
+  return ends_ ? *ends_ : wire_->client().endpoints();
 }
 
 void Exchange::find_ends() const {
   const auto& url = routing_.site != nullptr ? routing_.site->public_url : std::nullopt;
   const bool by_proxy = origin_ && origin_->by_proxy;
   if (!by_proxy && !url) return;
-  const cgi::Endpoints& wires = wire_->endpoints();
+  const cgi::Endpoints& wires = wire_->client().endpoints();
   if (!ends_) ends_ = std::make_unique<cgi::Endpoints>();
   *ends_ = wires;
   if (by_proxy) {
@@ -146,11 +146,11 @@ void Exchange::describe_client(accesslog::AccessEntry& entry) const {
   entry.remote_address = endpoints().remote_address;
   entry.client_address =
       visitor_.kind == Peer::Kind::ip ? entry.remote_address : name_of(visitor_.kind);
-  entry.proxy_address = wire_->proxy_address();
-  entry.tls_protocol = wire_->endpoints().tls_protocol;
-  entry.tls_cipher = wire_->endpoints().tls_cipher;
+  entry.proxy_address = wire_->client().proxy_address();
+  entry.tls_protocol = wire_->client().endpoints().tls_protocol;
+  entry.tls_cipher = wire_->client().endpoints().tls_cipher;
   if (!entry.proxy_address.empty() || !origin_ || !origin_->by_proxy) return;
-  entry.proxy_address = wire_->endpoints().remote_address;
+  entry.proxy_address = wire_->client().endpoints().remote_address;
   if (entry.proxy_address.empty()) entry.proxy_address = name_of(Peer::Kind::unix_socket);
 }
 

@@ -7,7 +7,6 @@
 
 #include <string>
 
-#include "base/result.h"
 #include "base/tree.h"
 #include "config/answer_rules.h"
 #include "config/forward.h"

@@ -2,8 +2,6 @@
 
 #include <sys/stat.h>
 
-#include <algorithm>
-
 #include "backend/pass.h"
 #include "base/log.h"
 #include "base/shortage.h"

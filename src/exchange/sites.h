@@ -2,7 +2,6 @@
 #pragma once
 
 #include <algorithm>
-#include <memory>
 
 #include "auth/verifier.h"
 #include "backend/idle_connections.h"

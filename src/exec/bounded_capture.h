@@ -1,7 +1,6 @@
 // The first bytes of a stream, and how many there were.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <string_view>

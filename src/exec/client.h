@@ -4,8 +4,6 @@
 #include <cgisrv/fd.h>
 #include <cgisrv/loop.h>
 
-#include <string>
-
 #include "exec/request.h"
 #include "exec/response.h"
 

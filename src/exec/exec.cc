@@ -7,6 +7,7 @@
 #include <cstdlib>
 
 #include "base/exit_status.h"
+#include "base/write_all.h"
 #include "config/backend_names.h"
 #include "config/run_as.h"
 #include "event/signals.h"
@@ -86,9 +87,11 @@ Style style_of_output() {
 void show(const ExecResult& result, ExecOptions::Show what) {
   switch (what) {
     case ExecOptions::Show::report:
-      return write_all(STDOUT_FILENO, as_text(result, style_of_output()));
+      write_all(STDOUT_FILENO, as_text(result, style_of_output()));
+      return;
     case ExecOptions::Show::json:
-      return write_all(STDOUT_FILENO, as_json(result));
+      write_all(STDOUT_FILENO, as_json(result));
+      return;
     case ExecOptions::Show::environment:
       write_all(STDOUT_FILENO, as_environment(result.record));
       break;

@@ -3,9 +3,9 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 
 #include "base/text.h"
+#include "base/write_all.h"
 #include "process/shebang.h"
 
 namespace cgisrv::exec {
@@ -61,15 +61,6 @@ void Record::printed(std::string_view bytes) {
 void Record::complained(std::string_view bytes) {
   programs_.back().errors.add(bytes);
   if (passes_on_ && programs_.size() == 1) write_all(STDERR_FILENO, bytes);
-}
-
-void write_all(int fd, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(fd, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return;
-    bytes.remove_prefix(static_cast<std::size_t>(written));
-  }
 }
 
 }  // namespace cgisrv::exec

@@ -60,7 +60,4 @@ class Record final : public cgi::Observer {
   std::string failure_;
 };
 
-// Writes everything to one of our own descriptors; quietly stops when nobody reads.
-void write_all(int fd, std::string_view bytes);
-
 }  // namespace cgisrv::exec

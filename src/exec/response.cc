@@ -1,7 +1,6 @@
 #include "exec/response.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include "base/text.h"
 
@@ -68,10 +67,8 @@ void Response::read_fields() {
     std::string_view value = text::take_line(rest);
     const auto name = text::take_until(value, ':');
     value = text::trim(value);
-    std::uint64_t length = 0;
-    if (text::equals_ignoring_case(name, "Content-Length") &&
-        std::from_chars(value.begin(), value.end(), length).ec == std::errc{})
-      length_left_ = length;
+    if (text::equals_ignoring_case(name, "Content-Length"))
+      length_left_ = text::parse_number<std::uint64_t>(value);
     if (text::equals_ignoring_case(name, "Transfer-Encoding") &&
         text::equals_ignoring_case(value, "chunked"))
       chunks_.emplace();

@@ -9,7 +9,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "base/packet.h"
-#include "process/spawn.h"
+#include "base/write_all.h"
 
 namespace cgisrv::exec {
 
@@ -30,14 +30,11 @@ Session::Session(const ResolvedRequest& resolved, const ExecRequest& request, bo
       record_(passes_on, Callback::of<&Session::check>(*this)),
       addresses_{resolved.address},
       pid_table_(1, programs_max),
-      reaper_(loop_, Callback::of<&Session::check>(*this)),
-      run_context_{loop_, reaper_, pid_table_, scratch_, descriptors},
-      sites_(*this, resolved.config, nullptr, run_context_),
-      connections_(*this, sites_, addresses_, scratch_) {
-  if (!process::prepare_to_spawn()) cannot_begin("opening /dev/null");
-  pid_table_.use_row(0);
-  run_context_.spool_memory = cgi::SpoolMemory(resolved.config.server.worker_body_memory);
-  run_context_.observer = &record_;
+      runs_(loop_, pid_table_, 0, descriptors, Callback::of<&Session::check>(*this)),
+      sites_(*this, resolved.config, nullptr, runs_),
+      connections_(*this, sites_, addresses_, runs_.scratch) {
+  runs_.spool_memory = cgi::SpoolMemory(resolved.config.server.worker_body_memory);
+  runs_.observer = &record_;
   sites_.skip_passwords();
   log::set_level(log::Level::info);
   log::divert([this](log::Level level, std::string_view request_id, std::string_view text) {
@@ -52,7 +49,7 @@ Session::~Session() {
 void Session::use_zygote_manager(int channel, const warm::ZygoteKey& key) {
   zygotes_.emplace(loop_, channel, index());
   zygotes_->wait_for(key, zygote_timeout);
-  run_context_.zygotes = &*zygotes_;
+  runs_.zygotes = &*zygotes_;
 }
 
 int Session::run() {
@@ -90,13 +87,13 @@ void Session::stop_the_clock() {
 
 // Called again by a second signal, whose sender does not wait for any grace.
 void Session::interrupted(int signal) {
-  if (signal_ != 0) return reaper_.hurry(Clock::duration::zero());
+  if (signal_ != 0) return runs_.reaper.hurry(Clock::duration::zero());
   signal_ = signal;
   stop_the_clock();
-  run_context_.stopping = true;
+  runs_.stopping = true;
   connections_.close_all();
   sites_.end_detached();
-  reaper_.hurry(hurried_grace);
+  runs_.reaper.hurry(hurried_grace);
   check_timer_.arm_after(Clock::duration::zero());  // by then the reaper has what ran
 }
 
@@ -105,7 +102,7 @@ void Session::say_what_we_wait_for() {
 }
 
 void Session::check() {
-  if (!client_ || !reaper_.idle() || !sites_.idle() || !record_.is_final()) return;
+  if (!client_ || !runs_.reaper.idle() || !sites_.idle() || !record_.is_final()) return;
   if (signal_ != 0 || client_->response().over()) loop_.stop();
 }
 

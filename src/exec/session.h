@@ -4,7 +4,6 @@
 #include <cgisrv/loop.h>
 #include <cgisrv/pool.h>
 
-#include <array>
 #include <chrono>
 #include <optional>
 #include <vector>
@@ -18,7 +17,6 @@
 #include "exec/resolved_request.h"
 #include "http1/server.h"
 #include "process/pid_table.h"
-#include "process/reaper.h"
 #include "warm/zygotes.h"
 
 namespace cgisrv::exec {
@@ -69,10 +67,8 @@ class Session final : public pool::Worker {
   Record record_;
   std::vector<net::Address> addresses_;
   process::PidTable pid_table_;
-  process::Reaper reaper_;
-  std::array<char, 64 * 1024> scratch_;
+  cgi::RunContext runs_;
   std::optional<warm::Zygotes> zygotes_;
-  cgi::RunContext run_context_;
   exchange::Sites sites_;
   http1::Server connections_;
   std::optional<Client> client_;

@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "exec/session.h"
 
 namespace cgisrv::exec {

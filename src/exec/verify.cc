@@ -9,6 +9,7 @@
 
 #include "base/collect.h"
 #include "base/text.h"
+#include "base/write_all.h"
 #include "exec/preload.h"
 #include "exec/record.h"
 #include "exec/run_diff.h"

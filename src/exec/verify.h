@@ -3,8 +3,6 @@
 
 #include <sys/resource.h>
 
-#include <string>
-
 #include "exec/report.h"
 #include "exec/request.h"
 #include "exec/resolved_request.h"

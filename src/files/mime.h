@@ -1,7 +1,6 @@
 // MIME types by file name ending.
 #pragma once
 
-#include <string>
 #include <string_view>
 
 namespace cgisrv::files {

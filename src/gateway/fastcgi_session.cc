@@ -1,6 +1,5 @@
 #include "gateway/fastcgi_session.h"
 
-#include <optional>
 #include <vector>
 
 namespace cgisrv::gateway {

@@ -108,7 +108,7 @@ void Session::received(std::string_view bytes) {
 
 // `first`: what a connection has begun with.
 void Session::note(std::string_view problem, std::string_view first) {
-  std::string line = why_not_understood(first, listen_.protocol, address().text());
+  std::string line = why_not_understood(first, listen_.protocol, client_.listener_address().text());
   if (line.empty())
     line = fmt::format("{} has sent {}; its connection is closed", client_.peer().text(), problem);
   tell_of_client(log::Level::notice, line);

@@ -8,7 +8,6 @@
 
 #include <cgisrv/loop.h>
 
-#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -27,7 +26,7 @@ namespace cgisrv::gateway {
 
 class Session;
 
-class Stream final : public exchange::Wire {
+class Stream final : public exchange::Wire, private exchange::Client {
  public:
   static constexpr std::size_t input_bytes_max = 256 * 1024;  // of a body that is not yet taken
   static constexpr std::size_t held_bytes_max = 128 * 1024;   // of a response before that
@@ -93,12 +92,15 @@ class Stream final : public exchange::Wire {
   void send_file_on();
   void write_end();
 
-  // ---- exchange::Wire
+  // ---- exchange::Client: whom the web server names
   const cgi::Endpoints& endpoints() override { return gateway_.endpoints; }
   exchange::Reach reach() const override;
   access::Peer peer() const override { return gateway_.client; }
   std::string_view proxy_address() const override { return web_server_; }
   const exchange::Gateway* gateway() const override { return &gateway_; }
+
+  // ---- exchange::Wire
+  exchange::Client& client() override { return *this; }
   void open_body() override;
   std::string_view body() override;
   void consume(std::size_t bytes) override;

@@ -1,7 +1,9 @@
 #include "http/message.h"
 
 #include <algorithm>
+#include <charconv>
 #include <iterator>
+#include <system_error>
 
 #include "base/text.h"
 #include "http/date.h"
@@ -133,6 +135,16 @@ const std::string& date_text(std::time_t now) {
 }
 
 }  // namespace
+
+std::expected<std::uint64_t, std::string_view> parse_content_length(std::string_view value) {
+  std::uint64_t length = 0;
+  const auto [end, error] = std::from_chars(value.begin(), value.end(), length);
+  if (error == std::errc::result_out_of_range)
+    return std::unexpected("Content-Length is too large a number");
+  if (error != std::errc{} || end != value.end())
+    return std::unexpected("Content-Length is not a number");
+  return length;
+}
 
 Content content_of(std::string_view request_method, const Response& response) {
   const int status = response.status;

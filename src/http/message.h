@@ -3,10 +3,10 @@
 
 #include <cstdint>
 #include <ctime>
+#include <expected>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace cgisrv::http {
@@ -76,6 +76,7 @@ class Request {
 struct Field {
   std::string name;
   std::string value;
+  bool operator==(const Field&) const = default;
 };
 
 // Whether a response's content depends on the codings that its client takes, RFC 9110 section 12.1.
@@ -109,6 +110,10 @@ struct Response {
   }
 };
 
+// The number in a Content-Length, RFC 9110 section 8.6. An error is a clause for the client, and in
+// static storage.
+std::expected<std::uint64_t, std::string_view> parse_content_length(std::string_view value);
+
 // What follows a response's head, RFC 9110 section 6.4.1.
 enum class Content : std::uint8_t {
   none,     // to HEAD, of 1xx, 204 and 304
@@ -116,6 +121,12 @@ enum class Content : std::uint8_t {
   unsized,  // until it ends
 };
 Content content_of(std::string_view request_method, const Response& response);
+
+// Retry-After of a 503, unless its handler or the administrator (queue.retry_after) says when. A
+// server by itself does not know better: a place in a queue is free as soon as one run or check
+// ends, but who gets it depends on who asks by then. If all waited until a queue should be empty,
+// they would all come back at once, to a server that has nothing to do.
+inline constexpr std::string_view retry_after_s = "5";
 
 // 1xx: another response follows.
 constexpr bool is_informational(int status) {

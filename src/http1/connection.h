@@ -16,9 +16,7 @@
 #include <memory>
 #include <string_view>
 
-#include "access/peer.h"
 #include "base/buffer.h"
-#include "cgi/environment.h"
 #include "connection/client.h"
 #include "connection/connection.h"
 #include "exchange/exchange.h"
@@ -87,11 +85,7 @@ class Connection final : public connection::Connection, public exchange::Wire {
   bool closed() const { return state_ == State::closed; }
 
   // ---- exchange::Wire (connection_wire.cc)
-  const cgi::Endpoints& endpoints() override;
-  exchange::Reach reach() const override;
-  access::Peer peer() const override { return client_.peer(); }
-  std::string_view proxy_address() const override { return client_.proxy_address(); }
-  bool proxy_names_requests() const override { return client_.proxy_names_requests(); }
+  exchange::Client& client() override { return client_; }
   void open_body() override;
   std::string_view body() override;
   void consume(std::size_t bytes) override { message_.body.consume(input_, bytes); }

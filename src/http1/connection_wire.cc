@@ -10,16 +10,6 @@ namespace {
 constexpr std::uint64_t unread_body_max = 1 << 20;  // a larger rest is not read
 }  // namespace
 
-// ---- the two ends ------------------------------------------------------------------------------
-
-const cgi::Endpoints& Connection::endpoints() {
-  return client_.endpoints(server_.address(client_.listener()));
-}
-
-exchange::Reach Connection::reach() const {
-  return connection::reach_of(server_.address(client_.listener()));
-}
-
 // ---- the request's body ------------------------------------------------------------------------
 
 void Connection::open_body() {

@@ -3,8 +3,6 @@
 #include <llhttp.h>
 
 #include <algorithm>
-#include <charconv>
-#include <system_error>
 
 #include "base/text.h"
 #include "http/method.h"
@@ -172,12 +170,10 @@ Fault read_framing(Request& request) {
   }
   if (lengths == 0) return {};
   if (lengths > 1) return bad("more than one Content-Length field");
-  const auto value = request.field("content-length").value_or("");
-  const auto* const end = value.data() + value.size();
-  const auto [stop, error] = std::from_chars(value.data(), end, request.content_length);
-  if (error == std::errc::result_out_of_range) return bad("Content-Length is too large a number");
-  if (error != std::errc{} || stop != end) return bad("Content-Length is not a number");
+  const auto length = http::parse_content_length(request.field("content-length").value_or(""));
+  if (!length) return bad(length.error());
   request.framing = Framing::length;
+  request.content_length = *length;
   return {};
 }
 

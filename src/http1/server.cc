@@ -8,7 +8,8 @@ void Server::accepted(pool::Connection connection, std::unique_ptr<net::Transpor
                       std::unique_ptr<proxy::Proxied> proxied) {
   host().connection_accepted();
   add(std::make_unique<Connection>(
-      *this, connection::Client(std::move(connection), std::move(transport), std::move(proxied))));
+      *this,
+      connection::Client(*this, std::move(connection), std::move(transport), std::move(proxied))));
 }
 
 }  // namespace cgisrv::http1

@@ -1,8 +1,6 @@
 #include "http2/request_head.h"
 
 #include <algorithm>
-#include <charconv>
-#include <system_error>
 
 #include "base/text.h"
 #include "http/method.h"
@@ -81,14 +79,11 @@ Refusal read_framing(Request& request, bool has_body) {
     if (has_body) request.framing = Framing::chunked;
     return {};
   }
-  const auto value = request.field("content-length").value_or("");
-  const auto* const end = value.data() + value.size();
-  const auto [stop, error] = std::from_chars(value.data(), end, request.content_length);
-  if (error == std::errc::result_out_of_range) return bad("Content-Length is too large a number");
-  if (error != std::errc{} || stop != end) return bad("Content-Length is not a number");
-  if (!has_body && request.content_length > 0)
-    return bad("a Content-Length, and no body of that length");
+  const auto length = http::parse_content_length(request.field("content-length").value_or(""));
+  if (!length) return bad(length.error());
+  if (!has_body && *length > 0) return bad("a Content-Length, and no body of that length");
   request.framing = Framing::length;
+  request.content_length = *length;
   return {};
 }
 

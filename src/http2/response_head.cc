@@ -1,6 +1,5 @@
 #include "http2/response_head.h"
 
-#include <algorithm>
 #include <charconv>
 #include <cstdint>
 

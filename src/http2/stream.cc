@@ -219,7 +219,7 @@ void Stream::send_due() {
   session_.tell_of_client(
       log::Level::info,
       fmt::format("{} takes a response too slowly (send_timeout, send_rate); its stream is reset",
-                  peer().text()));
+                  client().peer().text()));
   reset(NGHTTP2_ENHANCE_YOUR_CALM);
   client_gone();
 }
@@ -240,26 +240,8 @@ void Stream::tell_of_room() {
   if (exchange_) exchange_->room_ready();
 }
 
-// ---- the two ends ------------------------------------------------------------------------------
-
-const cgi::Endpoints& Stream::endpoints() {
-  return session_.client().endpoints(session_.address());
-}
-
-exchange::Reach Stream::reach() const {
-  return connection::reach_of(session_.address());
-}
-
-access::Peer Stream::peer() const {
-  return session_.client().peer();
-}
-
-std::string_view Stream::proxy_address() const {
-  return session_.client().proxy_address();
-}
-
-bool Stream::proxy_names_requests() const {
-  return session_.client().proxy_names_requests();
+exchange::Client& Stream::client() {
+  return session_.client();
 }
 
 // ---- the request's body ------------------------------------------------------------------------
@@ -279,10 +261,11 @@ void Stream::open_body() {
 // By TLS nobody asks for http, nor in the clear for https, but for a proxy that has spoken TLS: one
 // that is trusted, as all are that say by the PROXY protocol for whom they connect.
 bool Stream::is_misdirected() const {
-  const bool is_https = session_.client().stream.security() != nullptr;
+  const connection::Client& client = session_.client();
+  const bool is_https = client.stream.security() != nullptr;
   if (head_.scheme().empty() || head_.is_https() == is_https) return false;
-  const bool is_by_proxy =
-      !proxy_address().empty() || session_.host().config().server.trusted_proxies.contains(peer());
+  const bool is_by_proxy = !client.proxy_address().empty() ||
+                           session_.host().config().server.trusted_proxies.contains(client.peer());
   return is_https || !is_by_proxy;
 }
 

@@ -115,11 +115,7 @@ class Stream final : public exchange::Wire {
   bool is_misdirected() const;
 
   // ---- exchange::Wire
-  const cgi::Endpoints& endpoints() override;
-  exchange::Reach reach() const override;
-  access::Peer peer() const override;
-  std::string_view proxy_address() const override;
-  bool proxy_names_requests() const override;
+  exchange::Client& client() override;
   void open_body() override;
   std::string_view body() override;
   void consume(std::size_t bytes) override;

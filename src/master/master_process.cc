@@ -8,15 +8,14 @@
 
 #include "accesslog/logs.h"
 #include "admission/limit_monitor.h"
+#include "admission/psi_monitor.h"
 #include "base/exit_status.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "base/units.h"
 #include "config/backend_names.h"
 #include "config/password_rules.h"
 #include "master/announcement.h"
 #include "master/pid_file.h"
-#include "net/interfaces.h"
 
 namespace cgisrv::master {
 

@@ -4,15 +4,12 @@
 #include <cgisrv/parent_only.h>
 #include <cgisrv/pool.h>
 
-#include <functional>
 #include <list>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "admission/admission_scheduler.h"
-#include "admission/psi_monitor.h"
 #include "master/backend_lookup.h"
 #include "master/certificates.h"
 #include "master/control_commands.h"

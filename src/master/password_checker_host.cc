@@ -1,6 +1,5 @@
 #include "master/password_checker_host.h"
 
-#include <cerrno>
 #include <utility>
 
 #include "auth/checker.h"

@@ -4,9 +4,10 @@
 #include <netinet/in.h>
 #include <sys/un.h>
 
-#include <charconv>
 #include <cstddef>
 #include <cstring>
+
+#include "base/text.h"
 
 namespace cgisrv::net {
 
@@ -14,11 +15,6 @@ namespace {
 
 constexpr std::string_view forms =
     "use ADDR:PORT, [v6]:PORT, unix:/path, or PORT for every interface, as in 127.0.0.1:8888";
-
-bool parse_port(std::string_view text, std::uint16_t& port) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
-  return error == std::errc{} && end == text.data() + text.size() && !text.empty();
-}
 
 const sockaddr_in& as_v4(const sockaddr_storage& storage) {
   return reinterpret_cast<const sockaddr_in&>(storage);
@@ -81,16 +77,16 @@ Result<Address> parse_address(std::string_view text) {
   } else {
     const auto colon = text.rfind(':');
     auto host = colon == std::string_view::npos ? std::string_view{} : text.substr(0, colon);
-    std::uint16_t port = 0;
     if (text.starts_with('/'))
       return fail("{0}: not an address; for a unix socket write unix:{0}", text);
-    if (!parse_port(colon == std::string_view::npos ? text : text.substr(colon + 1), port))
-      return fail("{}: no port from 0 to 65535 at its end; {}", text, forms);
+    const auto port = text::parse_number<std::uint16_t>(
+        colon == std::string_view::npos ? text : text.substr(colon + 1));
+    if (!port) return fail("{}: no port from 0 to 65535 at its end; {}", text, forms);
     const bool bracketed = host.size() >= 2 && host.front() == '[' && host.back() == ']';
     if (bracketed) host = host.substr(1, host.size() - 2);
     if (!bracketed && host.find(':') != std::string_view::npos)
       return fail("{}: an IPv6 address stands in brackets, as in [::1]:8888", text);
-    length = fill_inet(text, std::string(host), port, address.storage_);
+    length = fill_inet(text, std::string(host), *port, address.storage_);
   }
   if (!length) return std::unexpected(length.error());
   address.length_ = *length;

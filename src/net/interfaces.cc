@@ -4,7 +4,6 @@
 #include <net/if.h>
 #include <netinet/in.h>
 
-#include <algorithm>
 #include <cstring>
 #include <memory>
 

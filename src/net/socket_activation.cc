@@ -6,23 +6,14 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
-#include <cstdlib>
-#include <optional>
 #include <utility>
 
+#include "base/text.h"
 #include "base/variable.h"
 
 namespace cgisrv::net {
 
 namespace {
-
-std::optional<int> number_of(std::string_view text) {
-  int number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return number;
-}
 
 int option(int socket, int name) {
   int value = 0;
@@ -45,10 +36,10 @@ std::string_view fault_of(int socket) {
 
 SocketActivation SocketActivation::take(int first) {
   const auto process = take_variable("LISTEN_PID");
-  const int count = number_of(take_variable("LISTEN_FDS")).value_or(0);
+  const int count = text::parse_number<int>(take_variable("LISTEN_FDS")).value_or(0);
   const auto text = take_variable("LISTEN_FDNAMES");
   SocketActivation taken;
-  if (number_of(process) != ::getpid()) return taken;
+  if (text::parse_number<int>(process) != ::getpid()) return taken;
   std::string_view names = text;
   for (int number = first; number - first < count; ++number) {
     const auto end = std::min(names.find(':'), names.size());
@@ -73,7 +64,7 @@ Result<std::vector<Listener>> SocketActivation::claim(std::string_view name) {
       std::ranges::any_of(sockets_, [&](auto& each) { return each.name == name; });
   std::vector<Listener> listeners;
   for (Socket& socket : sockets_) {
-    if (has_name ? socket.name != name : number_of(name) != socket.number) continue;
+    if (has_name ? socket.name != name : text::parse_number<int>(name) != socket.number) continue;
     if (!socket.fd) return fail("fd:{}: two listeners cannot have the same socket", name);
     if (const auto fault = fault_of(socket.fd.get()); !fault.empty())
       return fail("fd:{}: what the service manager handed over {}", name, fault);

@@ -1,7 +1,6 @@
 // Files that nobody means to execute: pictures, style sheets, documents.
 #pragma once
 
-#include <string>
 #include <string_view>
 
 namespace cgisrv::process {

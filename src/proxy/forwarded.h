@@ -1,7 +1,6 @@
 // What the fields of proxies say: Forwarded of RFC 7239, and the lists of X-Forwarded-*. Pure.
 #pragma once
 
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>

@@ -13,6 +13,7 @@
 #include "base/tree.h"
 #include "config/config.h"
 #include "config/key_lines.h"
+#include "config/parameters.h"
 #include "config/value_check.h"
 #include "encoding/coding.h"
 #include "files/encoded_file.h"
@@ -179,9 +180,27 @@ bool add_password_rule(Page& page, const config::Config& config, const auth::Opt
   return true;
 }
 
+// The keys of a section that are set for a location: by `own` lines, or else by those for all.
+void add_settings(Page& page, const config::Section& section, const void* owner,
+                  const KeyLines& own, const KeyLines& for_all, const std::string& prefix = {}) {
+  for (const config::Parameter& parameter : section.parameters) {
+    const auto* const here = find_line(own, {parameter.key});
+    const auto* const there = find_line(for_all, {parameter.key});
+    if (here == nullptr && there == nullptr) continue;
+    if (parameter.kind.inside == nullptr)
+      page.add(here != nullptr ? here : there, "  {}{} = {}", prefix, parameter.key,
+               parameter.format(owner));
+    else
+      add_settings(page, *parameter.kind.inside, parameter.find(owner),
+                   here != nullptr ? here->inside : KeyLines(),
+                   there != nullptr ? there->inside : KeyLines(),
+                   fmt::format("{}{}.", prefix, parameter.key));
+  }
+}
+
 constexpr std::string_view of_files = "GET, HEAD and OPTIONS; others are 405";
 
-void add_program(Page& page, const Located& located) {
+void add_program(Page& page, const config::Config& config, const Located& located) {
   const cgi::Script& script = located.script;
   const backend::Target& target = located.location->backend;
   const std::string by =
@@ -198,14 +217,12 @@ void add_program(Page& page, const Located& located) {
       {"SCRIPT_NAME", script.name},
       {"PATH_INFO", script.path_info},
       {"PATH_TRANSLATED", script.translated},
-      {"QUERY_STRING", located.query},
-      {"umask", located.location->cgi.umask}};
+      {"QUERY_STRING", located.query}};
   for (const auto& [name, value] : variables)
     if (!value.empty()) page.add(nullptr, "  {} = {}", name, value);
   page.add(nullptr, "  methods: all but CONNECT and TRACE, which are 405");
-  if (const auto seconds = located.location->cgi.queue.retry_after_s)
-    page.add(nullptr, "  503 with Retry-After: {}, if it finds no place (queue.retry_after)",
-             *seconds);
+  add_settings(page, config::cgi_section(), &located.location->cgi, located.location->lines,
+               config.cgi_lines);
 }
 
 // `query`: of the URL, with its question mark; it goes along.
@@ -213,11 +230,12 @@ std::string redirect_of(const Located& located, std::string_view query) {
   return query.empty() ? located.redirect : http::with_query(located.redirect, query.substr(1));
 }
 
-void add_answer(Page& page, const Located& located, std::string_view query) {
+void add_answer(Page& page, const config::Config& config, const Located& located,
+                std::string_view query) {
   const KeyLines& lines = located.location->lines;
   switch (located.kind) {
     case Located::Kind::program:
-      return add_program(page, located);
+      return add_program(page, config, located);
     case Located::Kind::file:
       page.add(nullptr, "sends {}", located.file);
       return page.add(nullptr, "  methods: {}", of_files);
@@ -303,7 +321,7 @@ void add_outcome(Page& page, const config::Config& config, const config::Site& s
   if (!located.is_kept_out)
     for (const auth::Options* rule : password_rules_for(config, site, path, located))
       if (add_password_rule(page, config, *rule, client, method)) refusals.insert(401);
-  add_answer(page, located, query);
+  add_answer(page, config, located, query);
   add_compression(page, config, site, path, located, client);
   const config::Location* answering = located.location;
   if (located.kind == Located::Kind::error) refusals.insert(located.status);

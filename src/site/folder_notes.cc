@@ -11,7 +11,6 @@
 #include "base/text.h"
 #include "config/config.h"
 #include "config/key_lines.h"
-#include "config/value_check.h"
 #include "site/locate.h"
 #include "site/router.h"
 #include "site/sent_programs.h"

@@ -10,7 +10,6 @@
 #include "base/text.h"
 #include "base/tree.h"
 #include "cgi/resolve.h"
-#include "config/value_check.h"
 #include "site/access_rules.h"
 #include "site/locate_steps.h"
 #include "site/mapping.h"

@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <array>
-#include <string_view>
 #include <vector>
 
 #include "base/log.h"

@@ -1,6 +1,5 @@
 #include "status/metrics.h"
 
-#include <array>
 #include <map>
 
 #include "base/log_file.h"

@@ -1,7 +1,5 @@
 #include "tls/client_certificate.h"
 
-#include <string_view>
-
 #include "base/text.h"
 
 namespace cgisrv::tls {

@@ -3,8 +3,6 @@
 
 #include <cgisrv/fd.h>
 
-#include <string>
-
 #include "warm/zygotes.h"
 
 namespace cgisrv::warm {

@@ -5,7 +5,7 @@
 #include <array>
 #include <cerrno>
 #include <iterator>
-#include <string>
+#include <string_view>
 #include <utility>
 
 #include "base/log.h"

@@ -11,7 +11,6 @@
 #include <list>
 #include <memory>
 #include <string_view>
-#include <vector>
 
 #include "access/peer.h"
 #include "base/rare_lines.h"

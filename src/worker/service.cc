@@ -8,7 +8,6 @@
 #include "gateway/serve.h"
 #include "http2/serve.h"
 #include "process/privileges.h"
-#include "process/spawn.h"
 
 namespace cgisrv::worker {
 
@@ -32,11 +31,10 @@ Service::Service(pool::Worker& worker, const config::Config& config, Dependencie
       admission_client_(
           worker.loop(), given.table, worker.index(),
           [&worker](const auto& message) { worker.tell_master(admission::bytes_of(message)); }),
-      reaper_(worker.loop(), Callback::of<&pool::Worker::check_finished>(worker)),
-      run_context_{worker.loop(), reaper_,           given.pid_table,
-                   scratch_,      given.descriptors, &admission_client_},
-      sites_(worker, config, &given.access_log, run_context_),
-      connections_(worker, sites_, given.addresses, scratch_),
+      runs_(worker.loop(), given.pid_table, worker.index(), given.descriptors,
+            Callback::of<&pool::Worker::check_finished>(worker)),
+      sites_(worker, config, &given.access_log, runs_),
+      connections_(worker, sites_, given.addresses, runs_.scratch),
       listeners_(std::move(given.listeners)),
       listener_access_(config.server.trusted_proxies),
       proxy_stage_(worker.loop(), config,
@@ -50,13 +48,12 @@ Service::Service(pool::Worker& worker, const config::Config& config, Dependencie
                    begin(std::move(connection), std::move(transport), std::move(proxied));
                  }) {
   static_assert(pool::slots_max <= admission::workers_max);
-  run_context_.spool_memory = cgi::SpoolMemory(config.server.worker_body_memory);
-  if (!process::prepare_to_spawn()) cannot_begin("opening /dev/null");
-  given.pid_table.use_row(worker.index());
-  run_context_.short_of_descriptors = Callback::of<&Service::crowded>(*this);
-  run_context_.cgroups = given.cgroups;
+  runs_.spool_memory = cgi::SpoolMemory(config.server.worker_body_memory);
+  runs_.admission_client = &admission_client_;
+  runs_.short_of_descriptors = Callback::of<&Service::crowded>(*this);
+  runs_.cgroups = given.cgroups;
   if (given.zygote_manager >= 0)
-    run_context_.zygotes = &zygotes_.emplace(worker.loop(), given.zygote_manager, worker.index());
+    runs_.zygotes = &zygotes_.emplace(worker.loop(), given.zygote_manager, worker.index());
   if (given.password_checker >= 0)
     sites_.use_verifier(verifier_.emplace(worker.loop(), given.password_checker, config.auth));
   connections_.hand_over_http2(
@@ -79,7 +76,7 @@ void Service::accepted(pool::Connection connection) {
   if (listen.tls) return tls_stage_.accepted(std::move(connection), {}, listen.speaks_http2());
   if (!listen.is_gateway()) return connections_.accepted(std::move(connection));
   sites_.connection_accepted();
-  gateway::serve(connections_, connection::Client(std::move(connection), {}, {}), listen);
+  gateway::serve(connections_, connection::Client(connections_, std::move(connection)), listen);
 }
 
 void Service::accepted_by_proxy(pool::Connection connection,
@@ -96,9 +93,10 @@ void Service::begin(pool::Connection connection, std::unique_ptr<net::Transport>
   const net::Security* const security = transport ? transport->security() : nullptr;
   if (security != nullptr && security->is_http2) {
     sites_.connection_accepted();
-    http2::serve(
-        connections_,
-        connection::Client(std::move(connection), std::move(transport), std::move(proxied)), {});
+    http2::serve(connections_,
+                 connection::Client(connections_, std::move(connection), std::move(transport),
+                                    std::move(proxied)),
+                 {});
   } else {
     connections_.accepted(std::move(connection), std::move(transport), std::move(proxied));
   }
@@ -123,12 +121,12 @@ void Service::replaced() {
 }
 
 void Service::stop() {
-  run_context_.stopping = true;
+  runs_.stopping = true;
   proxy_stage_.close_all();
   tls_stage_.close_all();
   connections_.close_all();
   sites_.end_detached();
-  reaper_.hurry(hurried_grace);
+  runs_.reaper.hurry(hurried_grace);
 }
 
 void Service::on_message(std::string_view message) {

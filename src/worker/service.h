@@ -4,7 +4,6 @@
 
 #include <cgisrv/pool.h>
 
-#include <array>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -18,7 +17,6 @@
 #include "http1/server.h"
 #include "net/address.h"
 #include "process/pid_table.h"
-#include "process/reaper.h"
 #include "tls/contexts.h"
 #include "warm/zygotes.h"
 #include "worker/listener_access.h"
@@ -53,9 +51,7 @@ class Service final : public pool::Service {
   void replaced() override;
   void stop() override;
   void on_message(std::string_view message) override;
-  bool finished() const override { return reaper_.idle() && sites_.idle(); }
-
-  static constexpr std::size_t scratch_bytes = 64 * 1024;
+  bool finished() const override { return runs_.reaper.idle() && sites_.idle(); }
 
  private:
   const config::ListenerOptions& options_of(unsigned listener) const {
@@ -68,11 +64,9 @@ class Service final : public pool::Service {
 
   accesslog::AccessLog& access_log_;
   Timer follow_logs_;
-  std::array<char, scratch_bytes> scratch_;
   admission::AdmissionClient admission_client_;
-  process::Reaper reaper_;
+  cgi::RunContext runs_;
   std::optional<warm::Zygotes> zygotes_;
-  cgi::RunContext run_context_;
   std::optional<auth::Verifier> verifier_;
   exchange::Sites sites_;
   http1::Server connections_;  // what runs for a client needs all of the others

@@ -117,7 +117,7 @@ CGISRV_FUZZ_TARGET(http2_session) {
   std::string_view read;
   if ((choice & 16) != 0) preface = {};
   if ((choice & 32) != 0) std::swap(read, preface);
-  http2::serve(server.connections, connection::Client(client.connect(), {}, {}), read);
+  http2::serve(server.connections, connection::Client(server.connections, client.connect()), read);
   client.say(preface);
   play(server, client, choices.rest());
 

@@ -348,7 +348,8 @@ int main(void) { return puts("Content-Type: text/plain\n\nsmall") < 0; }
 @pytest.mark.time_limit(300)
 def test_any_number_of_programs_have_limits_of_their_own(server, site):
     """More than have rows at a time: those that are in use keep theirs."""
-    running = server("max_running = 1\nqueue = { size = 0 }", workers=2)
+    running = server("max_running = 1\nqueue = { size = 0 }\n"
+                     "header_timeout = '1h'\nidle_timeout = '1h'", workers=2)  # of those that are held
     site.c_program("small.cgi", SMALL)
     count = 2200
     for number in range(count):

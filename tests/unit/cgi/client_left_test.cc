@@ -33,8 +33,8 @@ TEST_F(DetachedRun, EndsWithItsExchange) {
   ASSERT_TRUE(until([&] { return has("pid"); }));
   ASSERT_TRUE(leave());
   run.reset();
-  EXPECT_FALSE(reaper.idle());
-  EXPECT_TRUE(until([&] { return reaper.idle(); }));
+  EXPECT_FALSE(context.reaper.idle());
+  EXPECT_TRUE(until([&] { return context.reaper.idle(); }));
   EXPECT_TRUE(has("told"));
 }
 
@@ -50,7 +50,7 @@ TEST_F(DetachedRun, DoesNotGoOnWithHalfItsInput) {
   start("cat > input; echo > ended");
   arrive("half", false);
   EXPECT_FALSE(leave());
-  EXPECT_TRUE(until([&] { return reaper.idle(); }));
+  EXPECT_TRUE(until([&] { return context.reaper.idle(); }));
   EXPECT_FALSE(has("ended"));
 }
 

@@ -2,12 +2,6 @@
 
 #include <gmock/gmock.h>
 
-namespace cgisrv::http {
-bool operator==(const Field& a, const Field& b) {
-  return a.name == b.name && a.value == b.value;
-}
-}  // namespace cgisrv::http
-
 namespace cgisrv::cgi {
 namespace {
 

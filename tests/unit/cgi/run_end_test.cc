@@ -261,7 +261,7 @@ TEST_F(EndOfRun, ProgramThatClosesItsOutputMayLiveOn) {
   run.reset();
   run_for(loop, milliseconds(20));
   EXPECT_EQ(::kill(program, 0), 0);
-  EXPECT_FALSE(reaper.idle());  // but it is not forgotten
+  EXPECT_FALSE(context.reaper.idle());  // but it is not forgotten
 }
 
 // Its exit is looked for now and then, where the kernel cannot tell of it.
@@ -294,7 +294,7 @@ TEST_F(EndOfRun, DestroyedWhileCollectingTheBody) {
   start(head);
   arrive("hello", false);
   run.reset();
-  EXPECT_TRUE(reaper.idle());
+  EXPECT_TRUE(context.reaper.idle());
 }
 
 TEST_F(EndOfRun, OverdueProgramIsEndedWithTheRun) {
@@ -303,7 +303,7 @@ TEST_F(EndOfRun, OverdueProgramIsEndedWithTheRun) {
   expect_failure(504, "header_timeout");
   options.grace = milliseconds(20);
   run.reset();
-  EXPECT_TRUE(until([&] { return reaper.idle(); }));
+  EXPECT_TRUE(until([&] { return context.reaper.idle(); }));
 }
 
 }  // namespace

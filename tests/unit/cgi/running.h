@@ -7,7 +7,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <csignal>
 #include <memory>
@@ -28,15 +27,15 @@ class Running : public testing::Test {
     EXPECT_EQ(::prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
     ::signal(SIGPIPE, [](int) {});
     log::set_level(log::Level::fatal);
-    pid_table.use_row(0);
+    context.scratch = context.scratch.first(4096);
     exchange.asked.method = "GET";
     exchange.asked.raw_target = "/x.cgi";
     exchange.asked.target.path = "/x.cgi";
   }
   ~Running() override {
     run.reset();
-    reaper.hurry(std::chrono::milliseconds(50));
-    EXPECT_TRUE(run_until(loop, [&] { return reaper.idle(); }));
+    context.reaper.hurry(std::chrono::milliseconds(50));
+    EXPECT_TRUE(run_until(loop, [&] { return context.reaper.idle(); }));
     log::set_level(log::Level::info);
   }
 
@@ -81,10 +80,8 @@ class Running : public testing::Test {
   TemporaryDirectory directory;
   Loop loop;
   void idle() {}
-  process::Reaper reaper{loop, Callback::of<&Running::idle>(*this)};
   process::PidTable pid_table{1, 8};
-  std::array<char, 4096> scratch{};
-  RunContext context{loop, reaper, pid_table, scratch, {256, 256}};
+  RunContext context{loop, pid_table, 0, {256, 256}, Callback::of<&Running::idle>(*this)};
   Endpoints endpoints{.remote_address = "127.0.0.1", .server_address = "127.0.0.1"};
   Options options;
   Script script;

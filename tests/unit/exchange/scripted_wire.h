@@ -43,15 +43,10 @@ struct Result {
   std::string content{};
   bool whole = false;
 
-  bool operator==(const Result& other) const {
-    return status == other.status && content == other.content && whole == other.whole &&
-           std::ranges::equal(fields, other.fields, [](const auto& a, const auto& b) {
-             return a.name == b.name && a.value == b.value;
-           });
-  }
+  bool operator==(const Result&) const = default;
 };
 
-class ScriptedWire final : public Wire {
+class ScriptedWire final : public Wire, private Client {
  public:
   ScriptedWire(Loop& loop, Host& host, const Script& script)
       : host_(host), script_(script), turn_(loop, Callback::of<&ScriptedWire::turn>(*this)) {}
@@ -98,6 +93,7 @@ class ScriptedWire final : public Wire {
   const cgi::Endpoints& endpoints() override { return endpoints_; }
   Reach reach() const override { return {.loopback = true, .unix_socket = true}; }
   access::Peer peer() const override { return {access::Peer::Kind::unix_socket, {}, true}; }
+  Client& client() override { return *this; }
 
   void open_body() override {}
   std::string_view body() override {

@@ -29,7 +29,7 @@ class Http2Client {
     pool::Connection connection;
     connection.socket.reset(ends[0]);
     connection.guard = pool::ConnectionGuard(worker);
-    serve(connections, connection::Client(std::move(connection), {}, {}), {});
+    serve(connections, connection::Client(connections, std::move(connection)), {});
     make_protocol();
     ask();
   }

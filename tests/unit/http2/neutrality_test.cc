@@ -163,8 +163,6 @@ class NeutralityTest : public testing::Test {
     ::signal(SIGPIPE, [](int) {});
     log::set_level(log::Level::fatal);
     runs.spool_memory = cgi::SpoolMemory(1 << 20);
-    CGISRV_CHECK(process::prepare_to_spawn());
-    pid_table.use_row(0);
     for (config::Site& site : config.sites)
       for (config::Location& location : site.locations)
         location.body_size = site.fallback.body_size = 20;
@@ -184,7 +182,7 @@ class NeutralityTest : public testing::Test {
   }
   ~NeutralityTest() override {
     connections.close_all();
-    EXPECT_TRUE(run_until(worker.loop(), [&] { return reaper.idle() && sites.idle(); }));
+    EXPECT_TRUE(run_until(worker.loop(), [&] { return runs.reaper.idle() && sites.idle(); }));
     log::set_level(log::Level::info);
   }
 
@@ -280,13 +278,12 @@ class NeutralityTest : public testing::Test {
   LoneWorker worker;
   config::Config config = make_config();
   process::PidTable pid_table{1, 8};
-  std::array<char, 64 * 1024> scratch;
-  process::Reaper reaper{worker.loop(), Callback::of<&NeutralityTest::nothing>(*this)};
-  cgi::RunContext runs{worker.loop(), reaper, pid_table, scratch, {256, 256}};
+  cgi::RunContext runs{
+      worker.loop(), pid_table, 0, {256, 256}, Callback::of<&NeutralityTest::nothing>(*this)};
   accesslog::AccessLog access_log = *accesslog::AccessLog::open(config.access_log);
   exchange::Sites sites{worker, config, &access_log, runs};
   std::vector<net::Address> addresses{*net::parse_address("unix:/test")};
-  Server connections{worker, sites, addresses, scratch};
+  Server connections{worker, sites, addresses, runs.scratch};
   std::size_t logged = 0;  // bytes of the access log that were compared
 
  private:

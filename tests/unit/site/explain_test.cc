@@ -90,12 +90,19 @@ TEST_F(Explain, SaysWhatAWebServerMayName) {
   EXPECT_THAT(explained(site, "/nph-x.cgi"), Not(HasSubstr("web server")));
 }
 
-TEST_F(Explain, SaysWhenWhoFindsNoPlaceIsToComeAgain) {
-  const std::string site = "[[site.location]]\nmatch = \"*.cgi\"\ncgi = true\n";
-  EXPECT_THAT(
-      explained(site + "queue = { retry_after = \"2m\" }\n", "/nph-x.cgi"),
-      HasSubstr("\n  503 with Retry-After: 120, if it finds no place (queue.retry_after)\n"));
-  EXPECT_THAT(explained(site, "/nph-x.cgi"), Not(HasSubstr("Retry-After")));
+TEST_F(Explain, SaysWhichKeysOfCgiAreSetAndWhere) {
+  const std::string site =
+      "[[site.location]]\nmatch = \"*.cgi\"\ncgi = true\n"
+      "timeout = \"9s\"\nqueue = { retry_after = \"2m\" }\n";
+  const std::string all =
+      "[cgi]\numask = \"027\"\ntimeout = \"10m\"\n[cgi.queue]\nsize = 5\nretry_after = \"3m\"\n";
+  const std::string said = explained(site + all, "/nph-x.cgi");
+  EXPECT_THAT(said, HasSubstr("\n12:   queue.size = 5\n"));
+  EXPECT_THAT(said, HasSubstr("\n7:   queue.retry_after = \"2m\"\n"));
+  EXPECT_THAT(said, HasSubstr("\n6:   timeout = \"9s\"\n"));
+  EXPECT_THAT(said, HasSubstr("\n9:   umask = \"027\"\n"));
+  EXPECT_THAT(said, Not(HasSubstr("grace"))) << "has its default";
+  EXPECT_THAT(explained(site + all, "/login.html"), Not(HasSubstr("timeout")));
 }
 
 TEST_F(Explain, SaysHowAPathBegins) {

@@ -108,7 +108,7 @@ TEST_F(ConnectionTest, ManyEmptyLinesDoNotHideARequest) {
   connect();
   expect_next_is_answered();
   std::string lines;
-  while (lines.size() < 2 * Service::scratch_bytes)
+  while (lines.size() < 2 * cgi::RunContext::scratch_bytes)
     lines += "\r\n";
   send(lines);
   expect_next_is_answered();
