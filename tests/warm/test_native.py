@@ -118,7 +118,8 @@ int main() { puts(found); for (char** one = environ; *one; ++one) puts(*one); }
 def library(compiled, tmp_path, body):
     """A program with a library whose constructor does something."""
     source = tmp_path / "library.c"
-    source.write_text("#include <pthread.h>\n#include <stdio.h>\n#include <stdlib.h>\n"
+    source.write_text("#define _GNU_SOURCE\n#include <pthread.h>\n#include <stdio.h>\n"
+                      "#include <stdlib.h>\n"
                       "#include <unistd.h>\n#include <sys/mman.h>\n#include <fcntl.h>\n"
                       "static void* sleeper(void* x) { sleep(9); return x; }\n"
                       "const char* found = (const char*)\"nothing\";\n"
@@ -142,6 +143,11 @@ REFUSED = {
     "thread": ("pthread_t t; pthread_create(&t, 0, sleeper, 0);", "It starts a thread while it"),
     "shares": ("mmap(0, 4096, 3, MAP_SHARED | MAP_ANONYMOUS, -1, 0);", "It maps shared memory"),
     "opens": ('open("log", O_CREAT | O_WRONLY, 0600);', "would share: /"),
+    "locks": pytest.param('struct flock all = {F_RDLCK}; fcntl(open("/etc/passwd", 0), F_OFD_SETLK, &all);',
+                          "It locks a file while it loads, which its requests would not have locked: "
+                          "/etc/passwd", marks=pytest.mark.fault("40")),
+    "locks memory": pytest.param("mlock(sleeper, 1);", "It locks memory while it loads",
+                                 marks=pytest.mark.fault("40")),
     "child": ("if (!fork()) _exit(0);", "It starts another process while it loads."),
 }
 

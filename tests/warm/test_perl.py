@@ -214,6 +214,8 @@ REFUSED = {
     "timer": ("alarm 100;", "It sets a timer while it loads."),
     "pipe": ("pipe R, W;", "It keeps something open while it loads that requests would share: pipe:"),
     "log": ("open L, '>>', 'log';", "would share: /"),
+    "locks": pytest.param("open L, '<', $0; flock L, 2;", "It locks a file while it loads, which its "
+                          "requests would not have locked: /", marks=pytest.mark.fault("40")),
     "own log": ("open STDERR, '>>', 'log';", "replaces a standard stream while it loads: descriptor 2"),
     "closes": ("close STDIN;", "It closes or replaces a standard stream while it loads: descriptor 0"),
     "much": ("print STDERR 'y' x 20000;", 'It writes much to standard error while it loads: "yyy'),

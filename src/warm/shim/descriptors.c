@@ -39,6 +39,28 @@ static bool is_memory_device(const struct stat* status) {
          (device == 3 || device == 5 || device == 7 || device == 8 || device == 9);
 }
 
+/* Where a descriptor leads, for a log. */
+static const char* name_of(int fd, char* name, size_t room) {
+  char link[64];
+  snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+  const ssize_t length = readlink(link, name, room - 1);
+  name[length > 0 ? length : 0] = '\0';
+  return name;
+}
+
+/* Whose locks the zygote has: no request would have them, and others would wait for the zygote.
+ * Before Linux 5.14 an undumpable process cannot read this. */
+static void judge_locks(int fd) {
+  char path[64];
+  char name[256];
+  snprintf(path, sizeof path, "/proc/self/fdinfo/%d", fd);
+  struct text info = read_text(path);
+  if (info.size != 0 && strstr(info.bytes, "\nlock:") != NULL)
+    refuse("It locks a file while it loads, which its requests would not have locked: %s.",
+           name_of(fd, name, sizeof name));
+  drop(&info);
+}
+
 static void note(int fd) {
   struct stat status;
   const int flags = fcntl(fd, F_GETFL);
@@ -47,17 +69,16 @@ static void note(int fd) {
   const bool is_path = (flags & O_PATH) != 0;
   const bool is_file = S_ISREG(status.st_mode) || S_ISDIR(status.st_mode);
   if (!is_path && !(is_file && reads_only) && !is_memory_device(&status)) {
-    char link[64];
-    char target[256] = "";
-    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-    if (readlink(link, target, sizeof target - 1) < 0) target[0] = '\0';
+    char name[256];
+    name_of(fd, name, sizeof name);
     refuse(
-        "It keeps something open while it loads that requests would share: %s%s.", target,
-        strstr(target, "[eventpoll]") != NULL
+        "It keeps something open while it loads that requests would share: %s%s.", name,
+        strstr(name, "[eventpoll]") != NULL
             ? ", an event loop's (of Mojolicious: env = { MOJO_REACTOR = \"Mojo::Reactor::Poll\" }"
               " has it make another)"
             : "");
   }
+  judge_locks(fd);
   insert((struct own){.fd = fd,
                       .is_file = is_file && !is_path,
                       .closes_on_exec = (fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0,

@@ -72,6 +72,15 @@ static void judge_mappings(void) {
   drop(&maps);
 }
 
+/* Memory that must not get to a disk. A fork has none of these locks. */
+static void judge_locked_memory(void) {
+  struct text status = read_text("/proc/self/status");
+  const char* locked = status.size != 0 ? strstr(status.bytes, "\nVmLck:") : NULL;
+  if (locked != NULL && strtoul(locked + strlen("\nVmLck:"), NULL, 10) != 0)
+    refuse("It locks memory while it loads, which its requests would not have locked.");
+  drop(&status);
+}
+
 /* The first line of a memfd, fit for a log. */
 static const char* quote(int fd, char* line, size_t room) {
   const ssize_t got = pread(fd, line, room - 1, 0);
@@ -109,6 +118,7 @@ void judge(void) {
   judge_children();
   judge_timers();
   judge_mappings();
+  judge_locked_memory();
   judge_streams();
   note_descriptors();
   note_changes();
