@@ -206,8 +206,7 @@ void Run::watch_rest() {
 
 // ---- output ------------------------------------------------------------------------------------
 
-void Run::stdout_readable(std::uint32_t events) {
-  all_written_ = (events & EPOLLHUP) != 0;
+void Run::stdout_readable() {
   pump();
   await();
 }
@@ -227,10 +226,12 @@ bool Run::read_output() {
   if (room == 0) return false;
   const ssize_t size = ::read(stdout_.get(), context_.scratch.data(), room);
   if (size > 0) {
+    // Little is no sign of the end, even if nobody is left to write: of a pipe with O_DIRECT, each
+    // read takes one packet.
     take_output({context_.scratch.data(), static_cast<std::size_t>(size)});
-    // The end need not be read if nobody is left to write and everything was read.
-    if (!all_written_ || static_cast<std::size_t>(size) == room || over()) return true;
-  } else if (size < 0 && errno == EAGAIN) {
+    return true;
+  }
+  if (size < 0 && errno == EAGAIN) {
     own_output_ = 0;
     return false;
   }
@@ -259,7 +260,7 @@ bool Run::read_errors() {
   const auto size = ::read(stderr_.get(), context_.scratch.data(), context_.scratch.size());
   if (size > 0) pass_on_errors({context_.scratch.data(), static_cast<std::size_t>(size)});
   if (size == 0 || (size < 0 && errno != EAGAIN)) close_stderr();
-  return size == static_cast<ssize_t>(context_.scratch.size());
+  return size > 0;
 }
 
 void Run::close_stderr() {

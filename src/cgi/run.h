@@ -48,7 +48,7 @@ class Run final : public Responder {
   void watch_rest();
 
   // ---- output
-  void stdout_readable(std::uint32_t events);
+  void stdout_readable();
   bool read_output() override;
   void take_output(std::string_view bytes);
   Progress progress() const override;
@@ -80,7 +80,6 @@ class Run final : public Responder {
   std::optional<process::Exit> exit_;
   WatchedFd stdin_;
   WatchedFd stdout_;
-  bool all_written_ = false;      // nobody has the other end of stdout_ any more
   std::size_t in_pipe_ = 0;       // bytes of the body, after the last write
   std::uint64_t own_output_ = 0;  // after its exit: output that is still to be read
   Fd stderr_;

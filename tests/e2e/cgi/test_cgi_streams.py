@@ -327,6 +327,19 @@ def test_program_that_closes_stdout_and_goes_on(streaming, site):
     assert until(lambda: (site.root / "finished").exists(), 5), "ended before its time"
 
 
+@pytest.mark.fault("41")
+def test_program_whose_pipes_keep_its_packets_apart(streaming, site):
+    """Each read takes no more than one write, even when the program has ended."""
+    lines = [f"{n:0511d}\n" for n in range(12)]
+    site.file("lines", "".join(lines))
+    direct = "dd if=lines bs=512 oflag=direct status=none"
+    site.program("direct.cgi", PLAIN + f"{direct} >&2\n{direct}\n")
+    server = streaming()
+    for _ in range(20):
+        assert server.get("/direct.cgi").body == "".join(lines).encode()
+    assert until(lambda: [server.log().count(line[-20:]) for line in lines] == [20] * 12, 5)
+
+
 EVENTS = """#!/usr/bin/python3
 import sys, time
 sys.stdout.write("Content-Type: text/event-stream\\nCache-Control: no-cache\\n\\n")
