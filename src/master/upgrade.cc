@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
@@ -19,6 +18,7 @@
 #include "base/variable.h"
 #include "net/listener.h"
 #include "net/socket_activation.h"
+#include "process/child.h"
 #include "process/shebang.h"
 #include "process/spawn.h"
 
@@ -162,11 +162,15 @@ Result<std::unique_ptr<Upgrade>> Upgrade::begin(Loop& loop, const Invocation& in
     become(invocation.binary.c_str(), argument_pointers.data(), environment_pointers.data(),
            listeners, theirs.get(), surroundings.descriptors);
   if (pid < 0) return fail_errno(errno, "starting {}", invocation.binary);
-  return std::unique_ptr<Upgrade>(new Upgrade(loop, std::move(mine), pid, std::move(done)));
+  Fd held = process::hold(pid);
+  if (!held) return fail_errno(errno, "no hold of the new server");
+  return std::unique_ptr<Upgrade>(
+      new Upgrade(loop, std::move(mine), pid, std::move(held), std::move(done)));
 }
 
-Upgrade::Upgrade(Loop& loop, Fd socket, pid_t pid, Done done)
+Upgrade::Upgrade(Loop& loop, Fd socket, pid_t pid, Fd process, Done done)
     : pid_(pid),
+      process_(std::move(process)),
       done_(std::move(done)),
       socket_(WatchedFd(loop, std::move(socket), EPOLLIN,
                         WatchCallback::of<&Upgrade::on_packet>(*this))),
@@ -192,7 +196,7 @@ void Upgrade::overdue() {
 }
 
 void Upgrade::give_up(const std::string& why) {
-  ::kill(pid_, SIGKILL);  // not reaped before we notice its end
+  process::send_signal(process_.get(), SIGKILL);
   socket_->reset();
   overdue_.disarm();
   const auto done = done_;  // it may destroy us

@@ -9,6 +9,7 @@
 // Each notices the other's end by the socketpair between them.
 #pragma once
 
+#include <cgisrv/fd.h>
 #include <cgisrv/loop.h>
 #include <cgisrv/parent_only.h>
 #include <sys/resource.h>
@@ -82,11 +83,12 @@ class Upgrade {
   void give_up(const std::string& why);
 
  private:
-  Upgrade(Loop& loop, Fd socket, pid_t pid, Done done);
+  Upgrade(Loop& loop, Fd socket, pid_t pid, Fd process, Done done);
   void on_packet();
   void overdue();
 
   const pid_t pid_;
+  const Fd process_;  // its pidfd: it may be reaped while others hold its socket
   const Done done_;
   ParentOnly<WatchedFd> socket_;
   Timer overdue_;

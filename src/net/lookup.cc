@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,6 +14,7 @@
 
 #include "base/text.h"
 #include "net/address.h"
+#include "process/child.h"
 
 namespace cgisrv::net {
 
@@ -112,7 +112,9 @@ Result<Lookup> Lookup::begin(std::vector<HostPort> wanted, const process::Privil
   const pid_t child = ::fork();
   if (child == 0) become(wanted, theirs.get(), privileges);
   if (child < 0) return fail_errno(errno, "no process to ask");
-  return Lookup(std::move(wanted), std::move(mine), child);
+  Fd held = process::hold(child);
+  if (!held) return fail_errno(errno, "no hold of the process to ask");
+  return Lookup(std::move(wanted), std::move(mine), std::move(held));
 }
 
 bool Lookup::read() {
@@ -130,9 +132,8 @@ bool Lookup::read() {
 
 std::vector<Addresses> Lookup::end() {
   if (!pipe_) return {};
-  ::kill(child_, SIGKILL);  // it is not reaped yet
-  while (::waitpid(child_, nullptr, 0) < 0 && errno == EINTR) {
-  }
+  process::kill_and_reap(child_.get());
+  child_.reset();
   read();
   pipe_.reset();
   std::vector<Addresses> found;

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cgisrv/fd.h>
-#include <sys/types.h>
 
 #include <cstdint>
 #include <optional>
@@ -49,12 +48,12 @@ class Lookup {
   std::vector<Addresses> end();
 
  private:
-  Lookup(std::vector<HostPort> wanted, Fd pipe, pid_t child)
-      : wanted_(std::move(wanted)), pipe_(std::move(pipe)), child_(child) {}
+  Lookup(std::vector<HostPort> wanted, Fd pipe, Fd child)
+      : wanted_(std::move(wanted)), pipe_(std::move(pipe)), child_(std::move(child)) {}
 
   std::vector<HostPort> wanted_;
   Fd pipe_;
-  pid_t child_;
+  Fd child_;  // its pidfd: others in this process may reap it first
   std::string answer_;
   bool is_whole_ = false;
 };

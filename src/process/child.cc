@@ -102,8 +102,24 @@ Fd open_pidfd(pid_t pid) {
   return Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
 }
 
+Fd hold(pid_t child) {
+  Fd pidfd = open_pidfd(child);
+  const int error = errno;
+  if (!pidfd) ::kill(child, SIGKILL);
+  errno = error;
+  return pidfd;
+}
+
 void send_signal(int pidfd, int signal) {
   ::syscall(SYS_pidfd_send_signal, pidfd, signal, nullptr, 0);
+}
+
+void kill_and_reap(int pidfd) {
+  send_signal(pidfd, SIGKILL);
+  constexpr auto by_pidfd = static_cast<idtype_t>(3);  // P_PIDFD, which not every libc has
+  siginfo_t info;
+  while (::waitid(by_pidfd, static_cast<id_t>(pidfd), &info, WEXITED) < 0 && errno == EINTR) {
+  }
 }
 
 bool ends_within(int pidfd, int timeout_ms) {

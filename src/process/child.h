@@ -109,7 +109,11 @@ class Child {
 // pidfd_open(2). Unlike its number, the descriptor never stands for another process. Empty, with
 // errno set: there is no such process, or no descriptor is left.
 Fd open_pidfd(pid_t pid);
+// Of a child that has just begun, so that nobody has reaped it. If there is none, it is killed.
+Fd hold(pid_t child);
 void send_signal(int pidfd, int signal);
+// Of a child, which somebody else may have reaped.
+void kill_and_reap(int pidfd);
 // Whether it has ended, or does within that time.
 bool ends_within(int pidfd, int timeout_ms);
 

@@ -2,7 +2,11 @@
 
 #include <gmock/gmock.h>
 #include <poll.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <csignal>
+#include <fstream>
 #include <string>
 #include <utility>
 
@@ -44,6 +48,32 @@ TEST(Lookup, LooksUp) {
     for (const auto& each : *addresses)
       EXPECT_TRUE(parse_address(each)->loopback()) << each;
   }
+}
+
+// A process that only waits, by that number; or -1, where numbers cannot be chosen.
+pid_t begin_as(pid_t wanted) {
+  for (int i = 0; i < 20; ++i) {
+    std::ofstream("/proc/sys/kernel/ns_last_pid") << wanted - 1;
+    const pid_t child = ::fork();
+    if (child == 0) ::pause();
+    if (child == wanted || child < 0) return child;
+    ::kill(child, SIGKILL);
+    ::waitpid(child, nullptr, 0);
+  }
+  return -1;
+}
+
+// Fault 42.
+TEST(Lookup, KillsNobodyWhoHasTheNumberOfItsChild) {
+  auto lookup = Lookup::begin({{"localhost", 80}}, {});
+  ASSERT_TRUE(lookup) << lookup.error().what;
+  const pid_t child = ::waitpid(-1, nullptr, 0);  // as the master does
+  const pid_t other = begin_as(child);
+  if (other < 0) GTEST_SKIP() << "only root chooses the number of a process";
+  EXPECT_TRUE(lookup->end().front());
+  EXPECT_EQ(::waitpid(other, nullptr, WNOHANG), 0);
+  ::kill(other, SIGKILL);
+  ::waitpid(other, nullptr, 0);
 }
 
 TEST(Lookup, ThatIsEndedSaysSoOfEachName) {
