@@ -87,6 +87,9 @@ struct WorkerGroupSpec {
   std::function<void()> keep_in_worker;
   // In the master: the last of these workers has ended, and other workers serve.
   std::function<void()> on_end;
+  // Of the listeners, by index: those that another process keeps open, such as a service manager.
+  // Who waits there is not lost when we close them.
+  std::vector<unsigned> held_elsewhere = {};
 };
 
 // What the master's own code may use besides the pool.

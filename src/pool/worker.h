@@ -55,8 +55,9 @@ class WorkerProcess final : public Worker {
   void recover();
   void report(WorkerReport report);
   void stop_listening();
-  void accept_waiting();
-  void drain(void (Service::*how)());
+  void accept_rest();
+  bool is_listening() const;
+  void drain(std::string_view ending, void (Service::*how)());
   void stop();
   bool has_room() const;
 
