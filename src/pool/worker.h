@@ -35,6 +35,9 @@ class WorkerProcess final : public Worker {
   unsigned ordinal() const override { return assignment_.ordinal; }
   void describe(std::string_view what) override;
   void check_finished() override;
+  void count_busy(std::uint32_t connections) override {
+    row_.busy.store(connections, std::memory_order_relaxed);
+  }
   void retire() override { report(WorkerReport::worn); }
   void tell_master(std::string_view message) override;
 
