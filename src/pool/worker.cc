@@ -233,6 +233,7 @@ void WorkerProcess::beat() {
         row_.doing[0] == '\0' ? "nothing" : text::escape(row_.doing.data(), 128));
   if (!limits_) limits_.emplace();
   if (!limits_->restore()) retire();
+  memory::give_back_unused();
   row_.heartbeats.fetch_add(1, std::memory_order_relaxed);
   heartbeat_.arm_after(options_.heartbeat_timeout / 4);
 }
