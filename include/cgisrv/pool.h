@@ -50,6 +50,7 @@ struct WorkerStatus {
   pid_t pid = 0;                  // 0: no process just now
   std::string_view state;         // down, starting, running, draining, stopping, killed
   std::uint32_t connections = 0;  // open
+  std::uint32_t busy = 0;         // of these, as the service has counted: Worker::count_busy()
   std::uint64_t accepted = 0;     // since this process was started
   unsigned restarts = 0;          // of this worker, after deaths
   unsigned generation = 0;        // its generation, counted from 1
@@ -87,6 +88,9 @@ struct WorkerGroupSpec {
   std::function<void()> keep_in_worker;
   // In the master: the last of these workers has ended, and other workers serve.
   std::function<void()> on_end;
+  // Of the listeners, by index: those that another process keeps open, such as a service manager.
+  // Who waits there is not lost when we close them.
+  std::vector<unsigned> held_elsewhere = {};
 };
 
 // What the master's own code may use besides the pool.
@@ -198,6 +202,8 @@ class Worker {
   // What the worker is doing, for its obituary should it die of it; cut at 127 bytes.
   virtual void describe(std::string_view what) = 0;
   virtual void check_finished() = 0;
+  // On how many of its connections something is under way, for WorkerStatus.
+  virtual void count_busy(std::uint32_t) {}
   // Asks to be replaced: as soon as a successor is ready, the service hears replaced().
   virtual void retire() {}
   // Calls Hooks::on_message: at most message_bytes_max bytes. In order; kept while the master is

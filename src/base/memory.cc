@@ -1,5 +1,6 @@
 #include "base/memory.h"
 
+#include <malloc.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -16,6 +17,7 @@ namespace {
 constexpr std::size_t reserve_bytes = 1 << 20;
 constexpr unsigned tries_max = 100;
 constexpr std::chrono::milliseconds pause{10};
+constexpr std::size_t unused_bytes_max = 8 << 20;
 
 void* reserve = nullptr;
 unsigned tries = 0;
@@ -41,6 +43,12 @@ bool sufficient() {
   reserve = std::malloc(reserve_bytes);
   if (reserve != nullptr) tries = 0;
   return reserve != nullptr;
+}
+
+void give_back_unused() {
+#ifdef __GLIBC__
+  if (::mallinfo2().fordblks > unused_bytes_max) ::malloc_trim(0);
+#endif
 }
 
 }  // namespace cgisrv::memory

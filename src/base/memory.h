@@ -8,6 +8,11 @@ namespace cgisrv::memory {
 // Called once; a fork has a reserve of its own.
 void keep_reserve();
 
+// Gives the kernel the pages of freed memory, if there are many. The allocator keeps them
+// otherwise: once it has mapped and freed a large block, it takes the next ones of that size from
+// its heap, where any block that is in use holds all below it.
+void give_back_unused();
+
 // Whether the reserve is there; tries to restore it.
 bool sufficient();
 

@@ -179,7 +179,7 @@ void add_drain(CLI::App& drain, RemoteCommand& remote) {
       "drain: load balancers need not look after it either");
   drain
       .add_option("--wait", remote.wait_seconds,
-                  "drain: until no connection is open and no program\n"
+                  "drain: until no request is under way and no program\n"
                   "runs, for so long at most (default: without end)")
       ->type_name("[SECONDS]")
       ->expected(0, 1)

@@ -177,7 +177,10 @@ class Writer {
   void head() {
     made_.text += fmt::format(
         "# For {}, by `cgisrv haproxy-config`.\n# Add a server line for each further machine, and "
-        "`default_backend cgisrv` to a frontend.\nbackend cgisrv\n",
+        "`default_backend cgisrv` to a frontend.\n# `option abortonclose` belongs into `defaults`: "
+        "in a backend alone it does nothing, and without it\n# programs run on for clients that "
+        "have "
+        "left.\nbackend cgisrv\n",
         text::escape(config_.file));
     line("mode http");
     line("# To the server with the fewest requests for its weight, which its agent says.");
@@ -225,7 +228,7 @@ void Writer::health() {
         "a HAProxy on another machine does not reach [admin] listen = \"{}\"; write \":{}\", on a "
         "network that no client reaches",
         admin.listen, port->number);
-  line("# Says no while the server starts, leaves, is drained, or has no place left.");
+  line("# Says no while the server starts, leaves, or is drained.");
   line("option httpchk GET /readyz");
   line("http-check expect status 200");
   if (!port->host.empty()) checks_ += " addr " + in_brackets(port->host);

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <functional>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "base/exit_status.h"
@@ -28,6 +29,7 @@ using control::Client;
 
 // A reload waits until all new workers are ready, an upgrade until the new server is.
 constexpr std::chrono::seconds timeout{90};
+constexpr std::chrono::milliseconds interval{200};  // between looks at what is waited for
 
 int complain(int exit_status, const std::string& what) {
   std::fprintf(stderr, "cgisrv: %s\n", what.c_str());
@@ -137,17 +139,42 @@ std::string silent_ones(const Search& search) {
   return what;
 }
 
-// If exactly one of them serves, that one.
+bool is_upgrading(const Found& found) {
+  return found.report.server.upgrading;
+}
+
+// If exactly one of them serves, that one. For a moment of an upgrade both do: then the older one,
+// which is in charge until it has handed over.
 void prefer_serving(std::vector<Found>& servers) {
   const auto serves = [](const Found& found) { return found.report.server.is_current(); };
-  if (std::ranges::count_if(servers, serves) == 1) std::erase_if(servers, std::not_fn(serves));
+  if (std::ranges::count_if(servers, serves) == 1)
+    return static_cast<void>(std::erase_if(servers, std::not_fn(serves)));
+  const auto is_of_one_service = [&](const Found& found) {
+    return found.report.server.serves == servers.front().report.server.serves;
+  };
+  if (std::ranges::all_of(servers, is_of_one_service) &&
+      std::ranges::count_if(servers, is_upgrading) == 1)
+    std::erase_if(servers, std::not_fn(is_upgrading));
+}
+
+// Who is drained, or comes back, has to be so after an upgrade, too: its end is waited for.
+Search search_when_settled(const RemoteCommand& command) {
+  const bool waits = command.verb == "drain" || command.verb == "undrain";
+  const auto give_up = std::chrono::steady_clock::now() + timeout;
+  Search found = search(command);
+  while (waits && std::ranges::any_of(found.servers, is_upgrading) &&
+         std::chrono::steady_clock::now() < give_up) {
+    std::this_thread::sleep_for(interval);
+    found = search(command);
+  }
+  return found;
 }
 
 // The path of its socket, or, after printing why there is none, the exit status. A server that does
 // not answer is running: its trouble must not be taken for its absence.
 std::expected<std::string, int> choose(const RemoteCommand& command) {
   if (!command.socket.empty()) return command.socket;
-  Search found = search(command);
+  Search found = search_when_settled(command);
   if (command.if_running && found.servers.empty() && found.silent.empty())
     return std::unexpected(exit_status::ok);
   if (found.servers.empty()) {
@@ -178,28 +205,40 @@ std::string verb_of(const RemoteCommand& command) {
   return command.for_maintenance ? command.verb + "-maintenance" : command.verb;
 }
 
-// A program may run on without its client.
+// A connection on which nothing is under way loses nothing when it ends: its client is silent, or
+// has not sent a whole head yet. A program may run on without its client.
 bool is_idle(const status::Report& report) {
   const auto& admission = report.admission;
   return admission.running + admission.waiting == 0 &&
          std::ranges::all_of(report.workers,
-                             [](const auto& worker) { return worker.connections == 0; });
+                             [](const auto& worker) { return worker.connections_busy == 0; });
+}
+
+// The server before an upgrade may still be finishing its requests.
+bool predecessor_works(const RemoteCommand& command, const status::Report::Server& self) {
+  return std::ranges::any_of(search({.config_file = command.config_file}).servers,
+                             [&](const Found& found) {
+                               const auto& server = found.report.server;
+                               return server.serves == self.serves && server.state == "finishing" &&
+                                      !is_idle(found.report);
+                             });
 }
 
 int wait_for_clients(const RemoteCommand& command, const std::string& path) {
-  constexpr std::chrono::milliseconds interval{200};
   const auto begun = std::chrono::steady_clock::now();
   const std::chrono::duration<double> most(command.wait_seconds);
-  for (;;) {
+  for (bool was_idle = false;;) {
     const auto report = fetch(path);
     if (!report) return complain(exit_status::unavailable, report.error().what);
     if (!report->server.is_drained())
       return complain(exit_status::unavailable, "the server is no longer drained");
-    if (is_idle(*report)) return exit_status::ok;
+    // Twice: a request may just be on its way into a worker.
+    const bool idle = is_idle(*report) && !predecessor_works(command, report->server);
+    if (std::exchange(was_idle, idle) && idle) return exit_status::ok;
     if (most.count() > 0 && std::chrono::steady_clock::now() - begun >= most)
       return complain(
           exit_status::unavailable,
-          "connections are still open, or programs still run; the server stays drained");
+          "requests are still under way, or programs still run; the server stays drained");
     std::this_thread::sleep_for(interval);
   }
 }

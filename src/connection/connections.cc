@@ -38,6 +38,7 @@ void Connections::add(std::unique_ptr<Connection> connection) {
   list.push_back(std::move(connection));
   Connection& added = *list.back();
   added.position_ = std::prev(list.end());
+  count_busy();
   added.start();
   if (are_ending_) added.close_after_next();
 }
@@ -46,12 +47,19 @@ void Connections::forget(Connection& connection) {
   auto position = connection.position_;
   loop().dispose(std::move(*position));
   connections_[static_cast<std::size_t>(connection.use())].erase(position);
+  count_busy();
 }
 
 void Connections::place(Connection& connection, Connection::Use use) {
   auto& from = connections_[static_cast<std::size_t>(connection.use())];
   auto& to = connections_[static_cast<std::size_t>(use)];
   to.splice(to.end(), from, connection.position_);
+  count_busy();
+}
+
+void Connections::count_busy() {
+  const auto& busy = connections_[static_cast<std::size_t>(Connection::Use::busy)];
+  worker_.count_busy(static_cast<std::uint32_t>(busy.size()));
 }
 
 // `act` may take a connection out of its list, or move it to another list, where it is met again.

@@ -66,6 +66,7 @@ class Connections {
   std::size_t let_go(Connection::Use use, std::size_t most);
   void let_go_of_slow();
   void tell_of_crowd(std::size_t count);
+  void count_busy();
   template <typename Act>
   void for_each_connection(Act act);
 

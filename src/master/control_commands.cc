@@ -51,8 +51,11 @@ Result<void> ControlCommands::listen() {
 }
 
 void ControlCommands::answer(std::string_view verb, const ucred& peer, control::Reply reply) {
-  if (verb == "status")
-    return reply({exit_status::ok, status::to_json(server_.reporter().report()) + "\n"});
+  if (verb == "status") {
+    status::Report report = server_.reporter().report();
+    report.server.upgrading = server_.is_upgrading();
+    return reply({exit_status::ok, status::to_json(report) + "\n"});
+  }
   constexpr std::string_view commands[] = {"reload", "upgrade",           "reopen",  "quit",
                                            "drain",  "drain-maintenance", "undrain", "stop"};
   if (std::ranges::find(commands, verb) == std::end(commands))

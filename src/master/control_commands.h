@@ -20,6 +20,7 @@ class ServerControl {
  public:
   virtual const config::Config& config() const = 0;
   virtual const status::Reporter& reporter() const = 0;
+  virtual bool is_upgrading() const = 0;
   virtual void reload(control::Reply reply) = 0;
   virtual void upgrade(control::Reply reply) = 0;
   virtual control::Answer reopen() = 0;

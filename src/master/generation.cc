@@ -104,6 +104,9 @@ void Generation::end_admin() {
 
 pool::WorkerGroupSpec Generation::for_pool(std::vector<Fd> listeners,
                                            std::function<void()> on_end) {
+  std::vector<unsigned> activated;
+  for (unsigned listener = 0; listener < listening_.size(); ++listener)
+    if (listening_[listener].activated) activated.push_back(listener);
   return {.options = pool_options(config_.server, workers_),
           .listeners = std::move(listeners),
           .factory = [this](pool::Worker& worker) { return make_service(worker); },
@@ -114,7 +117,8 @@ pool::WorkerGroupSpec Generation::for_pool(std::vector<Fd> listeners,
                 if (zygote_manager_) zygote_manager_->keep_workers_end();
                 if (password_checker_) password_checker_->keep_workers_end();
               },
-          .on_end = std::move(on_end)};
+          .on_end = std::move(on_end),
+          .held_elsewhere = std::move(activated)};
 }
 
 // Like a worker, the zygote manager needs the master's rights to enter the group from which its

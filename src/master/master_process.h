@@ -38,6 +38,7 @@ class MasterProcess final : public ServerControl {
   // ---- ServerControl
   const config::Config& config() const override { return current_->config(); }
   const status::Reporter& reporter() const override { return current_->reporter(); }
+  bool is_upgrading() const override { return upgrade_ != nullptr; }
   void reload(control::Reply reply) override;
   void upgrade(control::Reply reply) override;
   control::Answer reopen() override;

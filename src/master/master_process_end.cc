@@ -44,7 +44,7 @@ control::Answer MasterProcess::drain(Presence wanted) {
     return {exit_status::unavailable, fmt::format("{}; it need not be drained\n", ending)};
   if (upgrade_)
     return {exit_status::unavailable,
-            "an upgrade is under way; drain the new server once it serves\n"};
+            "an upgrade is under way; drain the server that serves when it is over\n"};
   if (common_.shared_stats.presence() == wanted)
     return {exit_status::ok, "the server is drained already; nothing was changed\n"};
   if (!telemetry::is_drained(common_.shared_stats.presence())) drained_at_ = Clock::now();
@@ -63,7 +63,7 @@ control::Answer MasterProcess::undrain() {
     return {exit_status::unavailable, fmt::format("{}; that cannot be taken back\n", ending)};
   if (upgrade_)
     return {exit_status::unavailable,
-            "an upgrade is under way; undrain the new server once it serves\n"};
+            "an upgrade is under way; undrain the server that serves when it is over\n"};
   if (!telemetry::is_drained(common_.shared_stats.presence()))
     return {exit_status::ok, "the server is not drained; nothing was changed\n"};
   common_.shared_stats.be(Presence::here);

@@ -11,7 +11,8 @@
 
 namespace cgisrv::pool {
 
-// Master to worker. A byte under listeners_max is a ticket for that listener; the others:
+// Master to worker. A byte under listeners_max is a ticket for that listener; the others begin a
+// packet. After drain and replaced stand the listeners that end with this worker's group.
 enum class Command : std::uint8_t { drain = 0xf0, stop = 0xf1, replaced = 0xf2 };
 
 // Worker to master.

@@ -5,6 +5,7 @@ namespace cgisrv::pool {
 void WorkerRow::clear() {
   heartbeats = 0;
   connections = 0;
+  busy = 0;
   accepted = 0;
   starved = false;
   for (auto& taken_of_listener : tickets_taken)
@@ -34,6 +35,7 @@ std::vector<WorkerStatus> Scoreboard::workers() const {
                      .pid = each.pid,
                      .state = reported(each.state),
                      .connections = each.connections,
+                     .busy = each.busy,
                      .accepted = each.accepted,
                      .restarts = each.restarts,
                      .generation = each.generation});

@@ -19,6 +19,7 @@ struct alignas(64) WorkerRow {
   // Written by the worker.
   std::atomic<std::uint32_t> heartbeats;   // grows while the worker is alive; only change counts
   std::atomic<std::uint32_t> connections;  // open now
+  std::atomic<std::uint32_t> busy;         // of these, those with something under way
   std::atomic<std::uint64_t> accepted;     // since it was started
   std::atomic<bool> starved;               // accept(2) failed for want of descriptors or memory
   std::array<std::atomic<std::uint32_t>, listeners_max> tickets_taken;

@@ -111,7 +111,8 @@ void Supervisor::act(WorkerHandle& handle, Action action) {
       break;
     case Action::send_drain:
     case Action::send_replaced:
-      handle.command(action == Action::send_drain ? Command::drain : Command::replaced);
+      handle.command(action == Action::send_drain ? Command::drain : Command::replaced,
+                     handle.group.ending());
       handle.timer.arm_after(handle.group.options().shutdown_timeout);
       break;
     case Action::send_stop:
@@ -298,6 +299,7 @@ void Supervisor::take_over() {
     return sweep_.arm_after(Clock::duration::zero());
   }
   old.hand_out();  // the connections that wait at listeners about to be closed
+  old.end_listeners(group.listeners());
   serving_ = &group;
   scoreboard_.master().generation = group.number();
   old.stop_listening();
@@ -367,6 +369,10 @@ void Supervisor::end_all(Event event) {
     give_up();
   }
   for (const auto& group : groups_) {
+    if (event == Event::drain) {
+      group->hand_out();
+      group->end_listeners({});
+    }
     group->stop_listening();
     leave(*group, event);
   }

@@ -1,5 +1,6 @@
 #include "pool/worker.h"
 
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -38,6 +39,11 @@ bool counts_its_backlog(const Fd& listener) {
   socklen_t size = sizeof family;
   ::getsockopt(listener.get(), SOL_SOCKET, SO_DOMAIN, &family, &size);
   return family != AF_UNIX;
+}
+
+bool has_waiting(const Fd& listener) {
+  pollfd readable{.fd = listener.get(), .events = POLLIN, .revents = 0};
+  return ::poll(&readable, 1, 0) == 1;
 }
 }  // namespace
 
@@ -88,16 +94,17 @@ void WorkerProcess::channel_ready() {
 
 void WorkerProcess::on_packet(std::string_view packet) {
   if (packet.front() == message_mark) return service_->on_message(packet.substr(1));
-  for (const char c : packet) {
-    const auto byte = static_cast<std::uint8_t>(c);
-    if (byte < listeners_.size()) take_ticket(byte);
-    if (byte == static_cast<std::uint8_t>(Command::drain)) {
-      accept_waiting();
-      drain(&Service::drain);
-    }
-    if (byte == static_cast<std::uint8_t>(Command::replaced)) drain(&Service::replaced);
-    if (byte == static_cast<std::uint8_t>(Command::stop)) stop();
+  switch (static_cast<Command>(packet.front())) {
+    case Command::drain:
+      return drain(packet.substr(1), &Service::drain);
+    case Command::replaced:
+      return drain(packet.substr(1), &Service::replaced);
+    case Command::stop:
+      return stop();
   }
+  for (const char ticket : packet)
+    if (const auto listener = static_cast<std::uint8_t>(ticket); listener < listeners_.size())
+      take_ticket(listener);
 }
 
 void WorkerProcess::take_ticket(unsigned listener) {
@@ -160,9 +167,14 @@ void WorkerProcess::relieve() {
 
 void WorkerProcess::recover() {
   row_.starved = false;
-  if (!std::exchange(was_full_, false)) return;
+  const bool was_full = std::exchange(was_full_, false);
+  if (draining_) {
+    accept_rest();
+    return check_finished();
+  }
+  if (!was_full) return;
   report(WorkerReport::room);
-  if (options_.dispatch == Dispatch::kernel && !draining_) watch_listeners();
+  if (options_.dispatch == Dispatch::kernel) watch_listeners();
 }
 
 void WorkerProcess::watch_listeners() {
@@ -221,6 +233,7 @@ void WorkerProcess::beat() {
         row_.doing[0] == '\0' ? "nothing" : text::escape(row_.doing.data(), 128));
   if (!limits_) limits_.emplace();
   if (!limits_->restore()) retire();
+  memory::give_back_unused();
   row_.heartbeats.fetch_add(1, std::memory_order_relaxed);
   heartbeat_.arm_after(options_.heartbeat_timeout / 4);
 }
@@ -234,17 +247,36 @@ void WorkerProcess::tell_master(std::string_view message) {
 }
 
 // For their clients these connections are open, and their requests may have been sent: to close the
-// listener would reset them. The master hands out none any more.
-void WorkerProcess::accept_waiting() {
-  for (unsigned listener = 0; listener < listeners_.size() && !draining_; ++listener)
+// listener would reset them. The master hands out none any more. What there is no room for waits
+// until there is some, here or in another worker; the master's shutdown_timeout is its end. Without
+// room in its backlog the kernel completes no further handshake: so there is an end to those who
+// wait, and who comes later loses nothing.
+void WorkerProcess::accept_rest() {
+  for (unsigned listener = 0; listener < listeners_.size(); ++listener) {
+    if (!listeners_[listener]) continue;
     while (accept_one(listener)) {
     }
+    if (has_waiting(listeners_[listener]))
+      ::listen(listeners_[listener].get(), 0);
+    else
+      listeners_[listener].reset();
+  }
+  if (is_listening()) recovery_.arm_after(recovery_delay);
 }
 
-void WorkerProcess::drain(void (Service::*how)()) {
+bool WorkerProcess::is_listening() const {
+  return std::ranges::any_of(listeners_, [](const Fd& listener) { return bool(listener); });
+}
+
+// `ending`: the listeners that nobody has afterwards. Others serve whoever waits at the rest.
+void WorkerProcess::drain(std::string_view ending, void (Service::*how)()) {
   if (draining_) return;
   draining_ = true;
-  stop_listening();
+  listener_watches_.clear();
+  for (unsigned listener = 0; listener < listeners_.size(); ++listener)
+    if (ending.find(static_cast<char>(listener)) == std::string_view::npos)
+      listeners_[listener].reset();
+  accept_rest();
   (service_.get()->*how)();
   check_finished();
 }
@@ -264,7 +296,7 @@ void WorkerProcess::stop_listening() {
 }
 
 void WorkerProcess::check_finished() {
-  if (draining_ && row_.connections == 0 && service_->finished()) loop_.stop();
+  if (draining_ && !is_listening() && row_.connections == 0 && service_->finished()) loop_.stop();
 }
 
 ConnectionGuard::ConnectionGuard(Worker& worker) : worker_(&worker) {

@@ -35,6 +35,9 @@ class WorkerProcess final : public Worker {
   unsigned ordinal() const override { return assignment_.ordinal; }
   void describe(std::string_view what) override;
   void check_finished() override;
+  void count_busy(std::uint32_t connections) override {
+    row_.busy.store(connections, std::memory_order_relaxed);
+  }
   void retire() override { report(WorkerReport::worn); }
   void tell_master(std::string_view message) override;
 
@@ -55,8 +58,9 @@ class WorkerProcess final : public Worker {
   void recover();
   void report(WorkerReport report);
   void stop_listening();
-  void accept_waiting();
-  void drain(void (Service::*how)());
+  void accept_rest();
+  bool is_listening() const;
+  void drain(std::string_view ending, void (Service::*how)());
   void stop();
   bool has_room() const;
 

@@ -4,6 +4,7 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -20,6 +21,13 @@ constexpr unsigned beats_per_timeout = 4;
 
 std::uint32_t outstanding(const WorkerHandle& handle, unsigned listener) {
   return handle.tickets_sent[listener] - handle.row.tickets_taken[listener];
+}
+
+bool are_one_socket(const Fd& a, const Fd& b) {
+  struct stat first {};
+  struct stat second {};
+  return ::fstat(a.get(), &first) == 0 && ::fstat(b.get(), &second) == 0 &&
+         first.st_dev == second.st_dev && first.st_ino == second.st_ino;
 }
 
 }  // namespace
@@ -60,6 +68,17 @@ std::string WorkerGroup::begin_serving(WatchCallback listeners_ready) {
 void WorkerGroup::keep_in_worker() {
   listeners_.keep();
   if (spec_.keep_in_worker) spec_.keep_in_worker();
+}
+
+void WorkerGroup::end_listeners(const std::vector<Fd>& others) {
+  for (unsigned listener = 0; listener < listeners_->size(); ++listener) {
+    const Fd& socket = (*listeners_)[listener];
+    if (!socket || std::ranges::find(spec_.held_elsewhere, listener) != spec_.held_elsewhere.end())
+      continue;
+    const auto is_it = [&](const Fd& other) { return are_one_socket(socket, other); };
+    if (std::ranges::any_of(others, is_it)) continue;
+    ending_.push_back(static_cast<char>(listener));
+  }
 }
 
 void WorkerGroup::stop_listening() {

@@ -37,6 +37,11 @@ class WorkerGroup {
   std::string begin_serving(WatchCallback listeners_ready);
   // Called in one of its workers: keeps open what that worker needs of the master's descriptors.
   void keep_in_worker();
+  // First where workers are to finish. Of the listeners, those that neither `others` nor another
+  // process has end with this group: who waits there is for its workers, however long it takes
+  // until these have room.
+  void end_listeners(const std::vector<Fd>& others);
+  const std::string& ending() const { return ending_; }
   // Closes the listeners; other processes that have them take what is in their backlogs.
   void stop_listening();
   void hand_out();
@@ -58,6 +63,7 @@ class WorkerGroup {
   const unsigned wanted_;
   Timer heartbeat_;
   std::vector<Watch> watches_;
+  std::string ending_;  // each byte the number of a listener, as workers are told
   Chooser chooser_;
   std::list<WorkerHandle> handles_;
 };

@@ -35,6 +35,7 @@ void WorkerHandle::has_no_process() {
   is_process(0);
   channel->reset();
   row.connections = 0;
+  row.busy = 0;
 }
 
 void WorkerHandle::begin(std::size_t listeners) {

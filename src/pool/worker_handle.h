@@ -46,7 +46,9 @@ struct WorkerHandle {
   // Before a process is started: clears what the last one left.
   void begin(std::size_t listeners);
   // A full channel means that the worker reads nothing: arms a timer that ends it.
-  void command(Command command) { channel->post(make_packet(command)); }
+  void command(Command command, std::string_view listeners = {}) {
+    channel->post(make_packet(command).append(listeners));
+  }
   bool responsive() const { return beats_missed < 2; }
 
   WorkerEvents& owner;

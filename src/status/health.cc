@@ -14,21 +14,6 @@ bool has_room(const Report::Worker& worker) {
   return worker.state == "running" && worker.connections < worker.connections_max;
 }
 
-bool queue_is_full(const Report::Program& program) {
-  return program.waiting >= program.queue_size;
-}
-
-// One full program leaves room for others; if all are full, or none gets a permit, there is none.
-bool is_saturated(const Report& report) {
-  const auto& programs = report.programs;
-  if (programs.empty()) return false;
-  if (report.admission.running >= report.admission.limit)
-    return std::ranges::any_of(programs, queue_is_full);
-  return std::ranges::all_of(programs, [](const Report::Program& program) {
-    return program.running >= program.limit && queue_is_full(program);
-  });
-}
-
 }  // namespace
 
 std::string why_not_alive(std::chrono::nanoseconds silence) {
@@ -43,7 +28,6 @@ std::string why_not_ready(const Report& report) {
   if (report.server.state != "serving") return report.server.state;
   if (std::ranges::none_of(report.workers, has_room))
     return "saturated: no worker has room for a connection";
-  if (is_saturated(report)) return "saturated: all places to run in are taken, and a queue is full";
   return {};
 }
 

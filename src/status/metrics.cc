@@ -92,6 +92,9 @@ void add_workers(Exposition& out, const Report& report) {
       out.sample({{"worker", fmt::to_string(worker.index)}}, worker.*value);
   };
   of_each("cgisrv_worker_connections", "Connections that are open.", &Worker::connections);
+  of_each("cgisrv_worker_connections_busy",
+          "Of these, those on which a request or its answer is under way.",
+          &Worker::connections_busy);
   of_each("cgisrv_worker_connections_max", "How many connections it may hold.",
           &Worker::connections_max);
   of_each("cgisrv_worker_memory_bytes", "Resident memory of the process.", &Worker::memory_bytes);

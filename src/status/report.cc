@@ -21,7 +21,8 @@ bool tame(int, json::parse_event_t event, json& value) {
 }  // namespace
 
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Report::Server, pid, version, state, uptime_seconds,
-                                                generation, serves, configured, listeners)
+                                                generation, serves, configured, upgrading,
+                                                listeners)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Report::Totals, requests, connections_accepted,
                                                 lost_log_lines, worker_deaths, worker_retirements,
                                                 reloads, reloads_failed, tls_handshakes,
@@ -31,8 +32,8 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Report::Totals, requests, connec
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Report::Certificate, site, file, not_after,
                                                 seconds_left)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Report::Worker, index, pid, state, connections,
-                                                connections_max, accepted, restarts, generation,
-                                                memory_bytes)
+                                                connections_busy, connections_max, accepted,
+                                                restarts, generation, memory_bytes)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Report::Admission, running, waiting, limit)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Report::Program, id, file, running, waiting, limit,
                                                 limit_max, limit_reason, demand, queue_size, start,

@@ -23,6 +23,7 @@ struct Report {
     unsigned generation = 0;  // of the configuration, counted from 1
     std::string serves;       // the directory, or the configuration file; absolute
     bool configured = false;  // it is a file
+    bool upgrading = false;   // a newer program is starting, to take its place
     std::vector<std::string> listeners;
 
     bool is_drained() const { return state == "drained" || state == "maintenance"; }
@@ -59,6 +60,7 @@ struct Report {
     int pid = 0;  // 0: none just now
     std::string state;
     std::uint32_t connections = 0;
+    std::uint32_t connections_busy = 0;  // on which a request or its answer is under way
     std::uint32_t connections_max = 0;
     std::uint64_t accepted = 0;  // by this process
     unsigned restarts = 0;

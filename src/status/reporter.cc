@@ -73,6 +73,7 @@ Report Reporter::report() const {
                               .pid = worker.pid,
                               .state = std::string(worker.state),
                               .connections = worker.connections,
+                              .connections_busy = worker.busy,
                               .connections_max = about_.worker_connections,
                               .accepted = worker.accepted,
                               .restarts = worker.restarts,

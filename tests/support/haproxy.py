@@ -83,10 +83,10 @@ class HAProxy:
 
 
 @contextlib.contextmanager
-def haproxy(folder: Path, *lines: str, backend: str = ROUND_ROBIN) -> Iterator[HAProxy]:
+def haproxy(folder: Path, *lines: str, backend: str = ROUND_ROBIN, defaults: str = "") -> Iterator[HAProxy]:
     """In front of the servers of `lines`, of which the backend consists besides. `folder`: with a short
     name, that every user may enter."""
-    text = CONFIGURATION.format(folder=folder) + backend + "".join(f"  {line}\n" for line in lines)
+    text = CONFIGURATION.format(folder=folder).replace("frontend", f"  {defaults}\nfrontend", 1) + backend + "".join(f"  {line}\n" for line in lines)
     driven = HAProxy(folder, text, folder / "stats")
     try:
         assert until(lambda: (folder / "web").exists())

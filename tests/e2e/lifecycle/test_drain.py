@@ -3,16 +3,21 @@ it can come back."""
 
 import json
 import signal
+from contextlib import ExitStack
 
 import pytest
 from h2.errors import ErrorCodes as Error
 
+from support import client, fastcgi
 from support.agent import ask
 from support.client import head
+from support.configuration import cgi_site
 from support.control import UNAVAILABLE, control
 from support.frames import Conversation, request
 from support.http2 import CLEAR
 from support.migration import free_port
+from support.tls import Connection as SecureConnection
+from support.tls import site_keys
 from support.waiting import until
 
 
@@ -101,6 +106,70 @@ def test_waiting_until_nobody_is_left(with_admin, site):
     assert told(server, "drain", "--wait").startswith("the server is drained already")
     report = json.loads(told(server, "status", "--json"))
     assert sum(worker["connections"] for worker in report["workers"]) == 0
+
+
+def connections_of(server) -> tuple[int, int]:
+    """All of them, and those on which something is under way."""
+    workers = json.loads(told(server, "status", "--json"))["workers"]
+    return (sum(worker["connections"] for worker in workers),
+            sum(worker["connections_busy"] for worker in workers))
+
+
+def test_connections_without_a_request_are_not_waited_for(start, site, authority, tmp_path):
+    """Silent ones, idle ones, and a handshake that does not go on, of each protocol. All are kept for
+    longer than the test takes."""
+    site.file("page.txt", "page")
+    gateway = f"{tmp_path}/fcgi"
+    server = start(config=cgi_site(
+        site.root, site=site_keys(authority.sign("demo", "localhost")),
+        limits='header_timeout = "10m"\nkeepalive_timeout = "10m"',
+        server=f"""{CLEAR}
+[[listen]]
+address = "127.0.0.1:0"
+tls = true
+[[listen]]
+address = "unix:{gateway}"
+protocol = "fastcgi"
+"""))
+    secure = ("127.0.0.1", server.ports()[1])
+    with ExitStack() as stack:
+        def connect(address, kind=client.Connection, *more):
+            return stack.enter_context(kind(address, *more))
+
+        idle = connect(server.address)
+        assert idle.request("GET", "/page.txt").status == 200
+        in_streams = Conversation(connect(server.address))
+        in_streams.send(request(path="/page.txt"))
+        assert in_streams.body(1) == b"page"
+        assert connect(secure, SecureConnection, authority.context()).request("GET", "/page.txt").status == 200
+        by_fastcgi = connect(gateway, fastcgi.Connection)
+        by_fastcgi.send(fastcgi.asks(fastcgi.of_url("/page.txt"), keep=True))
+        assert by_fastcgi.answer().response.body == b"page"
+        connect(server.address)
+        Conversation(connect(server.address))
+        connect(secure, SecureConnection, authority.context())
+        connect(secure)
+        connect(gateway, fastcgi.Connection)
+        begun = connect(server.address)
+        begun.send(b"GET /page.txt HTTP/1.1\r\n")
+        assert until(lambda: connections_of(server) == (10, 0)), connections_of(server)
+        assert told(server, "drain", "--wait").startswith("drained")
+        assert connections_of(server) == (10, 0)
+        begun.send(b"Host: localhost\r\n\r\n")
+        assert begun.read_response().header("Connection") == "close"
+
+
+def test_a_response_that_is_not_taken_is_waited_for(with_admin, site):
+    site.file("large.bin", bytes(32 << 20))
+    server = with_admin().server
+    connection = server.connect()
+    connection.send(head("GET", "/large.bin"))
+    response = connection.read_head()
+    late = control(server, "drain", "--wait", "0.5")
+    assert late.returncode == UNAVAILABLE and "the server stays drained" in late.stderr, late
+    assert sum(map(len, connection.stream(response))) == 32 << 20
+    connection.close()
+    assert told(server, "drain", "--wait").startswith("the server is drained already")
 
 
 def test_it_stays_drained_over_an_upgrade(upgradable_server):

@@ -4,12 +4,16 @@ that is in tests/chaos/test_upgrades.py."""
 import json
 import os
 import signal
+import subprocess
 import threading
+from contextlib import ExitStack
 
 import pytest
 
+from support.binary import BINARY
 from support.clauses import clause
 from support.client import Connection, head
+from support.control import UNAVAILABLE
 from support.processes import alive
 from support.waiting import until
 
@@ -100,3 +104,55 @@ def test_several_upgrades_in_a_row_refuse_nobody(server):
         stop.set()
         asking.join()
     assert answers == {"0"}
+
+
+@pytest.mark.parametrize("how", ["-c", "--pid"])
+def test_who_is_drained_while_the_new_server_starts_is_drained_afterwards(server, how):
+    """The command waits until one of the two is in charge for good."""
+    server.put_binary(f'{server.wait}exec {BINARY} "$@"')
+    os.kill(server.master(), signal.SIGUSR2)
+    new = int(server.wait_log(r"upgrade: started .* as pid (\d+)"))
+    which = (how, str(server.config) if how == "-c" else str(new))
+    with subprocess.Popen([BINARY, "drain", "-c", server.config], env=server.environment,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as draining:
+        status = json.loads(server.by_configuration("status", "--json").stdout)["server"]
+        assert status["upgrading"] and status["state"] == "serving" and status["pid"] != new
+        server.let_go()
+        assert draining.communicate()[0].startswith("drained: ")
+    assert draining.returncode == 0
+    assert until(lambda: server.popen.poll() == 0)
+    status = json.loads(server.run("status", "--json", *which).stdout)["server"]
+    assert (status["state"], status["pid"], status["upgrading"]) == ("drained", new, False)
+
+
+def test_drain_waits_for_what_the_old_server_finishes(server):
+    with server.connect() as busy:
+        busy.send(head("GET", "/waiting.cgi"))
+        response = busy.read_head()
+        server.upgrade()
+        late = server.by_configuration("drain", "--wait", "0.5")
+        assert late.returncode == UNAVAILABLE and "the server stays drained" in late.stderr, late
+        server.let_go()
+        assert b"".join(busy.stream(response)) == b"begun\nended\n"
+    assert server.by_configuration("drain", "--wait").returncode == 0
+
+
+def test_who_waits_for_a_full_worker_is_for_the_new_server(server):
+    """Its address stays, and so does who is in its backlog."""
+    text = server.config.read_text()
+    server.config.write_text(text.replace("workers = 2", "workers = 1\nworker_connections = 2"))
+    assert server.by_configuration("reload").returncode == 0
+    with ExitStack() as stack:
+        held = [stack.enter_context(server.connect()) for _ in range(2)]
+        for connection in held:
+            connection.send(head("GET", "/waiting.cgi"))
+            connection.read_head()
+        waiting = [stack.enter_context(server.connect()) for _ in range(20)]
+        for connection in waiting:
+            connection.send(head("GET", "/file.txt"))
+        server.upgrade()
+        for connection in waiting:
+            assert connection.read_response().text == "file"
+            connection.close()
+        server.let_go()
+    assert until(lambda: server.popen.poll() == 0)

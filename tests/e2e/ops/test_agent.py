@@ -14,9 +14,11 @@ import pytest
 from support.admin import Admin, admin_site, under_way
 from support.agent import address_of_agent, ask
 from support.binary import BINARY
-from support.client import Connection
+from support.client import Connection, head
+from support.configuration import cgi_site
 from support.control import control
 from support.haproxy import accepts, haproxy, with_haproxy
+from support.migration import free_port
 from support.programs import PLAIN
 from support.site import Site, compile_into
 from support.tls import site_keys
@@ -246,3 +248,40 @@ def test_a_web_servers_listener_is_not_for_haproxy(tmp_path):
     file = configuration(tmp_path, listen='address = "unix:/run/x.sock"\nprotocol = "fastcgi"')
     done = subprocess.run([BINARY, "haproxy-config", "-c", file], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (78, "") and "no [[listen]] speaks HTTP" in done.stderr
+
+
+@with_haproxy
+def test_behind_it_a_program_ends_with_its_client_and_who_has_left_is_not_served(start, short, site):
+    """By the backend as it is printed: one place, three requests whose clients have left, and one that stays."""
+    port = free_port()
+    site.program("note.cgi", PLAIN + f'echo "$QUERY_STRING" >>{short}/begun\n[ "$QUERY_STRING" = last ] || exec sleep 600\n')
+    server = start(config=cgi_site(site.root, server=f'max_running = 1\n{TRUSTED}\n[[listen]]\naddress = "127.0.0.1:{port}"',
+                                   cgi='timeout = "unlimited"'))
+    (short / "begun").touch(mode=0o666)
+    made = subprocess.run([BINARY, "haproxy-config", "-c", server.temporary.parent / "cgisrv.toml", "--address",
+                           "127.0.0.1"], capture_output=True, text=True)
+    assert made.returncode == 0, made
+    backend = re.sub(r" maxconn \d+", " maxconn 1", made.stdout)
+    [needed] = re.findall(r"^# `(.*)` belongs into `defaults`", made.stdout, re.MULTILINE)
+    with haproxy(short, backend=backend.replace("%[unique-id]", "%[uuid()]"), defaults=needed) as driven:
+        def ask(query: str) -> Connection:
+            connection = Connection(driven.web)
+            connection.send(head("GET", f"/note.cgi?{query}"))
+            return connection
+
+        def queued() -> int:
+            return int(driven.rows("cgisrv")["BACKEND"]["qcur"])
+
+        gone = [ask("first")]
+        assert until(lambda: (short / "begun").read_text() == "first\n")
+        gone += [ask("second"), ask("third")]
+        assert until(lambda: queued() == 2)
+        last = ask("last")
+        assert until(lambda: queued() == 3)
+        for connection in gone[1:]:
+            connection.close()
+        assert until(lambda: queued() == 1)
+        gone[0].close()
+        assert last.read_response().status == 200
+        last.close()
+    assert (short / "begun").read_text() == "first\nlast\n"

@@ -210,7 +210,7 @@ HEALTHY = {
 class Cause:
     """What is different; and what is said of the alert that fires then."""
     series: dict[str, str | None]
-    labels: dict[str, str]
+    labels: dict[str, str | None]  # None: not there
     on_both: bool = False    # nodes; else on the first, "a"
     also: str = ""           # fires, too
     minute_seconds: int = 60
@@ -222,6 +222,8 @@ CERTIFICATE = {**NODE, "site": "s", "file": "/c"}
 SERIES_OF_CERTIFICATE = 'cgisrv_certificate_not_after_seconds{site="s",file="/c"}'
 CAUSES = {
     "CgisrvDown": Cause({"up": "1x50 0x9"}, NODE),
+    "CgisrvVanished": Cause({"up": "1x40 _x19"}, NODE),
+    "CgisrvNoTargets": Cause({"up": None}, {"job": None}, on_both=True),
     "CgisrvNoNodeReady": Cause({"cgisrv_ready": "1x55 0x4"}, {}, on_both=True),
     "CgisrvNotReady": Cause({"cgisrv_ready": "1x45 0x14"}, NODE),
     "CgisrvStaysDrained": Cause({"cgisrv_ready": "0x60", "cgisrv_drained": "1x60"}, NODE, minute_seconds=300),
@@ -260,10 +262,10 @@ def series_of(node: str, differing: dict[str, str | None]) -> list[dict[str, str
             for key, values in {**HEALTHY, **differing}.items() if values is not None]
 
 
-def firing(alert: str, labels: dict[str, str]) -> dict[str, object]:
+def firing(alert: str, labels: dict[str, str | None]) -> dict[str, object]:
     severity = re.search(r"severity: (\w+)", ALERTS[alert][1])[1]
     every = {"alertname": alert, "alertstate": "firing", "severity": severity, "job": "cgisrv", **labels}
-    text = ", ".join(f'{name}="{value}"' for name, value in every.items())
+    text = ", ".join(f'{name}="{value}"' for name, value in every.items() if value)
     return {"labels": f"ALERTS{{{text}}}", "value": 1}
 
 
