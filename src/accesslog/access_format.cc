@@ -273,7 +273,9 @@ Result<AccessFormat> AccessFormat::parse(std::string_view text) {
   }
   if (!faults.empty()) return fail("{}", fmt::join(faults, "; "));
   if (format.pieces_.empty())
-    return fail("neither \"combined\", \"common\" or \"json\", nor a text with {{field}}s");
+    return fail(
+        "neither \"combined\", \"common\" or \"json\", nor a text with fields in braces, such as "
+        "\"{{host}} {{remote_address}} {{status}}\"; docs/reference.md lists them");
   piece.text.push_back('\n');
   format.pieces_.push_back(std::move(piece));
   return format;

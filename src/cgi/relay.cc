@@ -193,6 +193,18 @@ bool Relay::is_in_chunks() const {
          parser_.head().has_transfer_coding;
 }
 
+namespace {
+
+// "Content Type: text/html"; not a time of day, nor the path of a file.
+bool is_field_gone_wrong(std::string_view line) {
+  const auto colon = line.find(':');
+  return colon != line.npos && std::ranges::all_of(line.substr(0, colon), [](char c) {
+           return text::is_alpha(c) || c == '-' || c == '_' || c == ' ' || c == '\t';
+         });
+}
+
+}  // namespace
+
 std::string Relay::problem() const {
   if (is_in_chunks())
     return "the program prints its response in chunks (Transfer-Encoding), which only a client of "
@@ -201,8 +213,7 @@ std::string Relay::problem() const {
   const std::string printed = fmt::format("{}{}", parser_.collected(), rest_);
   if (const auto error = error_in(printed); !error.empty()) telling = error;
   std::string problem(parser_.problem());
-  const bool is_a_field_gone_wrong = telling.contains(':');
-  if (parser_.lacks_header() && !is_a_field_gone_wrong && has_late_header(printed))
+  if (parser_.lacks_header() && !is_field_gone_wrong(telling) && has_late_header(printed))
     problem =
         "the program's output does not begin with a CGI header, but one comes later in it: let it "
         "flush its own output before it starts other programs, or print the header first";

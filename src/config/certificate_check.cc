@@ -100,11 +100,10 @@ void note_names(const Site& site, const std::string& file, const tls::Certificat
   for (const std::string& name : site.server_name)
     if (!certificate.covers(name)) lacking += (lacking.empty() ? "" : ", ") + name;
   if (lacking.empty()) return;
-  notes.push_back(
-      fmt::format("the certificate in {} is not for {}, and clients refuse it there; ask for one "
-                  "with all names "
-                  "of the site",
-                  file, lacking));
+  notes.push_back(fmt::format(
+      "the certificate in {} is not for {}, and clients refuse it there; ask for one "
+      "with all names of the site as subjectAltName; a common name alone does not count",
+      file, lacking));
 }
 
 void note_files(const CertificateFiles& files, std::vector<std::string>& notes) {

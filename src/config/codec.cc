@@ -45,9 +45,16 @@ void Reading::wrong(const Value& value, std::span<const std::string_view> words)
   if (text != nullptr && is_quoted_by_mistake(*text, expectation))
     return faults.add(value.at, "'{}' must be {}; write {} without quotes", key, expectation,
                       *text);
+  if (text != nullptr && expectation.starts_with("a list"))
+    return wrong_but(value, fmt::format("; write [\"{}\"]", text::escape(*text, 60)));
+  if (const auto* integer = value.as<std::int64_t>(); integer && expectation == "a text in quotes")
+    return wrong_but(value, fmt::format("; write \"{}\"", *integer));
   const auto meant = text == nullptr ? std::nullopt : nearest(*text, words);
-  faults.add(value.at, "'{}' must be {}; it is {}{}", key, expectation, value.describe(),
-             meant ? fmt::format("; did you mean \"{}\"?", *meant) : "");
+  wrong_but(value, meant ? fmt::format("; did you mean \"{}\"?", *meant) : "");
+}
+
+void Reading::wrong_but(const Value& value, std::string_view remedy) const {
+  faults.add(value.at, "'{}' must be {}; it is {}{}", key, expectation, value.describe(), remedy);
 }
 
 void Reading::fault(const Position& at, const std::string& problem) const {
@@ -85,7 +92,9 @@ Codec<bool> boolean() {
             if (const auto* found = value.as<bool>())
               target = *found;
             else
-              reading.wrong(value);
+              reading.wrong_but(value, value.find("certificate") == nullptr
+                                           ? ""
+                                           : "; the certificate stands in the [[site]]");
           },
           [](bool value) { return value ? "true" : "false"; }};
 }
@@ -101,8 +110,33 @@ std::optional<std::uint64_t> Number::parse(const Reading& reading, const Value& 
     if (*integer >= 0 && is_plain) number = *integer;
   }
   if (number && *number >= range.min && *number <= range.max) return number;
-  reading.wrong(value);
+  const std::string meant = meant_by(value);
+  if (meant.empty())
+    reading.wrong(value);
+  else
+    reading.wrong_but(value, fmt::format("; write \"{}\"", meant));
   return {};
+}
+
+std::string Number::meant_by(const Value& value) const {
+  if (parse_text == nullptr) return {};
+  std::string written;
+  if (const auto* integer = value.as<std::int64_t>()) written = fmt::format("{}", *integer);
+  if (const auto* text = value.as<std::string>()) written = in_small_letters(*text);
+  std::erase(written, ' ');
+  constexpr std::string_view endless[] = {"0",   "0s",   "-1",    "-1s",      "no",
+                                          "off", "none", "never", "infinity", "infinite"};
+  if (word.text == "unlimited" && std::ranges::find(endless, written) != std::end(endless))
+    return std::string(word.text);
+  // "60 seconds", "1min", "20 MB", and a bare number of seconds.
+  const auto unit_at = std::min(written.find_first_not_of("0123456789"), written.size());
+  const bool is_in_ms =
+      written.substr(unit_at).starts_with("ms") || written.substr(unit_at).starts_with("milli");
+  if (!is_plain && unit_at == written.size()) written += 's';
+  written.resize(std::min(written.size(), unit_at + (is_in_ms && !is_plain ? 2 : 1)));
+  if (is_in_ms && !is_plain) written.back() = 's';
+  const auto number = parse_text(written);
+  return number && *number >= range.min && *number <= range.max ? written : std::string();
 }
 
 std::string Number::format(std::uint64_t number) const {
@@ -336,7 +370,16 @@ Codec<WarmOptions::Preload> preload() {
 
 namespace {
 
+std::string example_of(const Value& value) {
+  const bool is_simple = value.as<std::int64_t>() != nullptr || value.as<bool>() != nullptr;
+  return is_simple ? value.describe() : "value";
+}
+
 void parse_variable(const Reading& reading, const KeyValue& entry, cgi::Variables& target) {
+  if (entry.value.as<std::string>() == nullptr)
+    return reading.fault(entry.value.at,
+                         fmt::format("{0} must be a text in quotes, as in {0} = \"{1}\"",
+                                     text::escape(entry.key, 60), example_of(entry.value)));
   const auto* found = reading.text(entry.value);
   if (found == nullptr) return;
   reading.fault(entry.at, check_variable_name(entry.key));
@@ -358,6 +401,12 @@ Codec<cgi::Variables> variables() {
             for (const KeyValue& entry : reading.entries(value))
               parse_variable(reading, entry, target);
           }};
+}
+
+std::string in_small_letters(std::string_view word) {
+  std::string small(word);
+  std::ranges::transform(small, small.begin(), text::lower);
+  return small;
 }
 
 std::string folder_of(const std::string& file) {

@@ -35,6 +35,8 @@ struct Reading : Source {
 
   // Reports a value of the wrong kind; suggests the one of `words` that was probably meant.
   void wrong(const Value& value, std::span<const std::string_view> words = {}) const;
+  // The same, and what to write: `; write "60s"`. Empty: nothing is known.
+  void wrong_but(const Value& value, std::string_view remedy) const;
   // Reports `problem`, unless it is empty.
   void fault(const Position& at, const std::string& problem) const;
   // The text, without control characters; null after reporting a fault.
@@ -104,6 +106,8 @@ struct Number {
   std::optional<std::uint64_t> parse(const Reading& reading, const Value& value) const;
   std::string format(std::uint64_t number) const;
   std::string range_text() const;
+  // What a value that cannot be read was meant to be, as it is written here; may be empty.
+  std::string meant_by(const Value& value) const;
 
   template <typename T>
   operator Codec<T>() const {  // NOLINT(google-explicit-constructor): of many, the place's own
@@ -188,6 +192,8 @@ Codec<access::AddressSet> addresses_but_all(std::string expectation, std::string
 Codec<std::optional<PublicUrl>> public_url();
 Codec<WarmOptions::Preload> preload();
 Codec<cgi::Variables> variables();
+
+std::string in_small_letters(std::string_view word);
 
 // The absolute folder of a file.
 std::string folder_of(const std::string& file);

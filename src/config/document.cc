@@ -38,8 +38,11 @@ Value convert(const toml::node& node) {
   return value;
 }
 
+constexpr std::string_view left_quote = "\u201c";
+constexpr std::string_view right_quote = "\u201d";
+
 // The remedy for a common first mistake in TOML; empty: unknown.
-std::string_view advice_on_toml(std::string_view problem) {
+std::string_view advice_on_toml(std::string_view problem, std::string_view line) {
   struct Mistake {
     std::string_view words;
     std::string_view advice;
@@ -58,10 +61,23 @@ std::string_view advice_on_toml(std::string_view problem) {
       {"unescaped control characters",
        "; the quote that opens this text is not closed on its line"},
       {"saw ';'", "; a comment begins with #"},
+      {"saw '/'", "; a comment begins with #"},
+      {"saw '{'", "; JSON is not read: write [[site]] on a line, and below it root = \"/path\""},
+      {"invalid utf-8", "; save the file as UTF-8: iconv -f latin1 -t utf-8 FILE"},
+      {"parsing array: expected comma", "; commas stand between the items of a list"},
       {"expected ']', saw", "; a header ends as it begins: [log], [[site]]"},
+      {"redefine existing table 'site.location'",
+       "; [[site.location]] may stand several times: write it with two brackets"},
+      {"redefine existing table 'site'",
+       "; [[site]] may stand several times: write it with two brackets, and each [[site.location]] "
+       "below the [[site]] that it is of"},
+      {"redefine existing table 'listen'",
+       "; [[listen]] may stand several times: write it with two brackets"},
       {"cannot redefine existing", "; it stands there twice: leave one of them out"},
       {"unknown escape sequence", "; write the text in single quotes to have its backslashes"},
   };
+  if (line.contains(left_quote) || line.contains(right_quote))
+    return "; the quotes are curly: write straight ones, as in key = \"value\"";
   for (const Mistake& mistake : mistakes)
     if (problem.contains(mistake.words)) return mistake.advice;
   return {};
@@ -78,7 +94,7 @@ std::string why_no_toml(std::string_view problem, std::string_view line) {
   if (const auto advice = advice_on_line(line); !advice.empty())
     return fmt::format("not TOML: \"{}\" is a line for another server; {}",
                        text::printable(line, 60), advice);
-  return fmt::format("not TOML: {}{}", text::printable(problem), advice_on_toml(problem));
+  return fmt::format("not TOML: {}{}", text::printable(problem), advice_on_toml(problem, line));
 }
 
 }  // namespace

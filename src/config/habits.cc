@@ -17,18 +17,21 @@ struct Habit {
   std::string_view advice;
 };
 constexpr Habit habits[] = {
-    {"listen",
+    {"listen Listen",
      "write [[listen]] with address = \"127.0.0.1:8080\", or the one that you have; 'listen' in "
      "[admin] is the status page alone"},
     {"port bind host",
      "write [[listen]] with address = \"127.0.0.1:8080\", or the one that you have"},
     {"socket", "write [[listen]] with address = \"unix:/path\""},
     {"fastcgi_pass fastcgi_param scgi_pass scgi_param fastcgi.server scgi.server cgi_pass "
-     "proxy_pass "
      "uwsgi_pass",
      "programs are run by cgisrv itself: write cgi, or interpreter, in a [[site.location]], and "
      "what they need as env = { NAME = \"value\" }; for php-fpm and its like write fastcgi = "
      "\"unix:/path\" there, or scgi"},
+    {"proxy_pass ProxyPass ProxyPassReverse proxy.server reverse_proxy upstream",
+     "requests are passed on by FastCGI or SCGI alone: write fastcgi = \"127.0.0.1:9000\", or "
+     "scgi, "
+     "in a [[site.location]]; a server that speaks HTTP needs a proxy in front"},
     {"script_alias scriptalias ScriptAlias cgi_bin cgi-bin cgi_dir cgi_assign",
      "write [[site.location]] with match = \"/cgi-bin/\" and cgi = \"/usr/lib/cgi-bin/\""},
     {"alias Alias alias.url",
@@ -49,8 +52,6 @@ constexpr Habit habits[] = {
      "write [[site.location]] with match = \"*.cgi\" and cgi = true; with interpreter = "
      "\"/usr/bin/php-cgi\" for files that are not executable"},
     {"DirectoryIndex index_file indexfile", "write index = [\"index.html\"], under [[site]]"},
-    {"ErrorLog CustomLog LogFormat LogLevel",
-     "write access = \"/path\" or error = \"/path\" under [log]"},
     {"Satisfy satisfy RequireAny",
      "write open_to = [\"local\", \"192.0.2.0/24\"] in auth: who comes from there needs no "
      "password"},
@@ -61,22 +62,18 @@ constexpr Habit habits[] = {
      "write env = { NAME = \"value\" }, under [cgi] or in a [[site.location]]"},
     {"document_root documentroot DocumentRoot doc_root docroot webroot dir directory",
      "write root = \"/path\" under [[site]]"},
-    {"ssl https SSLEngine ssl_certificate tls_cert ssl.pemfile SSLCertificateFile",
-     "write tls = true under [[listen]], and tls = { certificate = \"\", key = \"\" } in [[site]]"},
-    {"ssl_client_certificate ssl_verify_client SSLVerifyClient SSLCACertificateFile ssl.ca-file "
-     "ssl.verifyclient.activate ssl.verifyclient.ca-file client_certificate client_auth",
-     "write client_ca = \"/path/ca.pem\" in the [[site]], and auth = { certificate = \"CN\" } "
-     "where a certificate is needed"},
+    {"ssl https SSLEngine ssl_certificate tls_cert ssl.pemfile SSLCertificateFile "
+     "SSLCertificateKeyFile SSLCertificateChainFile ssl_certificate_key ssl.privkey tls_key",
+     "write tls = true under [[listen]], and tls = { certificate = \"/path\", key = \"/path\" } in "
+     "[[site]]"},
+    {"SSLProtocol SSLCipherSuite SSLSessionCache SSLUseStapling ssl_protocols ssl_ciphers "
+     "ssl_session_cache ssl_stapling ssl_prefer_server_ciphers",
+     "leave it out: TLS 1.2 and 1.3 are spoken, with the ciphers that docs/tls.md says"},
     {"auth_basic auth_basic_user_file AuthType AuthName AuthUserFile AuthGroupFile htpasswd "
      "basic_auth password",
      "write auth = { passwords = \"/path\", groups = \"/path\" } in a [[site]] or a "
      "[[site.location]]"},
     {"host_name hostname vhost domain ServerName ServerAlias", "write server_name under [[site]]"},
-    {"set_real_ip_from real_ip_header RemoteIPHeader RemoteIPTrustedProxy RemoteIPInternalProxy "
-     "extforward forwarder trust_proxy trusted_proxy proxy_trusted",
-     "write trusted_proxies = [\"127.0.0.1\", \"unix\"] under [server]"},
-    {"send_proxy send-proxy RemoteIPProxyProtocol proxy-protocol",
-     "write proxy_protocol = true under [[listen]]"},
     {"Require require Order Allow allow_from AllowFrom",
      "write allow = [\"192.0.2.0/24\", \"local\"] under [[site]] or in a [[site.location]]; for "
      "users auth = { passwords = \"/path\" }"},
@@ -86,6 +83,39 @@ constexpr Habit habits[] = {
     {"access_log error_log log_file", "write access = \"/path\" or error = \"/path\" under [log]"},
     {"daemon daemonize background",
      "it stays in the foreground; the unit cgisrv.service runs it in the background"},
+};
+// What is said of a whole server, its sections and its neighbours.
+constexpr Habit habits_of_servers[] = {
+    {"set_real_ip_from real_ip_header RemoteIPHeader RemoteIPTrustedProxy RemoteIPInternalProxy "
+     "extforward forwarder trust_proxy trusted_proxy proxy_trusted",
+     "write trusted_proxies = [\"127.0.0.1\", \"unix\"] under [server]"},
+    {"send_proxy send-proxy RemoteIPProxyProtocol proxy-protocol",
+     "write proxy_protocol = true under [[listen]]"},
+    {"ssl_client_certificate ssl_verify_client SSLVerifyClient SSLCACertificateFile ssl.ca-file "
+     "ssl.verifyclient.activate ssl.verifyclient.ca-file client_certificate client_auth",
+     "write client_ca = \"/path/ca.pem\" in the [[site]], and auth = { certificate = \"CN\" } "
+     "where a certificate is needed"},
+    {"ErrorLog CustomLog TransferLog", "write access = \"/path\" or error = \"/path\" under [log]"},
+    {"LogFormat log_format accesslog.format",
+     "write access = { path = \"/path\", format = \"combined\" } under [log]"},
+    {"LogLevel log_level loglevel",
+     "write error = { path = \"stderr\", level = \"info\" } under [log]"},
+    {"Timeout TimeOut CGIDScriptTimeout fastcgi_read_timeout proxy_read_timeout",
+     "write header_timeout, idle_timeout and timeout, under [cgi] or in a [[site.location]]: they "
+     "are for programs; those under [limits] are for clients"},
+    {"KeepAlive KeepAliveTimeout MaxKeepAliveRequests keepalive",
+     "write keepalive_timeout and keepalive_requests under [limits]"},
+    {"MaxRequestWorkers MaxClients ServerLimit StartServers ThreadsPerChild children max_children",
+     "write max_running: under [server] for all programs together, under [cgi] for each"},
+    {"ServerRoot ServerAdmin ServerSignature ServerTokens server_tokens HostnameLookups LoadModule",
+     "leave it out: there is nothing to say"},
+    {"AllowOverride AccessFileName htaccess",
+     "leave it out: files of folders, such as .htaccess, are not read; say what they say in a "
+     "[[site.location]]"},
+    {"VirtualHost virtualhost",
+     "write [[site]] with server_name = [\"example.org\"] and root = \"/path\""},
+    {"Directory DirectoryMatch LocationMatch Files FilesMatch",
+     "write [[site.location]] with match = \"/x/\", \"=/x\", \"*.ext\" or \"~regex\""},
 };
 // Keys that were called otherwise here.
 constexpr Habit renamed[] = {
@@ -122,6 +152,21 @@ constexpr Habit habits_of_protocols[] = {
 constexpr Habit habits_of_listeners[] = {
     {"fastcgi scgi fcgi cgi", "write protocol = \"fastcgi\", or \"scgi\""},
 };
+constexpr Habit habits_of_auth[] = {
+    {"name AuthName auth_name title auth_basic", "did you mean 'realm'?"},
+    {"file path password_file AuthUserFile user_file auth_basic_user_file htpasswd",
+     "did you mean 'passwords'?"},
+    {"group AuthGroupFile group_file", "did you mean 'groups'?"},
+    {"user", "did you mean 'users'?"},
+    {"type AuthType auth_type method", "leave it out: a password is asked for by Basic"},
+    {"require Require valid-user valid_user",
+     "leave it out: whoever is in the file is let in; users = [\"alice\", \"@staff\"] lets in "
+     "some"},
+};
+constexpr Habit habits_of_redirects[] = {
+    {"permanent code type", "write status = 301"},
+    {"url target location path uri", "did you mean 'to'?"},
+};
 constexpr Habit habits_of_limits[] = {
     {"memory mem address_space vmem", "write as = \"1g\": the address space of each process"},
     {"files open_files fds", "write nofile"},
@@ -132,7 +177,7 @@ constexpr Habit habits_of_limits[] = {
 
 // Keys of other sections, which in a location are meant otherwise.
 constexpr Habit habits_of_locations[] = {
-    {"path url uri prefix pattern", "did you mean 'match'?"},
+    {"path url uri prefix pattern location", "did you mean 'match'?"},
     {"fcgi fast_cgi fast-cgi php_fpm php-fpm", "did you mean 'fastcgi'?"},
     {"alias Alias alias.url document_root documentroot DocumentRoot doc_root docroot webroot dir "
      "directory",
@@ -215,7 +260,8 @@ std::string_view advice_of(std::span<const Habit> those, std::string_view word, 
 template <typename Same>
 std::string_view advice_on_word(std::string_view word, const Same& same) {
   for (const std::span<const Habit> those :
-       {std::span<const Habit>(renamed), std::span<const Habit>(habits)})
+       {std::span<const Habit>(renamed), std::span<const Habit>(habits),
+        std::span<const Habit>(habits_of_servers)})
     if (const auto advice = advice_of(those, word, same); !advice.empty()) return advice;
   return advice_of(habits_of_answers, word, same);
 }
@@ -241,6 +287,14 @@ std::string_view advice_on_location(std::string_view key) {
 
 std::string_view advice_on_listener(std::string_view key) {
   return advice_of(habits_of_listeners, key, std::equal_to<>());
+}
+
+std::string_view advice_on_auth(std::string_view key) {
+  return advice_of(habits_of_auth, key, std::equal_to<>());
+}
+
+std::string_view advice_on_redirect(std::string_view key) {
+  return advice_of(habits_of_redirects, key, std::equal_to<>());
 }
 
 std::string_view advice_on_protocol(std::string_view word) {

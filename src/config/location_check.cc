@@ -175,7 +175,12 @@ void check_redirect(const Value& table, Location& location, Faults& faults) {
   const Value* value = table.find("redirect");
   if (value == nullptr || location.redirect.to.empty()) return;
   const Replacement& to = location.redirect.to;
-  if (!is_url(to) && !(to.front().starts_with('/') && is_url_path(to.fixed())))
+  const std::string& written = to.text();
+  if (written.size() > 4 && text::parse_number<int>(written.substr(0, 3)) && written[3] == ' ')
+    faults.add(value->at, "'redirect': write {{ to = \"{}\", status = {} }} for \"{}\"",
+               text::escape(text::trim(written.substr(4)), 100), written.substr(0, 3),
+               text::escape(written, 100));
+  else if (!is_url(to) && !(to.front().starts_with('/') && is_url_path(to.fixed())))
     faults.add(value->at,
                "'redirect': \"{}\" is no path and no URL; write \"/path\" or "
                "\"https://host/path\", percent-encoded",
@@ -197,8 +202,11 @@ void check_try(const Value& table, const Location& location, Faults& faults) {
         fixed.contains('#'))
       faults.add(value->at,
                  "'try': \"{}\" is not \"file\", \"directory\" or a path of this site, such as "
-                 "\"/index.php\"",
-                 text::escape(attempt.path.text(), 100));
+                 "\"/index.php\"{}",
+                 text::escape(attempt.path.text(), 100),
+                 attempt.path.text() == "$uri"    ? "; write \"file\""
+                 : attempt.path.text() == "$uri/" ? "; write \"directory\""
+                                                  : "");
     check_names_in(attempt.path, location, *value, "try", faults);
     check_names_in(attempt.query, location, *value, "try", faults);
   }

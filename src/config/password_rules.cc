@@ -181,6 +181,17 @@ void note_users(const std::string& place, const auth::Options& rule,
       notes.push_back(fmt::format("{}'users': {}", place, why));
 }
 
+// A site that sends everybody to https first asks nobody before.
+bool asks_in_the_clear(const Config& config) {
+  const auto asks = [](const AccessRules& rules) {
+    return rules.auth && rules.auth->has_passwords();
+  };
+  return std::ranges::any_of(config.sites, [&](const Site& site) {
+    return !site.redirect_to_https &&
+           (asks(site.access) || std::ranges::any_of(site.locations, asks, &Location::access));
+  });
+}
+
 bool is_heard(const ListenerOptions& listen) {
   const auto address = net::parse_address(listen.address);
   return address && !address->loopback() && !listen.tls;
@@ -233,7 +244,7 @@ std::vector<std::string> notes_on_passwords(const Config& config) {
     note_users(place_text(config, find_line(lines, {"auth"})), rule, notes);
   });
   const auto heard = std::ranges::find_if(config.listen, is_heard);
-  if (!password_rules(config).empty() && heard != config.listen.end())
+  if (asks_in_the_clear(config) && heard != config.listen.end())
     notes.push_back(
         fmt::format("passwords go over the network in the clear to {}, which has no TLS; give it "
                     "tls = true, or "

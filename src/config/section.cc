@@ -15,25 +15,30 @@ namespace {
 
 std::string_view advice_in(const Section& section, std::string_view key) {
   if (section.name == "[cgi.rlimits]") return advice_on_limit(key);
-  const auto advice = section.name == "[[site.location]]" ? advice_on_location(key)
-                      : section.name == "[[listen]]"      ? advice_on_listener(key)
-                                                          : std::string_view();
+  const auto advice = section.name == "[[site.location]]"          ? advice_on_location(key)
+                      : section.name == "[[listen]]"               ? advice_on_listener(key)
+                      : section.name == "[site.auth]"              ? advice_on_auth(key)
+                      : section.name == "[site.location.redirect]" ? advice_on_redirect(key)
+                                                                   : std::string_view();
   return advice.empty() ? advice_on_key(key) : advice;
 }
 
 void report_unknown(const Section& section, const KeyValue& entry, Faults& faults) {
   const auto known = section.keys();
   const auto key = text::escape(entry.key, 60);
-  const auto homes = sections_with(entry.key);
+  const auto homes = sections_with(in_small_letters(entry.key));
   const auto advice = advice_in(section, entry.key);
-  if (!advice.empty()) {
+  if (entry.key == "include") {
+    faults.add(entry.at, "'include' stands above the first [section], or in a [[site]], not in {}",
+               section.name);
+  } else if (!advice.empty()) {
     faults.add(entry.at, "there is no '{}' in {}; {}", key, section.name, advice);
   } else if (const auto meant = nearest(entry.key, known)) {
     faults.add(entry.at, "unknown key '{}' in {}; did you mean '{}'?", key, section.name, *meant);
   } else if (!homes.empty()) {
     // A key belongs to the last header above it, wherever it was meant to stand.
-    faults.add(entry.at, "'{}' belongs in {}, not in {}{}", key, fmt::join(homes, " or "),
-               section.name,
+    faults.add(entry.at, "'{}' belongs in {}, not in {}{}", in_small_letters(key),
+               fmt::join(homes, " or "), section.name,
                section.name == "[[site.location]]" ? "; move it up, above the site's first "
                                                      "[[site.location]]"
                : entry.key == "location"           ? "; write [[site.location]]"
@@ -89,6 +94,10 @@ std::vector<std::string_view> sections_with(std::string_view key) {
   return found;
 }
 
+std::string table_expectation(const Section& section) {
+  return fmt::format("a table with keys such as '{}'", section.keys().front());
+}
+
 bool is_one_table(const Reading& reading, const Value& value) {
   const auto* const list = value.as<Value::List>();
   if (list != nullptr && !list->empty() && list->front().as<Value::Table>() != nullptr)
@@ -101,7 +110,14 @@ bool is_one_table(const Reading& reading, const Value& value) {
 
 std::span<const Value> elements(const Reading& reading, const Value& value, std::string_view name) {
   if (const auto* list = value.as<Value::List>()) return *list;
-  reading.faults.add(value.at, "{} may stand several times: write it with two brackets", name);
+  const auto* const text = value.as<std::string>();
+  if (value.as<Value::Table>() != nullptr)
+    reading.faults.add(value.at, "{} may stand several times: write it with two brackets", name);
+  else
+    reading.faults.add(value.at, "write {} on a line of its own, and its keys below it{}", name,
+                       text != nullptr && reading.key == "listen"
+                           ? fmt::format(": address = \"{}\"", text::escape(*text, 60))
+                           : "");
   return {};
 }
 

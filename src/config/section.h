@@ -99,6 +99,8 @@ std::vector<std::string_view> sections_with(std::string_view key);
 
 // ---- values that are sections
 
+// "a table with keys such as 'size'".
+std::string table_expectation(const Section& section);
 // Whether it is a table; reports it if not.
 bool is_one_table(const Reading& reading, const Value& value);
 // The tables of a section that may occur several times; none, and a report, if it is no list.
@@ -106,7 +108,7 @@ std::span<const Value> elements(const Reading& reading, const Value& value, std:
 
 template <typename T>
 Codec<T> table(const SectionOf<T>& section) {
-  return {{"table", "", "a table", &section},
+  return {{"table", "", table_expectation(section), &section},
           [&section](const Reading& reading, const Value& value, T& target) {
             if (is_one_table(reading, value)) section.parse(reading, value, &target);
           }};

@@ -39,6 +39,7 @@ void look_for_folder(const std::filesystem::path& path, std::string_view key, St
   const auto folder = path.parent_path();
   std::error_code ignored;
   if (folder.empty() || std::filesystem::is_directory(folder, ignored)) return;
+  if (folder.string().contains("/|")) return;  // a program, which is a fault of its own
   const std::string name = folder.string();
   const bool is_made_at_boot = name.starts_with("/run/") || name.starts_with("/var/run/");
   (is_made_at_boot ? check.by_hand : check.obstacles)
@@ -91,6 +92,9 @@ void look_for_address(const std::string& configured, StartCheck& check) {
         fmt::format("port {} of {} is not for every user; start it as root, which gives up its "
                     "rights, or by the service manager",
                     address->port(), configured));
+  if (error == EADDRNOTAVAIL)
+    check.unknown_hosts.push_back(
+        fmt::format("{} is not an address of this machine; choose another", configured));
   if (error != EADDRINUSE) return;
   const net::Holder holder = net::holder_of(*address);
   check.addresses_in_use.push_back({.by = holder.pid, .sentence = net::in_use(*address, holder)});

@@ -23,7 +23,8 @@ struct StartCheck {
   };
   // As most are while the server itself runs.
   std::vector<AddressInUse> addresses_in_use;
-  // Names of hosts that nobody knows just now, see look_up_backends().
+  // Names of hosts that nobody knows just now, see look_up_backends(); addresses to listen at
+  // that this machine does not have.
   std::vector<std::string> unknown_hosts;
   // Where the server would fall short of the configuration.
   std::vector<std::string> shortfalls;

@@ -30,7 +30,11 @@ bool is_name_char(char c) {
 // Why `path` cannot be used; or an empty string, with `status` filled in.
 std::string check_status(const std::string& path, struct stat& status) {
   if (::stat(path.c_str(), &status) == 0) return {};
-  if (errno == ENOENT) return fmt::format("{} does not exist; create it or correct the path", path);
+  if (errno == ENOENT)
+    return fmt::format("{} does not exist; {}", path,
+                       path.contains("/~") || path.contains("/$")
+                           ? "~ and $NAME stand for nothing here: write the whole path"
+                           : "create it or correct the path");
   return fmt::format("cannot use {}: {}", path, errno_text(errno));
 }
 
@@ -44,6 +48,9 @@ bool is_normal_path(std::string_view path) {
 
 std::string check_user(const std::string& name) {
   if (::getpwnam(name.c_str()) != nullptr) return {};
+  const auto number = text::parse_number<uid_t>(name);
+  if (const auto* entry = number ? ::getpwuid(*number) : nullptr)
+    return fmt::format("write the name of the user, \"{}\", not the number", entry->pw_name);
   return fmt::format("there is no user \"{}\"; create the account or name another", name);
 }
 
@@ -89,6 +96,11 @@ std::string check_server_name(const std::string& name) {
   const bool good = std::ranges::all_of(rest, [&](char c) {
     return is_name_char(c) || c == '-' || c == '.' || (v6 && (c == ':' || c == '[' || c == ']'));
   });
+  if (name == "_" || name == "*" || name == "default" || name == "_default_")
+    return fmt::format(
+        "\"{}\" is no host name; leave server_name out: the first site answers for all hosts that "
+        "no site names",
+        name);
   if (good && !rest.empty() && !rest.starts_with('.')) return {};
   return fmt::format(
       "{} is no host name; write \"example.org\" or \"*.example.org\", without scheme or port",
@@ -136,6 +148,13 @@ std::string check_executable(const std::string& path) {
   if (!path.starts_with('/'))
     return fmt::format("write the absolute path of the program, not {}", path);
   struct stat status {};
+  const std::string program = path.substr(0, path.find(' '));
+  if (program != path && ::stat(path.c_str(), &status) != 0 &&
+      ::stat(program.c_str(), &status) == 0)
+    return fmt::format(
+        "{0} is named alone, without arguments; with them, let the files begin with #!{1}, be "
+        "executable, and have cgi = true in place of interpreter",
+        program, path);
   if (auto problem = check_status(path, status); !problem.empty()) return problem;
   if (!S_ISREG(status.st_mode)) return fmt::format("{} is not a file", path);
   if (::access(path.c_str(), X_OK) == 0) return {};
@@ -151,6 +170,9 @@ std::string check_written_file(const std::string& path) {
         "\"{}\" is none of the words that are allowed here, but a file that is not "
         "there; name one that ends in .log, /dev/stdout, \"stderr\", or for the access log \"off\"",
         name);
+  if (path.contains("/|"))
+    return "a log is not piped to a program: name a file, which logrotate moves away before cgisrv "
+           "reopen, or a FIFO that the program reads";
   if (std::filesystem::is_directory(path, ignored))
     return fmt::format("{} is a directory; name a file in it", path);
   return {};
@@ -211,7 +233,15 @@ Result<Match> parse_match(const std::string& text) {
   const auto is_ending = [](std::string_view word) {
     return word.starts_with('.') && word.size() > 1 && !word.contains('/') && !word.contains('*');
   };
+  // Of a pattern of the shell, or of a regular expression.
+  const auto is_literal = [](std::string_view word) {
+    return word.find_first_of("{}[]()|,?$") == word.npos;
+  };
   const std::string rest = text.substr(text.empty() ? 0 : 1);
+  if (text.starts_with("~*"))
+    return fail("write '~(?i){}' for any case", text::trim(text.substr(2)));
+  if (text.starts_with("~ "))
+    return fail("the blank would belong to the expression; write '~{}'", text::trim(rest));
   if (text.starts_with('~')) {
     auto pattern = pattern::Pattern::compile(rest);
     if (!pattern) return std::unexpected(pattern.error());
@@ -219,10 +249,17 @@ Result<Match> parse_match(const std::string& text) {
                  .text = rest,
                  .pattern = std::make_shared<const pattern::Pattern>(std::move(*pattern))};
   }
+  if (text.contains("*.") && !is_literal(text.substr(text.find("*."))))
+    return fail(
+        "an ending stands for itself; write a [[site.location]] for each, or a regular expression, "
+        "'~\\.(cgi|pl)$'");
   if (text.starts_with("*.") && is_ending(rest))
     return Match{.kind = MatchKind::extension, .text = rest};
   if (text.starts_with('=') && is_normal_path(rest))
     return Match{.kind = MatchKind::exact, .text = rest};
+  if (is_ending(text) && is_literal(text)) return fail("write \"*{}\"", text);
+  if (is_normal_path("/" + text) && text::is_alpha(text.front()))
+    return fail("a path begins with a slash: write \"/{}\"", text);
   if (!is_normal_path(text))
     return fail("write \"/prefix/\", \"/prefix/*.ext\", \"=/exact\", \"*.ext\" or \"~regex\"");
   const auto star = text.find('*');

@@ -81,7 +81,9 @@ void note_pair(const config::Config& config, const Location& pattern, const Loca
     if (prefix.attempts.empty() && !keys_without(pattern, {"match", "allow", "auth"}).empty())
       notes.push_back(fmt::format(
           "{}location {} never answers, since location {} goes before it: of its keys only allow "
-          "and auth hold; match a longer prefix, or an exact path",
+          "and auth hold; match a longer prefix, or an exact path, or write that prefix as a "
+          "regular "
+          "expression, too, below this one",
           place_of(config, pattern), match, prefix.match.text));
   } else if (const Keys lost = lost_keys(pattern, prefix); !lost.empty()) {
     notes.push_back(fmt::format(

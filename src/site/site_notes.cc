@@ -14,6 +14,7 @@
 #include "config/value_check.h"
 #include "site/access_rules.h"
 #include "site/folder_notes.h"
+#include "site/htaccess_notes.h"
 #include "site/mapping.h"
 #include "site/named_program_notes.h"
 #include "site/pattern_notes.h"
@@ -142,6 +143,26 @@ void note_unasked(const config::Config& config, const config::Site& site,
       allow->text(), auth->open_to.text()));
 }
 
+// Whoever comes in the clear is sent to https, where nobody may listen. A proxy with TLS in front
+// says so by a field, if it is believed.
+void note_lacking_tls(const config::Config& config, std::vector<std::string>& notes) {
+  const bool has_tls = std::ranges::any_of(config.listen, &config::ListenerOptions::tls);
+  for (const config::Site& site : config.sites)
+    if (site.redirect_to_https && !has_tls && config.server.trusted_proxies.empty() &&
+        !site.public_url)
+      notes.push_back(
+          place_text(config, config::find_line(site.lines, {"redirect_to_https"})) +
+          "'redirect_to_https' sends everybody to https, and no [[listen]] has tls = true; add one "
+          "with address = \":443\", or name the proxy that has TLS: trusted_proxies under "
+          "[server]");
+  for (const config::ListenerOptions& listen : config.listen)
+    if (!listen.tls && !listen.is_gateway() && listen.address.ends_with(":443"))
+      notes.push_back(
+          fmt::format("{}:{}: {} is the port of https, and plain HTTP is spoken there; write tls = "
+                      "true under it",
+                      config.file, listen.line, listen.address));
+}
+
 // It is never sent, but programs and other servers may have the folder too.
 void note_password_files(const config::Config& config, std::vector<std::string>& notes) {
   for (const std::string& file : config.password_files) {
@@ -208,8 +229,10 @@ std::vector<std::string> notes_on_sites(const config::Config& config) {
   note_patterns(config, notes);
   note_targets(config, notes);
   note_unrun_programs(config, notes);
+  note_htaccess(config, notes);
   note_named_programs(config, notes);
   note_unix_listeners(config, notes);
+  note_lacking_tls(config, notes);
   note_password_files(config, notes);
   return notes;
 }

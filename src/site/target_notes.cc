@@ -151,6 +151,20 @@ void note_redirects(const config::Config& config, const config::Site& site,
                       text::escape(location.redirect.to.text(), 100)));
 }
 
+// "$1" and "$args" are groups and variables of Apache and nginx.
+void note_dollars(const config::Config& config, const config::Location& location,
+                  std::string_view key, std::string_view text, std::vector<std::string>& notes) {
+  const auto dollar = text.find('$');
+  if (dollar + 1 >= text.size() ||
+      !(text::is_alpha(text[dollar + 1]) || text::is_digit(text[dollar + 1])))
+    return;
+  notes.push_back(fmt::format(
+      "{}'{}': the $ in \"{}\" stands for itself; a group of a regular expression is {{1}}, and "
+      "the "
+      "query is kept without being named",
+      place_text(config, config::find_line(location.lines, {key})), key, text::escape(text, 100)));
+}
+
 }  // namespace
 
 void note_targets(const config::Config& config, std::vector<std::string>& notes) {
@@ -158,6 +172,13 @@ void note_targets(const config::Config& config, std::vector<std::string>& notes)
     note_attempts(config, site, notes);
     note_error_pages(config, site, notes);
     note_redirects(config, site, notes);
+    for (const config::Location& location : site.locations) {
+      note_dollars(config, location, "redirect", location.redirect.to.text(), notes);
+      for (const config::Attempt& attempt : location.attempts) {
+        note_dollars(config, location, "try", attempt.path.text(), notes);
+        note_dollars(config, location, "try", attempt.query.text(), notes);
+      }
+    }
   }
 }
 

@@ -475,6 +475,7 @@ int main(int argc, char** argv) {
     ("Hello\n", r'print "Content-Type: text/html" and an empty line first.*: "Hello"'),
     ("Hello\nContent-Type: text/html\n\npage\n",
      'but one comes later in it: let it flush its own output before .*: "Hello"'),
+    ("Tue Dec  1 16:26:15 UTC 2026\nContent-Type: text/html\n\n", 'but one comes later in it: .*: "Tue Dec'),
     ("Hello\n", "or serve by a configuration with headerless = "),
     ("Content Type: text/html\nStatus: 200\n\n", 'an empty line first.*: "Content Type: text/html"'),
     ("Content-Type: text/html\n<p>Hello\n\n", 'an empty line must stand.*: "<p>Hello"'),

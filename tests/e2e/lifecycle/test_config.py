@@ -375,3 +375,79 @@ def test_variables_that_are_computed_cannot_be_set(run, site, tmp_path, where, n
     line = 2 if where == "[cgi]" else 5
     assert checked.returncode == 78
     assert f"{file}:{line}:21: 'env': {name} is computed for each request" in checked.stderr
+
+
+# What another server has read, and this one does not.
+
+
+def test_check_notes_what_stood_in_htaccess_files(run, site, tmp_path):
+    for folder in ("private", "members/deep", "open", "handled"):
+        (site.root / folder).mkdir(parents=True)
+    (site.root / "private/.htaccess").write_text("Order deny,allow\nDeny from all\n")
+    (site.root / "members/deep/.htaccess").write_text("AuthType Basic\nRequire valid-user\n")
+    (site.root / "open/.htaccess").write_text("# nothing\n<IfModule x>\n</IfModule>\n")
+    (site.root / "handled/.htaccess").write_text("Deny from all\n")
+    (site.root / ".htaccess").write_text("RewriteEngine On\n")
+    file = tmp_path / "moved.toml"
+    text = f"""[[site]]
+root = '{site.root}'
+[[site.location]]
+match = '/handled/'
+deny = true
+"""
+    file.write_text(text)
+    checked = run("check", "-c", file)
+    assert checked.returncode == 0
+    notes = [line for line in checked.stderr.splitlines() if ".htaccess" in line]
+    assert notes == [
+        f'note: {site.root}/.htaccess is not read, and "RewriteEngine On" in it has no effect: say it in '
+        'a [[site.location]] with match = "/"; docs/from-apache.md has how',
+        f'note: {site.root}/private/.htaccess is not read, and "Deny from all" in it has no effect, so '
+        'that everybody gets what is there: say it in a [[site.location]] with match = "/private/", by '
+        'allow = [] for nobody, or by auth',
+        f'note: {site.root}/members/deep/.htaccess is not read, and "AuthType Basic" in it has no '
+        'effect, so that everybody gets what is there: say it in a [[site.location]] with match = '
+        '"/members/deep/", by allow = [] for nobody, or by auth',
+    ]
+    file.write_text(text + """[[site.location]]
+match = '/'
+try = ['file', 'directory']
+[[site.location]]
+match = '/private/'
+allow = []
+[[site.location]]
+match = '/members/'
+allow = ['local']
+""")
+    assert ".htaccess" not in run("check", "-c", file).stderr
+
+
+def test_check_notes_https_that_nobody_speaks(run, site, tmp_path):
+    file = tmp_path / "clear.toml"
+    file.write_text(f"[[listen]]\naddress = '127.0.0.1:443'\n[[site]]\nroot = '{site.root}'\n"
+                    "redirect_to_https = true\n")
+    notes = run("check", "-c", file).stderr
+    assert f"note: {file}:2: 127.0.0.1:443 is the port of https, and plain HTTP is spoken there" in notes
+    assert f"note: {file}:5: 'redirect_to_https' sends everybody to https, and no [[listen]] has tls" in notes
+    file.write_text("[server]\ntrusted_proxies = ['127.0.0.1']\n[[listen]]\naddress = '127.0.0.1:0'\n"
+                    f"[[site]]\nroot = '{site.root}'\nredirect_to_https = true\n")
+    assert "redirect_to_https" not in run("check", "-c", file).stderr
+
+
+def test_check_notes_variables_of_other_servers(run, site, tmp_path):
+    file = tmp_path / "dollars.toml"
+    text = f"[[site]]\nroot = '{site.root}'\n[[site.location]]\nmatch = '~^/old/(.*)$'\nredirect = "
+    file.write_text(text + "'/new/$1'\n")
+    assert (f"note: {file}:5: 'redirect': the $ in \"/new/$1\" stands for itself; a group of a regular "
+            "expression is {1}") in run("check", "-c", file).stderr
+    file.write_text(text + "'/new/{1}?price=5$'\n")
+    assert "stands for itself" not in run("check", "-c", file).stderr
+
+
+def test_check_notes_an_address_of_another_machine(run, site, tmp_path):
+    file = tmp_path / "elsewhere.toml"
+    file.write_text(f"[[listen]]\naddress = '192.0.2.1:8080'\n[[site]]\nroot = '{site.root}'\n")
+    checked = run("check", "-c", file)
+    assert checked.returncode == 0
+    assert ("note: as it is now, it would not start: 192.0.2.1:8080 is not an address of this machine"
+            in checked.stderr)

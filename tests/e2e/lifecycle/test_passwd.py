@@ -186,6 +186,9 @@ def test_check_notes_what_is_unwise(run, site: Site, tmp_path: Path) -> None:
     assert "chmod 640" in notes and "in the clear" in notes and "{SHA} hash of alice" in notes
     config.write_text(text + '"127.0.0.1:8080"\n')
     assert "in the clear" not in run("check", "-c", config).stderr
+    # Who comes in the clear is sent to https before anybody asks.
+    config.write_text(text.replace("auth =", "redirect_to_https = true\nauth =") + '":8080"\n')
+    assert "in the clear" not in run("check", "-c", config).stderr
     if os.geteuid() == 0:
         file.chmod(0o600)
         config.write_text('[server]\nuser = "www-data"\n' + text + '"127.0.0.1:8080"\n')
