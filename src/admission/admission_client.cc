@@ -183,6 +183,7 @@ PendingAdmission::State PendingAdmission::wait_for(Message message,
                                                    std::chrono::milliseconds timeout) {
   if (number_ == 0) {
     number_ = ++admission_client_.last_;
+    if (number_ == 0) number_ = ++admission_client_.last_;  // 0: has not asked
     admission_client_.waiting_[number_] = this;
   }
   timer_.arm_after(timeout);

@@ -68,14 +68,21 @@ bool place(const Descriptors& descriptors) {
   if (recipe.umask >= 0) ::umask(static_cast<mode_t>(recipe.umask));
   sigset_t none;
   sigemptyset(&none);
-  if (place(descriptors) && ::chdir(directory.c_str()) == 0 &&
+  const bool is_placed = place(descriptors);
+  if (is_placed && ::chdir(directory.c_str()) == 0 &&
       ::setrlimit(RLIMIT_NOFILE, &limit) == 0 && ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
       // A stopped zygote would not see its manager's death, and would outlive everything.
       ::prctl(PR_SET_PDEATHSIG, SIGCONT) == 0 && ::sigprocmask(SIG_SETMASK, &none, nullptr) == 0)
     ::execve(recipe.executable.c_str(), process::pointers(arguments).data(),
              process::pointers(variables).data());
   const int why = errno;
-  ::dprintf(descriptors[2].get(), "executing it: %s\n", errno_text(why).c_str());
+  if (!is_placed && why == EINVAL)  // fcntl(2): a number that the limit does not allow
+    ::dprintf(descriptors[2].get(),
+              "a zygote has descriptors up to %d, and the limit of open files ends below: raise it "
+              "(ulimit -n, LimitNOFILE=)\n",
+              slate_fd + static_cast<int>(numbers.size()));
+  else
+    ::dprintf(descriptors[2].get(), "executing it: %s\n", errno_text(why).c_str());
   ::_exit(is_shortage(why) ? boot_status_shortage : 127);
 }
 
