@@ -18,8 +18,11 @@ std::string file_of(const Position& at) {
 KeyLines lines_of(const Value& table) {
   KeyLines lines = {{"", table.at.line, file_of(table.at)}};
   if (const auto* entries = table.as<Value::Table>())
-    for (const KeyValue& entry : *entries)
-      lines.push_back({entry.key, entry.at.line, file_of(entry.at), lines_of(entry.value)});
+    for (const KeyValue& entry : *entries) {
+      const bool is_table = entry.value.as<Value::Table>() != nullptr;
+      lines.push_back({entry.key, entry.at.line, file_of(entry.at),
+                       is_table ? lines_of(entry.value) : KeyLines()});
+    }
   return lines;
 }
 

@@ -155,7 +155,7 @@ void note_redirects(const config::Config& config, const config::Site& site,
 void note_dollars(const config::Config& config, const config::Location& location,
                   std::string_view key, std::string_view text, std::vector<std::string>& notes) {
   const auto dollar = text.find('$');
-  if (dollar + 1 >= text.size() ||
+  if (dollar == text.npos || dollar + 1 == text.size() ||
       !(text::is_alpha(text[dollar + 1]) || text::is_digit(text[dollar + 1])))
     return;
   notes.push_back(fmt::format(

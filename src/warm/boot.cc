@@ -69,8 +69,8 @@ bool place(const Descriptors& descriptors) {
   sigset_t none;
   sigemptyset(&none);
   const bool is_placed = place(descriptors);
-  if (is_placed && ::chdir(directory.c_str()) == 0 &&
-      ::setrlimit(RLIMIT_NOFILE, &limit) == 0 && ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+  if (is_placed && ::chdir(directory.c_str()) == 0 && ::setrlimit(RLIMIT_NOFILE, &limit) == 0 &&
+      ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
       // A stopped zygote would not see its manager's death, and would outlive everything.
       ::prctl(PR_SET_PDEATHSIG, SIGCONT) == 0 && ::sigprocmask(SIG_SETMASK, &none, nullptr) == 0)
     ::execve(recipe.executable.c_str(), process::pointers(arguments).data(),

@@ -63,7 +63,7 @@ TEST_F(PatternNotes, TellOfAnExpressionThatNeverAnswers) {
       notes(git + location("~^/git/x", "redirect = '/y'")),
       ElementsAre("7: location ~^/git/x never answers, since location /git/ goes before it: "
                   "of its keys only allow and auth hold; match a longer prefix, or an exact "
-                  "path"));
+                  "path, or write that prefix as a regular expression, too, below this one"));
   EXPECT_THAT(notes(git + location("~^/git/x", "allow = ['local']")), IsEmpty());
   EXPECT_THAT(notes(git + location("~^/git/x", "deny = true")), IsEmpty()) << "it goes first";
   EXPECT_THAT(notes(git + location("~^/gi", "redirect = '/y'")), IsEmpty()) << "for other paths";
