@@ -258,7 +258,7 @@ Result<Match> parse_match(const std::string& text) {
   if (text.starts_with('=') && is_normal_path(rest))
     return Match{.kind = MatchKind::exact, .text = rest};
   if (is_ending(text) && is_literal(text)) return fail("write \"*{}\"", text);
-  if (is_normal_path("/" + text) && text::is_alpha(text.front()))
+  if (!text.empty() && text::is_alpha(text.front()) && is_normal_path("/" + text))
     return fail("a path begins with a slash: write \"/{}\"", text);
   if (!is_normal_path(text))
     return fail("write \"/prefix/\", \"/prefix/*.ext\", \"=/exact\", \"*.ext\" or \"~regex\"");

@@ -57,6 +57,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return len(ORDER), name
 
     items.sort(key=place)
+    for item in items:
+        if (marker := item.get_closest_marker("plain")) and marker.args:
+            raise pytest.UsageError(f"{item.nodeid}: mark.plain has no effect with {marker.args}; "
+                                    f"write only={marker.args[0]!r}")
     for item in items if sanitized() else []:
         if reason := (marker := item.get_closest_marker("plain")) and marker.kwargs.get("only"):
             item.add_marker(pytest.mark.skip(reason=reason))

@@ -17,7 +17,7 @@ def resident(pid: int) -> int:
     return int(status_field(pid, "VmRSS").split()[0])
 
 
-@pytest.mark.plain("sanitizers keep what was freed")
+@pytest.mark.plain(only="sanitizers keep what was freed")
 @pytest.mark.parametrize("coding", ["zstd", "br", "gzip"])
 def test_memory_of_responses_that_are_held_is_given_back(start, site, coding):
     """Each has begun, its client takes no more of it, and it has an encoder."""

@@ -56,6 +56,8 @@ TEST_F(MoversTest, AreToldWhereTheirWordsHaveTheirPlace) {
       {"match = '/x/'\nredirect = { to = '/y/', permanent = true }", "write status = 301"},
       {"match = '/x/'\nredirect = '301 /y/'", "write { to = \"/y/\", status = 301 }"},
       {"match = '/x/'\ntry = ['$uri/']", "write \"directory\""},
+      {"match = ''", "write \"/prefix/\""},
+      {"match = 'x'", "write \"/x\""},
   };
   for (const auto& [text, advice] : of_locations)
     EXPECT_THAT(location_faults(text), ElementsAre(HasSubstr(advice))) << text;
