@@ -144,7 +144,7 @@ int check(const Command& command, const Config& config) {
   note("as it is here, ", start.shortfalls);
   note("as it is now, it would not start by hand: ", start.by_hand);
   note("as it is now, it would not start: ", addresses_lacking(command, start));
-  note("as it is now, it would not start: ", start.unknown_hosts);
+  note("as it is now, it would not start: ", start.missing_now);
   return start.obstacles.empty() ? exit_status::ok : exit_status::configuration;
 }
 

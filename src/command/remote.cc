@@ -147,8 +147,10 @@ bool is_upgrading(const Found& found) {
 // which is in charge until it has handed over.
 void prefer_serving(std::vector<Found>& servers) {
   const auto serves = [](const Found& found) { return found.report.server.is_current(); };
-  if (std::ranges::count_if(servers, serves) == 1)
-    return static_cast<void>(std::erase_if(servers, std::not_fn(serves)));
+  if (std::ranges::count_if(servers, serves) == 1) {
+    std::erase_if(servers, std::not_fn(serves));
+    return;
+  }
   const auto is_of_one_service = [&](const Found& found) {
     return found.report.server.serves == servers.front().report.server.serves;
   };

@@ -93,7 +93,7 @@ void look_for_address(const std::string& configured, StartCheck& check) {
                     "rights, or by the service manager",
                     address->port(), configured));
   if (error == EADDRNOTAVAIL)
-    check.unknown_hosts.push_back(
+    check.missing_now.push_back(
         fmt::format("{} is not an address of this machine; choose another", configured));
   if (error != EADDRINUSE) return;
   const net::Holder holder = net::holder_of(*address);
@@ -110,7 +110,7 @@ StartCheck check_start(const Config& config) {
   std::ranges::move(closed_roots(config), std::back_inserter(check.shortfalls));
   Config looked_up = config;
   if (const auto found = look_up_backends(looked_up); !found)
-    check.unknown_hosts.push_back(found.error().what);
+    check.missing_now.push_back(found.error().what);
   std::ranges::move(closed_backends(looked_up), std::back_inserter(check.shortfalls));
   for (const ListenerOptions& listen : config.listen)
     look_for_address(listen.address, check);

@@ -25,7 +25,7 @@ struct StartCheck {
   std::vector<AddressInUse> addresses_in_use;
   // Names of hosts that nobody knows just now, see look_up_backends(); addresses to listen at
   // that this machine does not have.
-  std::vector<std::string> unknown_hosts;
+  std::vector<std::string> missing_now;
   // Where the server would fall short of the configuration.
   std::vector<std::string> shortfalls;
 };
